@@ -169,7 +169,7 @@ def require_few_names(arguments: Mapping[str, Any]) -> None:
     if isinstance(files, list) and len(files) > MOST_FILES:
         raise BadArguments(
             f"files has {len(files):,} names; a task takes {MOST_FILES}.",
-            "Use batch_offload with one item for each file.",
+            "Use batch_offload with one item per file.",
         )
     if isinstance(task, str) and len(task) > MOST_TASK_CHARACTERS:
         raise BadArguments(

@@ -1,8 +1,8 @@
 """The pipeline of one offload: read, plan, check the profit, fit, generate, check, repair, deliver, record.
 
 ``Offloader.run`` is the entry point. Each stage takes a frozen value and returns the next (see
-``values.py``). Nothing is written before all built-in checks passed. A file that was written for the user's
-own check is restored unless that check passes.
+``values.py``). No file is written before all built-in checks passed. A file written for the user's own check
+is restored unless the check passes.
 """
 
 import asyncio
@@ -56,13 +56,13 @@ from server.store.history import History
 from server.store.measurements import Measurements
 
 EVIDENCE_DAYS = 30
-"""Own offloads that are older say nothing about a model any more, so that it is tried again."""
+"""Own offloads older than this say nothing about a model, so that the model is tried again."""
 PATIENCE_RESERVE = 5.0
 """Seconds before the client's timeout at which a call that waits for a download returns."""
 
 
 class Offloader:
-    """Runs offloads on one event loop, any number at once; the engine's queue orders them."""
+    """Runs any number of offloads at once on one event loop. The engine's queue orders them."""
 
     def __init__(  # noqa: PLR0917 - parts of the hub, in the hub's order
         self,
@@ -99,8 +99,9 @@ class Offloader:
         self._closing = False
 
     async def start(self) -> tuple[str, ...]:
-        """Restore the files that a crash left written but not accepted; return their paths. Runs before
-        ``run``."""
+        """Restore files that a crash left written but not accepted. Return their paths. Call this before
+        ``run``.
+        """
         return await undo.recover(self._history, self._rescue_copies)
 
     def use_checks(self, checks: Mapping[str, str]) -> None:
@@ -108,13 +109,13 @@ class Offloader:
         self._deliverer.checks.use(checks)
 
     async def close(self) -> None:
-        """Cancel all running offloads; wait until their files are restored and they are recorded."""
+        """Cancel all running offloads. Wait until their files are restored and the offloads are recorded."""
         self._closing = True
         await cancel_and_wait(*self._running.values())
         await self._finish_retrier.close()
 
     async def settled(self) -> None:
-        """Wait until every interrupted offload is recorded and its file restored."""
+        """Wait until every interrupted offload is recorded and its file is restored."""
         await self._finish_retrier.drain()
 
     async def run(
@@ -128,14 +129,14 @@ class Offloader:
         item_of: ItemOf | None = None,
         workspace: Workspace | None = None,
     ) -> Outcome:
-        """Run one task and return its outcome; a ``TokenSaverError`` becomes an outcome too.
+        """Run one task and return its outcome. A ``TokenSaverError`` becomes an outcome as well.
 
         ``interactive`` tasks go before batch items in the queue. ``item_of`` is set for a batch item.
-        ``workspace`` is set if the call was already prepared. Cancelling the call cancels the offload, which
-        is recorded before ``CancelledError`` is raised.
+        ``workspace`` is set if the call was already prepared. Cancelling the call cancels the offload. The
+        offload is recorded before ``CancelledError`` is raised.
 
         Raises:
-            StoreError: the history cannot be written; nothing was done.
+            StoreError: the history cannot be written. The task was not run.
         """
         run = self.new_run(task, caller, report, arguments_of(task), offload_id)
         run.interactive = interactive
@@ -144,8 +145,9 @@ class Offloader:
         return await self.drive(run, lambda: self._work(run, place))
 
     async def refused(self, tool: str, caller: Caller, error: TokenSaverError) -> None:
-        """Record a call that was refused before it began. It has a cost: Claude wrote it and reads the
-        reason."""
+        """Record a call that was refused before it began. Even such a call has a cost: Claude wrote it and
+        reads the reason.
+        """
         arguments = dict(caller.arguments or {})
         task = Task(str(arguments.get("task") or arguments.get("focus") or tool), tool=tool)
         run = self.new_run(task, caller, _ignore_progress, arguments, None)
@@ -165,9 +167,9 @@ class Offloader:
         return OffloadState(run_id, task, caller, Progress(run_id, report, self._events), arguments)
 
     async def drive(self, run: OffloadState, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Run the work of one offload, recorded and cancellable; return or raise like ``run``."""
-        # A separate task: ``cancel`` then ends the offload but not its caller, and cancelling the caller
-        # does not interrupt restoring and recording.
+        """Run, record and allow cancelling one offload. Returns and raises like ``run``."""
+        # A separate task: ``cancel`` then ends the offload but not its caller, and cancelling the caller does
+        # not interrupt restoring and recording.
         work = asyncio.create_task(self._recorded(run, work_of), name=f"offload {run.id}")
         self._running[run.id] = work
         work.add_done_callback(lambda _: self._running.pop(run.id, None))
@@ -182,28 +184,28 @@ class Offloader:
         return _cancelled(run, closing=self._closing)
 
     def workspace(self, caller: Caller) -> Workspace:
-        """Return the caller's workspace: the folders that it may read and write."""
+        """Return the caller's workspace: the folders that the caller may read and write."""
         return self._open_workspace(caller)
 
     async def cancel(self, offload_id: str) -> None:
-        """Cancel a running offload. Its caller gets an outcome that says so, or the real one if it was
+        """Cancel a running offload. Its caller gets a "cancelled" outcome, or the real outcome if it was
         already reached.
 
         Raises:
-            NotFound: no offload with that id is running.
+            NotFound: no offload with this id is running.
         """
         work = self._running.get(offload_id)
         if work is None:
-            raise NotFound(f"No offload {offload_id!r} is running.", "It may have ended.")
+            raise NotFound(f"No offload {offload_id!r} is running.", "It may have ended already.")
         work.cancel()
         await asyncio.wait([work])
 
     async def undo(self, offload_id: str) -> str:
-        """Restore what the offload overwrote; see ``undo.undo``."""
+        """Restore the files that the offload overwrote; see ``undo.undo``."""
         return await undo.undo(self._history, self._events, offload_id)
 
     async def _recorded(self, run: OffloadState, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Run the offload and record it in the history, however it ends."""
+        """Run the offload and record it in the history, whatever its outcome."""
         try:
             await self.recorder.open(run)
             async with run.progress.reporting():
@@ -217,7 +219,7 @@ class Offloader:
             return await self._settle(run, error)
 
     async def _settle(self, run: OffloadState, error: Exception | None) -> Outcome:
-        """Record an offload that was interrupted: by ``error``, or by cancellation (None)."""
+        """Record an offload that was interrupted by ``error``, or by cancellation (None)."""
         try:
             return await self._end(run, error)
         except StoreError as unwritten:
@@ -245,7 +247,7 @@ class Offloader:
             return await self._answer(run, workspace, plan)
 
     async def _answer(self, run: OffloadState, workspace: Workspace, plan: Plan) -> Outcome:
-        """Choose the model, have it answer, and deliver or hand back the result."""
+        """Choose the model, generate an answer, and deliver or hand back the result."""
         run.model = await self.model_for(run)
         if (below := await self._below_bar(run, plan)) is not None:
             return await self.hand_back(run, below)
@@ -262,7 +264,9 @@ class Offloader:
         return await self._delivered(run, delivery)
 
     async def _below_bar(self, run: OffloadState, plan: Plan) -> Check | None:
-        """Return why the model is not asked at all; the user's own calls and a named model always are."""
+        """Return the reason for not asking the model, if any. The user's own calls and calls that name a
+        model have none.
+        """
         kind = kind_of(plan, runs=await self._trials.can_run(plan))
         run.chore_kind = kind
         if run.caller.by_user or run.task.model:
@@ -271,12 +275,12 @@ class Offloader:
         return refusal(run.model, kind, measured_share(run.model, kind) + Share(*shown), self._settings)
 
     async def hand_back(self, run: OffloadState, failure: Check) -> Outcome:
-        """Record that the result failed a check; return that outcome."""
+        """Record that the result failed a check. Return the hand-back as the outcome."""
         text = reply.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
         return await self.recorder.close(run, "handed_back", text, failure.code)
 
     def _plan(self, workspace: Workspace, run: OffloadState) -> Plan:
-        """Read the task's files; refuse a task that cannot be done or would save nothing; blocks."""
+        """Read the task's files. Refuse a task that is impossible or would save nothing. Blocks."""
         reading = read_task(workspace, run.task)
         plan = make_plan(run.task, reading, self._settings.max_output_tokens)
         run.sources = plan.sources
@@ -293,7 +297,9 @@ class Offloader:
         )
 
     async def _delivered(self, run: OffloadState, delivery: Delivery) -> Outcome:
-        """Record what was written. The reply states the net, which includes the cost of the reply itself."""
+        """Record the written file. The reply states the net savings, which include the cost of the reply
+        itself.
+        """
         net = 0
         for _ in range(2):
             text = self._reply_text(run, delivery, net)
@@ -312,7 +318,7 @@ class Offloader:
         )
 
     async def model_for(self, run: OffloadState, *, patience: float | None = None) -> str:
-        """Return the model to use, as soon as its weights are downloaded.
+        """Return the model to use, once its weights are downloaded.
 
         Args:
             patience: seconds to wait for a download. By default, they follow from the client's patience; the
@@ -320,7 +326,7 @@ class Offloader:
 
         Raises:
             StillDownloading: the download takes longer.
-            BackendError: no engine, or no such model.
+            BackendError: no engine is available, or the model does not exist.
         """
         backend = await self._engine.use()
         run.backend = backend.label
@@ -345,8 +351,8 @@ class Offloader:
         except TimeoutError:
             raise StillDownloading(
                 f"The model {model} is being downloaded: {_describe_progress(so_far)}.",
-                "The download continues; try again in a few minutes.",
-                "The download continues; call again in a few minutes, or do this task yourself.",
+                "The download continues. Try again in a few minutes.",
+                "The download continues. Call again in a few minutes, or do this task yourself.",
             ) from None
         return model
 
@@ -368,7 +374,7 @@ def _cancelled(run: OffloadState, *, closing: bool) -> Outcome:
 
 
 async def _ignore_progress(_done: float, _total: float | None, _message: str) -> None:
-    """Ignore progress: a refused call has none."""
+    """Ignore progress, because a refused call has none."""
 
 
 def _describe_progress(progress: PullProgress) -> str:

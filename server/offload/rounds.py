@@ -1,7 +1,7 @@
 """The rounds of one offload: ask, check, run, write, ask again. The best attempt counts.
 
-Local tokens cost nothing: new code that can be run is drawn several times. With examples, the first sample
-that passes them counts; without, the behaviour that most samples share.
+Local tokens cost nothing, so new code that can be run is drawn several times. With examples, the first sample
+that passes them counts. Without examples, the behaviour shared by most samples counts.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from server.offload.trial_runs.values import TRIED
 from server.offload.values import Attempt, Check, Delivery, Generation, Prompt, Verdict
 
 INPUTS = "inputs"
-"""The kind of prompt that asks for inputs; its answer is no result."""
+"""The kind of prompt that asks for inputs. The answer to such a prompt is not a result."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Rounds:
         """Return the delivery (None if the text is returned instead) and the remaining failure.
 
         If an answer passes with a notice of a likely mistake, the model is asked once more before delivery.
-        The later of the two answers counts only if it is better. ``run.chosen`` is the attempt that counts.
+        The second answer counts only if it is better. ``run.chosen`` is the attempt that counts.
         """
         first = prompt
         warmth = sampling.of_round(1)
         kept: Attempt | None = None
         told = False
-        earlier = len(run.attempts)  # earlier ones are of an engine that was replaced meanwhile
+        earlier = len(run.attempts)  # earlier attempts come from an engine that was replaced in the meantime
         while True:
             number = len(run.attempts) - earlier + 1
             attempt = await self._attempt(run, plan, prompt, warmth, number, kept)
@@ -82,7 +82,9 @@ class Rounds:
             prompt, warmth = next_prompt, sampling.of_round(number + 1)
 
     def _most_rounds(self, failure: Check) -> int:
-        """Return how many answers a failure may cost: more for what samples may avoid."""
+        """Return the number of answers that a failure allows. Failures that more samples can avoid allow
+        more.
+        """
         rounds = self.settings.repair_rounds + 1
         return max(rounds, self.settings.samples) if failure.name in TRIED and rounds > 1 else rounds
 
@@ -119,7 +121,7 @@ class Rounds:
     async def _agree(
         self, run: OffloadState, plan: Plan, first: Prompt, sampling: Sampling, best: Attempt
     ) -> tuple[Attempt, Check | None]:
-        """Return the sample that others behave like, or the reason why there is none."""
+        """Return the sample whose behaviour other samples share, or the reason why no sample qualifies."""
         names = best.verdict.unproven
         asking = inputs_prompt(plan, first, best.verdict.text, names)
         run.progress.stage("sample", "inputs to compare on")
@@ -152,7 +154,7 @@ class Rounds:
         return delivery, verdict.failure
 
     async def _repair(self, run: OffloadState, failure: Check) -> Prompt | None:
-        """Return the prompt of the next round, None if it does not fit the model's context."""
+        """Return the prompt of the next round; None if it does not fit the model's context."""
         run.progress.stage("repair", failure.name)
         return await fit_repair(
             run.attempts, failure, self.engine, run.model, self.settings.max_output_tokens
@@ -164,7 +166,7 @@ def _checked(plan: Plan, generation: Generation, workspace: Workspace) -> Verdic
 
 
 def _doubt(verdict: Verdict) -> Check | None:
-    """Return the question about likely mistakes, None if there are none."""
+    """Return the question about likely mistakes; None without likely mistakes."""
     likely = [notice.text for notice in verdict.notices if notice.likely]
     if not verdict.passed or not likely:
         return None

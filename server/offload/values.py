@@ -19,18 +19,20 @@ OutputFormat = Literal["code", "diff", "explanation", "raw"]
 OUTPUT_FORMATS: tuple[OutputFormat, ...] = ("code", "diff", "explanation", "raw")
 
 TaskCategory = Literal["", Category]
-"""The kind of work, empty if the caller names none."""
+"""The kind of work; empty if the caller names none."""
 
 Strength = Literal["tests ran", "examples ran", "samples agree", "typed", "parsed", "not checked"]
-"""What a result rests on, strongest first. ``tests ran``: a test executed the changed lines. ``examples
+"""The evidence for a result, strongest first. ``tests ran``: a test executed the changed lines. ``examples
 ran``: at least two examples call the new code, and an empty body fails them. ``samples agree``: several
-answers behave alike. ``typed``: a type checker passed. ``parsed``: it has no syntax error."""
+answers behave alike. ``typed``: a type checker passed. ``parsed``: the result has no syntax error.
+"""
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
 OutcomeName = Literal["delivered", "returned", "handed_back", "failed", "cancelled", "denied"]
 """``delivered``: written to a file. ``returned``: the reply is the text itself. ``handed_back``: the model's
-answer failed a check and nothing was written. ``failed``: an error with a code. ``cancelled``: by the caller
-or the user. ``denied``: by policy."""
+answer failed a check and nothing was written. ``failed``: an error with a code. ``cancelled``: by the
+caller or the user. ``denied``: by policy.
+"""
 OUTCOMES: tuple[OutcomeName, ...] = (
     "delivered",
     "returned",
@@ -42,7 +44,7 @@ OUTCOMES: tuple[OutcomeName, ...] = (
 
 
 ERRORS = frozenset({"failed", "cancelled", "denied"})
-"""Outcomes that the client gets as an error. A hand-back is not an error."""
+"""Outcomes that the client receives as an error. A hand-back is not an error."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Caller:
     ``client`` is the client's name for itself (``claude-code``); ``session`` is one connection of it.
     ``project`` is the base folder of relative paths; ``roots`` are all folders that the caller may touch,
     ``project`` included. ``tool_use_id`` is Claude Code's id of the call, None for other clients.
-    ``arguments`` are those of the call as sent; its cost is computed from them. They are None if nothing was
+    ``arguments`` are the call's arguments as sent, from which its cost is computed. None if no arguments were
     sent.
     """
 
@@ -65,14 +67,15 @@ class Caller:
 
     @property
     def by_user(self) -> bool:
-        """Whether the user calls, from the dashboard or a shell: such a call neither saves nor costs Claude
-        tokens."""
+        """Return whether the user calls, from the dashboard or a shell. Such a call neither saves nor costs
+        Claude tokens.
+        """
         return self.client in OWN_CLIENTS
 
 
 @dataclass(frozen=True)
 class ItemOf:
-    """The batch that a task belongs to, and the item's share of the cost of the batch's call."""
+    """The batch of a task, and the item's share of the cost of the batch's call."""
 
     job_id: str
     cost: Cost
@@ -103,7 +106,7 @@ class Task:
         """Return the task for arguments of ``offload_work``: from a call, a batch item, or a row of the
         history.
 
-        Unknown values of ``output_format`` and ``category`` count as not given.
+        Unknown values of ``output_format`` and ``category`` count as missing.
 
         Raises:
             BadArguments: the task text is missing.
@@ -131,7 +134,7 @@ class Task:
 class Compression:
     """One call of ``compress_context``: ``files`` or ``content``. ``max_length`` is in characters.
 
-    ``patience`` are the seconds that the local model has for its answer, None without a limit.
+    ``patience`` is the time limit for the local model's answer in seconds; None without a limit.
     """
 
     files: tuple[str, ...] = ()
@@ -149,8 +152,8 @@ class Source:
 
     ``text`` is the decoded file with ``\\n`` line endings. ``start`` and ``end`` are character offsets of the
     selection in it (0 and ``len(text)`` for the whole file). ``digest`` is the SHA-256 of the file's bytes,
-    in hex. ``guessed`` says that the ``encoding`` is not certain. ``read_as`` says how Claude would have read
-    it, which the ledger counts as saved (``ledger.habits.read_by_habit``).
+    in hex. ``guessed`` means that the ``encoding`` is not certain. ``read_as`` is the way in which Claude
+    would have read the input; the ledger counts this reading as saved (``ledger.habits.read_by_habit``).
     """
 
     path: Path
@@ -171,7 +174,7 @@ class Source:
 
     @property
     def whole(self) -> bool:
-        """Whether the selection is the whole file."""
+        """Return whether the selection is the whole file."""
         return self.start == 0 and self.end == len(self.text)
 
 
@@ -218,7 +221,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Generation:
-    """One complete answer of the model. Thinking is kept apart."""
+    """One complete answer of the model. Thinking is stored separately."""
 
     text: str
     thinking: str
@@ -232,7 +235,7 @@ class Generation:
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check. ``message`` says what is wrong, precisely enough to repair it.
+    """The result of one check. ``message`` describes the fault precisely enough to repair it.
 
     ``code`` is the reason of a hand-back (one of ``checks.codes``), empty if the check passed. ``hopeless``
     marks a failure that another round would only repeat.
@@ -261,9 +264,9 @@ class Verdict:
     """All checks of one answer, in order, and the text to deliver if all passed.
 
     ``edits`` are the replaced spans of the edited file, empty for a new file. ``notices`` are delivered with
-    the text. ``unchecked`` names the checks that could not be made, with the reason where it is not plain.
-    ``strength`` says what the result rests on. ``unproven`` are functions that were loaded and whose
-    behaviour nothing has shown.
+    the text. ``unchecked`` names the checks that could not run, with the reason where it is not obvious.
+    ``strength`` is the evidence for the result. ``unproven`` are loaded functions without any evidence of
+    their behaviour.
     """
 
     checks: tuple[Check, ...]
@@ -276,17 +279,17 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether every check passed."""
+        """Return whether every check passed."""
         return all(check.passed for check in self.checks)
 
     @property
     def reason(self) -> str:
-        """The message of the first failure, empty if all checks passed."""
+        """The message of the first failure; empty if all checks passed."""
         return next((f"{c.name}: {c.message}" for c in self.checks if not c.passed), "")
 
     @property
     def failure(self) -> Check | None:
-        """The first failure, None if all checks passed."""
+        """The first failure; None if all checks passed."""
         return next((check for check in self.checks if not check.passed), None)
 
 
@@ -323,7 +326,7 @@ class Outcome:
     """The caller's result.
 
     ``text`` is the summary (at most 400 characters), the text itself if no output was named, or the reason of
-    a hand-back. If the file could not be restored, remarks on what happened to it follow.
+    a hand-back. Remarks follow if the file could not be restored.
     """
 
     offload_id: str
@@ -338,4 +341,4 @@ class Outcome:
 
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
-"""Progress to the caller: done, total (None if unknown), one line of text."""
+"""Progress for the caller: done, total (None if unknown), one line of text."""

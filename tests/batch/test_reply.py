@@ -83,7 +83,7 @@ def test_one_is_counted_as_one() -> None:
         (
             "out_of_scope",
             "Handed back, out_of_scope (documented): The code itself changed; keep (every) line. "
-            "Nothing was written (1 try, kept in the history under 1a2b). Do this one yourself.",
+            "Nothing was written (1 try, kept in the history under 1a2b). Do this task yourself.",
             "The code itself changed; keep (every) line.",
         ),
         (

@@ -276,10 +276,10 @@ async def test_secrets_are_not_kept(pipeline: PipelineHarness, project: Path) ->
 @pytest.mark.parametrize(
     ("count", "max_length", "said"),
     [
-        (47, 2000, "A digest of up to 2,000 characters saves nothing of the file's 1,504. "
-         "The text is short: read it yourself."),
-        (300, 20_000, "A digest of up to 20,000 characters saves nothing of the file's 9,600. "
-         "The text is short: read it yourself, or pass a smaller max_length."),
+        (47, 2000, "The file has 1,504 characters; a digest of up to 2,000 saves nothing. "
+         "Read it yourself: the text is short."),
+        (300, 20_000, "The file has 9,600 characters; a digest of up to 20,000 saves nothing. "
+         "Read it yourself, or pass a smaller max_length: the text is short."),
         (300, 2000, ""),
         (47, 200, ""),
     ],

@@ -143,13 +143,13 @@ async def test_undo_restores_the_exact_bytes(pipeline: PipelineHarness, project:
     outcome = await pipeline.run("Set x to 7.", files=("a.py",), output="a.py")
     assert outcome.name == "delivered", outcome.text
     assert (project / "a.py").read_bytes() == b"\xef\xbb\xbfx = 7\r\ny = 2"
-    assert "as it was before" in await pipeline.offloader.undo(outcome.offload_id)
+    assert "is restored" in await pipeline.offloader.undo(outcome.offload_id)
     assert (project / "a.py").read_bytes() == old
     assert any(isinstance(event, OffloadUndone) for event in pipeline.events)
     detail = await pipeline.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.row.undone
-    with pytest.raises(NotFound, match="undone before"):
+    with pytest.raises(NotFound, match="already undone"):
         await pipeline.offloader.undo(outcome.offload_id)
 
 

@@ -235,7 +235,7 @@ def test_an_output_that_is_a_folder_is_refused_with_an_example(
     with pytest.raises(NotAFile) as caught:
         read_target(workspace, name)
     assert str(caught.value) == (
-        f"not_a_file: {name} is a folder. Name a file in it, such as {name.rstrip('/')}/notes.md."
+        f"not_a_file: {name} is a folder. Name a file in it, for example {name.rstrip('/')}/notes.md."
     )
 
 

@@ -132,7 +132,7 @@ def _file_text(path: Path, given: str, shown: str) -> Text:
     with reopen() as file:
         probe = file.read(_PROBE_BYTES)
         if b"\0" in probe and not marked_encoding(probe):
-            raise BinaryFile(f"{shown} is not a text file.", "Name text files only.")
+            raise BinaryFile(f"{shown} is not a text file.", "Name only text files.")
         file.seek(0)
         digest = _sha256(file) if size <= MOST_BYTES else ""
     return Text(shown, reopen, size, digest, path.name, str(path))

@@ -1,4 +1,4 @@
-"""Removal of what engines and models put around an answer: thoughts, channels, stop tokens, tool calls."""
+"""Removes text that engines and models put around an answer: thoughts, channels, stop tokens, tool calls."""
 
 import json
 import re
@@ -39,11 +39,11 @@ _DECLINES = re.compile(
     re.IGNORECASE,
 )
 LONGEST_REFUSAL = 600
-"""Longest answer, in characters, that counts as a mere refusal if it begins with an apology."""
+"""Maximum length of an answer that counts as a mere refusal if it starts with an apology (characters)."""
 
 
 def without_thinking(text: str, known: str = "") -> tuple[str, str]:
-    """Return the answer and its thoughts. Tags that the ``known`` text contains are content."""
+    """Return the answer and its thoughts. Tags that occur in the ``known`` text are content."""
     if "<|message|>" in text and "<|message|>" not in known:
         return _final_channel(text)
     thoughts: list[str] = []
@@ -60,7 +60,7 @@ def without_thinking(text: str, known: str = "") -> tuple[str, str]:
 
 
 def without_tokens(text: str, known: str = "") -> str:
-    """Return the answer without chat template tokens at its start, and cut at the token that ends it."""
+    """Return the answer without chat template tokens at its start, cut at the token that ends the answer."""
     text = text.removeprefix("\ufeff")
     while (found := _TOKEN.match(text.lstrip())) and found[0] not in known:
         text = text.lstrip()[found.end() :]
@@ -77,12 +77,14 @@ def without_tokens(text: str, known: str = "") -> str:
 
 
 def token_in(text: str, known: str) -> str:
-    """Return the first special token that an answer has and the given texts lack, empty if none."""
+    """Return the first special token that occurs in an answer but not in the given texts; empty
+    if none does.
+    """
     return next((found[0] for found in _TOKEN.finditer(text) if found[0] not in known), "")
 
 
 def is_tool_call(text: str, known: str) -> bool:
-    """Whether an answer is a tool call instead of content."""
+    """Return whether an answer is a tool call instead of content."""
     found = _CALLS.match(text)
     if found is not None and found[0].strip().strip("`") not in known:
         return True
@@ -103,13 +105,13 @@ def is_tool_call(text: str, known: str) -> bool:
 
 
 def declines(text: str) -> bool:
-    """Whether an answer refuses the task with an apology."""
+    """Return whether an answer refuses the task with an apology."""
     plain = text.strip()
     return len(plain) <= LONGEST_REFUSAL and "```" not in plain and _DECLINES.match(plain) is not None
 
 
 def _final_channel(text: str) -> tuple[str, str]:
-    """Split harmony's channels: ``final`` is the answer, all others are thoughts."""
+    """Split harmony's channels: ``final`` is the answer, all other channels are thoughts."""
     answers: list[str] = []
     thoughts: list[str] = []
     messages = list(_MESSAGE.finditer(text))
@@ -121,7 +123,7 @@ def _final_channel(text: str) -> tuple[str, str]:
 
 
 def _take_thought(text: str, opening: str, closing: str) -> tuple[str, str] | None:
-    """Return the text without one thought, and the thought; None if the tags seem to be content."""
+    """Return the text without one thought, and the thought. Return None if the tags seem to be content."""
     start, end = text.find(opening), text.find(closing)
     if end >= 0 and (start < 0 or end < start):  # the chat template opened the thought
         thought, rest = text[:end], text[end + len(closing) :]
@@ -141,5 +143,5 @@ def _take_thought(text: str, opening: str, closing: str) -> tuple[str, str] | No
 
 
 def _is_open(text: str) -> bool:
-    """Whether a text ends inside a fenced block."""
+    """Return whether a text ends inside a fenced block."""
     return sum(1 for line in text.split("\n") if line.lstrip().startswith("```")) % 2 == 1

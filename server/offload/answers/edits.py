@@ -1,7 +1,7 @@
 """The edits of an answer: search/replace blocks and replaced selections, located in the file.
 
-A block matches if its search lines occur exactly once, or else if they occur exactly once ignoring white
-space at line ends and common indentation. It never matches by similarity.
+A block matches if its search lines occur exactly once. If not, white space at line ends and common
+indentation are ignored. Similar lines never match.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ MOST_DIVIDERS = 20
 
 
 class EditFailed(Exception):
-    """An edit cannot be applied; the message tells the model which one and why."""
+    """An edit cannot be applied. The message tells the model which edit failed and why."""
 
 
 @dataclass(frozen=True)
 class EditBlock:
-    """One search/replace block. ``path`` is empty if the answer names none.
+    """One search/replace block. ``path`` is empty if the answer names no path.
 
-    ``readings`` are its search and replace lines, one pair for each line that may be the divider: the
-    underline of a heading looks the same.
+    ``readings`` holds pairs of search and replace lines, one pair for each line that can be the divider. The
+    underline of a heading looks like a divider.
     """
 
     path: str
@@ -43,7 +43,7 @@ def parse_blocks(answer: str) -> tuple[EditBlock, ...]:
     """Return the blocks of an answer.
 
     Raises:
-        EditFailed: no block, a block without divider or end, or with too many dividers.
+        EditFailed: the answer has no block, or a block lacks its divider or end, or has too many dividers.
     """
     blocks: list[EditBlock] = []
     path = ""
@@ -79,14 +79,14 @@ def locate(text: str, blocks: tuple[EditBlock, ...], shown: str) -> tuple[Edit, 
     """Return the spans of ``text`` that the blocks replace, in text order.
 
     Raises:
-        EditFailed: the search lines of a block are missing, ambiguous or without a clear end, or two blocks
+        EditFailed: the search lines of a block are missing, ambiguous or without a clear end; or two blocks
             overlap.
     """
     edits = [_locate(text, block, number, shown) for number, block in enumerate(blocks, start=1)]
     edits = sorted(dict.fromkeys(edits), key=lambda edit: (edit.start, edit.end))
     for before, after in itertools.pairwise(edits):
         if after.start < before.end or (after.start, after.end) == (before.start, before.end):
-            raise EditFailed("Two edits change the same lines; join them into one.")
+            raise EditFailed("Two edits change the same lines; join them into one edit.")
     return tuple(edits)
 
 
@@ -99,7 +99,9 @@ def replace_selection(source: Source, answer: str) -> Edit:
 
 
 def with_indents_of(text: str, lines: list[str]) -> list[str]:
-    """Return lines with the text's kind of indentation, tabs or spaces, converted if they differ."""
+    """Return lines with the text's kind of indentation (tabs or spaces). Lines are converted if
+    they differ.
+    """
     tabs, spaces = _indents(text.split("\n"))
     own_tabs, own_spaces = _indents(lines)
     if tabs > spaces and own_spaces and not own_tabs:
@@ -110,7 +112,7 @@ def with_indents_of(text: str, lines: list[str]) -> list[str]:
 
 
 def _indents(lines: list[str]) -> tuple[int, int]:
-    """Return how many lines begin with a tab, and how many with two spaces."""
+    """Return the number of lines that start with a tab, and the number that start with two spaces."""
     return sum(line.startswith("\t") for line in lines), sum(line.startswith("  ") for line in lines)
 
 
@@ -121,7 +123,7 @@ def _tabbed(line: str, unit: int) -> str:
 
 
 def indented_like(old: list[str], new: list[str]) -> list[str]:
-    """Return ``new`` at the indentation of ``old``; relative indentation is kept."""
+    """Return ``new`` at the indentation of ``old``. Relative indentation is kept."""
     wanted, found = _indentation(old[0]), _indentation(new[0])
     if wanted == found:
         return new
@@ -133,25 +135,26 @@ def indented_like(old: list[str], new: list[str]) -> list[str]:
 
 
 def replace_whole(source: Source, answer: str) -> tuple[Edit, ...]:
-    """Return the edits, line by line, that turn the file into ``answer``.
+    """Return line edits that turn the file into ``answer``.
 
-    The file keeps its last line ending, or its lack of one: an answer does not show it.
+    The file's last line ending (or its absence) is kept, because an answer does not show it.
     """
     if not source.text:
         return edits_between("", answer.rstrip("\n") + "\n")
     end = source.text[len(source.text.rstrip("\n")) :]
     body = answer.rstrip("\n")
     blank = len(answer) - len(body)
-    # The text of a block has no final line ending. Empty lines at its end count if the file had some.
+    # The text of a block has no final line ending. Empty lines at the end of the text count if the file had
+    # some.
     new = body + "\n" * (blank + 1 if len(end) > 1 and blank else min(len(end), 1))
     return edits_between(source.text, new)
 
 
 def without_blanks(source: Source, edits: tuple[Edit, ...], language: Language | None) -> tuple[Edit, ...]:
-    """Return the edits without trailing blanks in the lines that they add.
+    """Return the edits without trailing spaces in the added lines.
 
-    Lines that the file already has, lines inside string literals, and file types with meaningful trailing
-    blanks are not changed.
+    Existing lines, lines inside string literals, and file types with meaningful trailing spaces are not
+    changed.
     """
     if language is None or not any(_BLANKS.search(edit.text) for edit in edits):
         return edits
@@ -194,8 +197,9 @@ def apply(text: str, edits: tuple[Edit, ...]) -> str:
 def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
     """Return the edit of a block.
 
-    A block with several dividers is accepted only if exactly one reading fits the file and does not end at
-    the underline of a heading: with wrongly quoted lines, the part up to the underline may fit.
+    A block with several dividers is accepted only if exactly one reading fits the file and that reading does
+    not end at the underline of a heading. If lines are quoted wrongly, the part up to the underline can fit
+    by chance.
     """
     if len(block.readings) == 1:
         return _locate_lines(text, *block.readings[0], number, shown)
@@ -252,8 +256,7 @@ def _positions(lines: list[str], wanted: list[str]) -> list[int]:
 
 
 def _loose_positions(lines: list[str], wanted: list[str]) -> list[tuple[int, int]]:
-    """Return the positions that match when line ends, common indentation and outer empty lines are
-    ignored."""
+    """Return the positions that match if line ends, common indentation and outer empty lines are ignored."""
     while wanted and not wanted[0].strip():
         wanted = wanted[1:]
     while wanted and not wanted[-1].strip():
@@ -277,7 +280,7 @@ def _span(lines: list[str], at: int, count: int, replace: str) -> Edit:
     start = sum(len(line) + 1 for line in lines[:at])
     end = start + sum(len(line) + 1 for line in lines[at : at + count]) - 1
     if replace == "" and end < sum(len(line) + 1 for line in lines) - 1:
-        end += 1  # removed lines lose their line ending too
+        end += 1  # removed lines lose their line ending as well
     return Edit(start, end, replace)
 
 
@@ -294,7 +297,7 @@ def _shift(line: str, given: str, wanted: str) -> str:
 
 
 def _indentation(text: str) -> str:
-    """Return the leading white space that all non-empty lines share."""
+    """Return the leading white space common to all non-empty lines."""
     common: str | None = None
     for line in text.split("\n"):
         if not line.strip():
@@ -308,6 +311,6 @@ def _indentation(text: str) -> str:
 
 
 def _first_missing(lines: list[str], wanted: list[str]) -> str:
-    """Return the first line of ``wanted`` that is missing in ``lines``, empty if all are there."""
+    """Return the first line of ``wanted`` that is missing from ``lines``; empty if no line is missing."""
     known = {line.strip() for line in lines}
     return next((line.strip()[:80] for line in wanted if line.strip() and line.strip() not in known), "")

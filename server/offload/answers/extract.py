@@ -1,6 +1,6 @@
-"""The code or text in an answer, without fences, labels and chatter.
+"""Extracts the code or text from an answer, without fences, labels and chatter.
 
-Nothing is guessed: an ambiguous answer is ``Muddled`` and the model is asked again. The text inside a block
+Nothing is guessed: an ambiguous answer is ``Muddled``, and the model is asked again. The text inside a block
 is not altered.
 """
 
@@ -30,7 +30,7 @@ _LABEL = re.compile(
 
 
 class Muddled(Exception):
-    """It is not clear which part of the answer is the result."""
+    """The part of the answer that is the result cannot be determined."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Block:
 
     @property
     def path(self) -> str:
-        """The file that the block's label names, empty without a label."""
+        """The file named by the block's label; empty without a label."""
         words = self.info.split()
         for word in (*words[1:], *(words[0].split(":", 1)[1:] if words else ())):
             plain = word.removeprefix("title=").removeprefix("file=").strip("\"'{}")
@@ -55,17 +55,19 @@ class Block:
 
 @dataclass(frozen=True)
 class Content:
-    """The content of a file. ``fenced`` says that it was in a block, so that its ends are certain."""
+    """The content of a file. ``fenced`` is true if the content was in a block, so that its start and end are
+    certain.
+    """
 
     text: str
     fenced: bool
 
 
 def code_of(text: str, language: Language | None, fence: str = "", known: str = "") -> str:
-    """Return the code in an answer: the content of its only block, or the whole answer if it has none.
+    """Return the code in an answer: the content of the only block, or the whole answer if it has no block.
 
     Raises:
-        Muddled: several blocks are possible, or there is no block and only chatter.
+        Muddled: several blocks are possible, or the answer is only chatter without a block.
     """
     return _code(text, language, fence, known).text
 
@@ -73,10 +75,10 @@ def code_of(text: str, language: Language | None, fence: str = "", known: str = 
 def text_of_file(
     text: str, file_name: str, language: Language | None, fence: str = "", known: str = ""
 ) -> Content:
-    """Return the new content of a file; ``known`` is its present content.
+    """Return the new content of a file. ``known`` is the present content.
 
     Raises:
-        Muddled: it is not clear which part of the answer is the content, or its label names another file.
+        Muddled: the content cannot be determined, or its label names another file.
     """
     if language is not None:
         content = _code(text, language, fence, known, file_name)
@@ -86,7 +88,7 @@ def text_of_file(
 
 
 def all_code_of(text: str) -> str:
-    """Return the code of all blocks together, or the whole answer if it has none."""
+    """Return the code of all blocks together, or the whole answer if it has no block."""
     return "\n\n".join(block.text for block in _blocks(text)) or _without_chatter(text)
 
 
@@ -107,7 +109,9 @@ def _code(text: str, language: Language | None, fence: str, known: str, file_nam
 
 
 def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
-    """Return the prose in an answer: the content of the one block around it, else the whole answer."""
+    """Return the prose in an answer: the content of the one block around it, or otherwise the
+    whole answer.
+    """
     text = text.strip("\n")
     suffix = PurePath(file_name).suffix.lower()
     first = next((line for line in known.split("\n") if line.strip()), "")
@@ -138,7 +142,9 @@ def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
 
 
 def _holds(block: str, known: str) -> bool:
-    """Whether a block holds most lines of the file, which itself has no block: then it is the file."""
+    """Return whether a block is the whole file: it holds most of the file's lines, and the file itself has no
+    block.
+    """
     lines = [line.strip() for line in known.split("\n") if line.strip()]
     if not lines or any(_FENCE.match(line) for line in lines):
         return False
@@ -161,14 +167,14 @@ _PROSE = frozenset({".md", ".markdown", ".mdx", ".txt", ".rst", ".adoc", ".org"}
 
 
 def _before_fence(text: str) -> list[str] | None:
-    """Return the lines before the first fence, None if there is no fence."""
+    """Return the lines before the first fence; None without a fence."""
     lines = text.split("\n")
     at = next((index for index, line in enumerate(lines) if _FENCE.match(line)), None)
     return None if at is None else [line.strip() for line in lines[:at] if line.strip()]
 
 
 def _is_beside(lines: list[str], known: str) -> bool:
-    """Whether the lines before a block are chatter: few, and none of them in the file."""
+    """Return whether the lines before a block are chatter: few lines that do not occur in the file."""
     if len(lines) > 3 or any(line.startswith("#") and not _LABEL.match(line) for line in lines):
         return False
     own = {line.strip() for line in known.split("\n")}
@@ -176,7 +182,7 @@ def _is_beside(lines: list[str], known: str) -> bool:
 
 
 def _outer(text: str, wraps: Callable[[str], bool]) -> str | None:
-    """Return the text between the first fence and the last one that can close it."""
+    """Return the text between the first fence and the last fence that can close it."""
     lines = text.split("\n")
     start = next((index for index, line in enumerate(lines) if _FENCE.match(line)), None)
     if start is None:
@@ -211,14 +217,14 @@ def _outer(text: str, wraps: Callable[[str], bool]) -> str | None:
 
 
 def _nests(text: str) -> bool:
-    """Whether the first block contains all other blocks."""
+    """Return whether the first block contains all other blocks."""
     lines = text.split("\n")
     fences = [line for line in lines if _FENCE.match(line)]
     return len(fences) > 2 and bool(fences[0].strip("`~ ")) and fences[0].strip("`~ ").lower() in _WRAPPING
 
 
 def _own(blocks: list[Block], file_name: str) -> list[Block]:
-    """Return the blocks for this file, judging by labels.
+    """Return the blocks for this file, judged by their labels.
 
     Raises:
         Muddled: all blocks are labelled for other files.
@@ -235,7 +241,7 @@ def _own(blocks: list[Block], file_name: str) -> list[Block]:
 
 
 def _blocks(text: str) -> list[Block]:
-    """Return the fenced blocks; a fence with an info string inside a block opens a nested one."""
+    """Return the fenced blocks. A fence with an info string inside a block opens a nested block."""
     blocks: list[Block] = []
     info, marks, label, depth = "", "", "", 0
     inside: list[str] = []
@@ -261,7 +267,9 @@ def _blocks(text: str) -> list[Block]:
 
 
 def _meant(blocks: list[Block], language: Language | None, fence: str) -> list[Block]:
-    """Return the blocks that can be the result: those in its language, else those in no other language."""
+    """Return the blocks that can be the result: blocks in the result's language, otherwise blocks without a
+    language.
+    """
     if len(blocks) == 1:
         return blocks
     wanted = [block for block in blocks if _is_named(block, language, fence)]

@@ -1,8 +1,8 @@
-"""The reading of an answer by its definitions, for an answer that is not what was asked for as a whole.
+"""Reads an answer by its definitions if the answer as a whole does not have the requested form.
 
-Small models often give only the functions that they changed, or the class around the method that was wanted.
-Each definition replaces the only definition of the same name in the file; the rest of the file stays. An
-answer with any other code is not read this way.
+Small models often give only the functions that they changed, or the class around the requested method. Each
+definition replaces the only definition with the same name in the file. The rest of the file stays unchanged.
+An answer with any other code is not read this way.
 """
 
 from collections import Counter
@@ -14,8 +14,9 @@ from server.offload.values import Edit, Source
 
 
 def selected_definition(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
-    """Return the edit that replaces the selection with the answer's definition of the selected name, if it
-    has one."""
+    """Return the edit that replaces the selection with the answer's definition of the selected name, if the
+    answer has this definition.
+    """
     selected = [
         each for each in definitions(source.text, language)
         if (each.start, each.end) == (source.start, source.end)
@@ -31,10 +32,10 @@ def selected_definition(source: Source, code: str, language: Language) -> tuple[
 
 
 def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
-    """Return the edits that replace definitions of the file with those of the same names in ``code``.
+    """Return the edits that replace definitions of the file with definitions of the same names in ``code``.
 
-    The result is empty if a definition has no counterpart, if one occurs twice, or if ``code`` has more than
-    definitions, imports, comments and lines that the file already has.
+    The result is empty if a definition has no counterpart or occurs twice. It is also empty if ``code`` has
+    more than definitions, imports, comments and lines that the file already has.
     """
     known = {line.strip() for line in source.text.split("\n")}
     fresh = [each for each in imports(code, language) if each not in known]
@@ -56,7 +57,7 @@ def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit,
 
 
 def _with_imports(text: str, fresh: list[str], language: Language) -> list[Edit]:
-    """Return the edit that adds import statements after those of the file, or at its top."""
+    """Return the edit that adds import statements after the file's own imports, or at the top of the file."""
     if not fresh:
         return []
     lines = "\n".join(fresh)
@@ -71,7 +72,7 @@ def _with_imports(text: str, fresh: list[str], language: Language) -> list[Edit]
 def _edits_of(
     source: Source, old: tuple[Definition, ...], code: str, new: tuple[Definition, ...], given: Definition
 ) -> list[Edit] | None:
-    """Return the edits for one definition; for a partial class, those for its members."""
+    """Return the edits for one definition. For a partial class, return the edits for its members."""
     place = _place(old, given)
     if place is None:
         return None
@@ -90,7 +91,9 @@ def _edits_of(
 
 
 def _place(old: tuple[Definition, ...], given: Definition) -> Definition | None:
-    """Return the only definition with that qualified name, else the only one with that unqualified name."""
+    """Return the only definition with this qualified name, or otherwise the only definition with the
+    unqualified name.
+    """
     counts = Counter(each.name for each in old)
     if counts[given.name] == 1:
         return next(each for each in old if each.name == given.name)

@@ -1,4 +1,4 @@
-"""The possible readings of an answer as edits of a file, most likely first."""
+"""Possible readings of an answer as edits of a file, most likely first."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from server.offload.compare.usage import uses, uses_within
 from server.offload.values import Edit, Source
 
 SHARE_OF_FILE = 0.5
-"""Share of the lines outside of a selection from which an answer counts as the whole file."""
+"""Share of the lines outside a selection above which an answer counts as the whole file."""
 _PATCH = re.compile(
     r"^\*\*\* (?:Begin Patch|Update File:)|^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@|^--- \S.*\n\+\+\+ \S",
     re.MULTILINE,
@@ -32,17 +32,17 @@ _PATCH = re.compile(
 
 @dataclass(frozen=True)
 class Reading:
-    """Edits and the way of reading: ``whole``, ``selection``, ``definitions`` or ``blocks``."""
+    """Edits and the kind of reading: ``whole``, ``selection``, ``definitions`` or ``blocks``."""
 
     edits: tuple[Edit, ...]
     way: str
 
 
 def require_content(plan: Plan, text: str) -> None:
-    """Require that an answer is the content that was asked for.
+    """Require that an answer is content.
 
     Raises:
-        Muddled: it is a tool call, an apology or a patch, or contains special tokens.
+        Muddled: the answer is a tool call, an apology or a patch, or contains special tokens.
     """
     known = plan.known
     if is_tool_call(text, known):
@@ -61,7 +61,7 @@ def content_of(plan: Plan, text: str) -> Content:
     """Return the content in an answer.
 
     Raises:
-        Muddled: it is not clear which part of the answer is the content.
+        Muddled: the part of the answer that is the content cannot be determined.
     """
     fence = PLAIN_FENCES.get("." + plan.file_name.rpartition(".")[2].lower(), "")
     known = plan.edited.text if plan.edited is not None else ""
@@ -72,11 +72,11 @@ def content_of(plan: Plan, text: str) -> Content:
 
 
 def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
-    """Yield the readings of an answer as edits of a file, the most likely first.
+    """Yield the readings of an answer as edits of a file, most likely first.
 
     Raises:
-        Muddled: it is not clear what the result is.
-        EditFailed: its edits cannot be applied.
+        Muddled: the result cannot be determined.
+        EditFailed: the answer's edits cannot be applied.
     """
     if plan.kind == "edit_blocks" or ("<<<<<<< SEARCH" in text and "<<<<<<< SEARCH" not in edited.text):
         yield from _blocks(plan, edited, text)
@@ -92,13 +92,13 @@ def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
         return
     by_parts = plan.kind == "edit_definitions" and not is_whole_file(edited, content.text, ((0, 0),))
     if not by_parts and not _is_part(edited, apply(edited.text, whole.edits), language):
-        yield whole  # try its definitions alone only if that fails
+        yield whole  # try only the answer's definitions if this fails
     merged = Reading(by_definitions(edited, all_code_of(text), language), "definitions")
     yield merged if merged.edits else whole
 
 
 def is_whole_file(edited: Source, text: str, spans: tuple[tuple[int, int], ...]) -> bool:
-    """Whether an answer also contains the file around some of its spans."""
+    """Return whether an answer also contains the file around some of its spans."""
     around = edited.text
     for start, end in sorted(spans, reverse=True):
         around = around[:start] + around[end:]
@@ -132,8 +132,8 @@ def _selection(  # noqa: PLR0911 - one for each form of the answer
 ) -> list[Reading]:
     """Read an answer to a selection.
 
-    An answer that is the whole file is cut down to the selection, or accepted whole if the app made the
-    selection.
+    If the answer is the whole file, it is cut down to the selection. If the app made the selection, the whole
+    file is accepted.
     """
     span = ((edited.start, edited.end),)
     if not content.text.strip():
@@ -147,7 +147,7 @@ def _selection(  # noqa: PLR0911 - one for each form of the answer
         cut = selected_definition(edited, content.text, language) if language is not None else ()
         if cut:
             return [Reading(cut, "selection")]
-        raise EditFailed("The answer changes the file outside of the selection; give only the selected part.")
+        raise EditFailed("The answer changes the file outside the selection; give only the selected part.")
     plain = Reading((replace_selection(edited, content.text),), "selection")
     if language is None:
         return [plain]
@@ -158,9 +158,7 @@ def _selection(  # noqa: PLR0911 - one for each form of the answer
             return [Reading(merged, "definitions")]
         if cut:
             return [Reading(cut, "selection")]
-        raise EditFailed(
-            "The answer repeats code from outside of the selection; give only the selected part."
-        )
+        raise EditFailed("The answer repeats code from outside the selection; give only the selected part.")
     if not cut or cut == plain.edits:
         merged = by_definitions(edited, content.text, language) if plan.narrowed else ()
         return [plain, Reading(merged, "definitions")] if merged else [plain]
@@ -173,7 +171,9 @@ def _selection(  # noqa: PLR0911 - one for each form of the answer
 
 
 def _repeats(edited: Source, text: str, language: Language) -> bool:
-    """Whether an answer to a selection repeats definitions from outside of it, at the same level."""
+    """Return whether an answer to a selection repeats definitions from outside the selection, at the same
+    level.
+    """
     inside = [each for each in definitions(edited.text, language)
               if edited.start <= each.start and each.end <= edited.end]  # fmt: skip
     level = min((each.level for each in inside), default=-1)
@@ -193,7 +193,7 @@ def _repeats(edited: Source, text: str, language: Language) -> bool:
 
 
 def _has_more(text: str, language: Language) -> bool:
-    """Whether code has more than one definition with the comments above it."""
+    """Return whether code has more than one definition with the comments above that definition."""
     spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
     rest = text
     for start, end in reversed(spans):
@@ -202,10 +202,10 @@ def _has_more(text: str, language: Language) -> bool:
 
 
 def _is_part(edited: Source, text: str, language: Language) -> bool:
-    """Whether an answer gives only some definitions of the file, not all that should remain.
+    """Return whether an answer gives only some definitions of the file, not all that should remain.
 
-    A missing definition counts as omitted, unless the answer's definitions used it before and no longer do:
-    then they were changed so that it is not needed.
+    A missing definition counts as omitted, except if the answer's definitions used it before and no longer
+    do. In that case they were changed so that the definition is not needed.
     """
     old, new = definitions(edited.text, language), definitions(text, language)
     given = {each.name for each in new} | {each.last for each in new}
@@ -229,8 +229,9 @@ def _is_part(edited: Source, text: str, language: Language) -> bool:
 
 
 def _marks_put_back(edited: Source, text: str, language: Language) -> str:
-    """Return an answer with its markers of omitted definitions, copied from the prompt's outline, filled
-    in."""
+    """Return an answer in which markers of omitted definitions, copied from the prompt's outline, are filled
+    in.
+    """
     mark = re.compile(rf"^[ \t]*{re.escape(language.comment)} \((?P<name>\S+): given below\)[ \t]*$")
     if "given below)" not in text:
         return text

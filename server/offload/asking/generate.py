@@ -11,26 +11,30 @@ from server.offload.run.progress import Progress
 from server.offload.values import Generation, Prompt
 
 LEAST_SHARE = 0.35
-"""Share of the estimated prompt tokens; if the engine read fewer, it cut the prompt. Estimates are high: up
-to 2.6 times the true count for tokenizers that merge digits."""
+"""Share of the estimated prompt tokens. If the engine read fewer tokens, it cut the prompt. Estimates are
+high: up to 2.6 times the true count for tokenizers that merge digits.
+"""
 LEAST_COUNTED_SHARE = 0.9
-"""The same share for a prompt that the engine counted itself; templates differ by a few tokens."""
+"""The same share for a prompt that the engine counted itself. Templates differ by a few tokens."""
 WARMER_EACH_ROUND, WARMEST = 0.3, 1.0
 SAMPLE_TEMPERATURE = 0.7
-"""Temperature of samples that are drawn to be compared: at 0.2 a small model repeats its mistake."""
+"""Temperature of samples that are compared with each other. At 0.2 a small model repeats its mistake."""
 REPEATING = "repeating"
-"""The finish reason of an answer that was stopped because it repeated itself."""
+"""Finish reason of an answer that was stopped because it repeated itself."""
 WATCHED = 3_000
-"""Characters at the end of an answer that are searched for a loop. A small model in a loop runs until its
-token limit, which takes minutes on a CPU."""
+"""Length of an answer's end that is searched for a loop (characters). A small model in a loop runs until its
+token limit, which takes minutes on a CPU.
+"""
 LONGEST_CIRCLE = 150
-"""Longest period of a loop, in characters: the tail then holds it at least twenty times."""
+"""Longest period of a loop in characters. The searched end then holds the period at least twenty times."""
 _WATCH_EVERY = 64
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Sampling settings of one offload, shared by all its rounds, and who waits for it."""
+    """Sampling settings of one offload, shared by all its rounds; and whether a user waits for
+    the offload.
+    """
 
     model: str
     temperature: float
@@ -41,8 +45,7 @@ class Sampling:
     def of_round(self, number: int) -> "Sampling":
         """Return the sampling of a round, counted from 1.
 
-        Later rounds are warmer: with its refused answer in the conversation, a small model tends to repeat
-        it.
+        Later rounds are warmer: a small model tends to repeat a refused answer that is in the conversation.
         """
         warmer = self.temperature + WARMER_EACH_ROUND * (number - 1)
         return replace(self, temperature=max(self.temperature, min(warmer, WARMEST)))
@@ -58,7 +61,7 @@ async def generate(
     """Return the answer and the seconds spent waiting for a slot.
 
     Raises:
-        BackendError: the engine failed, is gone, or cut the prompt.
+        BackendError: the engine failed, disappeared, or cut the prompt.
         QueueFull: the queue is full.
     """
     progress.stage("queue")
@@ -107,12 +110,12 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
                     progress.text("", end.completion_tokens or count, rate, last=True)
                     return _generation(texts, thoughts, end)
     raise BackendFailed(
-        "The engine's stream ended without an end marker.", "Try again; look at the engine's log."
+        "The engine's stream ended without an end marker.", "Try again, and check the engine's log."
     )
 
 
 def _is_circling(text: str, prompt: Prompt) -> bool:
-    """Whether an answer only repeats itself, with text that the prompt does not contain."""
+    """Return whether an answer only repeats itself, with text that the prompt does not contain."""
     tail = text[-WATCHED:]
     if len(tail) < WATCHED:
         return False
@@ -151,5 +154,5 @@ def _require_whole_prompt(prompt: Prompt, generation: Generation) -> None:
         raise PromptTooLong(
             f"The engine read {generation.prompt_tokens:,} tokens of a prompt of about "
             f"{prompt.prompt_tokens:,}. It silently cut the rest, so its answer was discarded.",
-            "Pass less, or raise the model's context length in the engine.",
+            "Pass less text, or raise the model's context length in the engine.",
         )

@@ -1,4 +1,4 @@
-"""The plan of a task: which file is edited and in which form, or what is newly written."""
+"""The plan of a task: the file to edit and the form of the edit, or the new text to write."""
 
 import re
 from dataclasses import dataclass, replace
@@ -10,9 +10,9 @@ from server.offload.files.workspace import Reading
 from server.offload.values import Source, Target, Task
 
 REWRITTEN_WHOLE = 6_000
-"""Characters up to which the model rewrites an edited file whole; larger files are edited by blocks."""
+"""Size limit of files that the model rewrites whole (characters). Larger files are edited by blocks."""
 WORTH_NARROWING = 1_200
-"""Characters from which the model is shown only the named definition to edit."""
+"""File size above which the model sees only the named definition to edit (characters)."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Plan:
 
     ``kind`` names the prompt's template: ``generate``, ``write`` (prose), ``edit_file``, ``edit_selection``,
     ``edit_definitions``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited`` is the input that an
-    edit changes, with the span to replace. ``target`` is the file to write, None if the result is returned.
-    ``language`` is that of the result. ``parts`` are the spans of the edited file that the model sees and
-    rewrites. ``selections`` are the inputs as the caller selected them.
+    edit changes, with the span to replace. ``target`` is the file to write; None if the result is returned.
+    ``language`` is the language of the result. ``parts`` are the spans of the edited file that the model sees
+    and rewrites. ``selections`` are the inputs as the caller selected them.
     """
 
     kind: str
@@ -37,12 +37,12 @@ class Plan:
 
     @property
     def narrowed(self) -> bool:
-        """Whether the app, not the caller, chose the part of the file to rewrite."""
+        """Return whether the app, not the caller, chose the part of the file to rewrite."""
         return bool(self.parts) and not self.selected
 
     @property
     def selected(self) -> tuple[tuple[int, int], ...]:
-        """The spans of the edited file that the caller selected; the rest must not change."""
+        """Spans of the edited file that the caller selected. The rest must not change."""
         own = [each for each in self.selections if self.edited and each.path == self.edited.path]
         if not all(each.selection for each in own):
             return ()
@@ -50,12 +50,12 @@ class Plan:
 
     @property
     def shows_outline(self) -> bool:
-        """Whether the prompt shows the edited file in outline around the parts to change."""
+        """Return whether the prompt shows the edited file in outline around the parts to change."""
         return bool(self.parts) or (self.edited is not None and not self.edited.whole)
 
     @property
     def known(self) -> str:
-        """All text that the model was given; names in it are not inventions of the model."""
+        """All text that the model was given. Names in this text are not inventions of the model."""
         texts = [source.text for source in self.sources]
         return "\n".join([self.task.task, self.task.context, *self.task.examples, *texts])
 
@@ -66,13 +66,13 @@ class Plan:
 
     @property
     def is_test(self) -> bool:
-        """Whether the result is a test file, judging by its name."""
+        """Return whether the result is a test file, judging by the file's name."""
         name = self.target.path.stem.lower() if self.target else ""
         return re.search(r"(^|[_.-])(test|tests|spec)($|[_.-])|test$", name) is not None
 
     @property
     def file_name(self) -> str:
-        """The file name that determines the result's language, empty if there is none."""
+        """File name that determines the result's language; empty without a file."""
         if self.edited is not None:
             return self.edited.path.name
         return self.target.path.name if self.target else ""
@@ -82,11 +82,11 @@ def make_plan(task: Task, reading: Reading, most_output_tokens: int) -> Plan:
     """Return the plan of a task.
 
     Raises:
-        BadArguments: a diff without a file to change, or a check without an output.
+        BadArguments: a diff has no file to change, or a check has no output.
     """
     target, sources = reading.target, reading.sources
     if task.check and target is None:
-        raise BadArguments("check needs an output: it checks the written file.", "Name an output.")
+        raise BadArguments("check needs an output, because it checks the written file.", "Name an output.")
     if task.output_format == "diff":
         return _diff_plan(task, sources, target, most_output_tokens)
     edited = _edited(sources, target)
@@ -102,7 +102,7 @@ def _diff_plan(
     task: Task, sources: tuple[Source, ...], target: Target | None, most_output_tokens: int
 ) -> Plan:
     if not sources:
-        raise BadArguments("A diff needs the files that it changes.", "Name them in files.")
+        raise BadArguments("A diff needs the files to change.", "Name these files in `files`.")
     if len({source.path for source in sources}) > 1:
         return Plan("diff", task, sources, target)
     plan = _edit_plan(task, sources, _one_part(sources), target, most_output_tokens)
@@ -110,7 +110,7 @@ def _diff_plan(
 
 
 def _edited(sources: tuple[Source, ...], target: Target | None) -> Source | None:
-    """Return the input that is also the output, None if there is none."""
+    """Return the input that is also the output; None without such an input."""
     same = tuple(source for source in sources if target is not None and source.path == target.path)
     return _one_part(same) if same else None
 

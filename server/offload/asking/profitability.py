@@ -1,5 +1,4 @@
-"""The test whether a call can save tokens at all. It runs before the model, with the ledger's own
-estimate."""
+"""Checks before the model runs whether a call can save tokens, by the ledger's own estimate."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,13 +10,15 @@ from server.offload.asking.prompt import estimate_tokens
 from server.offload.values import Compression, Task
 
 CHEAP_CALL = 500
-"""Tokens of arguments up to which no call is refused: its loss would be negligible."""
+"""Up to this many argument tokens, no call is refused, because its loss would be negligible."""
 
 WELL_ABOVE = 1.5
-"""Minimum ratio of a text's length to its digest's: the call itself costs about 100 tokens."""
+"""Minimum ratio between a text's length and its digest's length. The call itself costs about 100 tokens."""
 
 READ_AT_A_GLANCE = 5_000
-"""Characters from which a text that is too short for the digest asked for is worth a shorter one."""
+"""If a text is too short for the requested digest, a shorter digest is worthwhile above this length
+(characters).
+"""
 
 
 def arguments_of(task: Task) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def arguments_of_compression(wanted: Compression) -> dict[str, Any]:
 
 
 def require_profitable_compression(wanted: Compression, ledger: Ledger) -> None:
-    """Require that the text to condense is in files: Claude has already read and written an inline text.
+    """Require that the text to condense is in files. Claude has already read and written an inline text.
 
     Raises:
         WouldLose: the text is passed inline and long.
@@ -58,24 +59,24 @@ def require_profitable_compression(wanted: Compression, ledger: Ledger) -> None:
     receipt = ledger.estimate(wanted.tool, arguments_of_compression(wanted), ())
     if wanted.content and receipt.cost_output > CHEAP_CALL:
         raise WouldLose(
-            f"Passing the text itself costs about {receipt.cost_output:,} output tokens and saves none.",
-            "Save it to a file (or name the file that it comes from) and pass the path in `files`.",
+            f"Passing the text inline costs about {receipt.cost_output:,} output tokens and saves none.",
+            "Save the text to a file (or name its original file) and pass the path in `files`.",
         )
 
 
 def require_long_enough(wanted: Compression, sizes: Sequence[int]) -> None:
-    """Require that the files, of these sizes, are much longer than their digest may be.
+    """Require that files of these sizes are much longer than their digest.
 
     Raises:
-        WouldLose: they are not.
+        WouldLose: the files are too short.
     """
     length = sum(sizes)
     if sizes and wanted.files and length <= wanted.max_length * WELL_ABOVE:
-        files, them = ("the file's", "it") if len(sizes) == 1 else ("the files'", "them")
+        files, them = ("file has", "it") if len(sizes) == 1 else ("files have", "them")
         shorter = ", or pass a smaller max_length" if length > READ_AT_A_GLANCE else ""
         raise WouldLose(
-            f"A digest of up to {wanted.max_length:,} characters saves nothing of {files} {length:,}.",
-            f"The text is short: read {them} yourself{shorter}.",
+            f"The {files} {length:,} characters; a digest of up to {wanted.max_length:,} saves nothing.",
+            f"Read {them} yourself{shorter}: the text is short.",
         )
 
 
@@ -83,7 +84,7 @@ def require_profit(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
     """Require that the call can save more than it costs, or that it costs little.
 
     Raises:
-        WouldLose: it cannot; the next step names a form that would.
+        WouldLose: the call would lose tokens. The next step names a form that would save tokens.
     """
     task = plan.task
     arguments = arguments_of(task)
@@ -103,7 +104,7 @@ def require_profit(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
 
 
 def _most_written(plan: Plan, most_output_tokens: int) -> int:
-    """Return the most tokens of output that the result can save Claude."""
+    """Return the maximum number of output tokens that the result can save Claude."""
     if plan.target is None:
         return 0
     if plan.edited is not None:

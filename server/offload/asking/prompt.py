@@ -21,22 +21,24 @@ from server.offload.files import selection
 from server.offload.values import Attempt, Check, Prompt, Source
 
 LONGEST_OUTLINE = 3_000
-"""Characters of outline around a selection."""
+"""Maximum length of the outline around a selection (characters)."""
 LEAST_ANSWER = 256
-"""Smallest room for an answer to any task, in tokens."""
+"""Smallest room for an answer to any task (tokens)."""
 USUAL_ANSWER = 1_024
-"""Room for an answer of unknown length, in tokens, if the context length can be chosen."""
+"""Room for an answer of unknown length if the context length can be chosen (tokens)."""
 _MESSAGE_TOKENS = 8
 _BYTES_PER_TOKEN = 3.2
 _TEMPLATE_TOKENS = 512
-"""Upper bound on what a model's chat template adds to a conversation: default instructions, the date."""
+"""Upper bound on the tokens that a model's chat template adds to a conversation: default instructions, the
+date.
+"""
 
 
 async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -> Prompt:
     """Return the counted prompt with the context length and the room for the answer.
 
     Raises:
-        PromptTooLong: prompt and answer do not fit the model's context; the message says by how much.
+        PromptTooLong: prompt and answer do not fit the model's context. The message says by how much.
     """
     messages = build(plan, LONGEST_OUTLINE)
     if (num_ctx := await engine.num_ctx(model)) >= most_tokens(messages) + most_output_tokens:
@@ -55,10 +57,10 @@ async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -
 async def fit_repair(
     attempts: Sequence[Attempt], failure: Check, engine: Engine, model: str, most_output_tokens: int
 ) -> Prompt | None:
-    """Return the next round of the same conversation, None if it does not fit the context.
+    """Return the next round of the same conversation; None if it does not fit the context.
 
-    A small model that sees its repeated answer repeats it again. After two equal answers the round is
-    therefore the first question again, with the failure.
+    A small model that sees its own repeated answer repeats it again. After two equal answers, the round
+    therefore consists of the first question and the failure.
     """
     prompt, answer = attempts[-1].prompt, attempts[-1].generation.text
     if len(attempts) > 1 and answer.strip() == attempts[-2].generation.text.strip():
@@ -101,7 +103,7 @@ def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
 
 
 def build_inputs(plan: Plan, heads: str) -> tuple[Message, ...]:
-    """Return the messages that ask for calls of functions, given by their first lines."""
+    """Return the messages that ask for calls of functions. Each function is given by its first line."""
     text = template("inputs").substitute(task=_task(plan), heads=heads)
     return (Message("system", template("shared").template.strip()), Message("user", text.strip()))
 
@@ -145,7 +147,7 @@ def template(kind: str) -> Template:
 
 
 async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tuple[int, bool]:
-    """Return the prompt's tokens and whether the engine counted them."""
+    """Return the prompt's tokens, and whether the engine counted them."""
     backend = await engine.use()
     if backend.capabilities.count_tokens:
         counted = await backend.count_tokens(model, messages, await engine.num_ctx(model))
@@ -155,9 +157,10 @@ async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tu
 
 
 def most_tokens(messages: Sequence[Message]) -> int:
-    """Return an upper bound on the tokens of the messages: no tokenizer in use needs more than one per byte.
+    """Return an upper bound on the tokens of the messages. No tokenizer in use needs more than one token per
+    byte.
 
-    A prompt that fits by this bound need not be counted by the engine.
+    If a prompt fits by this bound, the engine need not count it.
     """
     return _TEMPLATE_TOKENS + sum(len(message.content.encode(errors="replace")) for message in messages)
 
@@ -167,10 +170,10 @@ def _estimate(messages: Sequence[Message]) -> int:
 
 
 def estimate_tokens(text: str) -> int:
-    """Estimate the tokens that a local model counts, rather too many than too few.
+    """Estimate the tokens that a local model counts, preferably too many.
 
     Each digit counts as one token, as in the tokenizers of Qwen, Gemma and Llama 2. Other text counts as one
-    token per 3.2 bytes, which also holds for scripts of three bytes a character.
+    token per 3.2 bytes. This also holds for scripts with three bytes per character.
     """
     digits = len(re.findall(r"[0-9]", text))
     return digits + int((len(text.encode(errors="replace")) - digits) / _BYTES_PER_TOKEN) + 1
@@ -179,14 +182,14 @@ def estimate_tokens(text: str) -> int:
 def too_long(tokens: int, least: int, num_ctx: int) -> PromptTooLong:
     """Return the error for a prompt that does not fit."""
     return PromptTooLong(
-        f"The prompt has about {tokens:,} tokens and the answer needs {least:,}: "
-        f"{tokens + least - num_ctx:,} more than the context of {num_ctx:,} holds.",
+        f"The prompt has about {tokens:,} tokens and the answer needs {least:,}. Together they exceed the "
+        f"context of {num_ctx:,} by {tokens + least - num_ctx:,}.",
         "Pass fewer files, select parts (path::name, path:10-40), or use compress_context for reading.",
     )
 
 
 def _room(plan: Plan) -> tuple[int, int]:
-    """Return the usual and the least room for an answer, in tokens."""
+    """Return the usual and the minimum room for an answer, in tokens."""
     if plan.parts or (plan.edited is not None and plan.kind != "edit_blocks"):
         length = sum(estimate_tokens(text) for text in _answered(plan))
         return length + length // 4 + LEAST_ANSWER, length + LEAST_ANSWER // 2
@@ -203,7 +206,9 @@ def _answered(plan: Plan) -> list[str]:
 
 
 def _whole(source: Source, numbered: bool = False) -> str:
-    """Return a source as the model reads it; ``numbered`` adds line numbers for questions about lines."""
+    """Return a source as the model reads it. With ``numbered``, lines have numbers for questions
+    about lines.
+    """
     first = source.text.count("\n", 0, source.start) + 1
     lines = source.selected.rstrip("\n").split("\n")
     text = (
@@ -217,7 +222,7 @@ def _whole(source: Source, numbered: bool = False) -> str:
 
 
 def _edited(plan: Plan, longest_outline: int) -> str:
-    """Return the file to edit: whole, or the parts to change with an outline of the rest."""
+    """Return the file to edit: the whole file, or the parts to change with an outline of the rest."""
     source = plan.edited
     if source is None:
         return ""
@@ -243,7 +248,7 @@ def _outlines(sources: Sequence[Source], longest: int) -> list[str]:
 
 
 def _outline(source: Source, parts: Sequence[tuple[int, int]], longest: int) -> list[str]:
-    """Return the outline of a file without some parts, or nothing if it is empty."""
+    """Return the outline of a file without some parts; empty if nothing remains."""
     around = selection.outline(source.text, language_of(source.path.name), parts, longest)
     return [f"What `{source.shown}` holds besides, in outline:\n{_block(around, source)}"] if around else []
 

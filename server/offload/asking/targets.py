@@ -1,4 +1,4 @@
-"""The parts of a file that an edit is about, if the task names them as code.
+"""Finds the parts of a file that an edit is about, if the task names them as code.
 
 A small model edits one function much better, and faster, than a file of hundreds of lines.
 """
@@ -10,15 +10,16 @@ from server.offload.code.syntax import Definition, definitions
 
 MOST_PARTS = 6
 _LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
-"""A word character of a script that puts blanks between words, as Japanese and Chinese do not."""
+"""A word character in a script that separates words by spaces, unlike Japanese and Chinese."""
 _CONSTANT = re.compile(rf"(?<!{_LETTER})(?:[A-Z][A-Z0-9_]{{2,}}|[a-z]+(?:_[a-z0-9]+)+)(?!{_LETTER})")
 
 
 def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[int, int], ...]:
-    """Return the spans of the definitions, or of the one constant, that the task names; else an empty tuple.
+    """Return the spans of the definitions, or of the one constant, that the task names; otherwise an empty
+    tuple.
 
-    The result is also empty if a named definition is used elsewhere in the file: the task may be about those
-    uses.
+    The result is also empty if a named definition is used elsewhere in the file, because the task may be
+    about these uses.
     """
     if language is None or not language.has_definitions:
         return ()
@@ -34,13 +35,17 @@ def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[
 
 
 def is_named(task: str, definition: Definition) -> bool:
-    """Whether the task names the definition as code: in backticks, with parentheses, or unmistakably."""
+    """Return whether the task names the definition as code: in backticks, with parentheses, or
+    unmistakably.
+    """
     dotted = "." in definition.name and _has_word(task, definition.name)
     return dotted or names_as_code(task, definition.last)
 
 
 def names_as_code(task: str, name: str) -> bool:
-    """Whether the task has the name in backticks, with parentheses, or in a form that no natural word has."""
+    """Return whether the name occurs in the task in backticks, with parentheses, or in a form that no natural
+    word has.
+    """
     word = re.escape(name)
     as_code = rf"`(?:[\w.]+\.)?{word}(?:\(\))?`|(?<!{_LETTER})(?<!\.){word}\("
     if re.search(r"[a-z][A-Z0-9]|[^\W_][_\-./@][^\W_]", name):
@@ -53,7 +58,7 @@ def _has_word(task: str, name: str) -> bool:
 
 
 def _is_used(text: str, definition: Definition, parts: list[Definition]) -> bool:
-    """Whether the name of a definition occurs outside of the parts."""
+    """Return whether the name of a definition occurs outside the parts."""
     pattern = re.compile(rf"(?<!\w){re.escape(definition.last)}(?!\w)")
     return any(
         not any(part.start <= found.start() < part.end for part in parts) for found in pattern.finditer(text)
@@ -61,7 +66,7 @@ def _is_used(text: str, definition: Definition, parts: list[Definition]) -> bool
 
 
 def _assignment(task: str, text: str) -> tuple[tuple[int, int], ...]:
-    """Return the only line that sets the constant which the task names."""
+    """Return the only line that sets the constant named by the task."""
     for name in dict.fromkeys(_CONSTANT.findall(task)):
         lines = re.compile(rf"^[^\n#/\"'(]*\b{name}\b[^\n=(]*=(?!=)[^\n]*$", re.MULTILINE)
         found = list(lines.finditer(text))
@@ -71,7 +76,7 @@ def _assignment(task: str, text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _is_whole(line: str) -> bool:
-    """Whether a statement ends on its line, judging by brackets."""
+    """Return whether a statement ends on its line, judging by brackets."""
     return all(line.count(a) == line.count(b) for a, b in ("()", "[]", "{}")) and not line.endswith("\\")
 
 

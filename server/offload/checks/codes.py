@@ -1,4 +1,4 @@
-"""The reasons of a hand-back: stable codes and their meanings."""
+"""Reasons for a hand-back: stable codes and their meanings."""
 
 ANSWER_CUT = "answer_cut"
 ANSWER_EMPTY = "answer_empty"
@@ -26,20 +26,20 @@ REASONS = {
     ANSWER_EMPTY: "The answer was empty.",
     ONLY_THINKING: "The model produced only thoughts and no answer.",
     PLACEHOLDER: "The answer replaced code with a comment such as “rest unchanged”.",
-    MUDDLED: "It is not clear which part of the answer is the result.",
-    EDIT_NOT_FOUND: "An edit names lines that are not in the file, or that occur there more than once.",
-    NOTHING_CHANGED: "The answer equals the file, apart from blank space, or contains no change.",
+    MUDDLED: "The part of the answer that is the result cannot be determined.",
+    EDIT_NOT_FOUND: "An edit names lines that are missing from the file or that occur there more than once.",
+    NOTHING_CHANGED: "The answer equals the file except for white space, or contains no change.",
     DOES_NOT_PARSE: "The result has a syntax error that the file did not have before.",
     UNDEFINED_NAME: "The result uses a name that nothing defines or imports.",
     OUT_OF_SCOPE: "The result removes or changes something that the task does not name.",
     CHECK_FAILED: "A check that the user named did not pass.",
     QUOTE_MISSING: "The result quotes names, numbers or words that the source does not have.",
-    TESTS_NOTHING: "The tests assert nothing, or do not test what the task names.",
+    TESTS_NOTHING: "The tests assert nothing, or do not test the code that the task names.",
     REPEATS_ITSELF: "The answer repeated the same lines again and again.",
     DAMAGED: "The engine sent damaged characters (U+FFFD) that the sources do not have.",
     PITFALL: "The result has a mistake that is never intended, such as a list as a dataclass default.",
     DOES_NOT_RUN: "The result fails when it is loaded in the sandbox.",
-    EXAMPLE_FAILED: "An example of the call or of the task fails on the result.",
+    EXAMPLE_FAILED: "The result fails an example from the call or from the task.",
     NO_AGREEMENT: "The samples behave differently and no example decides; see `[offload] samples`.",
-    BELOW_BAR: "The model was seen to get too few chores of this kind right; nothing was asked.",
+    BELOW_BAR: "The model got too few chores of this kind right, so it was not asked.",
 }

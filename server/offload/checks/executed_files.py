@@ -1,4 +1,4 @@
-"""The files of a project that other programs run, and its installed packages: a check may not change them."""
+"""Project files that other programs run, and installed packages. A check must not change them."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -9,11 +9,11 @@ from server.policy.files.executed import executed_files
 from server.policy.files.protect import named_by
 
 INSTALLED = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules"})
-"""Folders that a check may only read, with all their contents."""
+"""Folders that a check may only read, including all contents."""
 
 
 def unchangeable(project: Path) -> frozenset[Path]:
-    """Return the files and folders of the project that a check may only read; blocks."""
+    """Return the files and folders of the project that a check may only read. Blocks."""
     return frozenset(_found(project))
 
 
@@ -33,7 +33,7 @@ def _entries(folder: str) -> Iterable[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return list(entries)
-    except OSError:  # removed meanwhile, or not readable, for a check as well
+    except OSError:  # removed in the meantime, or not readable for a check either
         return ()
 
 
@@ -44,9 +44,9 @@ def _is_executed_name(name: str) -> bool:
 
 @cache
 def _patterns(with_folders: bool) -> tuple[str, ...]:
-    """Return the patterns of ``executed.toml``, those for whole paths or those for names.
+    """Return the patterns of ``executed.toml``, either for whole paths or for names.
 
-    Files that count because a check runs them are left out: this check is to run them.
+    The list leaves out files that are listed only because a check runs them: this check must run them.
     """
     patterns = (each for entry in executed_files() if not entry.when for each in entry.patterns)
     return tuple(each for each in patterns if ("/" in each) is with_folders)

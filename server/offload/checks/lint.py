@@ -1,4 +1,4 @@
-"""Mistakes in Python that are never intended and that are visible without running the code."""
+"""Mistakes in Python that are never intended and are visible without running the code."""
 
 import ast
 import re
@@ -8,12 +8,12 @@ from server.offload.code.python_tree import Nodes, nodes_of, parse_python
 
 _MUTABLE = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)
 _PATTERN = re.compile(r"\[\^?[^\]]*\w-\w[^\]]*\]|\\[wWdDsS][+*]")
-TRIED_OUT = "calls that only print what the functions return, on every import"
+TRIED_OUT = "calls that only print the results of functions, on every import"
 _IN_PLACE = frozenset({"sort", "reverse", "append", "extend", "insert", "clear"})
 
 
 def pitfalls(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each mistake with its line, in order; none if the text does not parse."""
+    """Return each mistake with its line, in order; empty if the text does not parse."""
     try:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -37,8 +37,9 @@ def _literal_patterns(node: ast.Call) -> Iterator[str]:
 
 
 def _takes_patterns(called: ast.expr) -> bool:
-    """Whether the method may belong to something other than ``str``: to ``re``, or to a table column's
-    ``str`` accessor."""
+    """Return whether the method can belong to another type than ``str``: to ``re``, or to a table column's
+    ``str`` accessor.
+    """
     names = {each.attr for each in ast.walk(called) if isinstance(each, ast.Attribute)}
     owners = {each.id for each in ast.walk(called) if isinstance(each, ast.Name)}
     return "str" in names or bool(owners & {"re", "regex", "pattern"})
@@ -49,7 +50,7 @@ def _method(call: ast.Call) -> str:
 
 
 def _in_place(call: ast.Call, nodes: Nodes) -> Iterator[tuple[int, str]]:
-    """Yield the use of the result of a list method that returns None."""
+    """Yield uses of the result of a list method that returns None."""
     around = [
         each for each in _functions(nodes) if each.lineno <= call.lineno <= (each.end_lineno or each.lineno)
     ]
@@ -74,8 +75,9 @@ def _functions(nodes: Nodes) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def tried_out(text: str) -> tuple[tuple[int, str], ...]:
-    """Return the first of a module's trailing calls that only print what its functions return: they run on
-    every import."""
+    """Return the first of a module's final calls that only print the results of functions. Such calls run on
+    every import.
+    """
     try:
         body = parse_python(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -100,7 +102,7 @@ def _only_prints(statement: ast.stmt) -> bool:
 
 
 def broken_dataclasses(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each field that makes the definition of a standard library dataclass fail."""
+    """Return each field that makes a standard library dataclass fail."""
     try:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -120,8 +122,9 @@ def broken_dataclasses(text: str) -> tuple[tuple[int, str], ...]:
 
 
 def misplaced_docstrings(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each string that is meant as a docstring and is none: after the first statement of a function,
-    or right above a definition without a docstring."""
+    """Return each string that is meant as a docstring but is not a docstring: after the first statement of a
+    function, or right above a definition without a docstring.
+    """
     try:
         tree = parse_python(text)
         nodes = nodes_of(text)
@@ -142,7 +145,9 @@ def misplaced_docstrings(text: str) -> tuple[tuple[int, str], ...]:
         and second.lineno - len(second.decorator_list) <= (first.end_lineno or first.lineno) + 1
         and not (second.body and _is_text(second.body[0]))
     ):
-        found.append((first.lineno, f"a docstring of the module right above {second.name}, which has none"))
+        found.append(
+            (first.lineno, f"a docstring of the module right above {second.name}, which has no docstring")
+        )
     return tuple(found)
 
 

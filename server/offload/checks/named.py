@@ -1,4 +1,6 @@
-"""The user's named checks, reloaded when ``config.toml`` changes: a new check needs no restart."""
+"""The user's named checks. They are reloaded when ``config.toml`` changes, so a new check needs
+no restart.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +10,7 @@ from server.config.settings import load_settings
 
 
 class NamedChecks:
-    """The check commands by name. The given ones apply until the settings file changes."""
+    """Check commands by name. The initial checks apply until the settings file changes."""
 
     def __init__(self, checks: Mapping[str, str], folders: Folders) -> None:
         self._folders = folders
@@ -20,7 +22,7 @@ class NamedChecks:
         self._seen = _stamp(self._folders.config_file)
 
     def current(self) -> Mapping[str, str]:
-        """Return the checks; reload the settings if their file changed; blocks.
+        """Return the checks. Reload the settings if their file changed. Blocks.
 
         Raises:
             SettingsError: the settings cannot be read.
@@ -28,12 +30,14 @@ class NamedChecks:
         stamp = _stamp(self._folders.config_file)
         if stamp != self._seen:
             self.known = load_settings(self._folders).checks
-            self._seen = stamp  # taken before reading: the next call sees a change made meanwhile
+            self._seen = (
+                stamp  # taken before reading, so that the next call notices a change made during the read
+            )
         return self.known
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return a stamp that changes with the file's content, None if there is no file."""
+    """Return a stamp that changes with the file's content; None without a file."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""The syntax check of a result: the first error with its line, or that the check is impossible."""
+"""Syntax check of a result: the first error with its line, or the reason why no check is possible."""
 
 import json
 import re
@@ -27,8 +27,9 @@ _NEWER = ("type_alias_statement", "type_parameter")
 
 @dataclass(frozen=True)
 class Parsed:
-    """The result of parsing. ``error`` is empty if the text parses; ``checked`` is False if no parser can
-    judge it."""
+    """The result of parsing. ``error`` is empty if the text parses. ``checked`` is False if no parser can
+    judge the text.
+    """
 
     error: str = ""
     checked: bool = True
@@ -146,7 +147,7 @@ def _python(before: str, after: str, language: Language) -> Parsed:
 
 
 def python_error(text: str) -> str:
-    """Return the first syntax error of Python code, empty if there is none."""
+    """Return the first syntax error of Python code; empty if the code parses."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -157,14 +158,14 @@ def python_error(text: str) -> str:
         line = lines[number - 1].strip()[:80] if 0 < number <= len(lines) else ""
         return f"Line {number}: {error.msg}: {line}"
     except (RecursionError, MemoryError):
-        return ""  # nested too deeply for this parser; the text may be correct
+        return ""  # nested too deeply for this parser; the text can be correct
     except ValueError as error:
         return f"Not Python: {error}"
     return ""
 
 
 def _is_newer(text: str, language: Language) -> bool:
-    """Whether code uses syntax that is newer than this interpreter."""
+    """Return whether code uses syntax that is newer than this interpreter."""
     root = tree_of(text, language).root_node
     if captured(root, language, _NEWER):
         return True
@@ -193,7 +194,7 @@ def _is_template(language: Language, text: str) -> bool:
 
 
 def _known_to_fail(before: str, after: str, language: Language) -> Parsed:
-    """Check only the brackets of a text whose grammar also rejects correct code."""
+    """Check only the brackets of a text, because its grammar also rejects correct code."""
     now = balance(after, language)
     if now != (0, 0, 0) and (not before.strip() or balance(before, language) == (0, 0, 0)):
         pairs = dict(zip(("()", "[]", "{}"), now, strict=True))

@@ -17,7 +17,7 @@ from server.offload.checks.user_command import LONGEST_OUTPUT, run_check
 from server.offload.values import Check, Strength
 
 NOTHING_COLLECTED = 5
-"""pytest's exit status if it finds no test."""
+"""pytest's exit status if it finds no tests."""
 _QUIET = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTEST_ADDOPTS": "-p no:cacheprovider",
@@ -26,12 +26,12 @@ _QUIET = {
     "NO_COLOR": "1",
     "PATH": "/usr/local/bin:/usr/bin:/bin",
 }
-"""Variables with which tools write nothing into the project, which they may only read."""
+"""Variables that stop tools from writing into the project, which they may only read."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A check of a written file, with its words."""
+    """A check of a written file, with its command as words."""
 
     check: ProjectCheck
     place: Place
@@ -41,7 +41,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a check said. ``finding`` is None if it could not be run, for ``reason``."""
+    """Result of a check. ``finding`` is None if the check could not run; ``reason`` says why."""
 
     finding: Check | None
     reason: str = ""
@@ -60,9 +60,9 @@ class ProjectChecks:
         self._variables = tuple(variables)
 
     def plan(self, root: Path, file: Path) -> list[Planned]:
-        """Return the accepted checks that concern a file, fastest first; blocks.
+        """Return the accepted checks that apply to a file, fastest first. Blocks.
 
-        Tests run only if they concern the file; a script that may do anything is left out.
+        Tests run only if they concern the file. A script without a known purpose is left out.
 
         Raises:
             SettingsError: the accepted checks cannot be read.
@@ -81,7 +81,7 @@ class ProjectChecks:
         return planned
 
     async def run(self, planned: Planned, file: Path) -> Ran:
-        """Run one check, in the sandbox unless the user accepted it outside."""
+        """Run one check, in the sandbox unless the user accepted it for outside."""
         if planned.place == "outside":
             return await self._run_outside(planned)
         sandbox = await self._sandboxes.find("command")
@@ -107,7 +107,7 @@ class ProjectChecks:
 
 
 def strength_of(planned: Planned, ran: Ran, before: str, after: str) -> Strength | None:
-    """Return what a passed check shows: types, or that tests executed what changed."""
+    """Return what a passed check shows: types, or that tests executed the changed code."""
     if planned.check.kind == "types":
         return "typed"
     if _is_pytest(planned.check) and covers_change(before, after, executed_lines(ran.output)):
@@ -120,7 +120,7 @@ def _judged(planned: Planned, result: JobResult) -> Ran:
     if result.ending != "exited":
         return Ran(None, result.reason or f"it ended by {result.ending}")
     if _is_pytest(planned.check) and result.exit_status == NOTHING_COLLECTED:
-        return Ran(None, "it found no test")
+        return Ran(None, "it found no tests")
     shown = f"check {planned.check.name}"
     if result.exit_status == 0:
         return Ran(Check(shown, passed=True), output=output)

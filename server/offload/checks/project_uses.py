@@ -1,4 +1,4 @@
-"""The check that no other file of the project uses a definition that an edit removes or renames."""
+"""Checks that no other file of the project uses a definition that an edit removes or renames."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ _INDEXES = frozenset({"__init__", "index", "mod", "main", "lib"})
 
 
 def with_project_uses(plan: Plan, verdict: Verdict, workspace: Workspace) -> Verdict:
-    """Return the verdict, refused if another file still uses a definition that is lost; blocks."""
+    """Return the verdict. It is a refusal if another file still uses a lost definition. Blocks."""
     edited, language = plan.edited, plan.language
     if not verdict.passed or edited is None or language is None or not plan.in_place:
         return verdict
@@ -41,11 +41,12 @@ def with_project_uses(plan: Plan, verdict: Verdict, workspace: Workspace) -> Ver
 
 
 def line_of_use(edited: Path, path: Path, text: str, name: str, language: Language) -> int:
-    """Return the line, from 1, on which a file certainly uses a definition of the edited file; 0 if none.
+    """Return the line, from 1, on which a file certainly uses a definition of the edited file; 0 without such
+    a line.
 
-    Where names are imported, an import that fits the edited file has to name the definition or its module.
-    In Go, the files of one folder share their names. In other languages a bare use counts if the file does
-    not define the name itself.
+    In languages that import names, an import that fits the edited file must name the definition or its
+    module. In Go, files in the same folder share their names. In other languages, a bare use counts if the
+    file does not define the name itself.
     """
     if any(each.last == name for each in definitions(text, language)):
         return 0
@@ -57,7 +58,7 @@ def line_of_use(edited: Path, path: Path, text: str, name: str, language: Langua
 
 
 def _imported(edited: Path, text: str, name: str, language: Language) -> int:
-    """Return the line of a use by way of an import of the edited module, 0 if there is none."""
+    """Return the line of a use through an import of the edited module; 0 without such a use."""
     module = edited.parent.name if edited.stem in _INDEXES else edited.stem
     for statement in (*imports(text, language), *_requires(text, language)):
         words = _words(statement)
@@ -101,7 +102,7 @@ def _line_with(text: str, use: str, language: Language) -> int:
 
 
 def _endings(language: Language) -> tuple[str, ...]:
-    """Return the endings of the files that can use the language's definitions."""
+    """Return the endings of files that can use the language's definitions."""
     families = (_SCRIPT, frozenset({"C", "C++"}))
     family = next((each for each in families if language.name in each), frozenset({language.name}))
     return tuple(ending for each in LANGUAGES if each.name in family for ending in each.endings)

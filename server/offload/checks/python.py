@@ -1,6 +1,6 @@
 """The static checks of Python: undefined names, imports, typical mistakes.
 
-Only faults that the file did not have before count against an answer.
+Only new faults count against an answer.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ Find = Callable[[str], tuple[tuple[str, int], ...]]
 
 
 def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | Notice]:
-    """Yield the checks and notices one by one; none for other languages."""
+    """Yield the checks and notices one by one; nothing for other languages."""
     if plan.language is None or plan.language.name != "Python":
         return
     missing = _new(undefined_names, before, after)
@@ -35,7 +35,7 @@ def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | Notice
                 yield Check("defined", passed=False, message=message, code=codes.UNDEFINED_NAME)
                 return
         name, line = missing[0]
-        yield Notice(f"line {line} uses {name}, which nothing in the file defines", likely=True)
+        yield Notice(f"line {line} uses {name}, which is not defined in the file", likely=True)
     else:
         yield Check("defined", passed=True)
     for name, line in _new(undefined_attributes, before, after)[:1]:
@@ -53,8 +53,9 @@ def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | Notice
 
 
 def _imports(plan: Plan, before: str, after: str) -> Iterator[Check]:
-    """Check that names imported from the given files exist there, and that the file does not import
-    itself."""
+    """Check that names imported from the given files exist in these files, and that the file does not import
+    itself.
+    """
     shown = plan.edited.shown if plan.edited is not None else plan.target.shown if plan.target else ""
     own = [each for each in own_imports(after, shown) if each not in own_imports(before, shown)]
     if own:
@@ -85,7 +86,7 @@ def _new_lines(
 
 
 def _new(find: Find, before: str, after: str) -> list[tuple[str, int]]:
-    """Return the finds that are new in a text, with their lines."""
+    """Return the findings that are new in a text, with their lines."""
     found = find(after)
     known = {name for name, _ in find(before)} if found else set()
     return [each for each in found if each[0] not in known]

@@ -1,4 +1,4 @@
-"""The check of quotes in a model's text: the source must contain them, word for word, where it says."""
+"""Checks quotes in a model's text: the source must contain each quote word for word, on the named line."""
 
 import re
 
@@ -8,16 +8,16 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])|\n")
 
 
 def missing_quotes(text: str, source: str) -> list[str]:
-    """Return the quoted or backticked parts of ``text`` that ``source`` lacks, ignoring case."""
+    """Return the quoted or backticked parts of ``text`` that are missing from ``source``, ignoring case."""
     flat = " ".join(source.split()).casefold()
     return [quote for quote in _quotes(text) if quote.casefold() not in flat]
 
 
 def misplaced_quote(text: str, source: str, first: int) -> str | None:
-    """Return the first wrong line number of ``text`` in words, None if all are right.
+    """Return a description of the first wrong line number in ``text``; None if all numbers are right.
 
-    A sentence that quotes the source and names a line must name a line that contains the quote. The source's
-    lines count from ``first``.
+    If a sentence quotes the source and names a line, this line must contain the quote. The source's lines
+    count from ``first``.
     """
     lines = [" ".join(line.split()).casefold() for line in source.removesuffix("\n").split("\n")]
     for sentence in _SENTENCE_END.split(text):

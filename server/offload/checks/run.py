@@ -1,7 +1,7 @@
 """The verdict on one answer: complete, content, applies, parses, compared by form.
 
 Each check has a name in the history. The first failure ends the checks. The result is a file's new text or a
-text to return, with its notices.
+text to return, with notices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,17 +25,19 @@ from server.offload.files.textfile import unencodable
 from server.offload.values import Check, Edit, Generation, Notice, Source, Strength, Verdict
 
 DAMAGED_CHARACTER = "\ufffd"
-"""The replacement character, which engines send for a character that spans two tokens."""
+"""The replacement character. Engines send it for a character that spans two tokens."""
 
 
 def check_answer(plan: Plan, generation: Generation) -> Verdict:
-    """Return the verdict on one answer. Of several readings the best one counts: see ``rank``."""
+    """Return the verdict on one answer. If several readings are possible, the best reading counts: see
+    ``rank``.
+    """
     with trees_kept():
         return _verdict(plan, generation)
 
 
 def rank(verdict: Verdict) -> tuple[int, int, int]:
-    """Return a sort key, best first: failed, likely mistakes, notices."""
+    """Return a sort key that puts the best first: failed checks, likely mistakes, notices."""
     slips = sum(1 for notice in verdict.notices if notice.likely)
     return (0 if verdict.passed else 1, slips, len(verdict.notices))
 
@@ -74,7 +76,7 @@ def _best_reading(plan: Plan, edited: Source, text: str, complete: Check) -> Ver
         verdict = _judged(complete, after, edits, check_edit(plan, edited, after, edits))
         if best is not None and verdict.passed and best.failure is not None:
             why = best.failure.message.partition(";")[0]
-            said = Notice(f"only the answer's definitions were taken: {why}")
+            said = Notice(f"only the answer's definitions were used: {why}")
             verdict = replace(verdict, notices=(said, *verdict.notices))
         if best is None or rank(verdict) < rank(best):
             best = verdict
@@ -118,7 +120,7 @@ def _judged(
 
 
 Finding = Check | Notice | str | None
-"""A check, a notice, the name of a check that could not be made, or nothing."""
+"""A check, a notice, the name of a check that could not run, or nothing."""
 
 
 def check_edit(plan: Plan, edited: Source, after: str, edits: Sequence[Edit]) -> Iterator[Finding]:
@@ -130,7 +132,7 @@ def check_edit(plan: Plan, edited: Source, after: str, edits: Sequence[Edit]) ->
     yield from checks
     yield from notices
     if edited.text.split() == after.split():
-        yield Notice("only blank space changed", likely=True)
+        yield Notice("only white space changed", likely=True)
     yield from check_python(plan, edited.text, after)
 
 
@@ -184,14 +186,14 @@ def _parses(plan: Plan, before: str, after: str) -> Iterator[Finding]:
 
 
 def _encodes(edited: Source, edits: Sequence[Edit]) -> Check | None:
-    """Check for characters that the file's encoding lacks, or that an uncertain encoding may lack."""
+    """Check for characters that the file's encoding lacks, or may lack if the encoding is uncertain."""
     added = "".join(edit.text for edit in edits)
     fault = unencodable(added, edited.text, edited.encoding, guessed=edited.guessed)
     return None if not fault else Check("encoding", False, fault, codes.OUT_OF_SCOPE)
 
 
 def _replaced(plan: Plan, after: str) -> Iterator[Finding]:
-    """Compare a file that the task rewrites without having read it with its previous content."""
+    """Compare a file that the task rewrites without having read it with the file's previous content."""
     language, target = plan.language, plan.target
     if target is None or language is None or not language.has_definitions or not target.text.strip():
         return
@@ -227,9 +229,9 @@ def _copied(plan: Plan, after: str) -> Check | None:
 
 
 def _quotes(plan: Plan, text: str) -> Check | None:
-    """Check that quotes in an answer about logs and other texts are in them, word for word.
+    """Check that quotes in an answer about logs and other texts occur in them word for word.
 
-    Answers about code are exempt: they may quote suggested code.
+    Answers about code are exempt, because they can quote suggested code.
     """
     if not plan.sources or any(language_of(source.path.name) for source in plan.sources):
         return None

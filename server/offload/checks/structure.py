@@ -1,4 +1,4 @@
-"""The check of what else an edit changed, by form: refused, delivered with a notice, or delivered."""
+"""Checks by form what else an edit changed: refuse, deliver with a notice, or deliver."""
 
 import re
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from server.offload.values import Check, Edit, Notice
 
 _WORD = re.compile(r"[^\W_][\w\-]*|\w+")
 GROWTH_LINES = 300
-"""Growth in lines that is never noticed. A longer file may grow by three times its length."""
+"""Growth in lines that never causes a notice. A longer file may grow to three times its length."""
 
 
 def check_structure(
     plan: Plan, before: str, after: str, edits: Sequence[Edit]
 ) -> tuple[list[Check], list[Notice]]:
-    """Return the checks of an edited file, the first failure last, and the notices."""
+    """Return the checks of an edited file, with the first failure last, and the notices."""
     if outside := _outside(plan, edits):
         return [Check("selection", passed=False, message=outside, code=codes.OUT_OF_SCOPE)], []
     if headless := _headless(plan, after, edits):
@@ -40,7 +40,7 @@ def check_structure(
             return [Check(found.compared, passed=False, message=message, code=code)], []
         in_task = _is_named(change, words)
         if not (in_task and (places.meant(change.line) or names_as_code(plan.task.task, change.words[0]))):
-            # A task that names another definition of the file rarely means this one.
+            # A task that names another definition of the file rarely refers to this definition.
             notices.append(Notice(change.text, not in_task and (change.weight == "slip" or bool(named))))
     if not plan.selected:
         notices += _beside(plan, places, named)
@@ -50,26 +50,28 @@ def check_structure(
 
 
 def words_of(task: str, file_name: str) -> frozenset[str]:
-    """Return the words of a task without the file's own name; a qualified name also in its parts."""
+    """Return the words of a task without the file's own name. A qualified name is also split
+    into its parts.
+    """
     task = task.replace(file_name, " ") if file_name else task
     whole = (*_WORD.findall(task), *re.findall(r"[\w.\-/@]+", task))
     return frozenset((*whole, *re.findall(r"[a-zA-Z_]\w*", task, re.ASCII)))
 
 
 def _outside(plan: Plan, edits: Sequence[Edit]) -> str:
-    """Return what to say of an edit outside of the selection, empty if there is none."""
+    """Return a message about an edit outside the selection; empty without such an edit."""
     spans = plan.selected
     if not spans or plan.edited is None:
         return ""
     for edit in edits:
         if not any(start <= edit.start and edit.end <= end for start, end in spans):
             line = plan.edited.text.count("\n", 0, edit.start) + 1
-            return f"It changes line {line}, which is outside of the selection; change only what is selected."
+            return f"It changes line {line}, which is outside the selection; change only the selected part."
     return ""
 
 
 def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
-    """Return what to say of a selected function of which the answer gives only body lines."""
+    """Return a message if the answer gives only body lines of a selected function."""
     edited, language = plan.edited, plan.language
     if plan.kind != "edit_selection" or edited is None or language is None or len(edits) != 1:
         return ""
@@ -92,7 +94,7 @@ def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
 
 
 def _beside(plan: Plan, places: Places, named: Sequence[Unit]) -> list[Notice]:
-    """Return notices of changed definitions that the task is hardly about."""
+    """Return notices of changed definitions that are hardly related to the task."""
     if not places.hit and any(names_as_code(plan.task.task, unit.last) for unit in named):
         return [Notice(change.text, likely=True) for change in places.all_changed()]
     return [Notice(change.text) for change in places.unrelated()]

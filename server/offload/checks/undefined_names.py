@@ -1,6 +1,6 @@
-"""The undefined names of a Python module: the most common mistake of small models.
+"""Undefined names in a Python module: the most common mistake of small models.
 
-A name counts as defined if anything in the module binds it, at any depth: this misses faults rather than
+A name counts as defined if any code in the module binds it, at any depth. This rule misses faults rather than
 inventing them.
 """
 
@@ -26,13 +26,13 @@ _BINDS_NOTHING = (
     ast.Assign,
     ast.keyword,
 )
-"""The most frequent types of nodes besides those that bind a name; ``Name`` is read on its own."""
+"""The most frequent node types, except for types that bind a name. ``Name`` is handled separately."""
 
 
 def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
-    """Return each undefined name with the line (from 1) of its first use; none if the text does not parse.
+    """Return each undefined name with the line (from 1) of its first use; empty if the text does not parse.
 
-    A module with ``from x import *`` yields none: its names cannot be known.
+    A module with ``from x import *`` yields no names, because the imported names cannot be known.
     """
     try:
         nodes = nodes_of(text)
@@ -54,9 +54,10 @@ def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
 
 
 def undefined_attributes(text: str) -> tuple[tuple[str, int], ...]:
-    """Return each ``self.name`` that a class without bases uses and never sets, with its line.
+    """Return each ``self.name`` that a class without bases uses but never sets, with its line.
 
-    A class that may get attributes in other ways (``setattr``, ``__getattr__``, ``__dict__``) yields none.
+    A class that can get attributes in other ways (``setattr``, ``__getattr__``, ``__dict__``) yields no
+    names.
     """
     try:
         nodes = nodes_of(text)
@@ -93,7 +94,8 @@ def _bound_in_body(statement: ast.stmt) -> list[str]:
 
 
 def missing_imports(text: str, shown: str, given: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the names that ``text`` imports from the files of ``given`` (path to text) and that these lack.
+    """Return the names that ``text`` imports from the files of ``given`` (path to text) but that are missing
+    there.
 
     ``shown`` is the path of the text itself. A module matches a file only if its whole name fits.
     """
@@ -131,7 +133,7 @@ def own_imports(text: str, shown: str) -> list[str]:
 
 
 def _module(path: str) -> str:
-    """Return the dotted module name of a Python file's path in the project."""
+    """Return the dotted module name for a Python file's path in the project."""
     parts = path.replace("\\", "/").removesuffix(".pyi").removesuffix(".py").strip("/").split("/")
     if parts and parts[0] in ("src", "lib"):
         parts = parts[1:]
@@ -139,7 +141,7 @@ def _module(path: str) -> str:
 
 
 def _imported(node: ast.ImportFrom, shown: str) -> str:
-    """Return the absolute name of the module that a statement imports from."""
+    """Return the absolute name of the module from which a statement imports."""
     if not node.level:
         return node.module or ""
     package = _module(shown).split(".")[: -node.level]
@@ -153,8 +155,9 @@ def _is_module(imported: str, known: str) -> bool:
 
 
 def bound_names(text: str) -> set[str]:
-    """Return the names that a module binds at any depth, ``*`` for a star import; none if the text does not
-    parse."""
+    """Return the names that a module binds at any depth, with ``*`` for a star import; empty if the text does
+    not parse.
+    """
     try:
         return _top_names(nodes_of(text).all)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -162,7 +165,7 @@ def bound_names(text: str) -> set[str]:
 
 
 def _top_names(nodes: Iterable[ast.AST]) -> set[str]:
-    """Return the names that a module binds at any depth, ``*`` for a star import."""
+    """Return the names that a module binds at any depth, with ``*`` for a star import."""
     names: set[str] = set()
     for node in nodes:
         names.update(_bound(node))

@@ -1,6 +1,6 @@
 """The user's named checks from ``[checks]``: a command, run without a shell, on the written file.
 
-Claude can name a check, never a command. The app does not guard files that the command itself changes. The
+Claude can name a check but not a command. The app does not protect files that the command itself changes. The
 pipeline restores the written file unless the check passes.
 """
 
@@ -24,7 +24,7 @@ from server.offload.checks import codes
 from server.offload.values import Check
 
 LONGEST_OUTPUT = 1_500
-"""Characters of a failed check's output that the model gets, from the end."""
+"""Number of characters from the end of a failed check's output that the model sees."""
 MOST_OUTPUT_BYTES = 200_000
 ENVIRONMENT = frozenset(
     {
@@ -37,14 +37,14 @@ ENVIRONMENT = frozenset(
 """Variables that every check gets."""
 _GRACE_SECONDS = 2.0
 _REAP_SECONDS = 10.0
-"""How long ending all processes of a check may take; it takes milliseconds."""
+"""Time limit for ending all processes of a check (seconds); normally this takes milliseconds."""
 _ROOT = str(Path(__file__).parents[3])
 REAPS = sys.platform == "linux"
-"""Whether a process can adopt the orphans of a command, in order to end them."""
+"""Whether a process can adopt the orphans of a command in order to end them."""
 _PLAIN = re.compile(r"[\w./\\:=,@%+{}-]*")
-"""Words that no program can take for a script: paths, options."""
+"""Words that no program can interpret as a script: paths, options."""
 _JOINS = re.compile(r"(?i)(?:.*[\\/])?(?:cmd|powershell|pwsh)(?:\.exe)?|.*\.(?:bat|cmd)")
-"""Windows programs that join all their words to a script, and batch files, which such a program runs."""
+"""Windows programs that join all their words into a script, and batch files, which such a program runs."""
 _ORDERS = re.compile(r"[&|<>^%!\"'`$;(){}]")
 """Characters that these programs do not treat as part of a name."""
 
@@ -52,12 +52,12 @@ _ORDERS = re.compile(r"[&|<>^%!\"'`$;(){}]")
 def command_of(
     name: str, checks: Mapping[str, str], file: Path, *, windows: bool = os.name == "nt"
 ) -> tuple[str, ...]:
-    """Return the words of the command with ``{file}`` replaced: as a word or within an option.
+    """Return the words of the command with ``{file}`` replaced, as a word or within an option.
 
     Raises:
-        BadArguments: the user named no such check, or its program could treat the file's name as a command.
-        SettingsError: the command is empty, its quotes do not match, or ``{file}`` is inside a script, which
-            would run a file's name as code.
+        BadArguments: the check does not exist, or its program could treat the file's name as a command.
+        SettingsError: the command is empty, its quotes do not match, or ``{file}`` is inside a script. The
+        script would run a file's name as code.
     """
     command = checks.get(name)
     if command is None:
@@ -90,15 +90,18 @@ def command_of(
 async def run_check(
     name: str, command: tuple[str, ...], folder: Path, seconds: float, variables: Iterable[str] = ()
 ) -> Check:
-    """Run the command in ``folder``. It passes if it exits with status 0 in time.
+    """Run the command in ``folder``. The check passes if the command exits with status 0 in time.
 
-    Its environment has ``ENVIRONMENT`` and the user's ``variables``: the command may run code of the model.
+    The environment contains only ``ENVIRONMENT`` and the user's ``variables``, because the command may run
+    the model's code.
 
     Raises:
         SettingsError: the command cannot be started.
     """
     reported, errors = os.pipe()
-    if sys.platform == "linux":  # elsewhere nothing writes to it, and Windows has no such pipes before 3.12
+    if (
+        sys.platform == "linux"
+    ):  # elsewhere no process writes to the pipe, and Windows has no such pipes before 3.12
         os.set_blocking(reported, False)
     inherited: dict[str, Any] = {"pass_fds": (errors,)} if REAPS else {}
     try:
@@ -127,7 +130,7 @@ async def run_check(
         return failed(name, f"It did not end within {seconds:g} s.")
     finally:
         await _end(process, output)
-        # A process that the command left in another session may keep its output open forever.
+        # A process that the command left in another session can keep its output open forever.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_GRACE_SECONDS):
                 await output.complete.wait()
@@ -149,7 +152,7 @@ def passed(name: str) -> Check:
 
 
 def failed(name: str, message: str) -> Check:
-    """Return the finding of a check that failed, with the end of a long message."""
+    """Return the finding of a check that failed. A long message is cut to its end."""
     return Check(_shown(name), passed=False, message=message[-LONGEST_OUTPUT:], code=codes.CHECK_FAILED)
 
 
@@ -183,7 +186,7 @@ class _Output(asyncio.SubprocessProtocol):
 
 
 def _words(command: str, *, windows: bool) -> list[str]:
-    """Split a command as the system's own shell would: on Windows a backslash is part of a path."""
+    """Split a command as the system's own shell would. On Windows a backslash is part of a path."""
     if not windows:
         return shlex.split(command)
     words = shlex.split(command, posix=False)
@@ -193,7 +196,7 @@ def _words(command: str, *, windows: bool) -> list[str]:
 
 
 def _reaped(command: tuple[str, ...], errors: int) -> tuple[str, ...]:
-    """Return the command inside of a process that ends all that it starts, where there is such a process."""
+    """Wrap the command in a process that ends all descendants, on systems with such a process."""
     if not REAPS:
         return command
     start = f"import sys; sys.path.insert(0, {_ROOT!r}); from server.execution.reaper import main; main()"
@@ -206,8 +209,9 @@ def _not_started(name: str, reason: str) -> SettingsError:
 
 
 async def _end(process: asyncio.SubprocessTransport, output: _Output) -> None:
-    """End the command and everything that it started: on Linux in any session, on macOS in its process group,
-    on Windows its child processes."""
+    """End the command and all processes that it started: on Linux in any session, on macOS in its process
+    group, on Windows its child processes.
+    """
     if REAPS and process.get_returncode() is None:
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""The languages with a bundled grammar: names, file endings, and the node types of definitions."""
+"""Languages with a bundled grammar: names, file endings, and node types of definitions."""
 
 import importlib
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ class Language:
 
     ``defines`` maps node types to kinds of definition. ``imports`` are node types shown in an outline.
     ``fence`` is the info string of a Markdown block; ``other_names`` are further names of the language.
-    ``lags`` says that the grammar rejects code that compilers accept (macros, recent syntax); then only
-    unbalanced brackets are an error. ``overloads`` says that parameter types distinguish definitions of one
-    name.
+    ``lags`` means that the grammar rejects code that compilers accept (macros, recent syntax). For such a
+    language only unbalanced brackets are an error. ``overloads`` means that parameter types distinguish
+    definitions with the same name.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Language:
 
     @property
     def has_definitions(self) -> bool:
-        """Whether the language has functions and classes, not only data."""
+        """Return whether the language has functions and classes, not only data."""
         return bool(self.defines)
 
     def __hash__(self) -> int:
@@ -222,11 +222,13 @@ PLAIN_FENCES = {
 """Info strings of Markdown blocks for files without a bundled grammar."""
 
 PROSE_ENDINGS = frozenset({".md", ".markdown", ".txt", ".rst", ".adoc", ".org", ""})
-"""Endings of prose files: text that looks like chatter or a code block may be content there."""
+"""Endings of prose files. In such files, text that looks like chatter or a code block can be content."""
 
 
 def language_of(name: str, asked: str = "") -> Language | None:
-    """Return the language of a file by its ending, else the requested one; None if there is none."""
+    """Return the language of a file by its ending, or otherwise the requested language; None
+    without either.
+    """
     ending = PurePath(name).suffix.lower() if name else ""
     for language in LANGUAGES:
         if ending and ending in language.endings:
@@ -237,7 +239,7 @@ def language_of(name: str, asked: str = "") -> Language | None:
 
 
 def language_in(name: str, text: str, asked: str = "") -> Language | None:
-    """Return the language of a file with this text: a header ``.h`` is C++ if only C++ can parse it."""
+    """Return the language of a file with this text. A header ``.h`` is C++ if only C++ can parse it."""
     language = language_of(name, asked)
     if language is not None and language.name == "C" and name.lower().endswith(".h"):
         other = named_language("cpp")
@@ -251,7 +253,7 @@ def _broken(text: str, language: Language) -> bool:
 
 
 def named_language(asked: str) -> Language | None:
-    """Return the language with this name, None if there is none."""
+    """Return the language with this name; None if the name is unknown."""
     wanted = asked.strip().lower()
     for language in LANGUAGES:
         if wanted and wanted in {language.name.lower(), language.fence, *language.other_names}:
@@ -261,7 +263,9 @@ def named_language(asked: str) -> Language | None:
 
 @cache
 def parser_of(language: Language) -> tree_sitter.Parser:
-    """Return the language's parser. One thread at a time uses it: parsing holds the interpreter's lock."""
+    """Return the language's parser. Only one thread at a time uses the parser, because parsing holds the
+    interpreter's lock.
+    """
     return tree_sitter.Parser(grammar_of(language))
 
 

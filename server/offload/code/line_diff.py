@@ -1,4 +1,4 @@
-"""Line differences in nearly linear time: anchored at lines that occur once, exact between them."""
+"""Line differences in nearly linear time: anchored at lines that occur once, exact between the anchors."""
 
 import bisect
 import difflib
@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 EXACT_LINES = 400
-"""Most lines of both sides together for an exact difference; its time is quadratic in them."""
+"""Maximum number of lines on both sides for an exact difference, because its time is quadratic."""
 
 Span = tuple[int, int, int, int]
 """The lines ``old[a:b]`` that are replaced by ``new[c:d]``, as ``(a, b, c, d)``."""
 
 
 def differing_spans(old: Sequence[str], new: Sequence[str]) -> list[Span]:
-    """Return the spans that differ, in order and never adjacent to each other."""
+    """Return the differing spans, in order and never adjacent to each other."""
     found: list[Span] = []
     pending: list[Span] = [(0, len(old), 0, len(new))]
     while pending:
@@ -49,7 +49,7 @@ def _exact(old: Sequence[str], new: Sequence[str], span: Span, *, rough: bool = 
 
 
 def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the longest run, in both orders, of lines that occur exactly once on each side."""
+    """Return the longest sequence, in both orders, of lines that occur exactly once on each side."""
     counts, others = Counter(old), Counter(new)
     place = {line: index for index, line in enumerate(new) if others[line] == 1}
     common = [(i, place[line]) for i, line in enumerate(old) if counts[line] == 1 and line in place]

@@ -16,7 +16,7 @@ _Kind = TypeVar("_Kind", bound=ast.AST)
 
 @contextmanager
 def trees_kept() -> Iterator[None]:
-    """Cache syntax trees inside the context: a dozen checks parse the same two or three texts.
+    """Cache syntax trees inside the context, because a dozen checks parse the same two or three texts.
 
     The cache ends with the context, because a tree takes a hundred times the memory of its text.
     """
@@ -29,7 +29,7 @@ def trees_kept() -> Iterator[None]:
 
 
 def parse_python(text: str) -> ast.Module:
-    """Return the syntax tree of Python code. The tree may be shared: do not change it.
+    """Return the syntax tree of Python code. The tree can be shared, so do not change it.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as ``ast.parse``.
@@ -43,7 +43,7 @@ def parse_python(text: str) -> ast.Module:
 
 
 class Nodes:
-    """The nodes of a tree, outer before inner, without operators and contexts; also by type."""
+    """The nodes of a tree, outer nodes first, without operators and contexts; also by type."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.all = tuple(_walked(tree))
@@ -77,9 +77,9 @@ def nodes_of(text: str) -> Nodes:
 
 
 def _walked(tree: ast.Module) -> list[ast.AST]:
-    """Return the nodes as ``ast.walk`` does, in half its time."""
+    """Return the nodes in the order of ``ast.walk``, in half its time."""
     found: list[ast.AST] = [tree]
-    for node in found:  # grows meanwhile
+    for node in found:  # grows during the loop
         for name in node._fields:
             value = getattr(node, name, None)
             if isinstance(value, list):

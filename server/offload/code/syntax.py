@@ -36,9 +36,9 @@ MOST_ERRORS = 20
 class Definition:
     """A named definition. ``name`` is qualified (``Parser.feed``); offsets are in characters.
 
-    ``start`` and ``end`` include decorators and the comments right above. ``body`` is the start of its body
-    (``end`` if it has none), so that ``text[head:body]`` is the signature. ``level`` is the number of
-    enclosing definitions.
+    ``start`` and ``end`` include decorators and the comments right above. ``body`` is the start of the
+    definition's body (``end`` without a body), so that ``text[head:body]`` is the signature. ``level`` is the
+    number of enclosing definitions.
     """
 
     name: str
@@ -74,15 +74,15 @@ class Found:
 
 @lru_cache(maxsize=8)
 def tree_of(text: str, language: Language) -> Tree:
-    """Return the syntax tree of a text; the latest trees are cached."""
+    """Return the syntax tree of a text. The latest trees are cached."""
     return parser_of(language).parse(text.encode())
 
 
 @lru_cache(maxsize=16)
 def definitions(text: str, language: Language) -> tuple[Definition, ...]:
-    """Return all definitions in order of appearance, outer before inner.
+    """Return all definitions in order of appearance, outer definitions first.
 
-    The latest results are cached: plan, prompt, checks and reply of one offload use the same texts.
+    The latest results are cached, because plan, prompt, checks and reply of one offload use the same texts.
     """
     return tuple(found.definition for found in found_definitions(text, language))
 
@@ -108,7 +108,7 @@ def found_definitions(text: str, language: Language) -> tuple[Found, ...]:
 
 
 def captured(root: Node, language: Language, types: tuple[str, ...]) -> list[Node]:
-    """Return all nodes of some types in order of appearance, outer before inner; works without recursion."""
+    """Return all nodes of some types in order of appearance, outer nodes first. Works without recursion."""
     nodes = QueryCursor(_query(language, types)).captures(root).get("n", [])
     return sorted(nodes, key=lambda node: (node.start_byte, -node.end_byte))
 
@@ -143,8 +143,7 @@ def imports(text: str, language: Language) -> tuple[str, ...]:
 
 
 def loose_code(text: str, language: Language) -> tuple[str, ...]:
-    """Return the lines of ``text`` outside of definitions, without comments, blank lines and lone
-    brackets."""
+    """Return the lines of ``text`` outside definitions, without comments, blank lines and lone brackets."""
     spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
     data = text.encode()
     at = Offsets(text, data)
@@ -190,7 +189,7 @@ def _kind(node: Node, language: Language) -> str:
 
 
 def _name(node: Node, language: Language) -> str | None:  # noqa: PLR0911 - one for each kind of node
-    """Return the name that a node defines, None if it defines nothing."""
+    """Return the name that a node defines; None if the node defines nothing."""
     if node.type not in language.defines:
         return None
     if node.type in ("variable_declarator", "field_definition", "public_field_definition"):
@@ -278,7 +277,8 @@ def _value_body(node: Node) -> Node | None:
 
 def _first_node(node: Node) -> Node:
     """Return the outermost node that contains only this definition: with decorators, ``export``,
-    ``const``."""
+    ``const``.
+    """
     while (parent := node.parent) is not None:
         alone = parent.type in _TRANSPARENT and len(parent.named_children) == 1
         if parent.type not in _WRAPPERS and not alone:
@@ -288,7 +288,7 @@ def _first_node(node: Node) -> Node:
 
 
 def _with_comments(node: Node) -> Node:
-    """Return the first of the comments and attributes right above, without an empty line between."""
+    """Return the first of the comments and attributes right above, without an empty line in between."""
     while (before := _node_before(node)) is not None:
         ends = before.end_point.row + (0 if before.end_point.column == 0 and before.type in _COMMENTS else 1)
         if before.type not in _COMMENTS | _ATTRIBUTES or ends < node.start_point.row:
@@ -310,7 +310,7 @@ def _node_before(node: Node) -> Node | None:
 
 
 def _whole_lines(text: str, start: int, end: int) -> tuple[int, int]:
-    """Extend a span by the indentation before it and a closing mark or blanks after it."""
+    """Extend a span by the indentation before it and a closing mark or spaces after it."""
     line = text.rfind("\n", 0, start) + 1
     if not text[line:start].strip(" \t"):
         start = line
@@ -324,7 +324,7 @@ def _whole_lines(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _broken(node: Node) -> Iterator[Node]:
-    """Yield the error nodes, each once, in order."""
+    """Yield the error nodes in order, each once."""
     pending = [node]
     while pending:
         current = pending.pop()
@@ -335,7 +335,7 @@ def _broken(node: Node) -> Iterator[Node]:
 
 
 def first_named(node: Node) -> Node | None:
-    """Return the first named child, None if there is none."""
+    """Return the first named child; None without a named child."""
     return node.named_child(0) if node.named_child_count else None
 
 

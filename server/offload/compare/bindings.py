@@ -1,4 +1,4 @@
-"""Names that code may bind in any way: by a definition, an import, an assignment, a parameter."""
+"""Names that code can bind in any way: by a definition, an import, an assignment, a parameter."""
 
 from server.offload.code.languages import Language
 from server.offload.code.syntax import captured, text_of, tree_of
@@ -6,7 +6,7 @@ from server.offload.compare.matching import Matching
 
 
 def is_bound(name: str, after: str, language: Language, matching: Matching) -> bool:
-    """Whether the new text may bind the name in any way; a plain use does not count."""
+    """Return whether the new text can bind the name in any way. A plain use does not count."""
     if any(unit.last == name for unit in (*(new for _, new in matching.pairs), *matching.added)):
         return True
     root = tree_of(after, language).root_node

@@ -1,4 +1,4 @@
-"""Comparison of source code: its definitions, their heads, other lines, comments."""
+"""Comparison of source code: definitions, their heads, other lines, comments."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ from server.offload.compare.values import Change
 
 
 def compare_code(before: str, after: str, language: Language) -> tuple[Change, ...]:
-    """Return what an edit changed in code, apart from additions."""
+    """Return the changes of an edit in code, except additions."""
     old, new = units_of(before, language), units_of(after, language)
     matching = match(old, new)
     changes = [
@@ -35,8 +35,9 @@ def compare_code(before: str, after: str, language: Language) -> tuple[Change, .
 
 
 def lost_names(before: str, after: str, language: Language) -> list[str]:
-    """Return the names of top-level definitions that are removed or renamed, and that nothing binds
-    afterwards."""
+    """Return the names of top-level definitions that are removed or renamed, and that no code binds
+    afterwards.
+    """
     if not language.has_definitions:
         return []
     matching = match(units_of(before, language), units_of(after, language))
@@ -62,7 +63,7 @@ def _gone(matching: Matching, after: str, language: Language) -> Iterator[Change
 
 
 def _replaced(matching: Matching, before: str, after: str) -> Iterator[Change]:
-    """Yield definitions that vanished while another one of the same name appeared elsewhere."""
+    """Yield definitions that disappeared while another definition with the same name appeared elsewhere."""
     removed: set[int] = set()
     for hunk in hunks(before, after):
         if not any(line.strip() for line in hunk.new):
@@ -78,7 +79,7 @@ def _replaced(matching: Matching, before: str, after: str) -> Iterator[Change]:
 
 
 def _renamed(matching: Matching, after: str, language: Language) -> Iterator[Change]:
-    """Yield renamed definitions: other code may use the old names."""
+    """Yield renamed definitions, because other code may use the old names."""
     pairs = {old.name: new.name for old, new in matching.pairs}
     for old, new in matching.pairs:
         if old.last == new.last or (old.outer and pairs.get(old.outer) != new.outer):
@@ -117,8 +118,9 @@ _BRANCH = re.compile(r"^[ \t]*#[ \t]*(?:else|elif|elseif)\b", re.MULTILINE)
 
 
 def _may_repeat(unit: Unit, after: str) -> bool:
-    """Whether a name may be defined again: an extension, a blank name, or in files with branches for the
-    compiler."""
+    """Return whether a name can be defined again: an extension, a blank name, or a file with branches for the
+    compiler.
+    """
     return unit.last == "_" or "extension" in unit.modifiers or _BRANCH.search(after) is not None
 
 

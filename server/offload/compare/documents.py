@@ -1,4 +1,4 @@
-"""Comparison of Markdown: its sections."""
+"""Comparison of Markdown by its sections."""
 
 import re
 from collections import Counter
@@ -12,7 +12,7 @@ _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 
 
 def headings(text: str) -> list[tuple[int, str]]:
-    """Return the headings outside of code blocks, each with its line (from 1)."""
+    """Return the headings outside code blocks, each with its line (from 1)."""
     found: list[tuple[int, str]] = []
     fence = ""
     lines = text.split("\n")
@@ -30,7 +30,7 @@ def headings(text: str) -> list[tuple[int, str]]:
 
 
 def compare_sections(before: str, after: str) -> Iterator[Change]:
-    """Yield the sections that vanished without a replacement."""
+    """Yield the sections that disappeared without a replacement."""
     left = Counter(title for _, title in headings(after))
     renamed: dict[int, int] = {}
     for hunk in hunks(before, after):

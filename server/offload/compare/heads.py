@@ -18,7 +18,7 @@ _TELLING = frozenset(
 
 
 def compare_heads(matching: Matching, after: str, language: Language) -> Iterator[Change]:
-    """Yield what the heads of the definitions lost."""
+    """Yield the parts that the heads of the definitions lost."""
     for old, new in matching.pairs:
         if old.text == new.text:
             continue
@@ -50,7 +50,7 @@ def _of(  # noqa: PLR0917 - the fields of a change
 
 
 def _altered(attribute: str, old: Unit, new: Unit) -> bool:
-    """Whether an attribute is still there with other arguments, in a list at least as long."""
+    """Return whether an attribute still exists with other arguments, in a list at least as long."""
     name = attribute.split("(", maxsplit=1)[0].rstrip("]")
     fresh = [each for each in new.attributes if each not in old.attributes]
     return any(each.split("(")[0].rstrip("]").startswith(name) for each in fresh) or (

@@ -31,7 +31,7 @@ def compare_characters(before: str, after: str) -> Iterator[Change]:
 
 
 def compare_lines(before: str, after: str, file_name: str) -> Iterator[Change]:
-    """Yield the lines that vanished without a replacement."""
+    """Yield the lines that disappeared without a replacement."""
     left = Counter(line.strip() for line in after.split("\n"))
     for line in before.split("\n"):
         left[line.strip()] -= 1
@@ -47,7 +47,7 @@ def compare_lines(before: str, after: str, file_name: str) -> Iterator[Change]:
 
 
 def _unmatched(old: list[tuple[int, str]], new: list[str]) -> list[tuple[int, str]]:
-    """Return the old lines that no new line resembles; each new line replaces at most one old line."""
+    """Return the old lines that no new line resembles. Each new line replaces at most one old line."""
     rest = list(new)
     gone: list[tuple[int, str]] = []
     for number, line in old:
@@ -117,7 +117,7 @@ def _indented(hunk: Hunk, _before: str) -> Change | None:
 
 
 def _numbered(hunk: Hunk, before: str) -> Change | None:
-    """Find a line that was given with its number. A number that is content is rarely the right one."""
+    """Find a line that includes its line number. A number that belongs to the content rarely matches."""
     if _NUMBERED.search(before):
         return None
     for offset, line in enumerate(hunk.new):
@@ -137,7 +137,7 @@ def _numbered(hunk: Hunk, before: str) -> Change | None:
 
 
 def _elided(hunk: Hunk, before: str) -> Change | None:
-    """Find a comment or an ellipsis in the place of removed lines."""
+    """Find a comment or an ellipsis in place of removed lines."""
     new = [line.strip() for line in hunk.new if line.strip()]
     old = [line.strip() for line in hunk.old if line.strip()]
     if not new or len(old) < 1 or any(line in before for line in new if len(line) > 6):

@@ -1,4 +1,4 @@
-"""Comparison of code outside of function bodies: constants, other lines, comments."""
+"""Comparison of code outside function bodies: constants, other lines, comments."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ _CONSTANTS = (
 
 
 def compare_constants(before: str, after: str, language: Language) -> Iterator[Change]:
-    """Yield the names that were set outside of functions and that nothing sets any more."""
+    """Yield the names that were set outside functions and are no longer set anywhere."""
     old, new = _constant_names(before, language), _constant_names(after, language)
     gone = [name for name in old if name not in new]
     if not gone:
@@ -51,7 +51,7 @@ def _same_values(hunk: Hunk) -> set[int]:
 
 @lru_cache(maxsize=8)
 def _constant_names(text: str, language: Language) -> dict[str, tuple[int, int]]:
-    """Return the names that are set outside of functions, each with its first line and number of times."""
+    """Return the names that are set outside functions, each with its first line and the number of times."""
     inside = _function_lines(text, language)
     found: dict[str, tuple[int, int]] = {}
     for node in captured(tree_of(text, language).root_node, language, _CONSTANTS):
@@ -69,7 +69,7 @@ def _constant_names(text: str, language: Language) -> dict[str, tuple[int, int]]
 
 
 def compare_loose_lines(before: str, after: str, language: Language, matching: Matching) -> Iterator[Change]:
-    """Yield lines outside of function bodies that vanished without a replacement."""
+    """Yield lines outside function bodies that disappeared without a replacement."""
     runs = [hunk for hunk in hunks(before, after) if not any(line.strip() for line in hunk.new)]
     if not runs:
         return
@@ -104,7 +104,7 @@ def compare_loose_lines(before: str, after: str, language: Language, matching: M
 
 
 def _first_name(line: str, own: Counter[str]) -> str:
-    """Return the name that a line sets or declares, judging by the last name before ``=`` or ``:``."""
+    """Return the name that a line sets or declares: the last name before ``=`` or ``:``."""
     left = line.split("=", maxsplit=1)[0].split(":", maxsplit=1)[0] if "=" in line or ":" in line else line
     names = [name for name in _WORD.findall(left) if name in own]
     return names[-1] if names else ""
@@ -128,7 +128,7 @@ def _function_lines(text: str, language: Language) -> frozenset[int]:
 def _closure_lines(text: str, language: Language) -> frozenset[int]:
     """Return the lines of the bodies of closures that are arguments of calls, such as tests of a suite.
 
-    A line on which a closure begins is none of them: with it a whole part of the suite is lost.
+    The line on which a closure starts is left out: if this line is lost, a whole part of the suite is lost.
     """
     units = units_of(text, language)
     starts = line_starts(text)
@@ -164,7 +164,7 @@ def _lines_of(text: str, language: Language, types: tuple[str, ...]) -> set[int]
 
 
 def compare_comments(before: str, after: str, language: Language) -> Iterator[Change]:
-    """Yield comments that vanished while the code around them stayed."""
+    """Yield comments that disappeared while the code around them stayed."""
     runs = [hunk for hunk in hunks(before, after) if not any(line.strip() for line in hunk.new)]
     if not runs:
         return

@@ -17,7 +17,7 @@ _IDENTITY = ("id", "name", "key", "artifactid")
 
 @dataclass(frozen=True)
 class Element:
-    """One element: the tags from the root to it, its attributes, its own text, its line."""
+    """One element: the tags from the root to the element, its attributes, its own text, its line."""
 
     path: tuple[str, ...]
     attributes: tuple[tuple[str, str], ...]
@@ -70,7 +70,7 @@ def xml_elements(text: str) -> list[Element] | str:
 
 
 def html_elements(text: str) -> list[Element]:
-    """Return the elements of HTML, or of a component written in it, as far as they can be recognised."""
+    """Return the elements of HTML, or of a component written in HTML, as far as they can be recognised."""
     language = named_language("html")
     if language is None:
         return []
@@ -122,7 +122,7 @@ def compare_elements(old: list[Element], new: list[Element]) -> Iterator[Change]
 
 
 def _came_back(element: Element, new: list[Element], old: list[Element]) -> bool:
-    """Whether a new element has the same identity."""
+    """Return whether a new element has the same identity."""
     own = _identities(element)
     known = [_identities(each) for each in old if each.tag == element.tag]
     return bool(own) and any(
@@ -135,7 +135,7 @@ def _identities(element: Element) -> tuple[str, ...]:
 
 
 def _attributes(old: list[Element], new: list[Element]) -> Iterator[Change]:
-    """Yield the removed attributes of elements with a unique path; others cannot be told apart."""
+    """Yield the removed attributes of elements with a unique path. Other elements cannot be distinguished."""
     single = Counter(each.path for each in old)
     after = {each.path: each for each in new}
     for each in old:

@@ -1,4 +1,4 @@
-"""The pairing of definitions before and after an edit."""
+"""Pairs definitions before and after an edit."""
 
 import re
 from collections import Counter, defaultdict
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from server.offload.compare.units import Unit
 
 ALIKE = 0.5
-"""Share of common words from which a definition with another name counts as the same one."""
+"""Share of common words above which a definition with another name counts as the same definition."""
 ALIKE_IN_PLACE = 0.2
-"""The same share for a definition in the place of the old one."""
+"""The same share for a definition in the place of the old definition."""
 _WORD = re.compile(r"\w+")
 MOST_WORDS = 4_000
 _SLOT = tuple[str, str, str]
@@ -18,10 +18,10 @@ _SLOT = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Matching:
-    """The pairing of definitions.
+    """Paired definitions.
 
-    ``pairs`` are definitions before and after, including renamed and moved ones. ``gone`` are the outermost
-    ones without a counterpart. ``added`` are the new ones.
+    ``pairs`` holds definitions before and after, including renamed and moved ones. ``gone`` holds the
+    outermost definitions without a counterpart. ``added`` holds new definitions.
     """
 
     pairs: tuple[tuple[Unit, Unit], ...]
@@ -30,12 +30,14 @@ class Matching:
 
 
 def match(old: Sequence[Unit], new: Sequence[Unit]) -> Matching:
-    """Pair definitions: by name and signature, then by name, then moved ones, then renamed ones."""
+    """Pair definitions: by name and signature, then by name, then moved definitions, then renamed
+    definitions.
+    """
     pairs, rest, added = _by_name(old, new)
     rest, added = _moved(pairs, rest, added)
     rest, added = _renamed(pairs, rest, added, old, new)
     left = {b.name for _, b in pairs} | {unit.name for unit in added}
-    # A container of which another part is left (an extension, an ``impl``) was merged: its members count.
+    # A container of which another part remains (an extension, an ``impl``) was merged: its members count.
     rest = [unit for unit in rest if _group(unit.kind) == "callable" or unit.name not in left]
     gone = {unit.name for unit in rest}
     replaced = {a.name for a, b in pairs if _group(a.kind) != _group(b.kind)}
@@ -88,7 +90,7 @@ def _whole_head(unit: Unit) -> tuple[object, ...]:
 def _moved(
     pairs: list[tuple[Unit, Unit]], rest: list[Unit], added: list[Unit]
 ) -> tuple[list[Unit], list[Unit]]:
-    """Pair definitions that kept their unqualified name and moved: out of a class, into a module."""
+    """Pair definitions that kept their unqualified name and moved, for example from a class into a module."""
     left: list[Unit] = []
     for unit in rest:
         found = [each for each in added if each.last == unit.last]

@@ -1,7 +1,7 @@
-"""Places of an edit, and those among them that have nothing to do with the others.
+"""Places of an edit, and the places that are unrelated to the others.
 
-Two places belong together if they change a common name, or if one changes a use of the other. This needs no
-word of the task; its words only decide which group of places is the one that was wanted.
+Two places belong together if they change a common name, or if one place changes a use of the other. This
+needs no word of the task. The task's words only decide which group of places was requested.
 """
 
 import bisect
@@ -17,9 +17,11 @@ from server.offload.compare.units import Unit, attribute_lines, line_of, line_st
 from server.offload.compare.values import Change
 
 MOST_SPOTS = 40
-"""Most places of an edit that are compared with each other; an edit with more rewrites the file."""
+"""Maximum number of places of an edit that are compared with each other. An edit with more places rewrites
+the file.
+"""
 _HOLDERS = frozenset({"class", "module", "impl", "namespace", "object", "trait", "extension"})
-"""Kinds of definitions whose own lines are only fields; many changes touch these as well."""
+"""Kinds of definitions whose own lines are only fields. Many changes touch these fields as well."""
 _NAME = re.compile(r"[^\W\d]\w+")
 _ASCII_NAME = re.compile(r"[a-z_]\w+", re.ASCII | re.IGNORECASE)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]{2,}|[^\W\d_a-zA-Z]+")
@@ -27,10 +29,10 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]{2,}|[^\W\d_a-zA-Z]+")
 
 @dataclass
 class Spot:
-    """The changes inside one definition, or one run of changed lines outside of definitions.
+    """The changes inside one definition, or one run of changed lines outside definitions.
 
-    ``names`` occur more or less often than before, ``around`` are all names of the changed lines.
-    ``replaced`` says that lines were changed or removed, not only added. ``attribute`` is the first changed
+    ``names`` occur more or less often than before; ``around`` holds all names of the changed lines.
+    ``replaced`` means that lines were changed or removed, not only added. ``attribute`` is the first changed
     line if only attributes changed.
     """
 
@@ -46,12 +48,12 @@ class Spot:
 
     @property
     def unit(self) -> Unit | None:
-        """The definition, as it is after the edit if it is still there."""
+        """The definition, after the edit if it still exists."""
         return self.after or self.before
 
     @property
     def is_change(self) -> bool:
-        """Whether this is a changed definition or attribute, not only an addition."""
+        """Return whether this is a changed definition or attribute, not only an addition."""
         own = self.unit is not None and self.unit.kind not in _HOLDERS
         return self.replaced and (own or bool(self.attribute))
 
@@ -66,20 +68,22 @@ class Spot:
 
 
 def parts_of(text: str) -> frozenset[str]:
-    """Return the words of a text in lower case, those inside ``camelCase`` and ``snake_case`` names too."""
+    """Return the words of a text in lower case, including the parts of ``camelCase`` and ``snake_case``
+    names.
+    """
     return frozenset(part.lower() for find in (_PART, _NAME, _ASCII_NAME) for part in find.findall(text))
 
 
 @dataclass(frozen=True)
 class Places:
-    """The places that an edit changes: those that the task is most likely about, and the rest."""
+    """The places that an edit changes: the places that the task is most likely about, and the rest."""
 
     main: tuple[Spot, ...] = ()
     others: tuple[Spot, ...] = ()
     hit: bool = False
 
     def meant(self, line: int) -> bool:
-        """Whether a line of the text before is changed or removed by the main group."""
+        """Return whether the main group changes or removes a line of the text before."""
         return any(line in lines for spot in self.main for lines in spot.old_lines)
 
     def unrelated(self) -> list[Change]:
@@ -152,7 +156,7 @@ class _Regions:
         self._attributes = attribute_lines(text, language) if language is not None else frozenset()
 
     def attribute_at(self, line: int, lines: Sequence[str]) -> bool:
-        """Whether these lines hold attributes only."""
+        """Return whether these lines hold only attributes."""
         return bool(lines) and all(line + offset in self._attributes for offset in range(len(lines)))
 
     def unit_of(self, line: int, count: int) -> Unit | None:
@@ -173,7 +177,7 @@ def _names(lines: Sequence[str]) -> Counter[str]:
 
 
 def _groups(spots: Sequence[Spot]) -> list[list[Spot]]:
-    """Return the spots in groups; those in different groups are unrelated."""
+    """Return the spots in groups. Spots in different groups are unrelated."""
     groups: list[list[Spot]] = []
     for spot in spots:
         near = [group for group in groups if any(_related(spot, each) for each in group)]

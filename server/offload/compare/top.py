@@ -11,7 +11,7 @@ _LINE = re.compile(
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"\d+")
-"""Years and version numbers, which an edit may bring up to date."""
+"""Years and version numbers, which an edit can update."""
 _PRAGMA = re.compile(r"\s*#\s*pragma\b|\s*[\"']use [a-z]+[\"'];?\s*$")
 _BLOCKS = (("/*", "*/"), ("<!--", "-->"), ("{-", "-}"), ("(*", "*)"), ("=begin", "=end"), ("<#", "#>"))
 _WITHOUT = frozenset(
@@ -21,7 +21,7 @@ _WITHOUT = frozenset(
 
 @dataclass(frozen=True)
 class TopComment:
-    """The non-blank lines of the comments at the top; ``end`` is the last line (from 1)."""
+    """The non-blank lines of the comments at the top. ``end`` is the last line (from 1)."""
 
     lines: tuple[str, ...]
     end: int
@@ -53,7 +53,7 @@ def top_comment(text: str, suffix: str) -> TopComment:
 
 
 def compare_tops(before: str, after: str, suffix: str) -> Iterator[Change]:
-    """Yield what the comments at the top lost, as at most one change."""
+    """Yield the loss in the comments at the top, as at most one change."""
     old, new = top_comment(before, suffix), top_comment(after, suffix)
     if old.lines == new.lines or not old.lines:
         return

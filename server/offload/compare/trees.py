@@ -21,8 +21,9 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class Tree:
     """One value of a data file.
 
-    ``items`` are the entries of a mapping, with keys, or of a list. ``doubled`` are the keys that a mapping
-    has more than once, ``any_doubled`` also counts the values inside. ``shape`` is equal for equal trees.
+    ``items`` holds the entries of a mapping with their keys, or of a list. ``doubled`` holds the keys that a
+    mapping has more than once; ``any_doubled`` also counts the values inside. Equal trees have equal
+    ``shape``.
     """
 
     __slots__ = ("any_doubled", "doubled", "items", "kind", "line", "shape", "text")
@@ -48,7 +49,7 @@ class _Number(str):
 
 @lru_cache(maxsize=4)
 def parse_tree(text: str, kind: str) -> Tree | None:
-    """Return the tree of a ``json``, ``jsonc``, ``yaml`` or ``toml`` text, None if it does not parse."""
+    """Return the tree of a ``json``, ``jsonc``, ``yaml`` or ``toml`` text; None if it does not parse."""
     try:
         if kind == "yaml":
             return _from_yaml(text)
@@ -80,7 +81,7 @@ def without_json_comments(text: str) -> str:
 
 
 def compare_trees(old: Tree, new: Tree, before: str) -> tuple[Change, ...]:
-    """Return the keys and items that vanished, moved, are duplicated, or changed their type."""
+    """Return the keys and items that disappeared, moved, are duplicated, or changed their type."""
     gone: list[tuple[tuple[str, ...], Tree, str]] = []
     added: list[tuple[tuple[str, ...], Tree, str]] = []
     changes: list[Change] = []
@@ -252,7 +253,7 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def _from_python(value: Any) -> Tree:
-    """Return the tree of parsed JSON or TOML; built bottom-up, without recursion."""
+    """Return the tree of parsed JSON or TOML. It is built bottom-up, without recursion."""
     order: list[Any] = []
     pending = [value]
     while pending:

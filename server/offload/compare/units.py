@@ -40,14 +40,14 @@ _BODIES = frozenset(
      "statement_block"}
 )  # fmt: skip
 LONGEST_OWNED = 40
-"""Longest qualified name shown whole, in characters; a longer one is shown unqualified."""
+"""Maximum length of a qualified name that is shown whole (characters). A longer name is shown unqualified."""
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _CONDITIONS = re.compile(r"^(?:if|elif|else|try|except|case|match|switch|#|preproc)|_clause$|preproc")
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. ``type`` and ``default`` are empty if there are none."""
+    """One parameter. ``type`` and ``default`` are empty if the parameter has none."""
 
     name: str
     type: str
@@ -58,8 +58,8 @@ class Parameter:
 class Unit:
     """One definition. ``start`` and ``end`` are character offsets; ``line`` counts from 1.
 
-    The parts of its head are parsed on first use: most definitions of a file are the same before and after
-    an edit, and then nobody asks for them.
+    The parts of the head are parsed on first use. Most definitions of a file do not change in an edit, so
+    their parts are never needed.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Unit:
 
     @cached_property
     def outer(self) -> str:
-        """The qualified name of the enclosing definition, empty at the top level."""
+        """The qualified name of the enclosing definition; empty at the top level."""
         return self.name.rpartition(".")[0]
 
     @property
@@ -137,7 +137,7 @@ class Unit:
 
     @property
     def signature(self) -> tuple[str, ...]:
-        """The types of the parameters; the name of a parameter without a type."""
+        """The types of the parameters. For a parameter without a type, its name."""
         return tuple(each.type or each.name for each in self.parameters)
 
     @cached_property
@@ -155,7 +155,7 @@ def units_of(text: str, language: Language) -> tuple[Unit, ...]:
 
 @lru_cache(maxsize=8)
 def attribute_lines(text: str, language: Language) -> frozenset[int]:
-    """Return the lines, from 1, that hold nothing but decorators, annotations or attributes."""
+    """Return the lines, from 1, that hold only decorators, annotations or attributes."""
     lines = text.split("\n")
     found: set[int] = set()
     for node in captured(tree_of(text, language).root_node, language, tuple(sorted(_ATTRIBUTES))):
@@ -168,7 +168,7 @@ def attribute_lines(text: str, language: Language) -> frozenset[int]:
 
 
 def label(unit: Unit) -> str:
-    """Return a definition's name for a reply, with its parameters if it has any."""
+    """Return a definition's name for a reply, with its parameters if it has parameters."""
     name = unit.name if len(unit.name) <= LONGEST_OWNED else unit.last
     if not unit.parameters:
         return name

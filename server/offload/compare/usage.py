@@ -1,4 +1,4 @@
-"""The uses of names in code: identifiers outside of comments and string literals."""
+"""Uses of names in code: identifiers outside comments and string literals."""
 
 import re
 from collections import Counter
@@ -44,13 +44,14 @@ def bare_uses(text: str, language: Language) -> Counter[str]:
 
 
 def uses_within(text: str, start: int, end: int, language: Language) -> Counter[str]:
-    """Return how often each name occurs in a part of a text, which is not parsed on its own."""
+    """Return how often each name occurs in a part of a text. The part is not parsed separately."""
     return Counter(match["name"] for match in _NAME.finditer(code_of(text, language), start, end))
 
 
 def balance(text: str, language: Language) -> tuple[int, int, int]:
-    """Return the number of unclosed round, square and curly brackets of the code; negative if too many are
-    closed."""
+    """Return the number of unclosed round, square and curly brackets of the code. Negative if too many are
+    closed.
+    """
     code = code_of(text, language)
     return (
         code.count("(") - code.count(")"),

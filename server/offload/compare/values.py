@@ -1,23 +1,24 @@
-"""The findings of a comparison: single changes, short enough to name in a reply."""
+"""Findings of a comparison: single changes, short enough to name in a reply."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Weight = Literal["wrong", "slip", "loss"]
-"""``wrong``: certainly a mistake. ``slip``: rarely intended, worth asking the model again. ``loss``:
-something is gone, which the task may or may not want."""
+"""``wrong``: certainly a mistake. ``slip``: rarely intended, so the model is asked again. ``loss``: something
+is gone, and the task may or may not intend this.
+"""
 
 LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of an edit that is not an addition.
+    """One change of an edit, except additions.
 
-    ``how`` says what happened (``removed``, ``changed``, ``moved``, ``defined twice``), ``kind`` to what
-    (``function``, ``key``, ``top comment``), and ``name`` to which one. A task that contains one of the
-    ``words`` may ask for the change. ``line`` counts from 1, in the file before if the thing is gone, else in
-    the file after.
+    ``how`` says what happened (``removed``, ``changed``, ``moved``, ``defined twice``). ``kind`` is the kind
+    of thing (``function``, ``key``, ``top comment``), and ``name`` its name. A task that contains one of the
+    ``words`` may ask for the change. ``line`` counts from 1, in the file before the edit if the thing is
+    gone, otherwise in the file after the edit.
     """
 
     how: str
@@ -39,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The changes between two states of a file, and the form compared, such as ``definitions``."""
+    """The changes between two states of a file, and the compared form, such as ``definitions``."""
 
     changes: tuple[Change, ...]
     compared: str

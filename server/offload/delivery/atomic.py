@@ -1,8 +1,7 @@
 """Atomic writes and removals that are safe against crashes, races and links.
 
-On systems with directory handles, the parent folder is opened component by component without following
-links, and every operation is relative to that handle. A folder that has become a link since the check is
-refused.
+On systems with directory handles, the parent folder is opened component by component without following links.
+Every operation is relative to this handle. A folder that became a link after the check is refused.
 """
 
 import contextlib
@@ -24,16 +23,16 @@ _TEMPORARY = re.compile(r"\.token-saver-[0-9a-f]{12}")
 
 
 def write(path: Path, data: bytes, expected: str | None) -> tuple[Path, ...]:
-    """Write ``data`` to ``path`` (absolute, without links); keep the mode and owner of the file it replaces.
+    """Write ``data`` to ``path`` (absolute, without links). Keep the mode and owner of a replaced file.
 
-    ``expected`` is the SHA-256 of the current content, None if no file must exist. Returns the folders that
-    were created, outermost first.
+    ``expected`` is the SHA-256 of the current content, or None if no file may exist. Return the created
+    folders, outermost first.
 
     Raises:
-        FileChanged: the current content differs; the file was left alone.
+        FileChanged: the current content differs. The file was not touched.
         PathOutsideRoots: a parent folder has become a link.
         PathProtected: the file is read-only or belongs to another user.
-        WriteFailed: the system refused; nothing was changed.
+        WriteFailed: the system refused the write. Nothing was changed.
     """
     created: list[Path] = []
     try:
@@ -52,9 +51,9 @@ def remove(path: Path, expected: str) -> None:
     """Remove the file if its SHA-256 is still ``expected``.
 
     Raises:
-        FileChanged: the content differs; the file was left alone.
+        FileChanged: the content differs. The file was not touched.
         PathOutsideRoots: a parent folder has become a link.
-        WriteFailed: the system refused.
+        WriteFailed: the system refused the removal.
     """
     try:
         with _folder(path.parent, None) as folder:
@@ -65,9 +64,9 @@ def remove(path: Path, expected: str) -> None:
 
 
 def remove_folders(created: tuple[Path, ...]) -> None:
-    """Remove the empty ones of the folders created for a file, innermost first."""
+    """Remove folders created for a file, innermost first, if they are empty."""
     for folder in reversed(created):
-        with contextlib.suppress(OSError):  # not empty: another program uses it
+        with contextlib.suppress(OSError):  # not empty: another program uses the folder
             folder.rmdir()
 
 
@@ -80,7 +79,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def read(path: Path) -> bytes | None:
-    """Return the content of the regular file at ``path``, None if nothing is there.
+    """Return the content of the regular file at ``path``; None if the path does not exist.
 
     Raises:
         OSError: not a regular file, a parent folder is a link, or the file cannot be read.
@@ -93,7 +92,7 @@ def read(path: Path) -> bytes | None:
 
 
 def digest_at(path: Path) -> str | None:
-    """Return the SHA-256 of the file at ``path`` in hex, None if it is not a regular file."""
+    """Return the SHA-256 of the file at ``path`` in hex; None if it is not a regular file."""
     try:
         with _folder(path.parent, None) as folder:
             return folder.digest(path.name)
@@ -102,7 +101,7 @@ def digest_at(path: Path) -> str | None:
 
 
 class _Folder:
-    """A folder, by handle if the system has directory handles, else by path."""
+    """A folder, accessed by handle if the system has directory handles, otherwise by path."""
 
     def __init__(self, path: Path, handle: int | None) -> None:
         self._path = path
@@ -149,7 +148,8 @@ class _Folder:
 
     def sync(self) -> None:
         if self._handle is not None:
-            # Some file systems lack it, and it needs permission to list. The rename is atomic either way.
+            # Some file systems do not support this, and the folder must be readable. The rename is atomic
+            # either way.
             with contextlib.suppress(OSError):
                 os.fsync(self._handle)
 
@@ -168,7 +168,7 @@ class _Folder:
 
 @contextlib.contextmanager
 def _folder(path: Path, created: list[Path] | None) -> Iterator[_Folder]:
-    """Open a folder. With a list in ``created``, create missing folders and append them to it."""
+    """Open a folder. With a list in ``created``, create missing folders and append them to the list."""
     if not HAS_HANDLES:
         if created is not None:
             missing = [each for each in (path, *path.parents) if not each.exists()]
@@ -207,7 +207,7 @@ def _open_folder(path: Path, created: list[Path] | None) -> int:
 
 
 def _to_sync(handle: int) -> int:
-    """Return a handle of the same folder for sync and listing, if its mode allows that."""
+    """Return a handle of the same folder for sync and listing, if the folder's mode allows this."""
     if sys.platform == "win32":
         return handle
     try:
@@ -244,18 +244,18 @@ def _require(folder: _Folder, path: Path, expected: str | None) -> None:
     found = folder.digest(path.name)
     if found != expected or (expected is None and folder.stat(path.name) is not None):
         raise FileChanged(
-            f"{path.name} changed after it was read. It was left as it is.",
+            f"{path.name} changed after it was read, so it was not written.",
             "Call again to use the new content.",
         )
 
 
 def _refuse_read_only(before: os.stat_result | None, path: Path) -> None:
     if before is not None and not before.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        raise PathProtected(f"{path.name} is read-only.", "Make it writable if it may change.")
+        raise PathProtected(f"{path.name} is read-only.", "Make the file writable if it may change.")
 
 
 def _take_over(descriptor: int, before: os.stat_result, path: Path) -> None:
-    """Copy owner and mode of the old file to the new one."""
+    """Copy owner and mode of the old file to the new file."""
     if sys.platform != "win32":
         now = os.fstat(descriptor)
         if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
@@ -264,7 +264,8 @@ def _take_over(descriptor: int, before: os.stat_result, path: Path) -> None:
             except PermissionError:
                 if now.st_uid != before.st_uid:
                     raise PathProtected(
-                        f"{path.name} belongs to another user.", "Change its owner if it may change."
+                        f"{path.name} belongs to another user.",
+                        "Change the file's owner if the file may change.",
                     ) from None
         os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
@@ -272,7 +273,7 @@ def _take_over(descriptor: int, before: os.stat_result, path: Path) -> None:
 def _explain(error: OSError, path: Path) -> PathOutsideRoots | WriteFailed:
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         return PathOutsideRoots(
-            f"A parent folder of {path.name} is a link or not a folder.", "Name the real path."
+            f"A parent folder of {path.name} is a link or not a folder.", "Give the real path of the folder."
         )
     return WriteFailed(
         f"{path.name} could not be written: {error.strerror or error}.", "Check permissions and free space."

@@ -1,4 +1,4 @@
-"""Applying and reverting one file change."""
+"""Applies and reverts one file change."""
 
 import difflib
 from dataclasses import dataclass
@@ -39,11 +39,11 @@ class FileChange:
 
 
 def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdict) -> FileChange:
-    """Return the change that the verdict makes to the current file; blocks, writes nothing.
+    """Return the change that the verdict makes to the current file. Blocks; writes nothing.
 
     Raises:
-        FileChanged: the file is no longer as it was read.
-        WorkspaceError: the path leads elsewhere now, or the file's encoding lacks a character.
+        FileChanged: the file changed after it was read.
+        WorkspaceError: the path now leads to another place, or the file's encoding lacks a character.
     """
     _require_same_place(workspace, target)
     before = _current(target)
@@ -55,24 +55,24 @@ def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdi
 
 
 def apply(change: FileChange) -> FileChange:
-    """Write the change; blocks. Return it with the folders that were created for it.
+    """Write the change. Return it with the folders that were created. Blocks.
 
     Raises:
-        WorkspaceError: as ``atomic.write``; nothing was changed.
+        WorkspaceError: as in ``atomic.write``. Nothing was changed..
     """
     created = atomic.write(change.path, change.after, change.before_digest)
     return FileChange(change.path, change.shown, change.before, change.after, created)
 
 
 def revert(change: FileChange, rescue_copies: RescueCopies) -> Path | None:
-    """Restore the old bytes; blocks.
+    """Restore the old bytes. Blocks.
 
-    If the file was changed after it was written (by its check or by the user), that content is saved as a
-    rescue copy first. Returns the path of the copy, None if there was nothing to save.
+    If the file was changed after the write (by its check or by the user), this content is first saved as a
+    rescue copy. Return the path of the copy; None without a copy.
 
     Raises:
-        FileChanged: not a regular file any more, or it changes right now; it was left alone.
-        WorkspaceError: the file or the rescue copy cannot be written; the file was left alone.
+        FileChanged: the path is no longer a regular file, or the file is being changed. It was not touched.
+        WorkspaceError: the file or the rescue copy cannot be written. The file was not touched.
     """
     try:
         found = atomic.read(change.path)
@@ -88,10 +88,10 @@ def revert(change: FileChange, rescue_copies: RescueCopies) -> Path | None:
 
 
 def content_of(change: FileChange) -> bytes:
-    """Return the current content of the changed file; blocks.
+    """Return the current content of the changed file. Blocks.
 
     Raises:
-        FileChanged: not a regular file any more. A link in its place is not followed.
+        FileChanged: the path is no longer a regular file. A link in its place is not followed.
     """
     try:
         data = atomic.read(change.path)
@@ -103,11 +103,11 @@ def content_of(change: FileChange) -> bytes:
 
 
 def restore(path: Path, before: bytes | None, expected: str | None) -> None:
-    """Write ``before`` back (None: remove the file) if the file's SHA-256 is ``expected``; blocks.
+    """Write ``before`` back (None: remove the file) if the file's SHA-256 is ``expected``. Blocks.
 
     Raises:
-        FileChanged: the content differs; the file was left alone.
-        WorkspaceError: as ``atomic.write``.
+        FileChanged: the content differs. The file was not touched.
+        WorkspaceError: as in ``atomic.write``.
     """
     if before is not None:
         atomic.write(path, before, expected)
@@ -116,7 +116,7 @@ def restore(path: Path, before: bytes | None, expected: str | None) -> None:
 
 
 def to_delivery(change: FileChange) -> Delivery:
-    """Return the change for display: diff, line counts, and the names it adds or changes."""
+    """Return the change for display: diff, line counts, and the names that the change adds or modifies."""
     before = decode(change.before, change.shown).text if change.before is not None else ""
     after = decode(change.after, change.shown).text
     diff = unified_diff(before, after, change.shown, new=change.before is None)
@@ -134,7 +134,7 @@ def to_delivery(change: FileChange) -> Delivery:
 
 
 def unified_diff(before: str, after: str, shown: str, new: bool = False) -> str:
-    """Return a unified diff that ``git apply`` accepts; empty if nothing changed."""
+    """Return a unified diff that ``git apply`` accepts; empty without a change."""
     name = shown.lstrip("/")
     tail = "\t" if " " in name else ""
     lines = difflib.unified_diff(
@@ -150,7 +150,7 @@ def unified_diff(before: str, after: str, shown: str, new: bool = False) -> str:
 
 def _no_file(change: FileChange) -> FileChanged:
     return FileChanged(
-        f"{change.shown} is not a regular file any more. It was left as it is.", "Check what is there."
+        f"{change.shown} is no longer a regular file, so it was not touched.", "Check the path."
     )
 
 
@@ -161,7 +161,7 @@ def _lines(text: str) -> list[str]:
 
 def _require_same_place(workspace: Workspace, target: Target) -> None:
     if workspace.confine(str(target.path)) != target.path:
-        raise PathOutsideRoots(f"{target.shown} leads to another place now.", "Call again.")
+        raise PathOutsideRoots(f"{target.shown} now leads to another place.", "Call again.")
 
 
 def _current(target: Target) -> bytes | None:
@@ -171,7 +171,7 @@ def _current(target: Target) -> bytes | None:
         data = b""
     if (None if data is None else digest_of(data)) != target.digest:
         raise FileChanged(
-            f"{target.shown} changed while the model worked. It was left as it is.",
+            f"{target.shown} changed while the model worked, so it was not written.",
             "Call again to use the new content.",
         )
     return data

@@ -1,8 +1,8 @@
-"""Where the user's named checks run: in the sandbox if the user has chosen it, otherwise outside.
+"""Runs the user's named checks: in the sandbox if the user has chosen the sandbox, otherwise outside.
 
-In the sandbox a check has no network and sees the system's programs and the project, nothing else. It may
-change the project, except for the files that other programs run, git's own folder and installed packages. Its
-home folder and caches are private folders of the project under the app's cache.
+In the sandbox, a check has no network and sees only the system's programs and the project. The check may
+change the project, except for files that other programs run, git's own folder and installed packages. Its
+home folder and caches are private folders under the app's cache, one set per project.
 """
 
 import asyncio
@@ -22,17 +22,19 @@ from server.offload.checks.user_command import LONGEST_OUTPUT, check_environ, fa
 from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.values import Check
 
-_OUTSIDE = 'To run it outside, with your rights: [offload] checks_outside = ["{name}"].'
+_OUTSIDE = (
+    'To run the check outside the sandbox, with your permissions: [offload] checks_outside = ["{name}"].'
+)
 
 
 class CheckRunner:
     """Runs checks by the user's settings.
 
     Args:
-        settings: which checks run in the sandbox, for how long, with which variables.
+        settings: which checks run in the sandbox, their time limit and variables.
         cache: the app's folder for caches.
         sandboxes: finds the sandbox of this machine.
-        rescue_copies: keeps what a check created although it may not.
+        rescue_copies: keeps files that a check must not create.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class CheckRunner:
         """Run a check on the unchanged project before its first use in the sandbox.
 
         Raises:
-            SettingsError: it passes outside, but not in the sandbox.
+            SettingsError: the check passes outside, but not in the sandbox.
         """
         words = tuple(word for word in command if word != str(file))
         if self._is_outside(name) or (name, words, folder) in self._tried:
@@ -60,16 +62,16 @@ class CheckRunner:
             raise SettingsError(
                 f"The check {name!r} passes on the unchanged project, but not in the sandbox: "
                 f"{inside.message[-400:]}.",
-                f"Adapt it. {_OUTSIDE.format(name=name)}",
+                f"Adapt the check. {_OUTSIDE.format(name=name)}",
                 f"Ask the user about the check {name!r}, or omit it.",
             )
         self._tried.add((name, words, folder))
 
     async def run(self, name: str, command: tuple[str, ...], folder: Path) -> Check:
-        """Run the command in ``folder``. It passes if it exits with status 0 in time.
+        """Run the command in ``folder``. The check passes if the command exits with status 0 in time.
 
         Raises:
-            SettingsError: it cannot be started, or there is no sandbox on this machine.
+            SettingsError: the command cannot be started, or this machine has no sandbox.
         """
         where = self._run_outside if self._is_outside(name) else self._run_inside
         return await where(name, command, folder)
@@ -85,7 +87,7 @@ class CheckRunner:
         sandbox = await self._sandboxes.find("command")
         if isinstance(sandbox, Unavailable):
             raise SettingsError(
-                f"The check {name!r} cannot run: there is no sandbox here ({sandbox.reason}).",
+                f"The check {name!r} cannot run because no sandbox is available ({sandbox.reason}).",
                 _OUTSIDE.format(name=name),
             )
         before = await asyncio.to_thread(unchangeable, folder)
@@ -120,7 +122,7 @@ class CheckRunner:
         )
 
     def _take_away_new(self, folder: Path, before: frozenset[Path]) -> list[str]:
-        """Move what a check created although it may not to the rescue copies; return what it was."""
+        """Move files that a check must not create to the rescue copies. Return their names."""
         found: list[str] = []
         for path in unchangeable(folder) - before:
             files = [path] if not path.is_dir() or path.is_symlink() else sorted(path.rglob("*"))
@@ -133,7 +135,7 @@ class CheckRunner:
 
 
 def _program(name: str, word: str, folder: Path) -> Path:
-    """Return the absolute path of the check's program. PATH counts with its absolute folders alone."""
+    """Return the absolute path of the check's program. Only absolute folders in PATH count."""
     if os.sep in word:
         found: str | None = str(folder / word)
     else:
@@ -149,8 +151,9 @@ def _program(name: str, word: str, folder: Path) -> Path:
 
 
 def _readable(program: Path, folder: Path) -> Iterator[Path]:
-    """Yield what the program needs to start if it lies outside of the system's folders: its own installation,
-    and that of the Python in the project's environment."""
+    """Yield the paths outside the system's folders that the program needs in order to start: its own
+    installation, and the installation of the Python in the project's environment.
+    """
     yield program
     yield from _installation(program.resolve())
     for environment in (".venv", "venv"):
@@ -160,7 +163,9 @@ def _readable(program: Path, folder: Path) -> Iterator[Path]:
 
 
 def _installation(program: Path) -> Iterator[Path]:
-    """Yield the folder above the ``bin`` of a program, unless that is a home folder or the whole disk."""
+    """Yield the folder above a program's ``bin`` folder, unless that folder is a home folder or the whole
+    disk.
+    """
     if program.parent.name in ("bin", "Scripts"):
         prefix = program.parents[1]
         if prefix != Path("/") and not Path.home().is_relative_to(prefix):

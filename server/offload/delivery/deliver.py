@@ -1,4 +1,4 @@
-"""Delivery of a checked result: write, run the user's check, revert if it fails."""
+"""Delivers a checked result: write the file, run the user's check, revert if the check fails."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Deliverer:
-    """Writes results. A lock per file keeps two unchecked results from the same file."""
+    """Writes results. A lock per file keeps two unchecked results out of the same file."""
 
     def __init__(
         self,
@@ -42,11 +42,11 @@ class Deliverer:
         self._locks: dict[str, asyncio.Lock] = {}
 
     def require_check(self, task: Task, workspace: Workspace) -> None:
-        """Return if the check that the task names exists and can be read.
+        """Check that the task's named check exists and can be read.
 
         Raises:
-            BadArguments: no check of that name, or it does not take a file of this name.
-            SettingsError: its command or the settings cannot be read.
+            BadArguments: the check does not exist, or it does not accept a file with this name.
+            SettingsError: the check's command or the settings cannot be read.
         """
         if task.check and task.output:
             command_of(
@@ -60,16 +60,18 @@ class Deliverer:
     ) -> tuple[Delivery | None, Verdict]:
         """Write the result. Return the delivery, and the verdict with the findings of the user's checks.
 
-        These are the check that the task names, and those of the project that the user accepted. A check of
-        the project that fails on the old file as well says nothing about the change.
+        The user's checks are the task's named check and the project's accepted checks. If a project check
+        also fails on the old file, it says nothing about the change.
 
-        The history has the old bytes before the disk has the new ones. If the check fails, or an error or a
-        cancellation ends this call early, the old bytes are restored before it returns. Changes that the
-        check or the user made meanwhile are saved as a rescue copy. If the restore or the copy is impossible,
-        the file stays as it is. ``run.remarks`` says what was saved or left.
+        The history has the old bytes before the disk has the new bytes. If the check fails, or an error or a
+        cancellation ends this call early, the old bytes are restored before the call returns. Changes made by
+        the
+        check or the user in the meantime are saved as a rescue copy. If the restore or the copy is
+        impossible,
+        the file stays as it is. ``run.remarks`` says which content was saved or left.
 
         Raises:
-            WorkspaceError: the file changed before the write, or cannot be written; it was left alone.
+            WorkspaceError: the file changed before the write, or cannot be written. It was not touched.
             StoreError: the history cannot be written.
         """
         target = plan.target
@@ -100,7 +102,7 @@ class Deliverer:
                     await self._take_back(run, change)
 
     async def _put(self, run: OffloadState, change: FileChange) -> FileChange:
-        """Save the old bytes, then write. After a failure or a cancellation neither is left."""
+        """Save the old bytes, then write. A failure or a cancellation undoes both."""
         written: list[FileChange] = []
         try:
             await self._history.save_undo(run.id, _undo(change))
@@ -116,7 +118,7 @@ class Deliverer:
         return written[0]
 
     async def _check(self, run: OffloadState, change: FileChange) -> tuple[FileChange, Check | None]:
-        """Run the user's check on the written file. A check may change the file, as a formatter does."""
+        """Run the user's check on the written file. A check can change the file, for example a formatter."""
         name = run.task.check
         if not name:
             return change, None
@@ -128,10 +130,10 @@ class Deliverer:
         return await self._as_left(run, change, passed=check.passed), check
 
     async def _as_left(self, run: OffloadState, change: FileChange, *, passed: bool) -> FileChange:
-        """Return the change with the content that a passed check left.
+        """Return the change with the content that a passed check left in the file.
 
         Raises:
-            FileChanged: the check left something else than a file.
+            FileChanged: the check replaced the file with something else.
         """
         after = await run_thread_uncancellable(content_of, change)
         if passed and after != change.after:
@@ -142,7 +144,7 @@ class Deliverer:
     async def _check_project(
         self, run: OffloadState, change: FileChange, verdict: Verdict
     ) -> tuple[FileChange, Verdict]:
-        """Run the accepted checks of the project, up to the first that speaks against the change."""
+        """Run the project's accepted checks, up to the first finding against the change."""
         root = check_folder(run.caller, change.path)
         for planned in await asyncio.to_thread(self._project_checks.plan, root, change.path):
             name = planned.check.name
@@ -151,11 +153,11 @@ class Deliverer:
             ran = await self._project_checks.run(planned, change.path)
             reason = ran.reason
             if ran.finding is not None and not ran.finding.passed and change.before is not None:
-                # Not an error of the change if the old file fails as well.
+                # If the old file fails as well, the change is not the cause.
                 await self._take_back(run, change)
                 earlier = await self._project_checks.run(planned, change.path)
                 if earlier.finding is not None and not earlier.finding.passed:
-                    ran, reason = earlier, "it failed before"
+                    ran, reason = earlier, "it also failed before the change"
                 change = await self._put(run, change)
             run.add_seconds("check", time.monotonic() - began)
             if ran.finding is None or reason:
@@ -176,15 +178,19 @@ class Deliverer:
         try:
             kept = await run_thread_uncancellable(revert, change, self._rescue_copies)
         except FileChanged:
-            logger.warning("%s changed during the revert; it was left alone", change.path)
+            logger.warning("%s changed during the revert and was not touched", change.path)
             return
         except WorkspaceError as error:
             logger.warning("%s could not be restored: %s", change.path, error)
             run.remarks.append(f"But {change.shown} could not be restored: {error.cause}")
             return
         if kept is not None:
-            logger.warning("%s was changed after the write; that content is saved as %s", change.path, kept)
-            run.remarks.append(f"{change.shown} changed during its check; that content is saved as {kept}.")
+            logger.warning(
+                "%s was changed after the write; the changed content is saved as %s", change.path, kept
+            )
+            run.remarks.append(
+                f"{change.shown} changed during its check; the changed content is saved as {kept}."
+            )
         await self._history.save_undo(run.id, None)
 
 

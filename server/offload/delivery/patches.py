@@ -1,4 +1,4 @@
-"""Results as unified diffs over one or several files. Nothing is written."""
+"""Results as unified diffs over one or several files. No file is written."""
 
 from dataclasses import replace
 
@@ -16,7 +16,9 @@ from server.offload.values import Check, Edit, Notice, Source, Verdict
 
 
 def as_diff(plan: Plan, verdict: Verdict) -> Verdict:
-    """Return the verdict with a unified diff as its text, if the task asks for one and all checks passed."""
+    """Return the verdict with a unified diff as its text, if the task asks for a diff and all
+    checks passed.
+    """
     if plan.task.output_format != "diff" or plan.in_place or not verdict.passed:
         return verdict
     if plan.edited is not None:
@@ -53,10 +55,10 @@ def as_diff(plan: Plan, verdict: Verdict) -> Verdict:
 
 
 def diff_of(source: Source, edits: tuple[Edit, ...]) -> str:
-    """Return the diff of one file with the file's line endings.
+    """Return the diff of one file, with the file's line endings.
 
     Raises:
-        FileChanged: the file is no longer as it was read.
+        FileChanged: the file changed after it was read.
     """
     try:
         before = atomic.read(source.path)

@@ -1,7 +1,7 @@
 """Copies of file contents that a rollback would otherwise lose.
 
-While the user's check runs, the check may rewrite the file and the user may save it. The app cannot tell the
-two apart, so it keeps a copy of either.
+While the user's check runs, both the check and the user can change the file. The app cannot distinguish the
+two, so it keeps a copy in either case.
 """
 
 import contextlib
@@ -13,18 +13,18 @@ from server.offload.delivery import atomic
 from server.offload.files.workspace import digest_of
 
 LONGEST_NAME = 60
-"""Characters kept from the end of the file's name."""
+"""Number of characters kept from the end of the file's name."""
 
 
 @dataclass(frozen=True)
 class RescueCopies:
-    """The folder of rescue copies. Each copy is kept for ``days`` days; only the user can read it."""
+    """The folder of rescue copies. Each copy is kept for ``days`` days. Only the user can read a copy."""
 
     folder: Path
     days: int
 
     def save(self, name: str, data: bytes) -> Path:
-        """Write ``data`` to a file named by its SHA-256 and ``name``; return the path. Blocks.
+        """Write ``data`` to a file named by its SHA-256 and ``name``. Return the path. Blocks.
 
         Raises:
             WorkspaceError: the copy cannot be written.
@@ -34,7 +34,7 @@ class RescueCopies:
         path = folder / f"{digest_of(data)[:12]}-{name[-LONGEST_NAME:]}"
         if atomic.digest_at(path) is None:
             atomic.write(path, data, None)
-            with contextlib.suppress(OSError):  # the parent folder is private already
+            with contextlib.suppress(OSError):  # the parent folder is already private
                 path.chmod(0o600)
         return path
 

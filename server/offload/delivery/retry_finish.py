@@ -1,9 +1,9 @@
 """Retries for offloads whose end could not be written to the history.
 
-An offload counts as delivered only once its row says so. If the row cannot be written (full disk, locked
-database), the caller gets an error. As soon as the history is writable again, the file is restored and the
-row ends as failed. If the file cannot be restored, the row says so and the undo bytes are kept. If the app
-ends first, the next start restores the file (``undo.recover``).
+An offload counts as delivered only after its row says so. If the row cannot be written (full disk, locked
+database), the caller gets an error. When the history is writable again, the file is restored and the row ends
+as failed. If the file cannot be restored, the row records this and the undo bytes are kept. If the app ends
+first, the next start restores the file (``undo.recover``).
 """
 
 import asyncio
@@ -23,7 +23,7 @@ RETRY_SECONDS = 1.0
 
 
 class FinishRetrier:
-    """Writes the missing ends in background tasks. For one event loop."""
+    """Writes the missing row ends in background tasks, on one event loop."""
 
     def __init__(self, history: History, recorder: OffloadRecorder, rescue_copies: RescueCopies) -> None:
         self._history = history
@@ -32,15 +32,15 @@ class FinishRetrier:
         self._tasks = BackgroundTasks()
 
     def schedule(self, run: OffloadState, error: StoreError) -> None:
-        """Restore the file and record the offload as failed by ``error`` as soon as that is possible."""
+        """Restore the file and record the offload as failed by ``error`` as soon as this is possible."""
         self._tasks.start(self._make_good(run, error), name=f"end of offload {run.id}")
 
     async def drain(self) -> None:
-        """Wait until every missing end is written."""
+        """Wait until every missing row end is written."""
         await self._tasks.drain()
 
     async def close(self) -> None:
-        """Stop retrying; the next start does the rest."""
+        """Stop retrying. The next start continues the work."""
         await self._tasks.close()
 
     async def _make_good(self, run: OffloadState, error: StoreError) -> None:
@@ -60,7 +60,7 @@ class FinishRetrier:
                 return
 
     async def _put_back(self, run: OffloadState, kept: UndoRecord) -> None:
-        """Restore the file. A failure is named in the row and not retried."""
+        """Restore the file. A failure is noted in the row and not retried."""
         try:
             await undo.put_back(self._history, run.id, kept, self._rescue_copies)
         except WorkspaceError as error:

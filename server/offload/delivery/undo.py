@@ -17,19 +17,19 @@ logger = logging.getLogger(__name__)
 
 
 async def undo(history: History, events: EventBus, offload_id: str) -> str:
-    """Restore the old bytes, or remove the file that the offload created; return a sentence that says so.
+    """Restore the old bytes, or remove the file that the offload created. Return a sentence about the result.
 
     A unique prefix of the id is enough.
 
     Raises:
-        NotFound: no such offload, it wrote nothing, or it was undone before.
-        FileChanged: the file was changed after the offload wrote it; it was left alone.
+        NotFound: the offload does not exist, wrote nothing, or was already undone.
+        FileChanged: the file was changed after the offload wrote it, and was not touched.
         WorkspaceError: the file cannot be written.
     """
     detail = await history.find(offload_id)
     offload_id = detail.row.id
     if detail.row.undone:
-        raise NotFound(f"Offload {offload_id} was undone before.", "Nothing is left to do.")
+        raise NotFound(f"Offload {offload_id} was already undone.", "There is nothing to undo.")
     kept = detail.undo
     if kept is None:
         raise NotFound(f"Offload {offload_id} wrote no file.", "There is nothing to undo.")
@@ -40,19 +40,19 @@ async def undo(history: History, events: EventBus, offload_id: str) -> str:
         _is_as_before, kept
     ):  # reverted by hand, or by an undo that was not recorded
         raise FileChanged(
-            f"{path} was changed after offload {offload_id} wrote it. It was left as it is.",
+            f"{path} was changed after offload {offload_id} wrote it, so it was not restored.",
             "Take the old text from the diff in the history.",
         )
     await history.mark_undone(offload_id)
     events.publish(OffloadUndone(offload_id))
-    return f"{path} is as it was before." if kept.before is not None else f"{path} was removed."
+    return f"{path} is restored." if kept.before is not None else f"{path} was removed."
 
 
 async def recover(history: History, rescue_copies: RescueCopies) -> tuple[str, ...]:
-    """Revert the writes of offloads that were interrupted by a crash; return the restored paths.
+    """Revert the writes of offloads that a crash interrupted. Return the restored paths.
 
-    A file that is still exactly as the offload wrote it gets its old bytes back. A file that was changed
-    after that is left alone, and its old bytes are saved as a rescue copy. Temporary files are removed.
+    If a file is still exactly as the offload wrote it, its old bytes are restored. If a file was changed
+    afterwards, it is not touched, and its old bytes are saved as a rescue copy. Temporary files are removed.
     """
     taken: list[str] = []
     for offload_id, kept in await history.interrupted_writes():
@@ -67,9 +67,9 @@ async def recover(history: History, rescue_copies: RescueCopies) -> tuple[str, .
 
 
 async def put_back(history: History, offload_id: str, kept: UndoRecord, rescue_copies: RescueCopies) -> bool:
-    """Revert an unaccepted write; return whether the file still held it.
+    """Revert an unaccepted write. Return whether the file still held the written content.
 
-    A file that was changed after the write is left alone. The change may come from the check, so the old
+    A file that was changed after the write is not touched. The check may have made the change, so the old
     bytes are saved as a rescue copy.
 
     Raises:
@@ -80,7 +80,7 @@ async def put_back(history: History, offload_id: str, kept: UndoRecord, rescue_c
     is_there = await asyncio.to_thread(atomic.digest_at, path) == kept.after_digest
     if is_there:
         await asyncio.to_thread(change.restore, path, kept.before, kept.after_digest)
-        logger.warning("%s was restored: its offload was interrupted", path)
+        logger.warning("%s was restored because its offload was interrupted", path)
     elif kept.before is not None and not await asyncio.to_thread(_is_as_before, kept):
         old = await asyncio.to_thread(rescue_copies.save, path.name, kept.before)
         logger.warning(

@@ -1,4 +1,4 @@
-"""Globs over a project: ``**``, ``*``, ``?``, ``[…]`` and ``{a,b}``. Files that git ignores are left out."""
+"""Globs over a project: ``**``, ``*``, ``?``, ``[…]`` and ``{a,b}``. Files ignored by git are left out."""
 
 import os
 import re
@@ -13,21 +13,23 @@ from pathspec import GitIgnoreSpec
 from server.common.errors import BadArguments
 
 MOST_ENTRIES = 200_000
-"""The largest number of files and folders that the patterns of one call visit."""
+"""Maximum number of files and folders that the patterns of one call visit."""
 MOST_IGNORE_BYTES = 1 << 20
-"""Bytes that are read of a ``.gitignore``."""
+"""Maximum number of bytes read from a ``.gitignore``."""
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 NEVER_ENTERED = frozenset({".git", ".hg", ".svn"})
 _MAGIC = re.compile(r"[*?\[{]")
 
 
 def is_pattern(given: str) -> bool:
-    """Whether ``given`` contains characters of a glob."""
+    """Return whether ``given`` contains glob characters."""
     return _MAGIC.search(given) is not None
 
 
 def split(given: str) -> tuple[str, str]:
-    """Return the folder before the first glob character (empty for none) and the pattern below it."""
+    """Return the folder before the first glob character (empty without a folder) and the pattern below this
+    folder.
+    """
     parts = given.replace("\\", "/").split("/")
     count = next(i for i, part in enumerate(parts) if is_pattern(part))
     folder = "/".join(parts[:count])
@@ -36,7 +38,7 @@ def split(given: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file that a walk found. ``names`` are the parts of its path below the walk's start."""
+    """A file found by a walk. ``names`` are the parts of its path below the walk's start."""
 
     path: Path
     names: tuple[str, ...]
@@ -47,9 +49,10 @@ class SearchStopped(Exception):
 
 
 class Walker:
-    """Walks of one call. Each folder is walked once for all patterns that start there. Blocks.
+    """Walks of one call. Each folder is walked once for all patterns that start in it. Blocks.
 
-    All walks together visit ``MOST_ENTRIES`` files and folders. ``stop`` ends a walk from another thread.
+    All walks together visit at most ``MOST_ENTRIES`` files and folders. ``stop`` ends a walk from another
+    thread.
     """
 
     def __init__(self) -> None:
@@ -58,11 +61,11 @@ class Walker:
         self._left = MOST_ENTRIES
 
     def stop(self) -> None:
-        """End a running walk, and let no other begin."""
+        """End a running walk and prevent further walks."""
         self._stopped.set()
 
     def check(self) -> None:
-        """Return if the call still waits for its files.
+        """Check that the call still waits for its files.
 
         Raises:
             SearchStopped: ``stop`` was called.
@@ -72,7 +75,7 @@ class Walker:
 
     def find(self, start: Path, pattern: str, roots: Sequence[Path]) -> Iterator[Path]:
         """Yield the matching files below ``start``, sorted. Links to folders are not followed. Names that are
-        not UTF-8 are skipped: neither the history nor the client's JSON can contain them.
+        not UTF-8 are skipped, because neither the history nor the client's JSON can contain them.
 
         Raises:
             SearchStopped: ``stop`` was called.
@@ -102,7 +105,7 @@ class Walker:
 
 
 def _walk(start: Path, ignored: "_Ignored") -> Iterator[Entry | None]:
-    """Yield the files below ``start``, None for each folder and for each file that git ignores."""
+    """Yield the files below ``start``. Yield None for each folder and for each file ignored by git."""
     for folder, names, files in os.walk(start, followlinks=False):
         yield None
         here = Path(folder)
@@ -126,7 +129,7 @@ def _is_utf8(name: str) -> bool:
 
 
 class _Ignored:
-    """The rules of all ``.gitignore`` files of a project. The deepest file that has a rule decides."""
+    """The rules of all ``.gitignore`` files of a project. The deepest file with a rule decides."""
 
     def __init__(self, top: Path) -> None:
         self._top = top
@@ -157,10 +160,10 @@ class _Ignored:
 
 def _lines(path: Path) -> list[str]:
     try:
-        # Like Git, follow no link: it could lead to a device or a pipe, which never end.
+        # Like git, follow no link, because it could lead to a device or a pipe that never ends.
         descriptor = os.open(path, _READ)
     except OSError:
-        return []  # most folders have none
+        return []  # most folders have no such file
     try:
         ordinary = stat.S_ISREG(os.fstat(descriptor).st_mode)
         data = os.read(descriptor, MOST_IGNORE_BYTES) if ordinary else b""
@@ -172,7 +175,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _top(start: Path, roots: Sequence[Path]) -> Path:
-    """Return the nearest folder with a ``.git``, else the root that contains ``start``."""
+    """Return the nearest folder with a ``.git``, or otherwise the root that contains ``start``."""
     for folder in (start, *start.parents):
         if (folder / ".git").exists():
             return folder
@@ -190,7 +193,7 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 _Glob = tuple[re.Pattern[str] | None, ...]
-"""The parts of a pattern between its slashes; None for ``**``, which matches any number of folders."""
+"""The parts of a pattern between its slashes. None stands for ``**``, which matches any number of folders."""
 
 
 def _parts(pattern: str) -> _Glob:
@@ -200,7 +203,7 @@ def _parts(pattern: str) -> _Glob:
 
 
 def _matches(glob: _Glob, names: Sequence[str]) -> bool:
-    """Whether the pattern matches a path, given as its names. Takes parts × names steps."""
+    """Return whether the pattern matches a path, given as its names. Takes parts × names steps."""
     at = {0}
     for part in glob:
         if part is None:
@@ -215,8 +218,8 @@ def _matches(glob: _Glob, names: Sequence[str]) -> bool:
 def _translate(part: str) -> str:
     """Return the regular expression of one part.
 
-    The text between two stars is an atomic group that matches at its first place. Without that, a pattern
-    with many stars would try every division of a name among them.
+    The text between two stars is an atomic group that matches at its first occurrence. Otherwise a pattern
+    with many stars would try every way to divide a name among the stars.
     """
     out = [""]
     while part:

@@ -12,17 +12,17 @@ from server.offload.files.workspace import Workspace, may_be_read, read_bytes
 MOST_FILES = 3_000
 MOST_BYTES = 32 << 20
 LARGEST = 1 << 20
-"""Bytes of a file; larger ones are rarely written by hand."""
+"""Maximum file size in bytes. Larger files are rarely written by hand."""
 MOST_SECONDS = 3.0
 
 
 def texts_with(
     workspace: Workspace, names: Sequence[str], endings: Sequence[str], *, besides: Path
 ) -> Iterator[tuple[Path, str]]:
-    """Yield the project's files with these endings that contain one of the names, with their texts; blocks.
+    """Yield the project's files with these endings that contain one of the names, with their texts. Blocks.
 
-    Files that git ignores, and those that the caller may not read, are left out. The search ends without an
-    error at its limits: of files, of bytes, of time.
+    Files that git ignores and files that the caller may not read are left out. At its limits (files, bytes,
+    time), the search ends without an error.
     """
     project = workspace.caller.project
     if project is None or not names:
@@ -41,7 +41,7 @@ def texts_with(
             if any(name in data for name in wanted):
                 yield path, decode(data, str(path)).text
         except (BinaryFile, WorkspaceError):
-            continue  # not text, too large, or gone meanwhile
+            continue  # not text, too large, or removed in the meantime
 
 
 def _paths(workspace: Workspace, project: Path, endings: Sequence[str]) -> Iterator[Path]:

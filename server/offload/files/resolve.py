@@ -1,4 +1,6 @@
-"""Resolved paths of a call's arguments: a policy rule on ``docs/`` applies to every spelling of a path."""
+"""Resolves the paths in a call's arguments, so that a policy rule on ``docs/`` applies to every spelling of a
+path.
+"""
 
 import posixpath
 from collections.abc import Iterable, Mapping
@@ -18,13 +20,14 @@ class PathResolver:
         self._places: dict[str, str] = {}
 
     def item(self, arguments: Mapping[str, Any]) -> Item:
-        """Return a task of a batch for the rules, with its files counted as in a single call."""
+        """Return a batch task for the rules, with its files counted as in a single call."""
         read_as = self.of(arguments)
         return Item(arguments, read_as, 1 if read_as.get("output") else len(read_as.get("files", ())))
 
     def of(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments with ``files`` and ``output`` resolved: globs expanded, links followed,
-        selections removed, relative to the project if they lie inside it."""
+        selections removed. Paths inside the project become relative to it.
+        """
         found = dict(arguments)
         if isinstance(output := arguments.get("output"), str) and output:
             found["output"] = self.place(output)
@@ -51,6 +54,6 @@ class PathResolver:
         if given not in self._expanded:
             try:
                 self._expanded[given] = expand(self._workspace, given)
-            except TokenSaverError:  # no match: the tool reports that
+            except TokenSaverError:  # no match: the tool reports the error
                 self._expanded[given] = (given,)
         return self._expanded[given]

@@ -1,7 +1,7 @@
 """Threads for searching and reading files, shared fairly among clients.
 
-Searching takes long in large projects. A client that floods the app with searches, by calls or by the items
-of a batch, delays its own work only.
+Searches in large projects take long. A client that floods the app with searches, by calls or by batch items,
+delays only its own work.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ async def search(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """Run a blocking function on a workspace in its caller's thread. Cancelling ends the walk that runs."""
+    """Run a blocking function on a workspace in its caller's thread. Cancelling ends the running walk."""
     caller = workspace.caller
     client = f"{caller.client} {caller.session} {caller.project}"  # clients over HTTP have no session
     try:

@@ -1,4 +1,6 @@
-"""Selected parts of a file: ``Class.method`` by grammar, ``10-40`` by lines; and the outline around them."""
+"""Selected parts of a file: ``Class.method`` by grammar, ``10-40`` by lines; and the outline around these
+parts.
+"""
 
 import difflib
 import re
@@ -10,14 +12,16 @@ from server.offload.code.syntax import Definition, definitions, imports
 
 LONGEST_SIGNATURE = 200
 MOST_NAMED = 6
-"""The largest number of definitions that an error lists."""
+"""Maximum number of definitions that an error lists."""
 
 
 def find(text: str, file_name: str, part: str, shown: str) -> tuple[int, int]:
     """Return the span of ``part`` in characters: whole lines, without the last line ending.
 
     Raises:
-        SelectionNotFound: no such lines, no such definition, several of that name, or no grammar.
+        SelectionNotFound: the lines or the definition do not exist, several definitions have this name, or
+        the
+            language has no grammar.
     """
     lines = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
     if lines:
@@ -72,7 +76,9 @@ def _definition(found: tuple[Definition, ...], part: str, shown: str) -> tuple[i
     for name in dict.fromkeys((wanted, wanted.replace("#", "."), wanted.replace(".#", "."))):
         matches = matches or [d for d in found if d.name == name]
         matches = matches or [d for d in found if d.name.endswith(f".{name}")]
-    matches = [d for d in matches if d.kind != "impl"] or matches  # of Rust's struct and its impl, the struct
+    matches = [
+        d for d in matches if d.kind != "impl"
+    ] or matches  # if a Rust struct and its impl match, take the struct
     if len(matches) == 1:
         return matches[0].start, matches[0].end
     if matches:

@@ -1,4 +1,4 @@
-"""Decoding and encoding of text files. Encoding, byte order mark and line endings survive the round trip."""
+"""Decodes and encodes text files. Encoding, byte order mark and line endings survive the round trip."""
 
 import bisect
 import codecs
@@ -22,15 +22,15 @@ _DECLARED = (
     re.compile(rb"\A@charset[ ]+\"([-\w.]+)\";"),
 )
 SURE_BYTES = 64
-"""Non-ASCII bytes from which a detected encoding counts as certain."""
+"""Number of non-ASCII bytes above which a detected encoding counts as certain."""
 _LONG, _DOUBLE = re.compile(r"\r\n"), re.compile(r"\r?\r\n")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file's text with ``\\n`` line endings.
+    """A file's text with ``\n`` line endings.
 
-    ``newline`` is the ending of most of its lines. ``guessed`` says that neither a declaration nor the bytes
+    ``newline`` is the ending of most lines. ``guessed`` means that neither a declaration nor the bytes
     determine the encoding.
     """
 
@@ -53,7 +53,7 @@ def decode(data: bytes, shown: str) -> Decoded:
 
 
 def unencodable(added: str, before: str, encoding: str, *, guessed: bool) -> str:
-    """Return why characters cannot be written in a file's encoding, empty if they can."""
+    """Return why characters cannot be written in a file's encoding; empty if they can be written."""
     try:
         added.encode(encoding)
     except UnicodeEncodeError as error:
@@ -75,7 +75,7 @@ def encode(text: str, encoding: str, bom: bool, newline: str, shown: str) -> byt
 
 
 def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
-    """Return ``data`` with each span replaced. Every byte outside the spans stays as it is.
+    """Return ``data`` with each span replaced. Every byte outside the spans is unchanged.
 
     Raises:
         BinaryFile: the encoding lacks a character of a replacement.
@@ -98,7 +98,7 @@ def raw_text(data: bytes, shown: str) -> str:
     """Return the text with its line endings and byte order mark as on disk.
 
     Raises:
-        BinaryFile: as ``decode``.
+        BinaryFile: as in ``decode``.
     """
     encoding, _, _ = _encoding(data, shown)
     return data.decode(encoding)
@@ -107,7 +107,7 @@ def raw_text(data: bytes, shown: str) -> str:
 def edits_between(before: str, after: str) -> tuple[Edit, ...]:
     """Return the smallest edits, in whole lines, that turn ``before`` into ``after``.
 
-    A file with mixed line endings thus keeps the endings of all unchanged lines.
+    A file with mixed line endings therefore keeps the endings of all unchanged lines.
     """
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     starts = [0]
@@ -117,7 +117,7 @@ def edits_between(before: str, after: str) -> tuple[Edit, ...]:
 
 
 def _encoding(data: bytes, shown: str) -> tuple[str, bool, bool]:
-    """Return the encoding, whether there is a byte order mark, and whether the encoding is a guess."""
+    """Return the encoding, whether a byte order mark is present, and whether the encoding is a guess."""
     marked = next((name for mark, name in _UTF16 if data.startswith(mark)), None)
     if data.startswith(codecs.BOM_UTF8):
         marked = "utf-8"
@@ -138,11 +138,11 @@ def _encoding(data: bytes, shown: str) -> tuple[str, bool, bool]:
             continue
         if _is_text(text) and _to_bytes(text, encoding, marked is not None, shown) == data:
             return encoding, marked is not None, guessed
-    raise BinaryFile(f"{shown} is not a text file.", "Name text files only.")
+    raise BinaryFile(f"{shown} is not a text file.", "Name only text files.")
 
 
 def _declared(data: bytes) -> str:
-    """Return the encoding that a file declares, empty if it declares no known one."""
+    """Return the encoding that a file declares; empty without a known encoding."""
     for pattern in _DECLARED:
         if (found := pattern.search(data[:2_048])) is not None:
             try:
@@ -153,7 +153,7 @@ def _declared(data: bytes) -> str:
 
 
 def _detected(data: bytes) -> list[tuple[str, bool]]:
-    """Return the encoding that the bytes themselves suggest; only of files that are not UTF-8."""
+    """Return the encoding that the bytes suggest. Call this only for files that are not UTF-8."""
     beyond = sum(1 for byte in data if byte > 0x7F)
     if not beyond or _is_utf8(data):
         return []
@@ -178,14 +178,14 @@ def _is_text(text: str) -> bool:
 
 
 def _ending(raw: str) -> re.Pattern[str] | None:
-    """Return a pattern of the text's longer line endings, None if only ``\\r`` ends its lines."""
+    """Return a pattern for the text's longer line endings. Return None if only ``\r`` ends its lines."""
     if "\n" not in raw and "\r" in raw:
         return None
     return _DOUBLE if raw.count("\r\r\n") * 2 > raw.count("\n") else _LONG
 
 
 def _short(raw: str) -> str:
-    """Return a text with ``\\n`` for each of its line endings."""
+    """Return a text with ``\n`` in place of each line ending."""
     ending = _ending(raw)
     return raw.replace("\r", "\n") if ending is None else ending.sub("\n", raw)
 
@@ -200,7 +200,9 @@ def _usual_newline(raw: str) -> str:
 
 
 def _newline_of(raw: str) -> str:
-    """Return the line ending that all lines of ``raw`` have, empty if there is none or both."""
+    """Return the line ending that all lines of ``raw`` have. Empty if there is no line ending or more than
+    one kind.
+    """
     if "\r\r\n" in raw or "\n" not in raw:
         return ""
     long, all_lines = raw.count("\r\n"), raw.count("\n")
@@ -233,10 +235,10 @@ class _RawOffsets:
         if ending is None:
             return
         for found in ending.finditer(raw):
-            # The offset, in the text with short endings, of this line's end.
+            # The offset of this line's end in the text with short endings.
             self._positions.append(found.start() - self._extra[-1])
             self._extra.append(self._extra[-1] + len(found[0]) - 1)
 
     def __call__(self, offset: int) -> int:
-        """Return how far on it is: one more for each further character of the endings before it."""
+        """Return the corresponding offset: each longer ending before the offset adds its extra characters."""
         return offset + self._extra[bisect.bisect_left(self._positions, offset)]

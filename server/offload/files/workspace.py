@@ -25,11 +25,13 @@ from server.policy.files.never import Never, never_of
 from server.policy.files.safe_open import open_for_reading
 
 MOST_FILES = 500
-"""Files of one task, globs expanded. More fit no model's context."""
+"""Maximum number of files of one task, with globs expanded. No model's context holds more."""
 MOST_FOUND = 5_000
-"""Files that one glob may match, unless a batch may have more items. Resolving each takes time."""
+"""Maximum number of files that one glob matches, unless a batch allows more items. Resolving each file takes
+time.
+"""
 MOST_CHARACTERS = 4_000_000
-"""Characters that one task may select: about a million tokens, more than any model reads."""
+"""Maximum number of characters that one task selects: about a million tokens, more than any model reads."""
 PLACEHOLDERS = ("path", "dir", "name", "stem", "ext")
 """Placeholders for the parts of an input's path in the output pattern of a batch."""
 _FILLED = re.compile(rf"(?<!\{{)\{{(?:{'|'.join(PLACEHOLDERS)})\}}(?!\}})")
@@ -38,10 +40,10 @@ _LINES = re.compile(r"(?P<path>.+?):(?P<range>\d+(?:-\d+)?)")
 
 @dataclass(frozen=True)
 class Workspace:
-    """The files that one caller may read and write. ``max_file_bytes`` limits the size of a file.
+    """The files that one caller can read and write. ``max_file_bytes`` limits the size of a file.
 
-    Open one for each call. It caches the files that each glob named, so that the tool reads exactly what the
-    policy judged.
+    Open a workspace for each call. It caches the files that each glob named, so that the tool reads exactly
+    the files that the policy judged.
     """
 
     caller: Caller
@@ -59,30 +61,30 @@ class Workspace:
         return paths.confine(given, self.caller.project, self.caller.roots, self.protected, self.readable)
 
     def confine_to_read(self, given: str) -> Path:
-        """Return the path as ``confine`` does, if the file may be read. Some files may only be written."""
+        """Return the path like ``confine``, if the file may be read. Some files may only be written."""
         path = self.confine(given)
         paths.refuse_environment(path, given, self.readable)
         self.never.refuse(self._spellings(path, given), given, writes=False)
         return path
 
     def confine_to_write(self, given: str) -> Path:
-        """Return the path as ``confine`` does, if the file may be written."""
+        """Return the path like ``confine``, if the file may be written."""
         path = self.confine(given)
         self.never.refuse(self._spellings(path, given), given, writes=True)
         return path
 
     def _spellings(self, path: Path, given: str) -> tuple[Path, ...]:
-        """Return the path with links resolved, and as it was named."""
+        """Return the path with links resolved, and the path as it was named."""
         base = self.caller.project or next(iter(self.caller.roots), None)
         return (path,) if base is None else (path, Path(os.path.normpath(base / given)))
 
     def shown(self, path: Path) -> str:
-        """Return the path relative to the project if it lies inside it."""
+        """Return the path, relative to the project if the path lies inside it."""
         return paths.shown(path, self.caller.project)
 
 
 def open_workspace(caller: Caller, settings: Settings, folders: Folders) -> Workspace:
-    """Return the workspace of this caller by these settings. The app's own folders are excluded."""
+    """Return the workspace of this caller with these settings. The app's own folders are excluded."""
     own = (folders.config, folders.data, folders.state, folders.cache)
     return Workspace(
         caller,
@@ -90,7 +92,7 @@ def open_workspace(caller: Caller, settings: Settings, folders: Folders) -> Work
         own,
         settings.paths.read,
         max(MOST_FOUND, settings.batch.max_items),
-        # The user's own calls are not Claude's.
+        # The user's own calls do not count as Claude's.
         Never()
         if caller.by_user
         else never_of(caller.project, caller.roots, settings.paths.never_read, settings.paths.never_write),
@@ -99,14 +101,14 @@ def open_workspace(caller: Caller, settings: Settings, folders: Folders) -> Work
 
 @dataclass(frozen=True)
 class Reading:
-    """The input files of a task, and its output file if it has one."""
+    """The input files of a task, and its output file if the task has one."""
 
     sources: tuple[Source, ...]
     target: Target | None
 
 
 def read_task(workspace: Workspace, task: Task) -> Reading:
-    """Read all inputs and the current state of the output file; blocks.
+    """Read all inputs and the current state of the output file. Blocks.
 
     Raises:
         WorkspaceError: a path is not allowed, missing, not text, too large, or its selection is empty.
@@ -122,12 +124,12 @@ def read_task(workspace: Workspace, task: Task) -> Reading:
         left -= source.end - source.start
         if len(sources) > MOST_FILES:
             raise BadArguments(
-                f"files names more than {MOST_FILES} files.", "Use batch_offload with one item for each file."
+                f"files names more than {MOST_FILES} files.", "Use batch_offload with one item per file."
             )
         if left < 0:
             raise FileTooLarge(
                 f"files contain more than {MOST_CHARACTERS:,} characters, more than any model reads at once.",
-                "Use batch_offload with one item for each file, or compress_context.",
+                "Use batch_offload with one item per file, or compress_context.",
             )
     target = read_target(workspace, task.output) if task.output else None
     return Reading(tuple(sources.values()), target)
@@ -136,17 +138,17 @@ def read_task(workspace: Workspace, task: Task) -> Reading:
 def expand(workspace: Workspace, given: str) -> tuple[str, ...]:
     """Return the paths that a path or glob names, sorted, relative to the project where possible.
 
-    A path is returned unchanged, with its selection. A glob leaves out files that git ignores, files that may
-    not be read, and names that are not UTF-8. It never enters ``.git``.
+    A path is returned unchanged, with its selection. A glob leaves out files that git ignores, files that
+    must not be read, and names that are not UTF-8. Globs never enter ``.git``.
 
     Raises:
-        WorkspaceError: the pattern leads outside the roots or matches nothing.
+        WorkspaceError: the pattern leads outside the roots or matches no file.
     """
     if not globs.is_pattern(given) or _exists(workspace, given):
         return (given,)
     name, part = split_selection(workspace, given)
     if part and (not globs.is_pattern(name) or _exists(workspace, name)):
-        return (given,)  # names of definitions may end with a question mark
+        return (given,)  # names of definitions can end with a question mark
     if given not in workspace.expanded:
         workspace.expanded[given] = _found(workspace, given)
     return workspace.expanded[given]
@@ -172,7 +174,7 @@ def read_source(workspace: Workspace, given: str) -> Source:
     """Read one file, or the part that ``path::name`` or ``path:10-40`` selects.
 
     Raises:
-        WorkspaceError: as ``read_task``.
+        WorkspaceError: as in ``read_task``.
     """
     name, part = split_selection(workspace, given)
     path = workspace.confine_to_read(name)
@@ -198,7 +200,7 @@ def read_target(workspace: Workspace, given: str) -> Target:
 
     Raises:
         BadArguments: the path is a pattern.
-        WorkspaceError: the file may not be written, is a folder, or is not text.
+        WorkspaceError: the file must not be written, is a folder, or is not text.
     """
     name, _ = split_selection(workspace, given)
     path = confine_target(workspace, name)
@@ -219,8 +221,8 @@ def confine_target(workspace: Workspace, given: str) -> Path:
     """Return the absolute path of an output. A selection in the path is dropped.
 
     Raises:
-        BadArguments: the path is a pattern, and no file has exactly that name.
-        WorkspaceError: the file may not be written, or is a folder.
+        BadArguments: the path is a pattern, and no file has exactly this name.
+        WorkspaceError: the file must not be written, or is a folder.
     """
     name, _ = split_selection(workspace, given)
     if not _exists(workspace, name):
@@ -228,12 +230,12 @@ def confine_target(workspace: Workspace, given: str) -> Path:
     path = workspace.confine_to_write(name)
     if os.path.isdir(path) or (name.endswith(("/", os.sep)) and not os.path.lexists(path)):  # noqa: PTH112 - never raises
         folder = name.rstrip("/" + os.sep)
-        raise NotAFile(f"{name} is a folder.", f"Name a file in it, such as {folder}/notes.md.")
+        raise NotAFile(f"{name} is a folder.", f"Name a file in it, for example {folder}/notes.md.")
     return path
 
 
 def _refuse_pattern(output: str) -> None:
-    # Brackets and other braces are part of names: `[id].tsx`, `{{name}}.py`.
+    # Brackets and other braces can be part of names: `[id].tsx`, `{{name}}.py`.
     if found := _FILLED.search(output):
         raise BadArguments(
             f"output contains {found[0]}, which only batch_offload with each fills in.",
@@ -241,13 +243,15 @@ def _refuse_pattern(output: str) -> None:
         )
     if "*" in output or "?" in output:
         raise BadArguments(
-            f"output is the path of one file; {output} is a pattern.",
+            f"output must be the path of one file; {output} is a pattern.",
             'Name one file. For many files use batch_offload with each=["src/*.py"] and output="{path}".',
         )
 
 
 def split_selection(workspace: Workspace, given: str) -> tuple[str, str]:
-    """Return the path and its selection (``Class.method``, ``10-40``), empty if there is none."""
+    """Return the path and its selection (``Class.method``, ``10-40``); the selection is empty if the path has
+    none.
+    """
     if _exists(workspace, given):
         return given, ""
     name, found, part = given.partition("::")
@@ -266,7 +270,7 @@ def read_bytes(path: Path, given: str, limit: int) -> bytes:
     """Return the bytes of a file.
 
     Raises:
-        WorkspaceError: it is missing, cannot be read, or has more than ``limit`` bytes.
+        WorkspaceError: the file is missing, cannot be read, or has more than ``limit`` bytes.
     """
     status = paths.require_file(path, given)
     if status.st_size > limit:
@@ -297,7 +301,9 @@ def _exists(workspace: Workspace, given: str) -> bool:
 
 
 def may_be_read(workspace: Workspace, path: Path) -> bool:
-    """Whether a file that a glob found may be read. Links that lead outside and credentials are skipped."""
+    """Return whether a file found by a glob may be read. Links that lead outside and credentials
+    are skipped.
+    """
     if path not in workspace.allowed:
         workspace.allowed[path] = _judged(workspace, path)
     return workspace.allowed[path]

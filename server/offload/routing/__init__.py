@@ -1,5 +1,5 @@
-"""What a model is given to do: by kind of chore, and by what it was seen to get right.
+"""Decides which chores a model gets, by the kind of chore and by the model's past results.
 
 ``kinds``   the kind of a chore, from the form of the call (start here)
-``shares``  the share that a model gets right, with an interval, and the refusal below the bar
+``shares``  a model's share of right results, with an interval, and the refusal below the bar
 """

@@ -1,4 +1,4 @@
-"""The kind of a chore, read from the form of the call: never from the words of the task."""
+"""The kind of a chore, derived from the form of the call and never from the words of the task."""
 
 from typing import Literal, get_args
 
@@ -15,7 +15,7 @@ def kind_of(plan: Plan, *, runs: bool) -> ChoreKind:
 
     Args:
         plan: the plan.
-        runs: whether a result of this plan is executed here before it is delivered.
+        runs: whether results of this plan are executed here before delivery.
     """
     code = plan.language is not None and plan.language.has_definitions
     if plan.kind in ("explain", "raw"):

@@ -1,7 +1,8 @@
-"""The share of chores of a kind that a model gets right, and the refusal of chores below the bar.
+"""A model's share of right results by kind of chore, and the refusal of chores below the bar.
 
-Counted are the measured chores of ``measured.toml`` and this user's own offloads: those that tests, examples
-or samples showed to be right or wrong, those that Claude left alone or rewrote, and those that were undone.
+The share counts the measured chores in ``measured.toml`` and this user's own offloads. An own offload counts
+if tests, examples or samples showed that it was right or wrong, if Claude left it alone or rewrote it, or if
+it was undone.
 """
 
 import math
@@ -19,20 +20,20 @@ from server.offload.values import Check
 Z = 1.645
 """Normal quantile of a two-sided interval of 90 %."""
 LEAST_TRIED = 8
-"""Chores from which a share says something: a few unlucky ones must not switch a model off."""
+"""Minimum number of chores for a meaningful share. A few unlucky chores must not switch a model off."""
 ROUTE = "route"
 """Name of the check in the history."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """How many of the tried chores were right."""
+    """The number of tried chores and the number of right results."""
 
     right: int = 0
     tried: int = 0
 
     def __add__(self, other: "Share") -> "Share":
-        """Return the counts of both."""
+        """Return the sum of both counts."""
         return Share(self.right + other.right, self.tried + other.tried)
 
     @property
@@ -47,7 +48,7 @@ class Share:
 
 
 def measured_share(model: str, kind: ChoreKind) -> Share:
-    """Return what the benchmark measured for a model, whatever its engine calls it."""
+    """Return the benchmark's measurement for a model, whatever name its engine gives the model."""
     name = _plain(model)
     found = [kinds for known, kinds in _measured().items() if name.startswith(_plain(known))]
     counts = found[0].get(kind) if found else None
@@ -55,22 +56,24 @@ def measured_share(model: str, kind: ChoreKind) -> Share:
 
 
 def able_models(kind: ChoreKind, settings: OffloadSettings) -> list[str]:
-    """Return the measured models that are not below the bar for a kind, the best first."""
+    """Return the measured models that are not below the bar for a kind, best model first."""
     shares = {model: Share(*kinds[kind]) for model, kinds in _measured().items() if kind in kinds}
     able = [model for model, share in shares.items() if share.interval[0] >= _bar(kind, settings)]
     return sorted(able, key=lambda model: shares[model].interval, reverse=True)
 
 
 def refusal(model: str, kind: ChoreKind, share: Share, settings: OffloadSettings) -> Check | None:
-    """Return why a chore is handed back unasked, None if the model may try.
+    """Return the reason for handing a chore back unasked; None if the model may try.
 
-    It may unless it is certain, at 90 %, that it gets fewer right than the bar asks for.
+    The model may try unless it certainly (at 90 %) gets fewer chores right than the bar requires.
     """
     if share.tried < LEAST_TRIED or share.interval[1] >= _bar(kind, settings):
         return None
     others = [each for each in able_models(kind, settings) if each != model]
     other = (
-        f"{others[0]} would do" if others else "A larger model may do: token-saver models recommend coding"
+        f"{others[0]} would do"
+        if others
+        else "A larger model may succeed: token-saver models recommend coding"
     )
     message = f"{model} got {share.right} of {share.tried} chores of this kind ({kind}) right. {other}."
     return Check(ROUTE, passed=False, message=message, code=codes.BELOW_BAR, hopeless=True)

@@ -1,4 +1,4 @@
-"""Rows of the history, made from the values of one offload."""
+"""Builds rows of the history from the values of one offload."""
 
 from server.offload.values import Attempt, Delivery, Source
 from server.store.records import AttemptRecord, CheckRecord, FileRecord

@@ -13,7 +13,7 @@ from server.offload.values import Report
 logger = logging.getLogger(__name__)
 
 LONGEST_SILENCE = 5.0
-"""Seconds until the last line is sent again. Clients time out on silence."""
+"""Seconds after which the last line is sent again. Clients time out without messages."""
 _TEXT_INTERVAL = 0.1
 
 
@@ -45,8 +45,9 @@ class Progress:
             self._changed.set()
 
     def text(self, more: str, tokens: int, rate: float, last: bool = False) -> None:
-        """Publish more of the answer, at most ten times a second. A timer publishes the rest if the engine
-        falls silent."""
+        """Publish more of the answer, at most ten times a second. If the engine pauses, a timer publishes the
+        rest.
+        """
         self._pending += more
         self._figures = tokens, rate
         wait = self._told_at + _TEXT_INTERVAL - time.monotonic()

@@ -7,16 +7,16 @@ from server.offload.values import Attempt, Check, Delivery, Notice, Strength, Ve
 
 LONGEST = 400
 NOTICE_TOKENS = 40
-"""Most tokens of all notices in a reply, by the estimate for current Claude models."""
+"""Maximum number of tokens of all notices in a reply, by the estimate for current Claude models."""
 NOTICE_LENGTHS = (120, 90, 70, 50, 35)
-"""Lengths to which a notice is cut, in characters; the first one that fits is used."""
+"""Lengths to which a notice is cut, in characters. The first length that fits is used."""
 LONG_TEXT = 2_000
-"""Characters of a returned text above which the hint about ``output`` pays for its tokens."""
+"""Length of a returned text above which the hint about ``output`` pays for its tokens (characters)."""
 RUN: tuple[Strength, ...] = ("tests ran", "examples ran", "samples agree")
-"""What a reply with the text itself names: the text was executed."""
+"""The strength that a reply names beside the text itself: the text was executed."""
 NOT_BY_CLAUDE = "net 0, not by Claude"
 _ENDS = (".", "!", "?", "…", ":")
-"""Endings of a sentence that need no full stop."""
+"""Endings after which a sentence needs no full stop."""
 HINT = "\n\n(Pass `output` to write long text to a file and get a short reply.)"
 
 
@@ -55,7 +55,7 @@ def handed_back(
     where = f": `token-saver history {offload_id}`" if by_user else f" in the history under {offload_id}"
     tail = f"Nothing was written ({_tries(attempts, where)})."
     if attempts and not by_user:
-        tail += " Do this one yourself."
+        tail += " Do this task yourself."
     head = f"Handed back, {failure.code} ({failure.name}): "
     why = short(failure.message, LONGEST - len(head) - len(tail) - 2)
     return f"{head}{why}{'' if why.endswith(_ENDS) else '.'} {tail}"
@@ -71,8 +71,9 @@ def _tries(attempts: tuple[Attempt, ...], where: str) -> str:
 
 
 def noticed(notices: Sequence[Notice]) -> str:
-    """Return the notices on one line of at most ``NOTICE_TOKENS``, the likely slips first; empty if there are
-    none."""
+    """Return the notices on one line of at most ``NOTICE_TOKENS``, likely mistakes first; empty without
+    notices.
+    """
     texts = [each.text for each in sorted(notices, key=lambda each: not each.likely)]
     if not texts:
         return ""
@@ -86,7 +87,7 @@ def _notice(shown: list[str], more: int) -> str:
 
 
 def returned(text: str, notices: Sequence[Notice] = (), strength: Strength = "not checked") -> str:
-    """Return the text itself with its notices and what it rests on, and with a hint if it is long."""
+    """Return the text itself with its notices and its strength, and with a hint if the text is long."""
     shown = f"{strength.capitalize()}." if strength in RUN else ""
     remarks = " ".join(filter(None, (shown, noticed(notices))))
     said = f"\n\n({remarks})" if remarks else ""

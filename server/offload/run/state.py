@@ -34,13 +34,14 @@ from server.store.records import OffloadEnd, OffloadStart
 logger = logging.getLogger(__name__)
 
 GLANCE_LINES = 10
-"""Lines of a diff that Claude reads at a glance."""
+"""Maximum lines of a diff that Claude reads at a glance."""
 
 
 @dataclass(frozen=True)
 class Texts:
-    """The inputs that Claude did not have to read, the written text (None if nothing was written), and what
-    Claude is told to look at."""
+    """Texts for the receipt: inputs that Claude did not have to read, the written text (None if nothing was
+    written), and the text that Claude is asked to look at.
+    """
 
     inputs: Sequence[Source] = ()
     written: str | None = None
@@ -48,14 +49,16 @@ class Texts:
 
 
 AT_ONCE = 100_000
-"""Characters whose tokens are estimated on the event loop (about 10 ms); longer texts use a thread."""
+"""Length above which tokens are estimated in a thread instead of on the event loop (characters;
+about 10 ms).
+"""
 
 
 @dataclass
 class OffloadState:
-    """The state of one offload. Only its own task changes it.
+    """The state of one offload. Only the offload's own task changes it.
 
-    ``remarks`` are sentences about a file that is neither as before nor as the offload wrote it.
+    ``remarks`` are sentences about a file that has neither its old content nor the offload's content.
     """
 
     id: str
@@ -81,7 +84,7 @@ class OffloadState:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the attempt that counts: the chosen one, else the last."""
+        """The verdict on the attempt that counts: the chosen attempt, or otherwise the last."""
         attempt = self.chosen or self.attempts[-1]
         return attempt.verdict
 
@@ -92,7 +95,7 @@ class OffloadState:
 
     @property
     def session(self) -> str:
-        """The key of the caller's conversation. Without a session id, each call or batch has its own."""
+        """The key of the caller's conversation. Without a session id, each call or batch has its own key."""
         own = self.item_of.job_id if self.item_of else self.id
         return f"{self.caller.client} {self.caller.session or own}"
 
@@ -121,7 +124,7 @@ class OffloadRecorder:
         self._once = SeenInputs()
 
     async def open(self, run: OffloadState) -> None:
-        """Write the row before the work starts, with the cost of the call itself."""
+        """Write the row, with the cost of the call itself, before the work starts."""
         task, caller = run.task, run.caller
         self._events.publish(
             OffloadQueued(run.id, task.tool, task.task, caller.client, task.output or "", task.model or "")
@@ -148,8 +151,9 @@ class OffloadRecorder:
         await self._history.start(start)
 
     async def attempt(self, run: OffloadState, attempt: Attempt, *, last: bool = False) -> None:
-        """Record one attempt; call again when the user's check adds to its verdict. The attempt marked as
-        ``last`` is written together with the end of the offload, in one transaction."""
+        """Record one attempt. Call this again when the user's check adds to the verdict. The attempt marked
+        as ``last`` is written together with the end of the offload, in one transaction.
+        """
         numbers = [each.number for each in run.attempts]
         if attempt.number in numbers:
             run.attempts[numbers.index(attempt.number)] = attempt
@@ -161,16 +165,18 @@ class OffloadRecorder:
 
     def receipt(self, run: OffloadState, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
         """Return the receipt of an offload that ended as ``name`` with the result ``text``. Inputs that an
-        earlier call saved the session from reading are not counted again."""
+        earlier call already saved the session from reading are not counted again.
+        """
         return self._count(run, self._figures(run, delivery), text, name)
 
     async def close(
         self, run: OffloadState, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
     ) -> Outcome:
-        """Complete the row, publish the end, and return the outcome. A cancellation takes effect after that.
+        """Complete the row, publish the end, and return the outcome. A cancellation takes effect only
+        afterwards.
 
         Raises:
-            StoreError: the row cannot be written; the offload has not ended.
+            StoreError: the row cannot be written. The offload has not ended then.
         """
         return await run_uncancellable(self._close(run, name, text, code, delivery), error_first=True)
 
@@ -216,7 +222,9 @@ class OffloadRecorder:
         )
         try:
             await self._history.finish(run.id, end)
-        except StoreError as error:  # what is not recorded did not happen: see ``retry_finish``
+        except (
+            StoreError
+        ) as error:  # without a record the offload does not count as delivered: see ``retry_finish``
             self._events.publish(OffloadEnded(run.id, "failed", str(error)[:400]))
             raise
         run.outcome = outcome
@@ -257,10 +265,12 @@ class OffloadRecorder:
         )
 
     async def close_failed(self, run: OffloadState, error: Exception) -> Outcome:
-        """Complete the row of an offload that failed by a known error or by a defect of the app."""
+        """Complete the row of an offload that failed because of a known error or a defect of the app."""
         if not isinstance(error, TokenSaverError):
-            logger.error("offload %s met a defect", run.id, exc_info=error)
-            error = InternalError(f"{type(error).__name__} in the app.", "Nothing was written; see its log.")
+            logger.error("a defect of the app ended offload %s", run.id, exc_info=error)
+            error = InternalError(
+                f"{type(error).__name__} in the app.", "Nothing was written. The app's log has details."
+            )
         if isinstance(error, Paused) and not run.interactive:
             text = f"paused: {error.cause} The batch runs this task again afterwards."
             return await self.close(run, "cancelled", text, error.code)
@@ -283,7 +293,9 @@ def _timings(run: OffloadState) -> dict[str, float]:
 
 
 def check_folder(caller: Caller, file: Path) -> Path:
-    """Return the working folder of the user's check: the project, else the root that holds the file."""
+    """Return the working folder of the user's check: the project, or otherwise the root that
+    holds the file.
+    """
     if caller.project is not None:
         return caller.project
     inside = [root for root in caller.roots if file.is_relative_to(root.resolve())]
@@ -291,8 +303,9 @@ def check_folder(caller: Caller, file: Path) -> Path:
 
 
 def looked_at(delivery: Delivery, verdict: Verdict) -> str:
-    """Return what the instructions tell Claude to look at: by the word of strength, and if there is a
-    notice."""
+    """Return the text that the instructions ask Claude to look at. It depends on the strength
+    and on notices.
+    """
     if verdict.notices or verdict.strength in ("typed", "parsed", "not checked"):
         return delivery.diff
     if verdict.strength == "samples agree":

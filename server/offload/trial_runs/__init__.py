@@ -1,8 +1,8 @@
 """Trial runs of a result in the sandbox, before it is delivered.
 
-``trials``         decides what can be run of a result, and adds what that showed to its verdict (start here)
+``trials``         decides which results can be run, and adds the findings to their verdicts (start here)
 ``new_code``       loads new or changed Python code and runs its examples
-``demonstrations``  removes what a model adds below new code to show it
-``written_tests``  runs generated tests on the code, and on mutants of it
+``demonstrations``  removes demonstration code that a model adds below new code
+``written_tests``  runs generated tests on the code, and on mutants of the code
 ``agreement``      compares the behaviour of several samples if no example decides
 """

@@ -21,7 +21,9 @@ def inputs_prompt(plan: Plan, first: Prompt, text: str, names: Sequence[str]) ->
 
 
 def probes(plan: Plan, names: Sequence[str], proposed: str) -> list[str]:
-    """Return the calls on which samples are compared: those of the task and of the model, and variations."""
+    """Return the calls on which samples are compared: calls from the task, calls from the model, and
+    variations.
+    """
     lines = [line.strip().rstrip(",;") for line in proposed.splitlines()]
     text = f"{plan.task.task}\n{plan.task.context}"
     return probe_calls(text, names, [line.partition(" == ")[0] for line in lines if "(" in line])

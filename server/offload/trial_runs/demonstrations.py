@@ -1,6 +1,7 @@
-"""Removal of what a model adds below new code to show it: calls whose results are printed or asserted.
+"""Removes demonstration code that a model adds below new code: calls whose results are printed or asserted.
 
-It runs at every import. Only the end of a module is looked at, and only code that asked for examples.
+Such code would run at every import. Only the end of a module is examined, and only code that asked for
+examples.
 """
 
 import ast
@@ -11,7 +12,9 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def without_demonstrations(text: str) -> str:
-    """Return a module without the demonstrations at its end; the same text if there are none."""
+    """Return a module without the demonstrations at its end. Without demonstrations, the text is
+    unchanged.
+    """
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -31,7 +34,7 @@ def without_demonstrations(text: str) -> str:
 
 
 def _shows(node: ast.stmt, own: Collection[str], used: Collection[str]) -> bool:
-    """Tell whether a statement is no more than part of a demonstration."""
+    """Return whether a statement is only part of a demonstration."""
     if isinstance(node, ast.Assert | ast.Pass):
         return True
     if isinstance(node, ast.Expr):

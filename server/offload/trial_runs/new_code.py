@@ -1,4 +1,4 @@
-"""The trial run of new or changed Python code: load it once, run its examples."""
+"""Trial run of new or changed Python code: load the code once, run its examples."""
 
 import ast
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from server.offload.trial_runs.values import EXAMPLES, RUNS, TrialRun, not_run
 from server.offload.values import Check, Notice, Source
 
 LEAST_EXAMPLES = 2
-"""Passed examples of the new code from which a result counts as shown by examples."""
+"""Number of passed examples of the new code that gives a result the strength "examples ran"."""
 MOST_GIVEN = 20
 _SHOWN_FAILURES = 3
 
@@ -26,10 +26,12 @@ def given_facts(examples: Sequence[str]) -> list[Fact]:
     """Return the examples of a call as facts.
 
     Raises:
-        BadArguments: one of them is not a fact, or there are too many.
+        BadArguments: an example is not a fact, or there are too many examples.
     """
     if len(examples) > MOST_GIVEN:
-        raise BadArguments(f"examples has {len(examples)} lines; it takes {MOST_GIVEN}.", "Pass two to four.")
+        raise BadArguments(
+            f"examples has {len(examples)} lines; it takes {MOST_GIVEN}.", "Pass two to four examples."
+        )
     facts: list[Fact] = []
     for example in examples:
         try:
@@ -43,9 +45,9 @@ def given_facts(examples: Sequence[str]) -> list[Fact]:
 
 
 async def run_new_code(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
-    """Load a result's text and run the examples of the call and of the task on it.
+    """Load a result's text and run the examples from the call and from the task.
 
-    The file before the edit runs as well if something is wrong: only what is new counts against an edit.
+    If a problem occurs, the file before the edit runs as well: only new problems count against an edit.
     """
     before = plan.edited.text if plan.edited is not None else ""
     defined = definitions_of(text)
@@ -64,7 +66,9 @@ async def run_new_code(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
     if plan.edited is not None and (check.load.verdict == "failed" or _remarks(check.load)):
         earlier = await check_python(sandbox, before, files=modules)
         if check.load.verdict == "failed" and earlier.load.verdict != "passed":
-            return not_run("running it", f"the file did not load before either: {earlier.load.detail}")
+            return not_run(
+                "running it", f"the file did not load before the edit either: {earlier.load.detail}"
+            )
     if (failure := _failure(check, before)) is not None:
         return TrialRun((failure,))
     new = changed_definitions(before, text)
@@ -85,7 +89,7 @@ async def run_new_code(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
 
 
 def definitions_of(text: str) -> dict[str, Definition]:
-    """Return the functions and classes at the top level of a module by name; none if it does not parse."""
+    """Return the functions and classes at the top level of a module by name; empty if it does not parse."""
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -94,14 +98,14 @@ def definitions_of(text: str) -> dict[str, Definition]:
 
 
 def changed_definitions(before: str, after: str) -> frozenset[str]:
-    """Return the names of top-level functions and classes that are new or have another syntax tree."""
+    """Return the names of top-level functions and classes that are new or have a different syntax tree."""
     old = {name: ast.dump(node) for name, node in definitions_of(before).items()}
     new = definitions_of(after).items()
     return frozenset(name for name, node in new if old.get(name) != ast.dump(node))
 
 
 def module_files(sources: Sequence[Source], edited: Source | None) -> Mapping[str, str]:
-    """Return the Python files that the task reads, by the path from which they can be imported."""
+    """Return the Python files that the task reads, keyed by the path from which they can be imported."""
     files: dict[str, str] = {}
     for source in sources:
         path = PurePosixPath(source.shown.replace("\\", "/"))
@@ -115,7 +119,7 @@ def module_files(sources: Sequence[Source], edited: Source | None) -> Mapping[st
 
 
 def _failure(check: PythonCheck, before: str) -> Check | None:
-    """Return what speaks against the code, None if nothing does."""
+    """Return the evidence against the code; None without evidence."""
     if check.load.verdict == "failed":
         message = f"Loading it fails: {check.load.detail}"
         return Check(RUNS, passed=False, message=message, code=codes.DOES_NOT_RUN)
@@ -142,7 +146,7 @@ def _elsewhere(before: str) -> tuple[str, ...]:
 
 
 def _as_a_script(text: str, load: Load) -> str | None:
-    """Return why a failure to load says nothing about a script, None if it counts."""
+    """Return why a failure to load says nothing about a script; None if the failure counts."""
     names = {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
     if load.detail.startswith("SystemExit"):
         return "it ends its process, as a script does"
@@ -165,7 +169,7 @@ def _remarks(load: Load) -> list[str]:
 
 
 def _notices(check: PythonCheck, earlier: PythonCheck | None) -> list[Notice]:
-    """Return what was seen beside results; a module without definitions is a script, which may print."""
+    """Return observations other than results. A module without definitions is a script, which may print."""
     known = _remarks(earlier.load) if earlier is not None else []
     told = [] if not check.names.bound else [each for each in _remarks(check.load) if each not in known]
     changing = [result.fact.left for result in check.facts if result.changed]
@@ -186,13 +190,15 @@ def _public(defined: Mapping[str, Definition]) -> tuple[str, ...]:
 async def _fails_when_empty(
     sandbox: Runs, text: str, facts: Sequence[Fact], names: frozenset[str], modules: Mapping[str, str]
 ) -> bool:
-    """Tell whether at least one fact fails if the bodies of the new code are empty."""
+    """Return whether at least one fact fails if the bodies of the new code are empty."""
     check = await check_python(sandbox, emptied(text, names), facts, files=modules)
     return check.load.verdict == "failed" or any(result.verdict == "failed" for result in check.facts)
 
 
 def emptied(text: str, names: frozenset[str]) -> str:
-    """Return a module in which the functions of these names, and the methods of these classes, do nothing."""
+    """Return a module in which the functions with these names, and the methods of these classes,
+    do nothing.
+    """
     tree = ast.parse(text)
     for node in tree.body:
         if isinstance(node, Definition) and node.name in names:

@@ -1,6 +1,6 @@
-"""What can be run of a result, and what running it showed.
+"""Decides which results can be run, and records the findings of running them.
 
-A result that cannot be run is "not run" with the reason: neither passed nor refused for that.
+A result that cannot be run is "not run", with the reason. It counts neither as passed nor as failed.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from server.offload.values import Attempt, Check, Verdict
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 2
-"""Results that run at the same time; each takes a processor."""
+"""Number of results that run at the same time. Each occupies one processor."""
 _RUN_KINDS = ("generate", "edit_file", "edit_selection", "edit_definitions", "edit_blocks")
 
 
 class Trials:
-    """Runs results in the first sandbox that holds on this machine, a few at a time."""
+    """Runs results in the first sandbox that works on this machine, a few at a time."""
 
     def __init__(self, settings: OffloadSettings, sandboxes: Sandboxes) -> None:
         self._settings = settings
@@ -37,22 +37,22 @@ class Trials:
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     def require_examples(self, plan: Plan) -> None:
-        """Return if the examples of a call can be read.
+        """Check that the examples of a call can be read.
 
         Raises:
-            BadArguments: one is not a fact.
+            BadArguments: an example is not a fact.
         """
         if _is_python(plan):
             given_facts(plan.task.examples)
 
     async def can_run(self, plan: Plan) -> bool:
-        """Tell whether results of a plan are run here."""
+        """Return whether results of a plan are run here."""
         if not (self._settings.run_code and _is_python(plan)):
             return False
         return not isinstance(await self._sandboxes.find("python"), Unavailable)
 
     async def run(self, plan: Plan, verdict: Verdict) -> Verdict:
-        """Return the verdict on a result that passed the checks of form, with what running it showed."""
+        """Return the verdict on a result that passed the checks of form, with the findings of running it."""
         if not (self._settings.run_code and verdict.passed and _is_python(plan)):
             return verdict
         sandbox = await self._sandboxes.find("python")
@@ -60,13 +60,13 @@ class Trials:
             return not_run("running it", f"no sandbox: {sandbox.reason}").added_to(verdict)
         async with self._slots:
             found = await _tried(plan, verdict.text, sandbox)
-        if found.text not in (None, verdict.text):  # without what was only shown
+        if found.text not in (None, verdict.text):  # without demonstration code
             notices = tuple(each for each in verdict.notices if not each.text.endswith(TRIED_OUT))
             verdict = replace(verdict, notices=notices)
         return found.added_to(verdict)
 
     def wants_agreement(self, verdict: Verdict) -> bool:
-        """Tell whether only more samples can show that new code is right."""
+        """Return whether only more samples can show that new code is right."""
         return verdict.passed and bool(verdict.unproven) and self._settings.samples > 1
 
     async def agree(
@@ -76,9 +76,9 @@ class Trials:
         probes: list[str],
         draw: Callable[[], Awaitable[Attempt]],
     ) -> tuple[Attempt, Check | None]:
-        """Draw samples until enough behave alike on the probes.
+        """Draw samples until enough of them behave alike on the probes.
 
-        Return the attempt to deliver, or the first one with the reason why none is delivered.
+        Return the attempt to deliver. If no attempt qualifies, return the first attempt with the reason.
 
         Args:
             plan: the plan of the task.
@@ -94,7 +94,7 @@ class Trials:
         async def source(number: int, _failure: str) -> str:
             attempt = first if number == 0 else await draw()
             if not attempt.verdict.passed:
-                return ""  # shows no behaviour, and counts as a sample
+                return ""  # shows no behaviour, but counts as a sample
             samples.setdefault(attempt.verdict.text, attempt)
             return attempt.verdict.text
 
@@ -119,13 +119,13 @@ async def _tried(plan: Plan, text: str, sandbox: Runs) -> TrialRun:
     what = TESTS if plan.is_test else "running it"
     try:
         return await (run_written_tests if plan.is_test else run_new_code)(sandbox, plan, text)
-    except OSError as error:  # no process, no room for its folder
+    except OSError as error:  # no process can be started, or there is no room for its folder
         logger.warning("a result could not be run: %s", error)
         return not_run(what, f"the sandbox failed: {error.strerror or error}")
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError) as error:
-        # The code shares its process with the evaluator, so it can write records of any form.
+        # The code shares its process with the evaluator, so the code can write records of any form.
         logger.warning("the records of a trial run cannot be read", exc_info=error)
-        message = "Its results in the sandbox cannot be read."
+        message = "The result's records from the sandbox cannot be read."
         return TrialRun((Check(RUNS, passed=False, message=message, code=codes.DOES_NOT_RUN),))
 
 

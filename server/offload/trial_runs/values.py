@@ -1,20 +1,20 @@
-"""What a trial run showed."""
+"""Findings of a trial run."""
 
 from dataclasses import dataclass, replace
 
 from server.offload.values import Check, Notice, Strength, Verdict
 
 RUNS, EXAMPLES, TESTS, SAMPLES = "runs", "examples", "test run", "samples"
-"""Names of the checks that run something, in the history and in replies."""
+"""Names of the checks that run code, in the history and in replies."""
 TRIED = frozenset({RUNS, EXAMPLES, TESTS})
-"""Failures that more samples may avoid."""
+"""Failures that more samples can avoid."""
 
 
 @dataclass(frozen=True)
 class TrialRun:
-    """What running a result showed. ``text`` replaces the result's text unless it is None.
+    """Findings of running a result. ``text`` replaces the result's text unless it is None.
 
-    The other attributes are those of ``Verdict``.
+    The other attributes are the attributes of ``Verdict``.
     """
 
     checks: tuple[Check, ...] = ()
@@ -38,5 +38,5 @@ class TrialRun:
 
 
 def not_run(what: str, reason: str) -> TrialRun:
-    """Return the finding that something could not be run, which is neither for nor against the result."""
+    """Return the finding that the result could not be run. It counts neither for nor against the result."""
     return TrialRun(unchecked=(f"{what} ({reason.strip().removesuffix('.')})",))

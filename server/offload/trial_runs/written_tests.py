@@ -1,4 +1,4 @@
-"""The trial run of generated Python tests: on the code, and on mutants of it."""
+"""Trial run of generated Python tests: on the code, and on mutants of the code."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,12 @@ from server.offload.values import Check, Notice, Source
 
 
 async def run_written_tests(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
-    """Run a new test file on the file that it tests; drop the assertions that disagree with it."""
+    """Run a new test file on the file that it tests. Drop assertions that disagree with that file."""
     if plan.edited is not None:
-        return not_run(TESTS, "the file had tests before")
+        return not_run(TESTS, "the file already had tests")
     tested = tested_source(text, plan.sources)
     if tested is None:
-        return not_run(TESTS, "the file that they import was not given")
+        return not_run(TESTS, "the file imported by the tests was not given")
     source, module = tested
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     names |= {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
@@ -37,7 +37,7 @@ async def run_written_tests(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
 
 
 def tested_source(text: str, sources: Sequence[Source]) -> tuple[Source, str] | None:
-    """Return the Python file that a test file imports, and the name by which it does."""
+    """Return the Python file that a test file imports, and its name in the import."""
     for module in _imported(text):
         for source in reversed(sources):
             if source.path.suffix == ".py" and _is_name_of(module, source.shown):
@@ -69,6 +69,6 @@ def _notices(found: TrimmedTests, source: Source) -> Iterator[Notice]:
         count = len(found.dropped)
         noun = "assertion" if count == 1 else "assertions"
         yield Notice(
-            f"{count} {noun} disagreed with {source.path.name} and left out, maybe a bug in the code: "
+            f"{count} {noun} disagreed with {source.path.name} and left out, possibly a bug in the code: "
             + "; ".join(found.dropped)
         )

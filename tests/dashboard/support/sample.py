@@ -297,7 +297,7 @@ def _summary(outcome: str, chore: Chore, receipt: ReceiptRecord, seconds: float)
     if outcome == "handed_back":
         return (
             "Handed back, undefined_name (names): line 9: `date` is used and nothing defines or imports it "
-            "Nothing was written (2 tries). Do this one yourself."
+            "Nothing was written (2 tries). Do this task yourself."
         )
     if outcome == "failed":
         return (

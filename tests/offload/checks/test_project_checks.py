@@ -99,7 +99,7 @@ async def test_a_test_that_failed_before_says_nothing_about_the_change(
     answer(pipeline, AFTER)
     name, strength, text = await edit(pipeline)
     assert (name, strength) == ("delivered", "parsed"), text
-    assert "Not checked: pytest (it failed before)" in text
+    assert "Not checked: pytest (it also failed before the change)" in text
     assert (tested / "share.py").read_text() == AFTER
 
 

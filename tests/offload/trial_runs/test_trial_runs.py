@@ -195,7 +195,7 @@ async def test_an_edit_of_a_file_that_never_loaded_is_not_refused_for_that(
     running.ollama.answers.when("Set LIMIT", fenced("LIMIT = 2\nraise RuntimeError('retired')\n"))
     outcome = await running.run("Set LIMIT to 2.", files=("old.py",), output="old.py")
     assert outcome.name == "delivered", outcome.text
-    assert "the file did not load before either" in outcome.text
+    assert "the file did not load before the edit either" in outcome.text
 
 
 async def test_an_edit_that_changes_its_argument_is_named(running: PipelineHarness, project: Path) -> None:
