@@ -1,1 +1,1 @@
-"""What weighs on Claude's context: its parts, their cost, and switches that take them out."""
+"""Content of Claude's context: the parts, their cost, and switches that remove parts."""

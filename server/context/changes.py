@@ -1,8 +1,9 @@
-"""Switching parts off and on again: planned as a diff, applied, undone to the byte.
+"""Switches parts off and on again: planned as a diff, applied, undone exactly.
 
-The state folder keeps, for each settings file, its contents before the first switch and the switches since,
-in order. While the file is what the last switch wrote, an undo replays the others; the last undo restores the
-bytes. If the file was edited meanwhile, an undo is refused and names the setting.
+The state folder keeps, for each settings file, the contents before the first switch and all later switches in
+order. If the file still has the content of the last switch, an undo replays the other switches. The last undo
+restores the original bytes. If the file was edited in the meantime, the undo is refused and names the
+setting.
 """
 
 import base64
@@ -56,24 +57,29 @@ def plan(part: str, scope: Scope, folders: ClaudeFolders) -> Change:
     """Return the change that switches a part off.
 
     Raises:
-        NotFound: the client has no switch for this part.
+        NotFound: the client cannot switch this part off.
         BadArguments: the settings file is broken.
     """
     switch = find_switch(part, scope, folders)
     if switch is None:
-        raise NotFound(f"Claude Code has no switch for {part}.", "Name a part of `token-saver context`.")
+        raise NotFound(
+            f"Claude Code cannot switch {part} off.", "Name a part listed by `token-saver context`."
+        )
     before = _read(switch.path)
     after = _edited(switch, before)
     if part.startswith("hook:") and after == (before or b""):
-        raise NotFound(f"{switch.path} has no such hook.", "Another settings file or a plugin has it.")
+        raise NotFound(
+            f"{switch.path} does not contain this hook.",
+            "The hook is in another settings file or in a plugin.",
+        )
     return Change(switch, scope, str(folders.project), before, after)
 
 
 def apply(change: Change, folders: Folders) -> None:
-    """Write the change, and keep what an undo needs.
+    """Write the change, and keep the data for an undo.
 
     Raises:
-        OSError: a file cannot be written; the settings file is then unchanged.
+        OSError: a file cannot be written. The settings file is then unchanged..
     """
     if change.after is None or change.after == change.before:
         return
@@ -95,10 +101,10 @@ def applied(folders: Folders) -> tuple[Applied, ...]:
 
 
 def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
-    """Switch a part on again. When the last switch of a file is undone, its old bytes are back.
+    """Switch a part on again. Undoing the last switch of a file restores the file's old bytes.
 
     Raises:
-        NotFound: this app did not switch it off.
+        NotFound: this app did not switch the part off.
         BadArguments: the file was edited since then.
         OSError: the file cannot be written.
     """
@@ -112,7 +118,7 @@ def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
         if _read(path) != _unpacked(switches[-1][3]):
             raise BadArguments(
                 f"{path} was edited after the switch.",
-                f"Take the setting out by hand: {_setting(done, claude)}.",
+                f"Remove the setting by hand: {_setting(done, claude)}.",
             )
         rest = switches[:index]
         now = _unpacked(rest[-1][3] if rest else record["before"])
@@ -124,7 +130,7 @@ def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
         _restore(path, now)
         _write_records({key: each for key, each in records.items() if each["switches"]}, folders)
         return
-    raise NotFound(f"{done.part} is not switched off by Token Saver.", "See `token-saver context`.")
+    raise NotFound(f"Token Saver did not switch {done.part} off.", "Run `token-saver context` for a list.")
 
 
 def _setting(done: Applied, claude: ClaudeFolders) -> str:
@@ -153,7 +159,7 @@ def _restore(path: Path, data: bytes | None) -> None:
         replace_file(path, data)
         return
     path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # not empty, or not ours: it stays
+    with contextlib.suppress(OSError):  # not empty, or not from this app: keep the file
         path.parent.rmdir()
 
 

@@ -1,4 +1,4 @@
-"""Habits that cost money, of one week: how often, how much, and what helps."""
+"""Costly habits of one week: how often they occur, how much they cost, and how to avoid them."""
 
 import datetime
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,9 @@ _LARGEST = 5
 
 @dataclass(frozen=True)
 class CostlyHabit:
-    """One habit: its name, how often it occurred in the week (or how many tokens it brought, see ``unit``),
-    its micro-dollars, how they were counted, and what helps."""
+    """One habit: its name, how often it occurred in the week (or its number of tokens, see ``unit``), its
+    cost in micro-dollars, the method of counting, and a way to avoid it.
+    """
 
     name: str
     times: int
@@ -25,7 +26,7 @@ class CostlyHabit:
 
 
 def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[CostlyHabit, ...]:
-    """Return the habits of the last seven days that occurred, the most expensive first."""
+    """Return the habits of the last seven days, most expensive first."""
     since = (today - datetime.timedelta(days=DAYS - 1)).isoformat()
     week = [each for each in summaries if each.last_day >= since]
     found = [
@@ -34,20 +35,21 @@ def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[C
             round(_sum(week, "rewritten")),
             round(_sum(week, "rewritten_money")),
             "requests that wrote most of the context to the cache again; its price beyond a read",
-            "After a long pause, /compact or /clear first. Claude Code's idleCompaction does it on its own.",
+            "After a long pause, use /compact or /clear first. Claude Code's idleCompaction does "
+            "this automatically.",
         ),
         CostlyHabit(
             "Context above 100,000 tokens",
             round(_sum(week, "long_requests")),
             round(_sum(week, "long_money")),
             "requests with more; cache reads of the tokens above",
-            "Begin a new session for a new task (/clear), or /compact earlier.",
+            "Start a new session for a new task (/clear), or use /compact earlier.",
         ),
         CostlyHabit(
             "Turns spent on git",
             round(_sum(week, "git_turns")),
             round(_sum(week, "git_money")),
-            "turns that ran git or gh; the context that each of them read",
+            "turns that ran git or gh; the context that each turn read",
             'One line for CLAUDE.md: "Join git commands with && in one call."',
         ),
         CostlyHabit(
@@ -63,7 +65,7 @@ def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[C
 
 
 def _largest(week: Sequence[Summary]) -> list[CostlyHabit]:
-    """Return the commands whose results of 500 tokens and more cost most."""
+    """Return the commands whose large results (500 tokens and more) cost most."""
     money: dict[str, float] = {}
     for summary in week:
         for name, part in summary.parts.items():
@@ -76,7 +78,7 @@ def _largest(week: Sequence[Summary]) -> list[CostlyHabit]:
             round(sum(each.parts[name].entered for each in week if name in each.parts)),
             round(amount),
             "tokens in results of 500 tokens and more; their writes and re-reads",
-            "token-saver run -- COMMAND returns a digest, with the whole output at hand.",
+            "token-saver run -- COMMAND returns a digest and keeps the whole output.",
             "tokens",
         )
         for name, amount in top

@@ -21,7 +21,7 @@ SHOWN = 40
 
 @dataclass(frozen=True)
 class Context:
-    """Weights and habits of the last seven days, and the folders that switches change."""
+    """Parts and habits of the last seven days, and the folders that switches change."""
 
     report: ContextReport
     habits: tuple[CostlyHabit, ...]
@@ -31,8 +31,10 @@ class Context:
 def read_context(
     connection: Connection, settings: Settings, today: datetime.date, project: Path | None = None
 ) -> Context:
-    """Return the context's report from the transcript check's findings so far. Without a ``project``,
-    switches for one project are those of the latest session's. Reads files; blocks."""
+    """Return the report on the context from the transcript check's findings so far. Reads files; blocks.
+
+    Without a ``project``, project switches refer to the project of the latest session.
+    """
     summaries = [Summary.from_json(text) for text in read_summaries(connection)]
     latest = max((each for each in summaries if each.project), key=lambda each: each.last_day, default=None)
     folder = project or Path(latest.project if latest is not None else Path.home())
@@ -43,7 +45,9 @@ def read_context(
 def claude_folders(
     setting: str, project: Path, environ: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> ClaudeFolders:
-    """Return Claude Code's folders: the setting, else ``CLAUDE_CONFIG_DIR``, else ``~/.claude``."""
+    """Return Claude Code's folders: the setting, or otherwise ``CLAUDE_CONFIG_DIR``, or otherwise
+    ``~/.claude``.
+    """
     chosen = setting or environ.get("CLAUDE_CONFIG_DIR", "")
     if chosen:
         config = Path(chosen).expanduser()

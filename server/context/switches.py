@@ -1,4 +1,4 @@
-"""Switches that take a part out of Claude's context: one edit of one of Claude Code's settings files.
+"""Switches that remove a part from Claude's context: each is one edit of one of Claude Code's settings files.
 
 ==========  ==========================================================================================
 skill       ``skillOverrides: {"NAME": "off"}``
@@ -9,8 +9,8 @@ CLAUDE.md   ``claudeMdExcludes: ["PATH"]``
 hook        the event's entry in ``hooks`` is removed
 ==========  ==========================================================================================
 
-For one project the file is ``.claude/settings.local.json``, everywhere it is ``settings.json`` in Claude
-Code's folder. The client reads both when a session starts.
+For one project, the file is ``.claude/settings.local.json``. For all projects, the file is ``settings.json``
+in Claude Code's folder. The client reads both files when a session starts.
 """
 
 import json
@@ -42,8 +42,9 @@ class ClaudeFolders:
 
 @dataclass(frozen=True)
 class Switch:
-    """How a part is switched off: the file, the setting in words, and the edit of the file's text (which
-    raises ``JsonError`` if the file is broken)."""
+    """How a part is switched off: the file, the setting as text, and the edit of the file's text (which
+    raises ``JsonError`` if the file is broken).
+    """
 
     part: str
     path: Path
@@ -52,14 +53,16 @@ class Switch:
 
 
 def find_switch(part: str, scope: Scope, folders: ClaudeFolders) -> Switch | None:
-    """Return the switch of a part; None if the client has none for it (its own tools and prompts)."""
+    """Return the switch of a part; None if the client cannot switch the part off (its own tools
+    and prompts).
+    """
     kind, _, name = part.partition(":")
     find = _FINDERS.get(kind)
     return find(part, name, folders.settings(scope), folders) if find is not None else None
 
 
 def server_name(key: str, folders: ClaudeFolders) -> str:
-    """Return a server's name in the configuration for its name in the names of tools."""
+    """Return a server's name in the configuration, given its name in tool names."""
     if key.startswith("plugin_"):
         plugin, _, server = key.removeprefix("plugin_").rpartition("_")
         return f"plugin:{plugin}:{server}"
@@ -78,7 +81,7 @@ def _server_names(folders: ClaudeFolders) -> Iterator[str]:
 
 
 def _plugin_id(name: str, folders: ClaudeFolders) -> str:
-    """Return ``NAME@MARKETPLACE`` of an enabled plugin, empty if no settings file enables it."""
+    """Return ``NAME@MARKETPLACE`` of an enabled plugin; empty if no settings file enables it."""
     for path in (
         folders.settings("user"),
         folders.project / ".claude" / "settings.json",
@@ -147,7 +150,7 @@ def _item(part: str, path: Path, keys: tuple[str, ...], value: Any) -> Switch:
 
 
 def _text(path: Path) -> str:
-    """Return a file's text; empty if it cannot be read or is no JSON: then it holds nothing to look up."""
+    """Return a file's text; empty if the file cannot be read or is not JSON."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         get_member(text, ())

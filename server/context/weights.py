@@ -1,4 +1,4 @@
-"""What each part of the set-up adds to Claude's requests, how often it is used, what it costs a week.
+"""Size, use and weekly cost of each part of the set-up in Claude's requests.
 
 The parts and their money come from the summaries of the transcript check (see
 ``ledger.transcripts.context_cost``): the money of all parts adds up to the bill. Characters are exact. Tokens
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from server.ledger.transcripts.summary import PartCost, Summary
 
 SETUP = ("mcp", "skill", "agent", "memory", "hook", "client")
-"""Kinds of parts that the set-up puts into the context: the user's, and the client's own."""
+"""Kinds of parts that the set-up puts into the context: the user's parts, and the client's own."""
 NAMES = {
     "mcp": "MCP server",
     "skill": "skill",
@@ -27,9 +27,11 @@ DAYS = 7
 
 @dataclass(frozen=True)
 class Weight:
-    """One part of the set-up. ``sessions``: in how many of the week's sessions it was listed. ``tokens`` and
-    ``characters``: what it added to each request of the last of them. ``uses``: calls to it in the week.
-    ``microusd``: what it cost in the week. ``plugin``: the plugin that brings it, empty for none.
+    """One part of the set-up.
+
+    ``sessions``: number of sessions in the week that listed the part. ``tokens`` and ``characters``: size of
+    the part in each request of the latest of these sessions. ``uses``: calls of the part in the week.
+    ``microusd``: cost in the week. ``plugin``: the plugin that contains the part; empty without a plugin.
     """
 
     part: str
@@ -44,14 +46,14 @@ class Weight:
 
     @property
     def unused(self) -> bool:
-        """Whether it was listed and never used. The client cannot tell whether a memory file was."""
+        """Return whether the part was listed and never used. For a memory file, the client cannot tell."""
         return self.kind in ("mcp", "skill", "agent") and not self.uses
 
 
 @dataclass(frozen=True)
 class ContextReport:
-    """The set-up's parts, the most expensive first; plugins as sums of their parts; and the money of
-    everything else by part (results, output, the user's texts). ``sessions`` and ``microusd`` are the week's.
+    """Parts of the set-up, most expensive first. Plugins are sums of their parts; all other costs are listed
+    by part (results, output, the user's texts). ``sessions`` and ``microusd`` refer to the week.
     """
 
     weights: tuple[Weight, ...]
@@ -63,12 +65,14 @@ class ContextReport:
 
     @property
     def unused(self) -> int:
-        """The week's micro-dollars of parts that were listed and never used."""
+        """Cost of parts that were listed but never used in the week (micro-dollars)."""
         return sum(weight.microusd for weight in self.weights if weight.unused)
 
 
 def weigh(summaries: Iterable[Summary], today: datetime.date, project: str = "") -> ContextReport:
-    """Return the report of the last seven days, including today; with ``project``, of that folder alone."""
+    """Return the report of the last seven days, including today. With ``project``, it covers only this
+    folder.
+    """
     since = (today - datetime.timedelta(days=DAYS - 1)).isoformat()
     week = sorted(
         (each for each in summaries if each.last_day >= since and (not project or each.project == project)),
@@ -88,7 +92,9 @@ def weigh(summaries: Iterable[Summary], today: datetime.date, project: str = "")
 
 
 def plugin_of(part: str) -> str:
-    """Return the plugin that brings a part, empty for none: the client prefixes its names."""
+    """Return the plugin that contains a part; empty without a plugin. The client prefixes the names of such
+    parts.
+    """
     kind, _, name = part.partition(":")
     if kind == "mcp":
         return name.removeprefix("plugin_").rpartition("_")[0] if name.startswith("plugin_") else ""

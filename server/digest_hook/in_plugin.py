@@ -1,5 +1,6 @@
-"""Start of the hook in the plugin ``token-saver-digests``, whose folder is a copy of this one's parent under
-another name: the package ``server`` is that folder."""
+"""Start of the hook in the plugin ``token-saver-digests``. The plugin's folder is a copy of this folder's
+parent under another name, and becomes the package ``server``.
+"""
 
 import sys
 import types

@@ -1,7 +1,8 @@
-"""The hook's command: one ``PostToolUse`` event on standard input, at most one replaced result as output.
+"""The hook's command: reads one ``PostToolUse`` event from standard input and prints at most one replaced
+result.
 
-The hook fails open. If no hub runs, or it is slow, or anything goes wrong, the hook prints nothing and the
-result reaches Claude unchanged. It never starts a hub, and it reads no file of the user's.
+The hook fails open. If no hub runs, the hub is slow, or any error occurs, the hook prints nothing and the
+result reaches Claude unchanged. The hook never starts a hub and never reads the user's files.
 """
 
 # Most results are small, so every import that they do not need comes after the look at their size.
@@ -12,24 +13,25 @@ import time
 from typing import Any
 
 LEAST_CHARACTERS = 4_000
-"""Length of a result's text below which it passes without asking the hub (characters): it has about 2,000
-tokens if it consists of numbers and paths. The hub counts exactly."""
+"""Length of a result's text below which it passes without asking the hub (characters). A text of numbers and
+paths with this length has about 2,000 tokens. The hub counts exactly.
+"""
 MOST_BYTES = 4_000_000
-"""Largest event that the hub takes; larger results pass."""
+"""Largest event that the hub accepts. Larger results pass unchanged."""
 TOTAL_SECONDS = 1.4
 """Time limit of the whole exchange with the hub (seconds)."""
 CONNECT_SECONDS = 0.3
-"""Time limit for connecting and for the hub's proof of identity (seconds); it takes about a millisecond."""
+"""Time limit for connecting and for the hub's proof of identity (seconds). Both take about a millisecond."""
 PATH = "/api/tool-result"
 EDITED = "edited"
-"""The argument for events of edits, and the name of the tool in what the hub gets of them."""
+"""The argument for edit events, and the tool name that the hub receives for them."""
 
 
 def main() -> None:
-    """Read the event and print the replaced result, if any. Always ends with status 0.
+    """Read the event and print the replaced result, if any. Always exits with status 0.
 
-    With the argument ``edited`` the event is an edit of Claude's. After an edit, a command runs again for
-    another reason than a lacking digest.
+    With the argument ``edited``, the event is an edit by Claude. A command that Claude runs again after an
+    edit does not count as a loss.
     """
     deadline = time.monotonic() + TOTAL_SECONDS
     try:
@@ -50,7 +52,7 @@ def main() -> None:
 
 
 def text_length(event: dict[str, Any]) -> int:
-    """Return the length of a result's text in characters, 0 for a result that holds anything else."""
+    """Return the length of a result's text in characters; 0 for a result with other content."""
     response = event["tool_response"]
     if isinstance(response, list):
         is_text = all(block["type"] == "text" for block in response)
@@ -70,7 +72,7 @@ def chosen_narrowly(event: dict[str, Any]) -> bool:
 
 
 def edit_alone(raw: bytes) -> bytes:
-    """Return the event of an edit without the edited text."""
+    """Return the edit event without the edited text."""
     import json
 
     event = json.loads(raw)
@@ -78,10 +80,10 @@ def edit_alone(raw: bytes) -> bytes:
 
 
 def ask_hub(event: bytes, deadline: float) -> bytes:
-    """Return the hub's answer: the hook's output, or nothing for a result that passes.
+    """Return the hub's answer: the hook's output, or nothing for a result that passes unchanged.
 
     Raises:
-        OSError: no hub runs, or it does not answer before ``deadline`` (in terms of ``time.monotonic``).
+        OSError: no hub runs, or the hub does not answer before ``deadline`` (a time of ``time.monotonic``).
     """
     import os
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from server.digests.values import Line
 
 LONGEST_LINE = 20_000
-"""Characters of a line that are looked at."""
+"""Maximum number of characters of a line that are examined."""
 
 _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])|"
@@ -14,7 +14,7 @@ _ESCAPE = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _PREFIX = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z |#\d+ \d+\.\d+ |[\w.-]+[-_]\d+ +\| )")
-"""What GitHub Actions, BuildKit and Docker Compose put before each line of a tool."""
+"""Prefixes that GitHub Actions, BuildKit and Docker Compose put before each line of a tool."""
 
 
 def clean_lines(lines: Iterable[str]) -> Iterator[Line]:
@@ -59,6 +59,6 @@ def _backspaced(text: str) -> str:
 
 
 def _overwritten(text: str) -> str:
-    """What remains on the line after each part has written over the one before."""
+    """Return the text that remains on the line after each part has overwritten the previous part."""
     parts = [part for part in text.split("\r") if part.strip()]
     return parts[-1] if parts else ""

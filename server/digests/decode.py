@@ -1,4 +1,4 @@
-"""Bytes of a tool's output or a file as text: byte order mark, declared encoding, detection."""
+"""Decodes a tool's output or a file to text: byte order mark, declared encoding, detection."""
 
 import codecs
 import io
@@ -25,14 +25,14 @@ _DECLARED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """An encoding, and whether it is certain to decode the text correctly."""
+    """An encoding, and whether it certainly decodes the text correctly."""
 
     name: str
     certain: bool
 
 
 def encoding_of(file: BinaryIO) -> Encoding:
-    """Return the encoding of a seekable file; leaves it at its beginning."""
+    """Return the encoding of a seekable file. The file's position is then at its beginning."""
     probe = file.read(_PROBE)
     file.seek(0)
     if marked := marked_encoding(probe):
@@ -47,13 +47,15 @@ def encoding_of(file: BinaryIO) -> Encoding:
 
 
 def marked_encoding(probe: bytes) -> str:
-    """Return the encoding that a byte order mark or zeros in the first bytes reveal; empty if none."""
+    """Return the encoding that a byte order mark or zeros in the first bytes reveal; empty if
+    there are none.
+    """
     marked = next((name for mark, name in _MARKS if probe.startswith(mark)), "")
     return marked or _without_mark(probe)
 
 
 def decoded_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
-    """Yield the lines of a file without their line feeds; a line of over 1 MB is cut there."""
+    """Yield the lines of a file without line feeds. A line over 1 MB is cut there."""
     text = io.TextIOWrapper(file, encoding.name, errors="replace", newline="\n")
     try:
         within = False
@@ -66,7 +68,9 @@ def decoded_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
 
 
 def _without_mark(probe: bytes) -> str:
-    """UTF-16 without a byte order mark: every other byte of mostly ASCII text is zero."""
+    """Return the UTF-16 variant of a text without a byte order mark: every other byte of mostly ASCII text is
+    zero.
+    """
     half = len(probe) // 2
     if half < 8:
         return ""

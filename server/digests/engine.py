@@ -1,4 +1,4 @@
-"""Digests of texts: what was found, in order of worth, within a budget of characters."""
+"""Digests of texts: facts in order of importance, within a budget of characters."""
 
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -19,7 +19,7 @@ from server.digests.values import Digest, Fact, Line, Section
 
 _MOST_PASSES = 6
 _FIRST = 100
-"""Worth added to facts that get room before all others."""
+"""Extra worth of facts that get room before all others."""
 
 
 def make_digest(
@@ -46,9 +46,9 @@ def find_facts(
 ) -> "Findings":
     """Return the facts of a text, of bytes, or of a seekable file.
 
-    ``command`` and ``exit_status`` tell what made the text, ``name`` which file it is, if that is
-    known; lines that hold a word of ``focus`` go before others. Time grows linearly with the text; memory
-    does not grow with a file.
+    ``command`` and ``exit_status`` describe the command that made the text, and ``name`` the file, if known.
+    Lines that contain a word of ``focus`` come before others. Time grows linearly with the text; memory does
+    not grow with a file.
     """
     asked = _Asked(command, exit_status, stems_of(focus), name)
     if isinstance(source, str):
@@ -67,10 +67,10 @@ def find_facts(
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The facts of a text, before they are laid out.
+    """The facts of a text, before the layout.
 
-    ``kinds`` names the kinds of output that were recognised. ``document`` tells that the text is a whole
-    document (code, data, prose) and not an output. ``tail`` and ``errors`` are lines that nobody recognised.
+    ``kinds`` names the recognised kinds of output. ``document`` is true if the text is a whole document
+    (code, data, prose) and not an output. ``tail`` and ``errors`` are lines that no recogniser claimed.
     """
 
     kinds: tuple[str, ...]
@@ -83,8 +83,9 @@ class Findings:
     errors: tuple[Line, ...] = ()
 
     def digest(self, max_chars: int, first: Collection[int] = ()) -> Digest:
-        """Return a digest of at most ``max_chars`` characters; facts with an index in ``first`` get room
-        first."""
+        """Return a digest of at most ``max_chars`` characters. Facts with an index in ``first`` get room
+        first.
+        """
         facts = [_first(fact) if index in first else fact for index, fact in enumerate(self.facts)]
         text, shown = lay_out(facts, max_chars, self.header)
         made = Digest(text, shown, self.kinds, self.lines, self.literal)
@@ -99,7 +100,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a caller wants and knows."""
+    """The caller's requests and knowledge about the text."""
 
     command: str
     exit_status: int | None
@@ -135,7 +136,7 @@ def _find(read: Callable[[], Iterable[str]], whole: str, asked: _Asked, *, liter
 
 @dataclass(slots=True)
 class _Scanned:
-    """What one pass over a text found."""
+    """Findings of one pass over a text."""
 
     facts: list[Fact]
     names: list[str]
@@ -144,7 +145,7 @@ class _Scanned:
 
 
 def _scanned(read: Callable[[], Iterable[str]], stems: tuple[str, ...]) -> _Scanned:
-    """Scan a text, again without the recognisers that claimed lines of it and then found nothing."""
+    """Scan a text. If recognisers claimed lines but found no facts, scan again without these recognisers."""
     asked = set(range(len(RECOGNISERS)))
     for _ in range(_MOST_PASSES):
         recognisers = {index: RECOGNISERS[index]() for index in sorted(asked)}
@@ -171,5 +172,5 @@ def _triggers() -> Triggers:
 
 
 def is_severe(text: str) -> bool:
-    """Whether a text reports an error by the marks that hold for any output."""
+    """Return whether a text reports an error, by marks that apply to any output."""
     return _triggers().of(text)[1]

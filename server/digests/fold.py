@@ -1,4 +1,4 @@
-"""Folding of lines that differ only in details: what they share, how many there are, where."""
+"""Folds lines that differ only in details: their common part, their number, their place."""
 
 import re
 from collections.abc import Sequence
@@ -8,22 +8,22 @@ _VARYING = re.compile(
 )
 _TOKEN = re.compile(r"[\w.:/\\@+-]+|\s+|.")
 VARIED = "*"
-"""Placeholder in a template for the words that differ."""
+"""Placeholder in a template for words that differ."""
 MOST_TOKENS = 400
 
 
 def key_of(text: str) -> str:
-    """Return what lines of one kind have in common: the text without numbers, hashes and addresses."""
+    """Return the common part of lines of one kind: the text without numbers, hashes and addresses."""
     return _VARYING.sub("#", text)
 
 
 def tokens_of(text: str) -> list[str]:
-    """Return the words, blanks and signs of a line."""
+    """Return the words, spaces and signs of a line."""
     return _TOKEN.findall(text[: MOST_TOKENS * 10])[:MOST_TOKENS]
 
 
 class Kind:
-    """Lines of one kind: a growing count, a template that keeps every word that never changed."""
+    """Lines of one kind: a growing count, and a template that keeps every word that never changed."""
 
     __slots__ = ("_template", "count", "first", "last", "members", "text")
 
@@ -35,7 +35,7 @@ class Kind:
         self._template: list[str] | None = None
 
     def add(self, number: int, text: str, most_members: int) -> None:
-        """Count one more line; different texts are kept up to ``most_members``."""
+        """Count one more line. Up to ``most_members`` different texts are kept."""
         self.count += 1
         self.last = number
         if text == self.text:
@@ -48,12 +48,12 @@ class Kind:
 
     @property
     def varies(self) -> bool:
-        """Whether lines of this kind differ at all."""
+        """Return whether lines of this kind differ at all."""
         return self._template is not None
 
     @property
     def template(self) -> str:
-        """The words that all lines of the kind share; the others are shown as ``*``."""
+        """The common words of all lines of this kind. Other words are shown as ``*``."""
         if self._template is None:
             return self.text
         return re.sub(r"\*(?:[ ,;]?\*)+", VARIED, "".join(self._template))
@@ -69,7 +69,7 @@ def _vary(template: list[str], tokens: Sequence[str]) -> None:
 
 
 def _vary_lengths(template: list[str], tokens: Sequence[str]) -> None:
-    """Keep the beginning and the end that both share."""
+    """Keep the common beginning and the common end."""
     most = min(len(template), len(tokens))
     head = next((i for i in range(most) if template[i] != tokens[i]), most)
     tail = next((i for i in range(most - head) if template[-1 - i] != tokens[-1 - i]), most - head)

@@ -1,4 +1,4 @@
-"""Frames of stack traces in a dozen languages: the place they name, and whether it is library code."""
+"""Frames of stack traces in a dozen languages: the place in the code, and whether it is library code."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame of a stack trace: the place as the line spells it, and whether it is in a library."""
+    """A frame of a stack trace: the place as written in the line, and whether it is in a library."""
 
     place: str
     library: bool
@@ -69,12 +69,12 @@ def frame_of(text: str) -> Frame | None:
 
 
 def is_library(path: str) -> bool:
-    """Whether a path lies outside of the project's own code."""
+    """Return whether a path lies outside the project's own code."""
     return _LIBRARY.search(path) is not None
 
 
 def short_place(place: str) -> str:
-    """Return the end of an absolute path: still what the line says, and enough to find the file."""
+    """Return the end of an absolute path. It still occurs in the line, and is enough to find the file."""
     text = place.lstrip('"')
     if not text.startswith("/") and text[1:3] not in (":\\", ":/"):
         return place

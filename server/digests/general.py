@@ -1,4 +1,4 @@
-"""The general way for text of unknown kind: errors and warnings by kind, the tail, the rest folded."""
+"""General digest for text of unknown kind: errors and warnings by kind, the last lines, the rest folded."""
 
 import re
 from collections import Counter, deque
@@ -11,18 +11,18 @@ from server.digests.severity import rank
 from server.digests.values import Fact, Line, Part, Section
 
 MOST_KINDS = 10_000
-"""Limit on the kinds of lines to distinguish; later lines are grouped by their first words only."""
+"""Maximum number of kinds of lines to distinguish. Later lines are grouped only by their first words."""
 _TAIL = 60
 _LONGEST_KEY = 300
 _RARE = 2
 _ALIKE = 3
-"""Last lines of one kind that are shown."""
+"""Maximum number of last lines of one kind that are shown."""
 _WORD = re.compile(r"\w")
 
 
 @dataclass(slots=True)
 class _Seen:
-    """A kind of line with what follows its first occurrence."""
+    """A kind of line with the lines after its first occurrence."""
 
     kind: Kind
     severity: int
@@ -43,7 +43,7 @@ class General:
         self._last: _Seen | None = None
 
     def feed(self, line: Line, *, claimed: bool, severe: bool, warned: bool) -> None:
-        """Read a line; ``claimed`` is true if a recogniser understood it."""
+        """Read a line. ``claimed`` is true if a recogniser understood the line."""
         text = line.text
         if not _WORD.search(text):
             self._last = None
@@ -61,7 +61,7 @@ class General:
         self._last = self._note(line, (1 + rank(text)) if severe else 1 if warned else 0)
 
     def facts(self, *, recognised: bool) -> list[Fact]:
-        """Return the facts from unclaimed lines; they are worth less if there are recognised facts."""
+        """Return the facts from unclaimed lines. They are worth less if recognisers found facts."""
         found = list(self._sought_facts())
         lower = 45 if recognised else 0
         for seen in self._seen.values():
@@ -77,7 +77,7 @@ class General:
         return sorted(found, key=lambda fact: (fact.section, fact.parts[0].line))
 
     def errors(self) -> Iterator[Line]:
-        """Yield the first line of each kind of error that nobody claimed."""
+        """Yield the first line of each kind of error that no recogniser claimed."""
         return (Line(seen.kind.first, seen.kind.text) for seen in self._seen.values() if seen.severity > 1)
 
     def _note(self, line: Line, severity: int) -> _Seen | None:
@@ -100,7 +100,9 @@ class General:
 
 
 def of_kind(section: Section, kind: Kind, worth: int) -> Iterator[Fact]:
-    """Yield the facts of a kind of lines: as quotes if few differ, else as a template and its first line."""
+    """Yield the facts of a kind of line: quotes if few lines differ, otherwise a template and
+    its first line.
+    """
     if not kind.varies:
         yield Fact(section, (Part(kind.text, kind.first, worth),), kind.count, kind.last)
     elif kind.count <= 3 and len(kind.members) == kind.count:

@@ -1,9 +1,9 @@
-"""Kept texts: whole outputs behind the handles that digests end with.
+"""Kept texts: whole outputs behind the handles at the end of digests.
 
-A handle opens a text only for the user and the project that it was made for. Texts lie in the cache folder
-with mode 0600, without secrets, for some days and within a limit of bytes; of a pruned text the handle is
-remembered, so that opening it says what happened. A text of a file has the file's path as its ``source``: the
-path rules of the moment hold for whoever opens it.
+A handle opens a text only for the user and the project for which it was made. Texts are stored in the cache
+folder with mode 0600, without secrets, for some days and within a limit of bytes. The handle of a pruned text
+is remembered, so that opening it explains what happened. A text read from a file has the file's path as its
+``source``. Anyone who opens it is subject to the current path rules.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from server.digests.decode import decoded_lines, encoding_of
 from server.digests.kept_writer import KeptWriter
 
 MOST_BYTES = 500_000_000
-"""Bytes of all kept texts together; the oldest go first."""
+"""Maximum size of all kept texts together (bytes). The oldest texts are removed first."""
 MOST_DAYS = 7
-"""Days that a text is kept."""
+"""Days for which a text is kept."""
 REMEMBERED_DAYS = 60
-"""Days that the handle of a pruned text is remembered."""
+"""Days for which the handle of a pruned text is remembered."""
 PREFIX = "kept:"
 _DAY = 86_400
 _HANDLE_BYTES = 8
@@ -41,9 +41,9 @@ _AGAIN = "Run the command again, or read its source."
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A kept text: whose it is, where it comes from, and whether it was pruned since.
+    """A kept text: its owner, its origin, and whether it was pruned.
 
-    ``command`` printed it, or ``source`` is the absolute path of the file that it was read from.
+    Either ``command`` printed the text, or ``source`` is the absolute path of its file.
     """
 
     handle: str
@@ -58,7 +58,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A handle and the lines of it that are meant; ``last`` 0 means all from ``first`` on."""
+    """A handle and the requested lines of its text. ``last`` 0 means all lines from ``first``."""
 
     handle: str
     first: int = 1
@@ -66,25 +66,30 @@ class Reference:
 
 
 def reference_of(text: str) -> Reference | None:
-    """Return the reference that a path such as ``kept:0123456789abcdef:10-20`` is, None for other paths.
+    """Return the reference in a path such as ``kept:0123456789abcdef:10-20``; None for other paths.
 
     Raises:
-        BadArguments: it begins as one and is malformed.
+        BadArguments: the path starts like a reference but is malformed.
     """
     if not text.startswith(PREFIX):
         return None
     found = _REFERENCE.fullmatch(text)
     if found is None:
-        raise BadArguments(f"{text!r} is not a kept text.", "Pass kept:HANDLE or kept:HANDLE:FIRST-LAST.")
+        raise BadArguments(
+            f"{text!r} is not a valid reference to a kept text.",
+            "Pass kept:HANDLE or kept:HANDLE:FIRST-LAST.",
+        )
     first = int(found["first"] or 1)
     last = int(found["last"] or (found["first"] or 0))
     if first < 1 or (last and last < first):
-        raise BadArguments(f"{text!r} names no lines.", "Count lines from 1, the smaller number first.")
+        raise BadArguments(
+            f"{text!r} is not a valid range of lines.", "Count lines from 1, the smaller number first."
+        )
     return Reference(found["handle"], first, last)
 
 
 def handle_line(handle: str, lines: int) -> str:
-    """Return the last line of a digest: how to get at the whole text."""
+    """Return the last line of a digest, which says how to get the whole text."""
     return f"full text: digest {PREFIX}{handle}, {lines:,} line{'' if lines == 1 else 's'}"
 
 
@@ -106,7 +111,7 @@ class KeptTexts:
 
     @contextlib.contextmanager
     def writing(self, project: Path, command: str = "", source: str = "") -> Iterator[KeptWriter]:
-        """Open a new text for writing, and for reading once it is whole. Prunes old texts after it.
+        """Open a new text for writing, and for reading once it is complete. Then prune old texts.
 
         Raises:
             OSError: the folder cannot be written.
@@ -126,15 +131,15 @@ class KeptTexts:
         self.prune()
 
     def find(self, handle: str, project: Path) -> Kept:
-        """Return what is known of a handle.
+        """Return the kept text of a handle.
 
         Raises:
-            NotFound: no such handle for this user and project, or the text was pruned.
+            NotFound: this user and project have no such handle, or the text was pruned.
         """
         kept = self._read(handle)
         here = project.resolve()
         if kept is None or kept.user != _user() or not here.is_relative_to(kept.project):
-            raise NotFound(f"There is no kept text {handle} for this project.", _AGAIN)
+            raise NotFound(f"This project has no kept text {handle}.", _AGAIN)
         if kept.pruned or not self._text(handle).exists():
             limits = f"{self._most_days:g} days and {self._most_bytes // 1_000_000} MB"
             raise NotFound(f"The kept text {handle} was removed: texts stay for {limits}.", _AGAIN)
@@ -144,25 +149,25 @@ class KeptTexts:
         """Open a text for reading.
 
         Raises:
-            NotFound: as ``find``.
+            NotFound: as in ``find``.
         """
         self.find(handle, project)
         return self._text(handle).open("rb")
 
     def lines(self, reference: Reference, project: Path, most_chars: int) -> list[str]:
-        """Return lines of a text as a terminal shows them, at most ``most_chars`` characters of them.
+        """Return lines of a text as a terminal shows them, at most ``most_chars`` characters.
 
         Raises:
-            NotFound: as ``find``, or the text has fewer lines.
+            NotFound: as in ``find``, or the text has fewer lines.
         """
         with self.open(reference.handle, project) as file:
             found = lines_of(file, reference.first, reference.last, most_chars)
         if not found:
-            raise NotFound(f"The kept text has no line {reference.first}.", "Name lines that it has.")
+            raise NotFound(f"The kept text has no line {reference.first}.", "Name lines that exist in it.")
         return found
 
     def prune(self) -> None:
-        """Remove texts that are too old, the oldest of too many bytes, and handles after a while."""
+        """Remove texts that are too old, the oldest texts above the size limit, and old handles."""
         now = time.time()
         kept = sorted(self._all(), key=lambda each: each.created, reverse=True)
         room = self._most_bytes
@@ -184,7 +189,7 @@ class KeptTexts:
         try:
             return Kept(**json.loads(self._info(handle).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            return None  # a damaged note is as good as none: the text is made again by its command
+            return None  # treat a damaged note as missing: the command makes the text again
 
     def _write(self, kept: Kept) -> None:
         replace_file(self._info(kept.handle), json.dumps(asdict(kept)).encode(), mode=PRIVATE)
@@ -197,7 +202,7 @@ class KeptTexts:
 
 
 def lines_of(file: BinaryIO, first: int, last: int, most_chars: int) -> list[str]:
-    """Return lines of a file as a terminal shows them; ``last`` 0 means to its end."""
+    """Return lines of a file as a terminal shows them. ``last`` 0 means up to the end of the file."""
     found: list[str] = []
     room = most_chars
     for line in clean_lines(decoded_lines(file, encoding_of(file))):

@@ -1,4 +1,4 @@
-"""Writing of a kept text: secrets and colours are removed before anything reaches the disk."""
+"""Writes a kept text. Secrets and colours are removed before any bytes reach the disk."""
 
 import codecs
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ _PROBE = 4_096
 
 
 class KeptWriter:
-    """Takes the bytes of an output in pieces, and gives back the whole text as it was kept.
+    """Takes the bytes of an output in pieces, and returns the whole text as it was kept.
 
-    Lines keep their numbers. Texts in UTF-16 and UTF-32 are kept in UTF-8; other bytes stay as they are.
+    Lines keep their numbers. Texts in UTF-16 and UTF-32 are kept in UTF-8. Other bytes are unchanged.
     """
 
     def __init__(self, handle: str, file: BinaryIO, known: Iterable[str] = ()) -> None:
@@ -40,7 +40,7 @@ class KeptWriter:
         self._keep(self._redactor.feed(self._decoder.decode(data)))
 
     def whole(self) -> BinaryIO:
-        """Write the rest, and return the file at its beginning. Nothing can be added any more.
+        """Write the rest, and return the file at its beginning. Further bytes cannot be added.
 
         Raises:
             OSError: the disk is full.

@@ -1,4 +1,4 @@
-"""Layout of a digest: facts fill the room in order of worth and are printed in order of section and place."""
+"""Layout of a digest: facts get room in order of worth, and are printed in order of section and place."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,12 +7,12 @@ from server.digests.values import Fact, Part
 
 SEPARATOR = " · "
 LEAST_CUT = 40
-"""Least number of characters worth showing of a part that does not fit as a whole."""
+"""Minimum length of a shortened part (characters)."""
 MOST_FACTS = 4_000
 
 
 def lay_out(facts: Sequence[Fact], room: int, header: str) -> tuple[str, tuple[Fact, ...]]:
-    """Return the text of a digest of at most ``room`` characters, and the facts as shown in it."""
+    """Return the text of a digest of at most ``room`` characters, and the facts as shown in the text."""
     text = header[:room]
     shown = _Shown(facts[:MOST_FACTS], room - len(text))
     for _, index, position in sorted(
@@ -28,10 +28,11 @@ def lay_out(facts: Sequence[Fact], room: int, header: str) -> tuple[str, tuple[F
 
 
 def rendered(fact: Fact) -> str:
-    """Return a fact as a line of a digest: the lines it stands for, then its parts.
+    """Return a fact as a line of a digest: its line numbers, then its parts.
 
     ``L12: text`` quotes line 12; ``L12-40: a · b`` quotes pieces of lines 12 to 40; ``L12-900 ×48: text``
-    quotes the first of 48; ``L12-900 ×48 ~ text`` is a template in which ``*`` stands for what differs.
+    quotes the first of 48 lines; ``L12-900 ×48 ~ text`` is a template in which ``*`` stands for the
+    differences.
     """
     lines = [part.line for part in fact.parts if part.line]
     first = fact.first or min(lines, default=0)
@@ -46,12 +47,12 @@ def rendered(fact: Fact) -> str:
 
 
 def squeezed(text: str) -> str:
-    """Return a line with its runs of blanks made single."""
+    """Return a line with each run of spaces reduced to one space."""
     return " ".join(text.split())
 
 
 class _Shown:
-    """The parts that were given room so far."""
+    """The parts that have received room so far."""
 
     def __init__(self, facts: Sequence[Fact], room: int) -> None:
         self.room = room
@@ -62,7 +63,7 @@ class _Shown:
         self._quoted: dict[int, int] = {}
 
     def offer(self, index: int, position: int) -> None:
-        """Take a part if it fits, shortened if it is long."""
+        """Add a part if it fits. A long part is shortened."""
         part = self._whole[index].parts[position]
         text = squeezed(part.text)
         if index not in self._chosen and part.worth < self._whole[index].worth:
@@ -87,7 +88,7 @@ class _Shown:
             self._quoted[part.line] = self._quoted.get(part.line, 0) + len(part.text)
 
     def facts(self) -> list[Fact]:
-        """The facts with the parts that are shown."""
+        """The facts with their shown parts."""
         return [
             self._with(index, parts)
             for index, parts in sorted(self._chosen.items())
@@ -97,7 +98,7 @@ class _Shown:
         ]
 
     def _repeats(self, index: int, part: Part, text: str) -> bool:
-        """Whether the same literal text is shown already, alone or within this fact."""
+        """Return whether the same literal text is already shown, separately or within this fact."""
         within = self._chosen.get(index, {}).values()
         if any(text in shown.text for shown in within):
             return True

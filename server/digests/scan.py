@@ -1,4 +1,4 @@
-"""One pass over the lines: each line goes to the recognisers that want it, the rest to the general way."""
+"""One pass over the lines: each line goes to the recognisers that want it, the rest to the general digest."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,7 +12,7 @@ from server.digests.values import Line
 
 
 class Triggers:
-    """The triggers of all recognisers and the marks of severity, matched in one linear pass."""
+    """The triggers of all recognisers and the severity marks, matched in one linear pass."""
 
     def __init__(self, recognisers: Sequence[type[Recogniser]]) -> None:
         self._set = re2.Set.SearchSet()
@@ -26,7 +26,7 @@ class Triggers:
         self._set.Compile()
 
     def of(self, text: str) -> tuple[set[int], bool, bool]:
-        """Return the recognisers that a line triggers, and whether it is severe or a warning."""
+        """Return the recognisers that a line triggers, and whether the line is severe or a warning."""
         owners: set[int] = set()
         severe = warned = False
         for found in self._set.Match(text) or ():
@@ -42,9 +42,10 @@ class Triggers:
 def scan(
     lines: Iterable[Line], recognisers: Mapping[int, Recogniser], triggers: Triggers, general: General
 ) -> tuple[int, set[int]]:
-    """Pass each line to the recognisers that want it; return the number of lines and who claimed any.
+    """Pass each line to the recognisers that want it. Return the number of lines, and the recognisers that
+    claimed lines.
 
-    ``recognisers`` are keyed by their index among those of ``triggers``, in the order of asking.
+    ``recognisers`` are keyed by their index in ``triggers``, in the order of asking.
     """
     number = 0
     claimers: set[int] = set()

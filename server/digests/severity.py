@@ -11,9 +11,9 @@ SEVERE = (
     r"unresolved|"
     r"conflict\w*|unreachable|exceeded)\b|[a-z](?:Error|Exception)\b"
 )
-"""An RE2 pattern of what marks a line as one that a reader looks for."""
+"""An RE2 pattern for the marks of lines that a reader looks for."""
 WARNED = r"(?i)\b(?:warn|warnings?|deprecat\w*)\b|[a-z]Warning\b"
-"""An RE2 pattern of the marks of a warning."""
+"""An RE2 pattern for the marks of a warning."""
 
 _STRONG = re.compile(
     r"\b(?:error|fatal|critical|crit|panic|panicked|exception|traceback|failed|failure|fail|segfault|"
@@ -38,14 +38,14 @@ _MARKS = re.compile(SEVERE.removeprefix("(?i)"), re.IGNORECASE)
 
 
 def is_harmless(text: str) -> bool:
-    """Whether a line only says that there was no error, or is marked as information by its level."""
+    """Return whether a line only says that there was no error, or is marked as information by its level."""
     if _LEVEL.search(text[:80]):
         return True
     return _HARMLESS.search(text) is not None and _MARKS.search(_HARMLESS.sub(" ", text)) is None
 
 
 def rank(text: str) -> int:
-    """Return how severe a severe line is: 3 ends a program, 2 names an error, 1 may be one."""
+    """Return how severe a severe line is: 3 ends a program, 2 names an error, 1 is a possible error."""
     if _FATAL.search(text):
         return 3
     return 2 if _STRONG.search(text) else 1

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class Section(IntEnum):
-    """Where a fact stands in a digest; sections are printed in this order."""
+    """Position of a fact in a digest. Sections are printed in this order."""
 
     RESULT = 0
     FOCUS = 1
@@ -29,7 +29,7 @@ class Line:
 class Part:
     """A piece of a fact.
 
-    ``line`` is the number of the line that contains ``text`` word for word; 0 marks a text that the digest
+    ``line`` is the number of the line that contains ``text`` word for word. 0 marks a text that the digest
     itself computed (a count, a template, a label). Parts of higher ``worth`` get room first.
     """
 
@@ -40,10 +40,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A statement of a digest: its parts, and the lines it summarises.
+    """A statement of a digest: its parts, and the lines that it summarises.
 
-    ``count`` tells how many occurrences the fact stands for, ``last`` the line of the last one. A
-    ``template`` is a folded kind of line, never a quote.
+    ``count`` is the number of occurrences that the fact stands for, ``last`` the line of the last occurrence.
+    A ``template`` is a folded kind of line, never a quote.
     """
 
     section: Section
@@ -61,11 +61,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A digest: its text, the facts shown in it, and what it was made from.
+    """A digest: its text, the facts shown in the text, and data about its input.
 
-    ``recognised`` names the kinds of output that were found, ``lines`` counts the lines of the input.
-    ``literal`` is false if the input's encoding is unknown. ``fallback`` is true if the last lines
-    and the error lines say more than the facts do.
+    ``recognised`` names the kinds of output that were found. ``lines`` counts the lines of the input.
+    ``literal`` is false if the input's encoding is unknown. ``fallback`` is true if the last lines and the
+    error lines say more than the facts.
     """
 
     text: str

@@ -1,7 +1,8 @@
-"""The hook's command: one ``PreToolUse`` event as JSON on standard input, at most one reminder as output.
+"""The hook's command: reads one ``PreToolUse`` event as JSON from standard input and prints at most one
+reminder.
 
 The hook never blocks a call and keeps no state. A reminder takes about 60 tokens and accompanies reads and
-writes that cost thousands. Events that it cannot parse pass without output.
+writes that cost thousands. Events that cannot be parsed pass without output.
 """
 
 import json
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 LARGE_READ = 32_000
-"""File size in bytes from which a complete read counts as large: about 8,000 tokens."""
+"""File size above which a complete read counts as large (bytes): about 8,000 tokens."""
 LARGE_WRITE = 8_000
-"""Length in characters from which a write counts as large: about 2,000 tokens written by Claude."""
+"""Text length above which a write counts as large (characters): about 2,000 tokens written by Claude."""
 PROBED = 1024
-"""Bytes checked at the beginning of a file: text has no zero bytes."""
+"""Number of bytes checked at the beginning of a file. Text has no zero bytes."""
 
 
 def main() -> None:
@@ -29,25 +30,25 @@ def main() -> None:
 
 
 def reminder(tool: str, arguments: dict[str, Any]) -> str:
-    """Return the reminder for a call of Claude Code's tool, empty for most calls.
+    """Return the reminder for a call of Claude Code's tool; empty for most calls.
 
     Raises:
         OSError: the file cannot be read.
-        KeyError: the arguments are not the tool's.
+        KeyError: an argument of the tool is missing.
     """
     if tool == "Read":
         return _of_read(Path(arguments["file_path"]), arguments)
     if tool == "Write" and len(arguments["content"]) >= LARGE_WRITE:
         return (
-            f"token-saver: {Path(arguments['file_path']).name} is long. If the next file like it is routine "
-            "(tests, docstrings, boilerplate, a conversion), offload_work(task, files, output) can write it "
-            "after an example among its files, and check the result."
+            f"token-saver: {Path(arguments['file_path']).name} is long. If the next similar file is "
+            "routine (tests, docstrings, boilerplate, a conversion), offload_work(task, files, output) "
+            "can write it after an example among its files, and check the result."
         )
     return ""
 
 
 def _of_read(path: Path, arguments: dict[str, Any]) -> str:
-    # When Claude names a part, it has already chosen what it needs.
+    # If Claude names a part, it has already chosen what it needs.
     if arguments.get("offset") or arguments.get("limit"):
         return ""
     size = path.stat().st_size
@@ -55,8 +56,9 @@ def _of_read(path: Path, arguments: dict[str, Any]) -> str:
         return ""
     return (
         f"token-saver: {path.name} has {size // 1000} kB. If you only need an overview, "
-        "compress_context(files, focus) returns a digest with literal quotes; if the work on it is routine, "
-        "offload_work(task, files, output) reads it for you. Read it yourself if its exact text matters."
+        "compress_context(files, focus) returns a digest with literal quotes; if the work on this file is "
+        "routine, offload_work(task, files, output) reads it for you. Read the file yourself if its exact "
+        "text matters."
     )
 
 

@@ -1,6 +1,7 @@
-"""The status line's command: Claude Code's session as JSON on standard input, a line of text as output.
+"""The status line's command: reads Claude Code's session as JSON from standard input and prints a line of
+text.
 
-A status line that the user had before runs first and keeps its place; see ``WRAPPED``.
+If the user already had a status line, that line runs first and stays at the top; see ``WRAPPED``.
 """
 
 import json
@@ -18,13 +19,15 @@ PATH = "/api/statusline"
 WRAPPED = "--wrap"
 """The argument before the user's own command."""
 HUB_SECONDS = 0.3
-"""Time limit for the hub (seconds); it takes some milliseconds."""
+"""Time limit for the hub (seconds). The hub normally takes some milliseconds."""
 WRAPPED_SECONDS = 5.0
 """Time limit of the user's own command (seconds)."""
 
 
 def main() -> None:
-    """Print the user's own status line, if there is one, and ours below it. Always ends with status 0."""
+    """Print the user's own status line, if there is one, and the app's line below it. Always exits with
+    status 0.
+    """
     raw = sys.stdin.buffer.read()
     arguments = sys.argv[1:]
     if WRAPPED in arguments:
@@ -51,7 +54,7 @@ def run_wrapped(command: str, session: bytes) -> bytes:
 
 
 def status_line(session: dict[str, Any], hub: dict[str, Any] | None) -> str:
-    """Return the line. ``hub`` is the hub's answer, None if it does not run."""
+    """Return the line. ``hub`` is the hub's answer; None if the hub is not running."""
     if hub is None:
         return "token-saver: not running"
     state = str(hub.get("model") or "no model")
@@ -68,7 +71,7 @@ def status_line(session: dict[str, Any], hub: dict[str, Any] | None) -> str:
 
 
 def ask_hub(session: Any) -> dict[str, Any] | None:
-    """Return the hub's figures for this session, None if it does not answer in time."""
+    """Return the hub's figures for this session; None if the hub does not answer in time."""
     folder = discovery.state_folder()
     info = discovery.read_hub_file(folder)
     if info is None:
@@ -93,7 +96,7 @@ def ask_hub(session: Any) -> dict[str, Any] | None:
 
 
 def _weekly(session: dict[str, Any]) -> float | None:
-    """Return the used share of the weekly quota in percent, None if the client does not say it."""
+    """Return the used share of the weekly quota in percent; None if the client does not report it."""
     limits = session.get("rate_limits")
     week = limits.get("seven_day") if isinstance(limits, dict) else None
     used = week.get("used_percentage") if isinstance(week, dict) else None

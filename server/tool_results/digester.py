@@ -1,6 +1,6 @@
 """The digester of tool results: takes a hook's event, returns the hook's output or nothing.
 
-Whatever fails, the result passes unchanged, so no error leaves this module.
+After any failure the result passes unchanged, so no error leaves this module.
 """
 
 import asyncio
@@ -27,31 +27,31 @@ from server.tool_results.result import ToolResult, edited_session, parse_event
 logger = logging.getLogger(__name__)
 
 LEAST_TOKENS = 2_000
-"""Smaller results pass unchanged, in tokens."""
+"""Minimum size of a result that is digested (tokens). Smaller results pass unchanged."""
 LEAST_SPARED = 0.5
-"""Share of a result's tokens that its digest must save."""
+"""Minimum share of a result's tokens that its digest must save."""
 MOST_CHARACTERS = 2_500
-"""Length of a digest with its last line."""
+"""Maximum length of a digest, including its last line."""
 MOST_BYTES = 16_000_000
-"""Largest kept file of the client that is read, bytes; a larger one would take too long."""
+"""Maximum size of the client's kept file (bytes). A larger file would take too long."""
 SECONDS = 1.2
-"""Time limit of one digest (seconds); the hook waits little longer."""
+"""Time limit of one digest (seconds). The hook waits only slightly longer."""
 AT_ONCE = 2
-"""Digests that are made at the same time; further results pass unchanged."""
+"""Maximum number of digests made at the same time. Further results pass unchanged."""
 _LAST_LINE = 300
-"""Room for the line that says where the whole text is, in characters."""
+"""Room for the line that says where the whole text is (characters)."""
 ROOM = MOST_CHARACTERS - _LAST_LINE
 _MEASURED = 200_000
-"""Characters whose tokens are estimated; the rest of a longer text counts in proportion."""
+"""Number of characters whose tokens are estimated. The rest of a longer text counts in proportion."""
 _SOURCE_CHARACTERS = 300
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _SESSIONS = 1_000
-"""Sessions whose last edit is remembered."""
+"""Number of sessions whose last edit is remembered."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """A digest that may replace a result: its text, its kept text, and figures of the whole."""
+    """A digest that can replace a result: its text, its kept text, and figures of the whole text."""
 
     text: str
     handle: str
@@ -63,7 +63,9 @@ class Made:
 
 
 class ResultDigester:
-    """Makes and records digests of results. ``known`` returns values that never leave: this app's tokens."""
+    """Makes and records digests of results. ``known`` returns values that must never leave: this app's
+    tokens.
+    """
 
     def __init__(
         self,
@@ -83,7 +85,7 @@ class ResultDigester:
         self._edits: dict[str, float] = {}
 
     async def answer(self, event: bytes, project: str) -> dict[str, Any] | None:
-        """Return the hook's output for an event, None if the result passes unchanged."""
+        """Return the hook's output for an event; None if the result passes unchanged."""
         if session := edited_session(event):
             self._note_edit(session)
             return None
@@ -137,18 +139,19 @@ class ResultDigester:
             del self._edits[next(iter(self._edits))]
 
     def _last_edit(self, session: str) -> float:
-        """Return when Claude last edited a file, seconds since the epoch. Before this hub started, it may
-        have edited any."""
+        """Return the time of Claude's last edit of a file (seconds since the epoch). Edits before the start
+        of this hub are unknown, so its start counts.
+        """
         return self._edits.get(session, self._started)
 
     def _make(self, result: ToolResult, form: Form) -> Made | None:
-        """Return a digest; None if the result is too small, unknown, or would not be spared by half."""
+        """Return a digest; None if the result is too small, unknown, or would not shrink by half."""
         data = _whole(result)
         text = data.decode("utf-8", "replace")
         whole = tokens_of(text, self._family)
         if whole < LEAST_TOKENS:
             return None
-        # Looked at first: most texts that no recogniser knows need no kept copy.
+        # Examined first: most texts that no recogniser knows need no kept copy.
         made = make_digest(text, ROOM, command=form.command, name=form.name)
         if not states_facts(made):
             return None
@@ -187,7 +190,7 @@ class ResultDigester:
 
 
 def last_line(result: ToolResult, made: Made) -> str:
-    """Return the line that says what this is and where the whole text is."""
+    """Return the line that describes the digest and names the place of the whole text."""
     where = f"token-saver digest kept:{made.handle} --lines FIRST-LAST"
     line = f"[digest of {made.lines:,} lines by token-saver; any lines word for word: {where}"
     if missing := result.lines_missing:
@@ -196,7 +199,7 @@ def last_line(result: ToolResult, made: Made) -> str:
 
 
 def states_facts(digest: Digest) -> bool:
-    """Return whether a digest may replace its text: the kind of text and its encoding are known."""
+    """Return whether a digest can replace its text: the kind of text and its encoding are known."""
     return bool(digest.recognised) and not digest.fallback and digest.literal
 
 
@@ -216,11 +219,11 @@ def _whole(result: ToolResult) -> bytes:
     """Return the whole text: the file that the client kept, or the text in the event.
 
     Raises:
-        OSError: the file cannot be read, or is not a regular one.
+        OSError: the file cannot be read, or is not a regular file.
     """
     if result.kept is None:
         return result.text.encode("utf-8", "replace")
-    # Claude Code 2.1.170 links the file to its own log of the command, so a second name is no objection.
+    # Claude Code 2.1.170 links the file to its own log of the command, so a second name is acceptable.
     descriptor = os.open(result.kept, _READ)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

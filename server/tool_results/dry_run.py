@@ -1,8 +1,9 @@
-"""A dry run of digests over Claude Code's transcripts: what they would have spared, by kind.
+"""A dry run of digests over Claude Code's transcripts: estimated savings by kind.
 
-A token of a result is paid once when it enters the context and again with every later request of its session,
-until the client compacts it. A result counts as a loss if the transcript shows that Claude ran the same
-command or read the same file again without an edit in between; then its kind is left alone in that project.
+A token of a result is paid once when it enters the context, and again with every later request of its session
+until the client compacts the context. A result counts as a loss if the transcript shows that Claude ran the
+same command or read the same file again without an edit in between. Digests then stop for this kind in that
+project.
 """
 
 import json
@@ -26,17 +27,17 @@ from server.tool_results.passing import Form, form_of
 from server.tool_results.result import ToolResult, parse_event
 
 LEAST_CHARACTERS = 4_000
-"""Shorter results are not looked at."""
+"""Minimum length of results that are examined."""
 _TELLING = re.compile(rb'"type"\s*:\s*"(?:user|assistant)"')
 _EDITS = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
 
 Progress = Callable[[int, int], None]
-"""Called with the number of transcripts read, and of all."""
+"""Called with the number of transcripts read and the total number."""
 
 
 @dataclass(frozen=True)
 class KindEstimate:
-    """What digests of one kind would have spared. Tokens are net of the digests; money in micro-dollars."""
+    """Estimated savings by digests of one kind. Tokens are net of the digests; money is in micro-dollars."""
 
     kind: str
     results: int = 0
@@ -47,8 +48,9 @@ class KindEstimate:
 
 @dataclass(frozen=True)
 class DryRun:
-    """The estimates by kind, the largest first; the bill of the same sessions in micro-dollars; and how many
-    large results would have passed unchanged, by reason."""
+    """The estimates by kind, largest first; the bill of the same sessions in micro-dollars; and the number of
+    large results that would have passed unchanged, by reason.
+    """
 
     kinds: tuple[KindEstimate, ...]
     bill_microusd: int
@@ -57,12 +59,12 @@ class DryRun:
 
     @property
     def net_microusd(self) -> int:
-        """The money that all kinds would have spared."""
+        """The money that all kinds would have saved (micro-dollars)."""
         return sum(kind.net_microusd for kind in self.kinds)
 
     @property
     def share(self) -> float:
-        """The share of the bill that all kinds would have spared."""
+        """The share of the bill that all kinds would have saved."""
         return self.net_microusd / self.bill_microusd if self.bill_microusd else 0.0
 
 
@@ -82,7 +84,7 @@ def dry_run(
 
 @dataclass
 class _Candidate:
-    """A result that would have been a digest, and the request after which it came."""
+    """A result that would have become a digest, and the request after which it came."""
 
     result: ToolResult
     kind: str
@@ -95,7 +97,9 @@ class _Candidate:
 
 @dataclass
 class _Chain:
-    """A conversation: its requests' usage by message, calls that wait for their result, and candidates."""
+    """A conversation: the usage of its requests by message, calls that wait for their result,
+    and candidates.
+    """
 
     usage: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     uses: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -113,7 +117,7 @@ class _Run:
         self._left_alone: set[tuple[str, str]] = set()
 
     def read(self, path: Path) -> None:
-        """Read one transcript; unreadable files and lines are skipped."""
+        """Read one transcript. Unreadable files and lines are skipped."""
         chains: dict[str, _Chain] = {}
         for record in _records(path):
             chain = chains.setdefault(str(record.get("agentId") or record.get("isSidechain") or ""), _Chain())
@@ -157,13 +161,13 @@ class _Run:
         form = form_of(result)
         reason = form.reason or self._loss(chain, result, form)
         if not reason and (form.kind, str(result.project)) in self._left_alone:
-            reason = "left alone after a loss"
+            reason = "digests stopped after a loss"
         made = None if reason else make_digest(result.text, ROOM, command=form.command, name=form.name)
         if made is not None and not states_facts(made):
             reason = "a text of an unknown kind"
         digest = tokens_of(made.text, family) if made is not None else 0
         if not reason and not spares_enough(digest, whole):
-            reason = "a digest would not spare half"
+            reason = "a digest would not save half"
         if made is None or reason:
             self.passed[reason] += 1
             return None
@@ -172,7 +176,9 @@ class _Run:
         return _Candidate(result, form.kind, facts, shown, digest, len(chain.usage))
 
     def _loss(self, chain: _Chain, result: ToolResult, form: Form) -> str:
-        """Book the loss that this result shows, if any, and return a reason for it to pass."""
+        """Record the loss that this result shows, if any. Return a reason for the result to pass
+        unchanged.
+        """
         key = source_key(result)
         for each in chain.recent:
             if source_key(each.result) == key and not each.lost:
@@ -182,7 +188,7 @@ class _Run:
         return ""
 
     def _settle(self, chain: _Chain) -> None:
-        """Count the candidates: their context ends here."""
+        """Count the candidates, because their context ends here."""
         models = [model for model, _ in chain.usage.values()]
         for each in chain.open:
             rides = len(chain.usage) - each.request
@@ -209,7 +215,7 @@ class _Run:
 def _result(
     record: dict[str, Any], use: dict[str, Any], block: dict[str, Any], path: Path
 ) -> ToolResult | None:
-    """Return the result as the hook would have got it."""
+    """Return the result as the hook would have received it."""
     response = record.get("toolUseResult")
     if str(use.get("name")).startswith("mcp__") or response is None:
         response = block.get("content")
@@ -238,4 +244,4 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
             if known and isinstance(record.get("message"), dict):
                 yield record
     except OSError:
-        return  # deleted meanwhile, or without permission to read
+        return  # deleted in the meantime, or without permission to read

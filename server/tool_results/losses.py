@@ -10,22 +10,26 @@ from server.tool_results.result import ToolResult
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _HANDLE = re.compile(r"kept:([0-9a-f]{16})")
 WHOLE_SHARE = 0.5
-"""Share of a text that counts as the whole of it."""
+"""Share of a text that counts as the whole text."""
 
 
 def source_key(result: ToolResult) -> str:
-    """Return a hash of what was run or read."""
+    """Return a hash of the command or path."""
     telling = {name: str(value) for name, value in result.arguments.items() if name != "description"}
     return _hash(result.tool, repr(sorted(telling.items())))
 
 
 def facts_key(digest: str) -> str:
-    """Return a hash of a digest's words: times and counts differ between two runs with the same result."""
+    """Return a hash of a digest's words. Times and counts are left out, because they differ between equal
+    runs.
+    """
     return _hash(_NUMBER.sub("0", digest))
 
 
 def find_reopened(result: ToolResult, earlier: Iterable[ResultDigest]) -> tuple[ResultDigest, str] | None:
-    """Return the digest whose whole text this result brings, and how; None if there is none."""
+    """Return the digest whose whole text this result brings, and the way in which it does; None without such
+    a digest.
+    """
     handles = set(_HANDLE.findall(result.command) + _HANDLE.findall(str(result.arguments.get("files", ""))))
     path = str(result.path) if result.path is not None else ""
     key = source_key(result)
@@ -43,9 +47,10 @@ def find_reopened(result: ToolResult, earlier: Iterable[ResultDigest]) -> tuple[
 def find_repeated(
     result: ToolResult, facts: str, earlier: Iterable[ResultDigest]
 ) -> tuple[ResultDigest, str] | None:
-    """Return the digest of the same call with the same facts; None if there is none.
+    """Return the digest of the same call with the same facts; None without such a digest.
 
-    ``earlier`` are those since Claude's last edit: after an edit it runs the same tests for another reason.
+    ``earlier`` are the digests since Claude's last edit. After an edit, Claude runs the same tests for
+    another reason.
     """
     same = source_key(result), facts
     found = (each for each in earlier if (each.source_key, each.facts_key) == same)

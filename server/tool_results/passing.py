@@ -1,7 +1,7 @@
-"""The results that pass unchanged, and why.
+"""The results that pass unchanged, with reasons.
 
 A digest replaces text that Claude reads for its facts: logs, test runs, builds, data. It never replaces text
-that Claude may edit or that it chose narrowly.
+that Claude may edit or that Claude asked for in part.
 """
 
 import re
@@ -26,18 +26,20 @@ _NARROW = frozenset(
 _PRINTERS = frozenset({"cat", "bat", "batcat", "nl", "tac", "more", "less", "type", "Get-Content", "zcat"})
 _GIT_SOURCE = frozenset({"diff", "show", "blame", "annotate", "cat-file", "grep", "format-patch", "difftool"})
 _GIT_VALUES = frozenset({"-C", "-c", "--git-dir", "--work-tree", "--namespace"})
-"""Options of git that take the next word."""
+"""Options of git that take the next word as their value."""
 _PATCH = frozenset({"-p", "-u", "--patch", "-L"})
 _LOG = re.compile(r".*\.(?:log|out|err|jsonl|ndjson|trace)(?:\.\d+)?", re.IGNORECASE)
 _DATA = re.compile(r".*\.(?:json|csv|tsv|xml|har|txt|geojson)", re.IGNORECASE)
 GIT_SECONDS = 0.5
-"""Time limit of a question to git (seconds); it takes about 0.005 s."""
+"""Time limit for a query to git (seconds). It takes about 0.005 s."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What a result is, apart from its size: the kind that the user can switch, and the reason why it passes
-    unchanged, empty if it may be digested. ``command`` names what printed it, ``name`` the file."""
+    """The form of a result, apart from its size: the kind that the user can switch, and the reason why the
+    result passes unchanged; empty if it may be digested. ``command`` names the command that printed it,
+    ``name`` the file.
+    """
 
     kind: str
     reason: str = ""
@@ -60,7 +62,7 @@ def form_of(result: ToolResult) -> Form:
 
 
 def reason_of_file(path: Path, project: Path) -> str:
-    """Return why a file's text passes unchanged, empty if it may be digested."""
+    """Return why a file's text passes unchanged; empty if it may be digested."""
     if _LOG.fullmatch(path.name):
         return _reason_if_tracked(path)
     if path.parent.name == "tool-results":
@@ -109,7 +111,7 @@ def _reason_of_command(words: Words, result: ToolResult) -> str:
 
 
 def _git_command(words: Words) -> str:
-    """Return the command of git in a call such as ``git -C folder log``, empty without one."""
+    """Return the git command in a call such as ``git -C folder log``; empty if the call has none."""
     rest = iter(words[1:])
     for word in rest:
         if word in _GIT_VALUES:
@@ -120,8 +122,9 @@ def _git_command(words: Words) -> str:
 
 
 def _git(path: Path, *question: str) -> int | None:
-    """Return the exit status of a question to git about a file: 128 outside of a repository, None if git
-    does not answer."""
+    """Return the exit status of a query to git about a file: 128 outside a repository, None if git does not
+    answer.
+    """
     command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=", *question, "--", path.name]
     try:
         done = subprocess.run(

@@ -1,7 +1,7 @@
 """A tool result as Claude Code hands it to a hook, and the same result with another text.
 
-The shapes are those of Claude Code 2.1.332: Bash ``{"stdout", "stderr", …}``,
-Read ``{"file": {"content", …}}``, WebFetch ``{"result", …}``, MCP a list of content blocks.
+The formats are those of Claude Code 2.1.332: Bash ``{"stdout", "stderr", …}``, Read ``{"file": {"content",
+…}}``, WebFetch ``{"result", …}``, MCP a list of content blocks.
 """
 
 import json
@@ -13,15 +13,16 @@ from typing import Any
 from server.digest_hook.main import EDITED
 
 PREVIEW_CHARACTERS = 2_048
-"""What the client shows of a Bash output that it keeps in a file, in characters."""
+"""Number of characters that the client shows of a Bash output that it keeps in a file."""
 _MOST_EDIT_BYTES = 500
 _KEPT_FIELDS = ("persistedOutputPath", "persistedOutputSize")
 
 
 @dataclass(frozen=True)
 class ToolResult:
-    """A result. ``text`` is all of it that the event contains; ``kept`` is the file in the client's folder
-    with the whole of a long Bash output, None for others."""
+    """A result. ``text`` is the part that the event contains. ``kept`` is the file in the client's folder
+    with the whole of a long Bash output; None for other results.
+    """
 
     tool: str
     arguments: Mapping[str, Any]
@@ -35,18 +36,18 @@ class ToolResult:
 
     @property
     def command(self) -> str:
-        """The command of Bash, empty for other tools."""
+        """The command of Bash; empty for other tools."""
         return str(self.arguments.get("command", "")) if self.tool == "Bash" else ""
 
     @property
     def path(self) -> Path | None:
-        """The file of Read, None for other tools."""
+        """The file of Read; None for other tools."""
         named = self.arguments.get("file_path")
         return self.folder / named if self.tool == "Read" and isinstance(named, str) else None
 
     @property
     def lines_missing(self) -> tuple[int, int] | None:
-        """The first line that Read left out and the number of all lines, None if it left out none."""
+        """The first line that Read left out and the total number of lines; None if Read left out no lines."""
         if self.tool != "Read":
             return None
         file = self.response["file"]
@@ -55,7 +56,7 @@ class ToolResult:
         return (end, total) if end < total else None
 
     def shown(self) -> str:
-        """Return what Claude would see without the hook."""
+        """Return the text that Claude would see without the hook."""
         if self.kept is not None:
             return self.text[:PREVIEW_CHARACTERS]
         if self.tool == "Read":
@@ -63,7 +64,7 @@ class ToolResult:
         return self.text
 
     def with_text(self, text: str) -> Any:
-        """Return the client's result with ``text`` in place of its own."""
+        """Return the client's result with ``text`` in place of its own text."""
         if isinstance(self.response, list):
             return [{"type": "text", "text": text}]
         if self.tool == "Read":
@@ -76,7 +77,7 @@ class ToolResult:
 
 
 def edited_session(event: bytes) -> str:
-    """Return the session of an event that says that Claude edited a file, empty for other events."""
+    """Return the session of an event that reports an edit by Claude; empty for other events."""
     if len(event) > _MOST_EDIT_BYTES:
         return ""
     try:
@@ -87,9 +88,9 @@ def edited_session(event: bytes) -> str:
 
 
 def parse_event(event: bytes, project: str) -> ToolResult | None:
-    """Return the result in an event, None if it holds anything but text or has an unknown shape.
+    """Return the result in an event; None if the event holds anything but text or has an unknown format.
 
-    ``project`` is the client's project folder, empty if it is unknown.
+    ``project`` is the client's project folder; empty if unknown.
     """
     try:
         found: Any = json.loads(event)
@@ -114,7 +115,7 @@ def _text(tool: str, response: Any) -> str:
     """Return the text of a response.
 
     Raises:
-        ValueError: it holds something else.
+        ValueError: the response holds something else.
     """
     if tool.startswith("mcp__"):
         blocks = [{"type": "text", "text": response}] if isinstance(response, str) else response

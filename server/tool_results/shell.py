@@ -1,4 +1,4 @@
-"""The commands in a line of shell: their words, and the kind that digests are switched by.
+"""The commands in a shell line: their words, and their kind, by which digests are switched.
 
 The line is parsed by tree-sitter's grammar for Bash. Nothing is expanded or run.
 """
@@ -17,7 +17,7 @@ _PREPARATIONS = frozenset(
         "cd", "export", "set", "source", ".", "pushd", "popd", "true", "mkdir", "sleep", "echo",
     }
 )  # fmt: skip
-"""Commands that stand before or after the one that prints."""
+"""Commands that stand before or after the command that prints."""
 _WRAPPERS = frozenset({"time", "nice", "env", "command", "timeout", "sudo", "stdbuf", "unbuffer", "nohup"})
 _RUNNERS = frozenset(
     {
@@ -33,13 +33,14 @@ _SUBCOMMANDS = frozenset(
         "az", "apt", "apt-get", "brew", "conda", "mix", "swift", "flutter", "dart", "nx", "turbo", "bazel",
     }
 )  # fmt: skip
-"""Programs whose first word names what they do."""
+"""Programs whose first argument names their action."""
 _WORD = re.compile(r"[a-z][a-z0-9:_-]*")
 _SKIPPED = re.compile(r"-.*|\d[\d.]*[smhd]?|\w+=.*")
 
 
 def commands_of(line: str) -> list[Words] | None:
-    """Return the words of every simple command in a line, also nested ones; None if it does not parse.
+    """Return the words of every simple command in a line, including nested commands; None if the line does
+    not parse.
 
     Quotes around a word are removed. Redirections and assignments are left out.
     """
@@ -50,7 +51,9 @@ def commands_of(line: str) -> list[Words] | None:
 
 
 def without_wrappers(words: Words) -> Words:
-    """Return a command without programs that only run another one, such as ``timeout 60`` and ``uv run``."""
+    """Return a command without programs that only run another program, such as ``timeout 60``
+    and ``uv run``.
+    """
     while words:
         if words[0] in _WRAPPERS:
             words = _after_options(words[1:])
@@ -64,7 +67,7 @@ def without_wrappers(words: Words) -> Words:
 
 
 def kind_of(commands: list[Words]) -> str:
-    """Return the kind of a line: its last command that prints, as ``pytest`` or ``npm run build``."""
+    """Return the kind of a line, named by its last command that prints: ``pytest`` or ``npm run build``."""
     bare = [words for each in commands if (words := without_wrappers(each)) and words[0] not in _PREPARATIONS]
     if not bare:
         return "shell"

@@ -109,7 +109,7 @@ async def test_without_an_engine_the_digest_is_returned_all_the_same(
         outcome = await compress(pipeline, files=("a.log",), focus=focus)
         assert outcome.name == "returned"
         assert CAUSE in outcome.text
-        assert ("(No answer of a local model: backend_unreachable.)" in outcome.text) is said
+        assert ("(The local model did not answer: backend_unreachable.)" in outcome.text) is said
 
 
 async def test_an_engine_that_fails_leaves_the_digest(pipeline: PipelineHarness, project: Path) -> None:
@@ -118,7 +118,7 @@ async def test_an_engine_that_fails_leaves_the_digest(pipeline: PipelineHarness,
     outcome = await compress(pipeline, files=("a.log",), focus=QUESTION)
     assert outcome.name == "returned"
     assert CAUSE in outcome.text
-    assert "(No answer of a local model: backend_failed.)" in outcome.text
+    assert "(The local model did not answer: backend_failed.)" in outcome.text
 
 
 async def test_an_answer_that_takes_too_long_is_not_awaited(pipeline: PipelineHarness, project: Path) -> None:
@@ -127,7 +127,7 @@ async def test_an_answer_that_takes_too_long_is_not_awaited(pipeline: PipelineHa
     began = time.monotonic()
     outcome = await compress(pipeline, files=("a.log",), focus=QUESTION, patience=0.5)
     assert time.monotonic() - began < 15
-    assert "(No answer of a local model: none within 0 s.)" in outcome.text
+    assert "(The local model did not answer: time limit of 0 s.)" in outcome.text
     assert CAUSE in outcome.text
 
 
@@ -238,7 +238,7 @@ async def test_a_handle_opens_for_its_project_alone(
     pipeline.caller = Caller("tests", "s2", other, (other,))
     outcome = await compress(pipeline, files=(f"{handle}:1-2",))
     assert (outcome.name, outcome.code) == ("failed", "not_found")
-    assert "for this project" in outcome.text
+    assert "This project has no kept text" in outcome.text
 
 
 async def test_a_removed_text_says_so(pipeline: PipelineHarness, project: Path) -> None:

@@ -33,9 +33,9 @@ def test_a_handle_opens_within_its_project_alone(tmp_path: Path) -> None:
     handle = keep(texts, project, "text\n")
     assert texts.find(handle, project / "sub").command == "make"
     for place in (other, tmp_path):
-        with pytest.raises(NotFound, match="for this project"):
+        with pytest.raises(NotFound, match="This project has no kept text"):
             texts.find(handle, place)
-    with pytest.raises(NotFound, match="for this project"):
+    with pytest.raises(NotFound, match="This project has no kept text"):
         texts.find("0" * 16, project)
 
 

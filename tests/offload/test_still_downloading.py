@@ -79,7 +79,7 @@ async def test_a_call_during_a_download_reports_progress_and_the_download_contin
     first = await pipeline.run("Write slugify(text).", output="slug.py")
     assert (first.name, first.code) == ("failed", "still_downloading")
     assert f"The model {SMALL_QWEN} is being downloaded" in first.text
-    assert "call again in a few minutes" in first.text
+    assert "Call again in a few minutes" in first.text
     for _ in range(MOST_CALLS):
         again = await pipeline.run("Write slugify(text).", output="slug.py")
         if f"3 {size}" in again.text:
@@ -127,4 +127,4 @@ async def test_a_digest_does_not_wait_for_the_download(pipeline: PipelineHarness
     outcome = await pipeline.compressor.compress(wanted, pipeline.caller, pipeline.report)
     assert outcome.name == "returned"
     assert "ERROR pump 7 failed" in outcome.text
-    assert "(No answer of a local model: still_downloading.)" in outcome.text
+    assert "(The local model did not answer: still_downloading.)" in outcome.text

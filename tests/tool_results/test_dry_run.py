@@ -109,7 +109,7 @@ def test_running_it_again_is_a_loss_and_ends_the_kind(transcript: TranscriptHarn
     assert (kind.results, kind.losses) == (1, 1)
     assert kind.net_tokens < 0
     assert found.net_microusd < 0
-    assert dict(found.passed) == {"Claude came back for it": 1, "left alone after a loss": 1}
+    assert dict(found.passed) == {"Claude came back for it": 1, "digests stopped after a loss": 1}
 
 
 def test_after_an_edit_it_is_another_result(transcript: TranscriptHarness) -> None:

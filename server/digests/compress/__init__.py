@@ -1,1 +1,1 @@
-"""`compress_context`: digests of files and texts, with the local model's answers on top."""
+"""`compress_context`: digests of files and texts, extended by the local model's answers."""

@@ -1,4 +1,6 @@
-"""The local model's answer to a question: it sees facts of the texts, and says only what a fact backs."""
+"""The local model's answer to a question. The model sees facts of the texts, and only sentences that a fact
+supports are kept.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,20 +13,20 @@ from server.digests.values import Fact, Part
 
 MOST_SENTENCES = 3
 SHOWN_CHARS = 1_600
-"""Characters of the facts that the model sees: some 500 tokens, ten seconds of a small model on a CPU."""
+"""Characters of the facts that the model sees: about 500 tokens, ten seconds for a small model on a CPU."""
 LONGEST_PART = 240
 LONGEST_SENTENCE = 300
 LONGEST_QUOTE = 400
 SUMMARY = "What does this say? Name the most important statements."
-"""The question about prose for which the caller names no focus."""
+"""The question about prose if the caller names no focus."""
 FORM = "the words, names and numbers of that fact that answer the question, copied exactly"
-"""What the prompt asks for after the number of a fact. Small models sometimes repeat it."""
+"""Text that the prompt requests after the number of a fact. Small models sometimes repeat this text."""
 _ANSWERED = re.compile(r"\W{0,4}(\d{1,3})(?:\s*[,-]\s*\d{1,3})*\W+(?=\w)(.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A fact and where it comes from: the index of its text, and its own among the facts of that text."""
+    """A fact and its origin: the index of the text, and the index of the fact within the text."""
 
     text: int
     index: int
@@ -33,7 +35,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A sentence of the model that a fact backs, or the line that it meant, as a ``quote``."""
+    """A sentence of the model that a fact supports, or the line that the sentence refers to, as
+    a ``quote``.
+    """
 
     sentence: str
     place: Place
@@ -43,16 +47,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What remains of the model's answer, and the sentences that were dropped."""
+    """The supported part of the model's answer, and the dropped sentences."""
 
     said: tuple[Said, ...] = ()
     dropped: tuple[str, ...] = ()
 
 
 def facts_to_show(findings: Sequence[Findings], *, least_words: int = 1) -> tuple[Place, ...]:
-    """Return the facts with literal lines that the model should see, the best first.
+    """Return the facts with literal lines that the model should see, best first.
 
-    ``least_words`` of a fact leave out headings.
+    ``least_words`` is the minimum number of words of a fact; it excludes headings.
     """
     places = [
         Place(text, index, fact)
@@ -74,15 +78,16 @@ def facts_to_show(findings: Sequence[Findings], *, least_words: int = 1) -> tupl
 
 
 def facts_as_text(places: Sequence[Place]) -> str:
-    """Return the facts as the model reads them."""
+    """Return the facts as text for the model."""
     return "\n".join(f"[{number}] {_shown(place.fact)}" for number, place in enumerate(places, start=1))
 
 
 def checked(text: str, places: Sequence[Place], *, cut: bool) -> Answer:
-    """Return what the facts back of an answer; its last line goes if the answer was ``cut``.
+    """Return the part of an answer that the facts support. If the answer was ``cut``, its last line is
+    dropped.
 
-    A sentence that is not backed is dropped. If it shares words with the fact that it cites, or with another,
-    that fact is quoted instead. A number without a sentence of its own quotes its fact.
+    An unsupported sentence is dropped. If it shares words with the fact that it cites, or with another fact,
+    that fact is quoted instead. A number without a sentence quotes its fact.
     """
     said: dict[str, Said] = {}
     dropped: list[str] = []
@@ -117,7 +122,9 @@ def _backed(sentence: str, places: Sequence[Place]) -> Iterator[Said]:
 
 
 def _quoted(sentence: str, places: Sequence[Place], least: int) -> Said | None:
-    """Return the fact that shares the most words with a sentence, and at least ``least``, as a quote."""
+    """Return, as a quote, the fact that shares most words with a sentence, if it shares at least
+    ``least``.
+    """
     shared = [shared_words(sentence, _shown(place.fact)) for place in places]
     if max(shared, default=-1) < least:
         return None

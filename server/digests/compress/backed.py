@@ -1,11 +1,11 @@
-"""The check that a sentence of the model says only what the fact that it cites says.
+"""Checks that a sentence of the model says only what its cited fact says.
 
-A sentence is backed by one literal line, or by several lines of the same fact, if
+A sentence is supported by one literal line, or by several lines of the same fact, if
 
-* each name, path and number in it stands there literally, names in the same order;
-* each other word stands there, too, or is an English function word;
-* words next to a number stand next to it there (``3 failed, 27 passed`` does not back ``27 failed``);
-* it keeps a negation of the lines, and reports an error exactly if the lines do.
+* each name, path and number of the sentence occurs there literally, with names in the same order;
+* each other word occurs there too, or is an English function word;
+* words next to a number are next to it there (``3 failed, 27 passed`` does not support ``27 failed``);
+* the sentence keeps a negation of the lines, and reports an error exactly if the lines do.
 """
 
 import re
@@ -19,8 +19,9 @@ FREE = frozenset(
     line lines of on or our that the their there these this those to was were which who whose with
     """.split()  # noqa: SIM905 - a list of 44 quoted words is hard to read
 )
-"""English words without a claim of their own. Negations and words such as ``only`` or ``by`` are not among
-them: the lines must contain those."""
+"""English words that claim nothing. Negations and words such as ``only`` or ``by`` are not included: the
+lines must contain them.
+"""
 NEGATIONS = frozenset(("no", "not", "never", "cannot", "without", "none", "nor", "n't"))
 _SEVERE_SECTIONS = frozenset({Section.FAILURE, Section.ERROR})
 _WORD = re.compile(r"n't\b|\w(?:[\w./\\:@+#%&~-]*[\w%])?")
@@ -28,21 +29,23 @@ _INNER = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _BREAK = re.compile(r"[,;|(){}\[\]]|\s[-–—·]\s|\.\s")
 _QUOTED = re.compile(r"[`\"“']([^`\"”']{2,})[`\"”']")
 _LEAST_WORDS = 2
-"""Words of a sentence, function words apart. Names alone claim what the question says of them."""
+"""Number of words of a sentence, except function words. Names alone only claim what the question says about
+them.
+"""
 _NEAR = 3
-"""Words after a number that belong to it."""
+"""Words after a number that belong to the number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backing:
-    """The lines that a sentence stands on."""
+    """The lines that support a sentence."""
 
     first: int
     last: int
 
 
 def backing_of(sentence: str, fact: Fact, is_severe: Callable[[str], bool]) -> Backing | None:
-    """Return the lines of a fact that back a sentence, None if it says anything that they do not.
+    """Return the lines of a fact that support a sentence; None if the sentence says anything else.
 
     ``is_severe`` tells whether a text reports an error.
     """
@@ -58,13 +61,13 @@ def backing_of(sentence: str, fact: Fact, is_severe: Callable[[str], bool]) -> B
 
 
 def shared_words(sentence: str, line: str) -> int:
-    """Return how many words of a sentence a line contains, function words apart."""
+    """Return how many words of a sentence occur in a line, not counting function words."""
     words = set(_parts_of(line))
     return sum(word.casefold() not in FREE and _among(word, words) for word in _WORD.findall(sentence))
 
 
 def _choices(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
-    """Yield each line alone, then all lines of the fact together."""
+    """Yield each line separately, then all lines of the fact together."""
     for part in parts:
         yield [part]
     if len(parts) > 1:
@@ -95,11 +98,13 @@ class _Source:
 
     @property
     def negates(self) -> bool:
-        """Whether the lines contain a negation."""
+        """Return whether the lines contain a negation."""
         return not NEGATIONS.isdisjoint(word.casefold() for word in _WORD.findall(self._text))
 
     def in_order(self, words: Sequence[str]) -> bool:
-        """Whether names and numbers stand in the lines, not within longer ones, in the sentence's order."""
+        """Return whether names and numbers occur in the lines in the sentence's order, and not as parts of
+        longer ones.
+        """
         at = 0
         for word in dict.fromkeys(words):
             found = _bounded(word).search(self._folded, at)
@@ -109,7 +114,7 @@ class _Source:
         return True
 
     def has_word(self, word: str) -> bool:
-        """Whether a plain word stands in the lines, perhaps with another ending."""
+        """Return whether a plain word occurs in the lines, possibly with another ending."""
         return _among(word, self._words)
 
 
@@ -120,7 +125,7 @@ def _bounded(word: str) -> re.Pattern[str]:
 
 
 def _hard(words: Sequence[str], sentence: str) -> Iterator[str]:
-    """Yield names, paths and numbers: what has a digit, a capital or a sign inside, or stands in quotes."""
+    """Yield names, paths and numbers: words with a digit, an inner capital or a sign, or words in quotes."""
     quoted = {word for quote in _QUOTED.findall(sentence) for word in _WORD.findall(quote)}
     for index, word in enumerate(words):
         inner = any(not each.isalpha() or each.isupper() for each in word[1:])
@@ -143,7 +148,7 @@ def _same_stem(one: str, other: str) -> bool:
 
 
 def _parts_of(text: str) -> Iterator[str]:
-    """Yield the words of a text, and the words that its names are made of."""
+    """Yield the words of a text, and the words in its names."""
     for word in _WORD.findall(text):
         yield word.casefold()
         if not word.isalpha() or not word[1:].islower():
@@ -152,7 +157,9 @@ def _parts_of(text: str) -> Iterator[str]:
 
 
 def _numbers_belong(sentence: str, text: str) -> bool:
-    """Whether the words after each number of the sentence stand next to that number in the lines, too."""
+    """Return whether the words after each number of the sentence are also next to this number in
+    the lines.
+    """
     segments = [[word.casefold() for word in _WORD.findall(part)] for part in _BREAK.split(text)]
     everything = {word for segment in segments for word in segment}
     for part in _BREAK.split(sentence):

@@ -1,8 +1,8 @@
 """``compress_context``: digests of files, texts and kept texts.
 
-The deterministic digest is made first and is always returned, also without an engine. A question, or prose
-without a focus, goes to the local model as well: it sees the facts, and only sentences that a fact backs
-reach the reply. The room that they leave goes to further facts.
+The deterministic digest is made first and always returned, even without an engine. A question, or prose
+without a focus, also goes to the local model. The model sees the facts, and only sentences that a fact
+supports reach the reply. The remaining room goes to further facts.
 """
 
 import asyncio
@@ -63,29 +63,31 @@ logger = logging.getLogger(__name__)
 
 ANSWER_TOKENS = 160
 LEAST_CONTEXT = 4_096
-"""Context to request, in tokens; if the model is loaded with a larger one, that is used."""
+"""Requested context in tokens. If the model is already loaded with a larger context, that context is used."""
 DOWNLOAD_SECONDS = 2.0
-"""How long a call waits for the model's weights; a download goes on after that."""
+"""How long a call waits for the model's weights. The download continues afterwards."""
 QUESTION_WORDS = 3
-"""Words of a focus from which on it is a question for the model; fewer are words to look for."""
+"""Minimum number of words that makes a focus a question for the model. A shorter focus holds words to look
+for.
+"""
 SENTENCE_WORDS = 5
-"""Words from which on a line of prose is a statement rather than a heading."""
+"""Minimum number of words that makes a line of prose a statement rather than a heading."""
 PROSE = frozenset({"markdown", "html"})
-"""Kinds of documents that the model reads without a question, too."""
+"""Kinds of documents that the model reads even without a question."""
 
 
 @dataclass(frozen=True)
 class _Made:
-    """A reply, and the inputs that it spared Claude."""
+    """A reply, and the inputs that Claude did not have to read."""
 
     text: str
     sources: tuple[Source, ...]
 
 
 class Compressor:
-    """Makes digests. Read-only: it writes nothing but its cache and the kept texts.
+    """Makes digests. Writes only its cache and the kept texts.
 
-    ``kept`` and ``cache`` are None if the history may store no contents.
+    ``kept`` and ``cache`` are None if the history must not store contents.
     """
 
     def __init__(
@@ -114,7 +116,9 @@ class Compressor:
         offload_id: str | None = None,
         workspace: Workspace | None = None,
     ) -> Outcome:
-        """Condense files or a text; ``returned`` with the digest. Ends and raises as ``Offloader.run``."""
+        """Condense files or a text. ``returned`` is called with the digest. Ends and raises like
+        ``Offloader.run``.
+        """
         task = Task(wanted.focus or "Condense", wanted.files, model=wanted.model, tool=wanted.tool)
         run = self._offloader.new_run(task, caller, report, arguments_of_compression(wanted), offload_id)
         place = workspace or self._offloader.workspace(caller)
@@ -124,9 +128,9 @@ class Compressor:
         """Make the reply and record it.
 
         Raises:
-            WorkspaceError: a source is not allowed, missing, no text or too large.
-            NotFound: a kept text or its lines are not there.
-            BadArguments: neither files nor content, or both.
+            WorkspaceError: a source is not allowed, missing, not text, or too large.
+            NotFound: a kept text or its lines do not exist.
+            BadArguments: the call has neither files nor content, or both.
             WouldLose: the files are too short for a digest to save anything.
         """
         if not self._allow_losing:
@@ -174,7 +178,9 @@ class Compressor:
     async def _answer(
         self, run: OffloadState, texts: Sequence[Text], found: Sequence[Findings], wanted: Compression
     ) -> tuple[Answer | None, str]:
-        """Return the model's answer if there is a question, else None; and a note if no model answered."""
+        """Return the model's answer to the question, or None without a question; and a note if no model
+        answered.
+        """
         question = _question(wanted, found)
         least = SENTENCE_WORDS if question == SUMMARY else 1
         places = facts_to_show(found, least_words=least) if question else ()
@@ -185,11 +191,11 @@ class Compressor:
             async with asyncio.timeout(wanted.patience):
                 return await self._asked(run, texts, places, question), ""
         except TimeoutError:
-            why = f"none within {wanted.patience:.0f} s"
+            why = f"time limit of {wanted.patience:.0f} s"
         except TokenSaverError as error:
             why = error.code
         logger.info("no model answers: %s", why)
-        return None, f"(No answer of a local model: {why}.)" if wanted.focus else ""
+        return None, f"(The local model did not answer: {why}.)" if wanted.focus else ""
 
     async def _asked(
         self, run: OffloadState, texts: Sequence[Text], places: tuple[Place, ...], question: str
@@ -232,7 +238,7 @@ class Compressor:
 
 
 def _is_literal(text: Text, wanted: Compression) -> bool:
-    """Whether the caller wants lines of a kept text rather than its digest."""
+    """Return whether the caller wants lines of a kept text rather than its digest."""
     return text.wanted is not None and bool(text.wanted.last or wanted.focus.strip())
 
 
@@ -242,7 +248,7 @@ def _literal_part(text: Text, wanted: Compression, room: int, texts: Sequence[Te
 
 
 def _question(wanted: Compression, found: Sequence[Findings]) -> str:
-    """Return the question for the model, empty if the digests need no language."""
+    """Return the question for the model; empty if the digests do not need the model."""
     focus = wanted.focus.strip()
     if len(focus.split()) >= QUESTION_WORDS:
         return focus
@@ -256,7 +262,7 @@ def _most_relevant(texts: Sequence[Text], focus: str) -> list[Text]:
 
 
 def _as_source(text: Text, found: Findings) -> Source:
-    """Return what the ledger and the history need to know of a source."""
+    """Return the data of a source that the ledger and the history need."""
     head = text.head()
     read_as: ReadKind = "file" if found.document else "log"
     path = Path(text.path or text.shown)

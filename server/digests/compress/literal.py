@@ -1,4 +1,4 @@
-"""Literal lines of a kept text: those of a range, or those that a focus asks about."""
+"""Literal lines of a kept text: a range of lines, or the lines that match a focus."""
 
 from collections import Counter
 
@@ -14,12 +14,13 @@ MOST_MATCHES = 20_000
 
 
 def literal_lines(text: Text, focus: str, most_chars: int) -> str:
-    """Return the wanted lines of a text as a terminal shows them, at most ``most_chars`` characters. Blocks.
+    """Return the requested lines of a text as a terminal shows them, at most ``most_chars`` characters.
+    Blocks.
 
-    With a focus, these are the lines that hold its words, each with its number.
+    With a focus, the result holds the lines that contain its words, each with its number.
 
     Raises:
-        NotFound: there is no such line.
+        NotFound: the line does not exist.
     """
     first, last = (text.wanted.first, text.wanted.last) if text.wanted is not None else (1, 0)
     if focus.strip():
@@ -27,7 +28,7 @@ def literal_lines(text: Text, focus: str, most_chars: int) -> str:
     with text.open() as file:
         found = lines_of(file, first, last, most_chars)
     if not found:
-        raise NotFound(f"{text.shown}: there is no line {first}.", "Name lines that the text has.")
+        raise NotFound(f"{text.shown}: line {first} does not exist.", "Name lines that the text has.")
     return "\n".join(found)
 
 
@@ -46,7 +47,7 @@ def _matching(text: Text, focus: str, first: int, last: int, most_chars: int) ->
             if stand and len(found) < MOST_MATCHES:
                 found.append((line, stand))
     if not found:
-        raise NotFound(f"{text.shown}: no line holds a word of {focus!r}.", "Try another word.")
+        raise NotFound(f"{text.shown}: no line contains a word of {focus!r}.", "Try another word.")
     weights = weights_of(Counter(stem for _, stand in found for stem in stand), total)
     scores = {line.number: sum(weights[stem] for stem in stand) for line, stand in found}
     best = max(scores.values())

@@ -1,4 +1,4 @@
-"""Sources of a compression: files, a text passed inline, kept texts; and the copies behind the handles."""
+"""Sources of a compression: files, an inline text, kept texts; and the copies behind the handles."""
 
 import hashlib
 import io
@@ -18,20 +18,20 @@ from server.policy.files.paths import require_file
 from server.policy.files.safe_open import open_for_reading
 
 MOST_BYTES = 64_000_000
-"""Bytes of all sources together."""
+"""Maximum size of all sources together (bytes)."""
 LONGEST_HEAD = MOST_READ_TOKENS * 5
-"""Characters that surely make as many tokens as one Read returns."""
+"""Number of characters that certainly has as many tokens as the result of one Read."""
 _PROBE_BYTES = 8_192
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Text:
-    """One source: how to open it, and what is known of it.
+    """One source: a way to open it, and its known properties.
 
-    ``file_name`` tells the kind of document, ``command`` the tool that printed the text. ``handle`` is that
-    of its kept copy, empty without one. ``wanted`` are the lines that the caller named. ``given`` marks a
-    text that the caller passed itself.
+    ``file_name`` determines the kind of document, ``command`` the tool that printed the text. ``handle`` is
+    the handle of the kept copy; empty without a copy. ``wanted`` are the lines that the caller named.
+    ``given`` marks a text that the caller passed inline.
     """
 
     shown: str
@@ -46,7 +46,7 @@ class Text:
     given: bool = False
 
     def head(self) -> str:
-        """Return the beginning of the text: at least what one Read of it returns. Blocks."""
+        """Return the beginning of the text, at least as much as one Read returns. Blocks."""
         lines: list[str] = []
         length = 0
         with self.open() as file:
@@ -62,12 +62,12 @@ def read(workspace: Workspace, wanted: Compression, kept: KeptTexts | None) -> t
     """Find the sources. Blocks.
 
     Raises:
-        WorkspaceError: a source is not allowed, missing, no text or too large.
+        WorkspaceError: a source is not allowed, missing, not text, or too large.
         NotFound: a kept text was removed, or was made for another project.
-        BadArguments: neither files nor content, or both.
+        BadArguments: the call has neither files nor content, or both.
     """
     if bool(wanted.files) == bool(wanted.content):
-        raise BadArguments("compress_context takes files or content, one of them.", "Pass paths in files.")
+        raise BadArguments("compress_context takes either files or content.", "Pass paths in files.")
     if wanted.content:
         data = wanted.content.encode(errors="replace")
         return (Text("content", lambda: io.BytesIO(data), len(data), _sha256(io.BytesIO(data)), given=True),)
@@ -86,7 +86,7 @@ def read(workspace: Workspace, wanted: Compression, kept: KeptTexts | None) -> t
 
 
 def project_of(workspace: Workspace) -> Path | None:
-    """Return the folder that handles are made for, None if the caller has none."""
+    """Return the folder for which handles are made; None if the caller has no folder."""
     return workspace.caller.project or next(iter(workspace.caller.roots), None)
 
 
@@ -104,7 +104,7 @@ def keep(text: Text, project: Path, kept: KeptTexts) -> Text:
 def _kept_text(workspace: Workspace, given: str, reference: Reference, kept: KeptTexts | None) -> Text:
     project = project_of(workspace)
     if kept is None or project is None:
-        raise BadArguments("There are no kept texts here.", "Pass the path of a file.")
+        raise BadArguments("Kept texts are not available here.", "Pass the path of a file.")
     found = kept.find(reference.handle, project)
     if found.source:
         workspace.confine_to_read(found.source)

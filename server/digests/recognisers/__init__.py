@@ -1,1 +1,1 @@
-"""Recognisers: one file for each kind of output, its pattern in, its facts out."""
+"""Recognisers: one file per kind of output. Each turns lines that match its patterns into facts."""

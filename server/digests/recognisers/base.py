@@ -1,4 +1,4 @@
-"""What every recogniser is: a consumer of lines that returns facts."""
+"""Base of all recognisers: reads lines, returns facts."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -6,14 +6,14 @@ from typing import ClassVar
 from server.digests.values import Fact, Line, Part, Section
 
 MOST_KEPT = 2_000
-"""Findings that one recogniser keeps; it counts the others."""
+"""Maximum number of findings that a recogniser keeps. Further findings are only counted."""
 
 
 class Recogniser(ABC):
-    """Reads lines and keeps what matters of one kind of output.
+    """Reads lines and keeps the important findings of one kind of output.
 
-    ``triggers`` are RE2 patterns. An idle recogniser receives only lines that one of them matches; one that
-    is ``open`` receives every line that no recogniser before it claimed.
+    ``triggers`` are RE2 patterns. An idle recogniser receives only lines that match one of them. A recogniser
+    that is ``open`` receives every line that no earlier recogniser claimed.
     """
 
     name: ClassVar[str]
@@ -24,20 +24,20 @@ class Recogniser(ABC):
 
     @abstractmethod
     def feed(self, line: Line) -> bool:
-        """Read a line; return whether it was understood, so that no other recogniser needs it."""
+        """Read a line. Return whether the line was understood, so that no other recogniser needs it."""
 
     @abstractmethod
     def facts(self) -> list[Fact]:
-        """Return the facts; none if the output turns out to be of another kind."""
+        """Return the facts; empty if the output turns out to be of another kind."""
 
 
 def literal(line: Line, text: str | None = None, worth: int = 50) -> Part:
-    """Return a part that quotes a line, or a piece of it."""
+    """Return a part that quotes a line or a piece of it."""
     return Part((line.text if text is None else text).strip(), line.number, worth)
 
 
 def computed(text: str, worth: int = 50) -> Part:
-    """Return a part that the digest states itself."""
+    """Return a part that the digest itself states."""
     return Part(text, 0, worth)
 
 

@@ -13,7 +13,9 @@ _ERROR = 84
 _WARNING = 60
 _QUOTED = re.compile(r"['`\"‘]([^'`\"’]+)['`\"’]")
 _FEW = 12
-"""Different errors that are all shown as equals; of more, each rule shows its first before others follow."""
+"""Maximum number of different errors that are all shown. Above it, each rule shows its first error before
+further errors follow.
+"""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class Diagnostics:
         rule: Part | None = None,
         details: list[Part] | None = None,
     ) -> list[Part]:
-        """Count a message; return the list of its details, to which the caller may add."""
+        """Count a message. Return the list of its details, to which the caller can add."""
         self.counts[severity] = self.counts.get(severity, 0) + 1
         named = rule.text if rule else key_of(_bare(message.text))
         group = self._groups.setdefault((severity, named), _Group(rule.text if rule else ""))
@@ -80,7 +82,7 @@ class Diagnostics:
 
 
 def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[Fact]:
-    """Yield a group's messages, one of each cluster first. Small groups start with the rarest cluster."""
+    """Yield a group's messages, one per cluster first. In small groups, the rarest cluster comes first."""
     several = len(group.messages) > 1
     clusters = _clusters(list(group.messages.values()))
     for place, (rank, message) in enumerate(
@@ -104,7 +106,9 @@ def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[F
 
 
 def _clusters(messages: list[_Message]) -> list[list[_Message]]:
-    """Messages that share their commonest quoted name; the smallest cluster first if there are many."""
+    """Cluster messages by their most common quoted name. If there are many clusters, the smallest comes
+    first.
+    """
     names = Counter(name for message in messages for name in set(_QUOTED.findall(message.message.text)))
     clusters: dict[tuple[str, str], list[_Message]] = {}
     for message in messages:
@@ -116,7 +120,7 @@ def _clusters(messages: list[_Message]) -> list[list[_Message]]:
 
 
 def _bare(text: str) -> str:
-    """A message without the names that it quotes."""
+    """Return a message without the names that it quotes."""
     kept, quoted = [], ""
     for character in text[:300]:
         if quoted:

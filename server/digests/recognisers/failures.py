@@ -1,4 +1,4 @@
-"""Failures of test runs: a name, a cause, places; equal causes at one place are reported once."""
+"""Failures of test runs: a name, a cause, places. Equal causes at the same place are reported once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,9 +7,9 @@ from server.digests.recognisers.base import MOST_KEPT, computed
 from server.digests.values import Fact, Part, Section
 
 MOST_NAMES = 12
-"""Names that are listed for failures of one cause."""
+"""Maximum number of names that are listed for failures with the same cause."""
 MOST_DETAILS = 24
-"""Lines after the cause that are kept of one failure; at most six are shown."""
+"""Maximum number of lines after the cause that are kept per failure. At most six are shown."""
 _WORTH = 88
 _DIFFERS = ("-", "+", "Expected", "Received", "expected", "actual", "left", "right")
 _ANNOUNCED = ("+ actual - expected", "+ expected - actual", "- Expected", "+ Received")
@@ -35,7 +35,7 @@ class Failures:
         self.more = 0
 
     def add(self, failure: Failure) -> None:
-        """Keep a failure, or only count it if there are too many."""
+        """Keep a failure. If there are too many, only count it."""
         if len(self.items) < MOST_KEPT:
             self.items.append(failure)
         else:
@@ -70,7 +70,7 @@ def _fact(section: Section, group: Sequence[Failure], worth: int) -> Fact:
 
 
 def _details(failure: Failure, worth: int) -> list[Part]:
-    """What differs comes first, and close to a cause that only announces it."""
+    """Put differing lines first, close to a cause that only announces them."""
     cause = failure.cause.text if failure.cause else ""
     announces = cause.endswith((":", "equality")) or cause.startswith("assertion `")
     told = [part for part in failure.details if part.text.strip("+- ") and part.text not in _ANNOUNCED]

@@ -1,4 +1,4 @@
-"""Messages of one line each, `place: severity: text [rule]`, as most compilers and linters print them."""
+"""Messages on one line each, `place: severity: text [rule]`, as most compilers and linters print them."""
 
 import re
 from typing import ClassVar
@@ -14,10 +14,10 @@ _SEVERITIES = {
 
 
 class LineMessages(Recogniser):
-    """Base of recognisers of such messages.
+    """Base class of recognisers of such messages.
 
-    ``message`` has the groups ``place`` and ``text``, and may have ``severity`` and ``rule``; ``total``
-    matches the lines that sum up; ``context`` matches lines that belong to a message and say nothing.
+    ``message`` has the groups ``place`` and ``text``, and optionally ``severity`` and ``rule``. ``total``
+    matches summary lines. ``context`` matches lines that belong to a message but add no information.
     """
 
     message: ClassVar[re.Pattern[str]]
@@ -44,7 +44,7 @@ class LineMessages(Recogniser):
         return self.continued(line)
 
     def continued(self, line: Line) -> bool:
-        """Read a line after a message; return whether it belongs to it."""
+        """Read a line after a message. Return whether the line belongs to the message."""
         if self.open and self.context is not None and self.context.match(line.text):
             return True
         self.open = False
@@ -64,7 +64,7 @@ class LineMessages(Recogniser):
         return found + self.diagnostics.facts()
 
     def severity(self, found: re.Match[str]) -> str:
-        """Return error, warning or note."""
+        """Return the severity: error, warning or note."""
         word = (found.groupdict().get("severity") or self.default_severity).strip().lower()
         return "note" if word in self.note else _SEVERITIES.get(word, "warning")
 

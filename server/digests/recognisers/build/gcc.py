@@ -17,7 +17,9 @@ _SYMBOL = re.compile(r"undefined reference to|multiple definition of|cannot find
 
 
 class Gcc(LineMessages):
-    """Compilers that print `file:line:column: severity: text [-Wflag]`, and the linker after them."""
+    """Compilers that print `file:line:column: severity: text [-Wflag]`, and the linker that runs
+    after them.
+    """
 
     name = "gcc"
     triggers = (
@@ -51,7 +53,7 @@ class Gcc(LineMessages):
         return super().feed(line)
 
     def continued(self, line: Line) -> bool:
-        """javac names the symbol and where it looked below the code."""
+        """Read javac's lines below the code: the symbol and its location."""
         if self.open and line.text.startswith(("  symbol:", "  location:", "  required:", "  found:")):
             self._details.append(literal(line))
             return True

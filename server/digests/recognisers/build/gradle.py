@@ -1,4 +1,4 @@
-"""Gradle: result, failed tasks and tests, what went wrong, javac's and kotlinc's messages."""
+"""Gradle: result, failed tasks and tests, causes of failures, javac's and kotlinc's messages."""
 
 import re
 

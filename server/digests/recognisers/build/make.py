@@ -1,4 +1,4 @@
-"""make and ninja: targets that failed, with their makefile lines; commands that ended with an error."""
+"""make and ninja: failed targets with their makefile lines, and commands that ended with an error."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Maven with Surefire: result, failed tests, compiler messages, what failed the build."""
+"""Maven with Surefire: result, failed tests, compiler messages, cause of a failed build."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Whole documents: what kind of document a text is, and its facts."""
+"""Whole documents: the kind of document, and its facts."""
 
 import json
 import re
@@ -16,11 +16,13 @@ from server.digests.recognisers.data.table import delimiter_of, table_facts
 from server.digests.values import Fact
 
 LARGEST = 8_000_000
-"""Characters of a document that is read as a whole; a longer one goes line by line."""
+"""Maximum length of a document that is read as a whole (characters). A longer document is read
+line by line.
+"""
 _LARGEST_YAML = 1_000_000
 _NAMED = re.compile(r"[\w.-]*\.(?P<ending>[A-Za-z]\w{0,9})$")
 _ANY_KIND = frozenset({"", "log", "out", "txt"})
-"""Endings of files that may hold any kind of text."""
+"""Endings of files that can contain any kind of text."""
 _READERS = frozenset({"cat", "bat", "less", "more", "type", "nl"})
 _HTML = re.compile(r"\s*(?:<!--.{0,400}?-->\s*)?<(?:!doctype html|html)\b", re.IGNORECASE | re.DOTALL)
 _YAML_LINE = re.compile(r"^\s*(?:- )*[\w.\"'/ -]{1,80}:(?:\s|$)|^\s*- \S|^\s*#|^---")
@@ -36,7 +38,7 @@ class Document:
 
 
 def document_of(text: str, command: str, name: str = "") -> Document | None:
-    """Return the facts of a text that is a whole document, None if it is another kind of output."""
+    """Return the facts of a text that is a whole document; None for any other output."""
     if len(text) > LARGEST or not text.strip():
         return None
     lines = [line.text for line in clean_lines(text.split("\n"))]
@@ -109,7 +111,7 @@ def _children(data: object) -> list[object]:
 
 
 def _file_of(command: str) -> str:
-    """The file that a command prints unchanged, if it prints one."""
+    """Return the file that a command prints unchanged; empty if it prints none."""
     try:
         words = shlex.split(command)
     except ValueError:

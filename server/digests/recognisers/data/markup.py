@@ -36,7 +36,7 @@ _HEADINGS = frozenset({"title", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 def is_markdown(lines: Sequence[str]) -> bool:
-    """Whether headings stand between blank lines and lists, links or fences between them."""
+    """Return whether headings are between blank lines, with lists, links or fences between the headings."""
     headings = signs = 0
     for index, line in enumerate(lines[:2_000]):
         if _HEADING.match(line):
@@ -49,7 +49,7 @@ def is_markdown(lines: Sequence[str]) -> bool:
 
 
 def markdown_facts(lines: Sequence[str]) -> list[Fact]:
-    """Return headings with line numbers, and what follows each of them."""
+    """Return headings with line numbers, and the text after each heading."""
     found: list[Fact] = []
     counts: Counter[str] = Counter()
     fence, language, wants = "", "", None
@@ -101,7 +101,7 @@ def html_facts(text: str) -> list[Fact]:
 
 
 class _Page(HTMLParser):
-    """Collects blocks of text with the line on which each begins."""
+    """Collects blocks of text with the line on which each block starts."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -26,7 +26,7 @@ _SIGNS = {
 
 
 def language_for(name: str, lines: Sequence[str]) -> Language | None:
-    """Return the language of a source file by its name, or by its content if it has no name."""
+    """Return the language of a source file by its name, or by its content if the file has no name."""
     if name:
         named = language_of(name)
         return named if named is not None and named.has_definitions else None
@@ -47,7 +47,7 @@ def language_for(name: str, lines: Sequence[str]) -> Language | None:
 
 
 def outline_facts(text: str, lines: Sequence[str], language: Language) -> list[Fact]:
-    """Return the definitions of a source file, the outer ones first."""
+    """Return the definitions of a source file, outer definitions first."""
     data = definitions(text, language)
     if not data:
         return []

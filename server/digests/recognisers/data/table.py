@@ -1,4 +1,4 @@
-"""CSV and other tables with a delimiter: columns with types, extremes and frequent values, odd rows."""
+"""CSV and other delimited tables: columns with types, extremes and frequent values, and irregular rows."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""mypy (and pyright, pyrefly, which print the same shape): errors by code, the count, notes as details."""
+"""mypy, and pyright and pyrefly with the same format: errors by code, the count, notes as details."""
 
 import re
 from typing import ClassVar
@@ -51,7 +51,9 @@ class Mypy(LineMessages):
         return super().facts()
 
     def _message(self, line: Line, found: re.Match[str]) -> None:
-        """Hold a message without a code: with ``--pretty`` it continues below, and the code is there."""
+        """Keep a message without a code. With ``--pretty`` the message continues on the next lines, which
+        contain the code.
+        """
         if found["rule"] or self.severity(found) == "note":
             super()._message(line, found)
             return

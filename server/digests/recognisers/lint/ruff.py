@@ -1,4 +1,4 @@
-"""ruff, flake8, pycodestyle and pylint: the count, problems by rule, what can be fixed."""
+"""ruff, flake8, pycodestyle and pylint: the count, problems by rule, fixable problems."""
 
 import re
 
@@ -11,7 +11,7 @@ _ARROW = re.compile(r"^ *--> (?P<place>\S+?:\d+:\d+)$")
 
 
 class Ruff(LineMessages):
-    """ruff's full and concise formats; the same shape from flake8 and pylint."""
+    """ruff's full and concise formats, and the same format from flake8 and pylint."""
 
     name = "ruff"
     triggers = (

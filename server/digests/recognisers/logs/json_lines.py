@@ -1,4 +1,4 @@
-"""JSON lines: logs of one JSON object a line."""
+"""JSON lines: logs with one JSON object per line."""
 
 import re
 from typing import ClassVar
@@ -14,7 +14,7 @@ _JSON_FIELD = re.compile(r'"(?P<key>(?:[^"\\]|\\.)*)" ?: ?(?P<value>"(?:[^"\\]|\
 
 
 class JsonLines(RecordLog):
-    """Logs of one JSON object a line."""
+    """Logs with one JSON object per line."""
 
     name = "json lines"
     triggers = (r'^\{"[^"]*" ?: ?.*\}$',)

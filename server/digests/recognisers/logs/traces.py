@@ -1,4 +1,4 @@
-"""Stack traces in any text: the error, the deepest place in the project, how often."""
+"""Stack traces in any text: the error, the deepest place in the project, the number of occurrences."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""docker build: the step that failed and its output, steps and cached steps, warnings of the Dockerfile."""
+"""docker build: the failed step and its output, steps and cached steps, warnings about the Dockerfile."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""kubectl: objects that are not healthy by their row, counts by state, events that warn."""
+"""kubectl: rows of unhealthy objects, counts by state, warning events."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ _DESCRIBED = re.compile(
 
 
 class Kubectl(Recogniser):
-    """kubectl get in table form, events, and what matters of describe."""
+    """kubectl get in table form, events, and the important lines of describe."""
 
     name = "kubectl"
     triggers = (

@@ -1,4 +1,4 @@
-"""pip: what was installed, what conflicts and why, what could not be built or found."""
+"""pip: installed packages, conflicts with their causes, packages that could not be built or found."""
 
 import re
 
@@ -94,7 +94,7 @@ class Pip(Recogniser):
 
 
 def _ends(parts: list[Part], most: int) -> list[Part]:
-    """The last and the first of many."""
+    """Return the first and last few of many."""
     return parts if len(parts) <= most else [*parts[-most // 2 :], *parts[: most // 2]]
 
 

@@ -71,7 +71,7 @@ class Terraform(Recogniser):
         return found + self._resource_facts()
 
     def _resource_facts(self) -> list[Fact]:
-        """One fact for each action: its resources by name, those that destroy first, with their reasons."""
+        """Return one fact per action: the names of its resources, destroyed resources first, with reasons."""
         groups: dict[str, list[tuple[Part, list[Part]]]] = {}
         for part, details in self._resources:
             groups.setdefault(part.text.partition(" ")[2], []).append((part, details))

@@ -1,4 +1,4 @@
-"""uv: why resolution failed, what was installed or changed, warnings."""
+"""uv: why resolution failed, installed or changed packages, warnings."""
 
 import re
 

@@ -19,7 +19,7 @@ _COVER = re.compile(r"coverage: [\d.]+% of statements")
 
 
 class GoTest(Recogniser):
-    """go test, with and without -v, -race, -cover; go build and go vet print the same messages."""
+    """go test, with and without -v, -race, -cover. go build and go vet print the same messages."""
 
     name = "go test"
     triggers = (
@@ -47,7 +47,7 @@ class GoTest(Recogniser):
         self._detail: list[Part] | None = None
         self._untested: list[Part] = []
         self._failed: Failure | None = None
-        """A failed test whose log follows it, as it does without -v."""
+        """A failed test followed by its log, as printed without -v."""
 
     def feed(self, line: Line) -> bool:
         text = line.text
@@ -155,7 +155,7 @@ class GoTest(Recogniser):
         return text in ("FAIL", "PASS") or text.startswith("# ")
 
     def _crash_line(self, crash: Failure, line: Line) -> bool:
-        """Read a line of a panic or a data race until its block ends."""
+        """Read a line of a panic or a data race, up to the end of its block."""
         text = line.text
         if _PACKAGE.match(text) or _TEST.match(text) or text.startswith("====") or text in ("FAIL", "PASS"):
             self._finish_crash()

@@ -18,7 +18,7 @@ _PLACE = re.compile(r"^(?P<place>/?\S+\.php:\d+)$")
 
 
 class PhpUnit(Recogniser):
-    """PHPUnit from version 8 on."""
+    """PHPUnit since version 8."""
 
     name = "phpunit"
     triggers = (

@@ -30,7 +30,7 @@ _CHAIN = ("The above exception was the direct cause", "During handling of the ab
 
 
 class Pytest(Recogniser):
-    """pytest in all of its traceback styles, quiet to verbose."""
+    """pytest in all traceback styles, quiet to verbose."""
 
     name = "pytest"
     triggers = (
@@ -185,7 +185,7 @@ class Pytest(Recogniser):
         return _PROGRESS.search(text) is not None or text.startswith("collect")
 
     def _name_from_summary(self) -> None:
-        """Add failures that only the short summary names, and all of them if it is the only report."""
+        """Add failures that only the short summary names; all failures if the summary is the only report."""
         known = {_last_name(item.name.text) for item in self._failures.items}
         placed = {
             item.cause.text: item for item in self._failures.items if item.cause and _AT.match(item.name.text)

@@ -37,7 +37,7 @@ _WORTHS = {
 
 
 class Tap(Recogniser):
-    """Node's test runner in both of its reporters, and TAP of any other tool."""
+    """Both reporters of Node's test runner, and TAP from any other tool."""
 
     name = "tap"
     triggers = (

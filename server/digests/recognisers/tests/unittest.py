@@ -18,7 +18,7 @@ _CHAIN = ("The above exception was the direct cause", "During handling of the ab
 
 
 class Unittest(Recogniser):
-    """unittest, quiet or verbose; Django's runner prints the same."""
+    """unittest, quiet or verbose. Django's runner prints the same format."""
 
     name = "unittest"
     triggers = (
@@ -104,6 +104,6 @@ class Unittest(Recogniser):
 
 
 def _name(text: str) -> str:
-    """Just the dotted name, if the header repeats the test's name before it."""
+    """Return only the dotted name, if the header repeats the test's name before it."""
     short, _, rest = text.partition(" (")
     return rest.removesuffix(")") if rest.split(")")[0].endswith("." + short) and ") (" not in rest else text

@@ -1,4 +1,4 @@
-"""git log: how many commits, by whom, when, their titles; merges and reverts."""
+"""git log: number of commits, authors, dates, titles; merges and reverts."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""git status: branch, what is staged, changed, untracked and in conflict, by folder if there are many."""
+"""git status: branch; staged, changed, untracked and conflicting files, by folder if there are many."""
 
 import re
 from collections import Counter
