@@ -27,7 +27,7 @@ pytest_plugins = ("tests.engine_models", "tests.pipeline_harness")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The suite starts the program hundreds of times. Without compiled modules, each start compiles all of them again.
+# The suite starts the program hundreds of times. Without compiled modules, each start compiles them again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
