@@ -28,6 +28,8 @@ from server.policy.trail import Trail, TrailEntry
 logger = logging.getLogger(__name__)
 
 DIGEST = "sha256"
+IN_FORCE = "is in force"
+"""Words of the rows that record a file's content at a start."""
 SEEN = 200
 """Number of rows to search for the last digest of each file; each row is a change."""
 
@@ -47,13 +49,13 @@ class TrailRecorder:
         loop = asyncio.get_running_loop()
         self._stop = self._events.subscribe(lambda event: self._take(event, loop))
         seen = {}
-        for record in reversed(await self._trail.search(DIGEST, kind="settings", limit=SEEN)):
+        for record in reversed(await self._trail.search(IN_FORCE, kind="settings", limit=SEEN)):
             details = json.loads(record.details)
             seen[details.get("file")] = details.get(DIGEST)
         for file in files:
             digest = await asyncio.to_thread(_digest, file)
             if seen.get(file.name, "") != digest:
-                text = f"{file.name} is in force{'' if file.name in seen else ' (first start)'}."
+                text = f"{file.name} {IN_FORCE}{'' if file.name in seen else ' (first start)'}."
                 details = {"file": file.name, DIGEST: digest}
                 await self._trail.record(TrailEntry("settings", text, details=details))
 

@@ -73,7 +73,7 @@ def impostor_of(hub: HubProcess) -> Iterator[Impostor]:
 
 def test_a_program_on_a_dead_hubs_port_receives_nothing(tmp_path: Path) -> None:
     status = [sys.executable, "-P", "-m", "tray.main", "status"]
-    call = {"name": "compress_context", "arguments": {"content": PRIVATE}}
+    call = {"name": "offload_work", "arguments": {"task": PRIVATE}}
     try:
         with start_hub(tmp_path) as hub, RawClient(hub.environ, tmp_path) as client:
             client.initialize()
