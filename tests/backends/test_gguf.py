@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from server.backends.base import InstalledModel
 from server.backends.embedded.gguf import describe_gguf, read_gguf
 from server.common.errors import BackendFailed
 
@@ -19,6 +20,11 @@ def gguf(path: Path, *pairs: bytes) -> Path:
     return path
 
 
+def described(path: Path) -> InstalledModel:
+    """Return the model of one file."""
+    return describe_gguf(path, path.stem, [path])
+
+
 ARCHITECTURE = text("general.architecture") + struct.pack("<I", 8) + text("llama")
 FILE_TYPE = text("general.file_type")
 
@@ -27,7 +33,7 @@ def test_metadata_is_read(tmp_path: Path) -> None:
     words = text("some.words") + struct.pack("<IIQ", 9, 8, 2) + text("a") + text("b")
     path = gguf(tmp_path / "small.gguf", ARCHITECTURE, FILE_TYPE + struct.pack("<II", 4, 15), words)
     assert read_gguf(path)["some.words"] == ["a", "b"]
-    found = describe_gguf(path)
+    found = described(path)
     assert (found.name, found.family, found.quantization) == ("small", "llama", "Q4_K_M")
 
 
@@ -37,9 +43,9 @@ def test_array_of_an_unknown_type_is_an_error(tmp_path: Path, length: int) -> No
     path = gguf(tmp_path / "odd.gguf", ARCHITECTURE, odd)
     with pytest.raises(BackendFailed, match="not a complete GGUF file"):
         read_gguf(path)
-    assert describe_gguf(path).name == "odd"
+    assert described(path).name == "odd"
 
 
 def test_invalid_file_type_has_no_name(tmp_path: Path) -> None:
     path = gguf(tmp_path / "list.gguf", ARCHITECTURE, FILE_TYPE + struct.pack("<IIQI", 9, 4, 1, 15))
-    assert describe_gguf(path).quantization == ""
+    assert described(path).quantization == ""

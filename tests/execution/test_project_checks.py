@@ -276,3 +276,13 @@ def test_values_of_unexpected_types_are_harmless(tmp_path: Path) -> None:
     package = '{"scripts": ["test"], "devDependencies": "jest", "packageManager": 3}'
     lay(tmp_path, {"package.json": package, "pyproject.toml": "tool = 3\nproject = ['pytest']\n"})
     assert found(tmp_path) == {}
+
+
+def test_the_home_folder_is_searched_without_its_projects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lay(tmp_path, {"go.mod": "module x\n", "project/pytest.ini": "[pytest]\n"})
+    assert {"go vet", "pytest"} <= found(tmp_path).keys()
+    monkeypatch.setenv("USERPROFILE" if os.name == "nt" else "HOME", str(tmp_path))
+    assert "go vet" in found(tmp_path)
+    assert "pytest" not in found(tmp_path)

@@ -47,8 +47,10 @@ class Folder:
 
     def toml(self, name: str) -> Mapping[str, Any]:
         """Return a TOML file's content; empty if it has none that can be read."""
+        if not (text := self.text(name)):
+            return {}
         try:
-            return tomllib.loads(self.text(name) or "")
+            return tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             self._note(name, str(error))
             return {}
@@ -66,9 +68,11 @@ class Folder:
 
     def ini_sections(self, name: str) -> frozenset[str]:
         """Return the names of an INI file's sections."""
+        if not (text := self.text(name)):
+            return frozenset()
         parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
         try:
-            parser.read_string(self.text(name) or "")
+            parser.read_string(text)
         except configparser.Error as error:
             self._note(name, str(error).splitlines()[0])
         return frozenset(parser.sections())
@@ -98,7 +102,12 @@ class Folder:
 
 
 def folders_below(root: Path, unreadable: list[str], *, deepest: int = DEEPEST) -> Iterator[Folder]:
-    """Yield a project's folders from the top down, without hidden ones and what was installed or built."""
+    """Yield a project's folders from the top down, without hidden ones and what was installed or built.
+
+    A drive's root and the home folder hold projects and are not one: their subfolders are left out.
+    """
+    if root in (root.parent, Path.home().resolve()):
+        deepest = 0
     waiting = [(root, 0)]
     seen = 0
     while waiting and seen < MOST_FOLDERS:
