@@ -211,8 +211,9 @@ def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
 def _merged(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     """Return our entry with the user's additions, such as a timeout or variables."""
     merged = {**found, **entry}
-    if isinstance(found.get("env"), dict) and "env" in entry:
-        merged["env"] = {**found["env"], **entry["env"]}
+    for key in ("env", "environment"):
+        if isinstance(found.get(key), dict) and key in entry:
+            merged[key] = {**found[key], **entry[key]}
     return merged
 
 

@@ -2,7 +2,7 @@
 
 Sources, autumn 2026: the clients' documentation, and for Claude Desktop's packaged build on Windows
 https://github.com/anthropics/claude-code/issues/26073. The tests simulate the folders; only Claude Code's
-files are tested with the client itself.
+files, opencode's and Qwen Code's are tested with the client itself.
 """
 
 import os
@@ -10,15 +10,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import HOME_VARIABLE, chosen_home
 
 ClientName = Literal[
-    "claude-code", "claude-desktop", "cursor", "vscode", "codex", "gemini", "windsurf", "zed"
-]
-CLIENTS: tuple[ClientName, ...] = (
     "claude-code",
     "claude-desktop",
     "cursor",
@@ -27,7 +24,10 @@ CLIENTS: tuple[ClientName, ...] = (
     "gemini",
     "windsurf",
     "zed",
-)
+    "opencode",
+    "qwen-code",
+]
+CLIENTS: tuple[ClientName, ...] = get_args(ClientName)
 Scope = Literal["user", "project"]
 SERVER_NAME = "token-saver"
 
@@ -104,14 +104,40 @@ def find_place(
     return Place(client, scope, path, kind, keys, _entry(client, command, around))
 
 
-_LISTS = {"vscode": "servers", "codex": "mcp_servers", "zed": "context_servers"}
+def command_of(entry: object) -> list[str]:
+    """Return the program and the arguments that a client's entry starts, empty without them.
+
+    opencode has one list of both.
+    """
+    if not isinstance(entry, Mapping):
+        return []
+    command, arguments = entry.get("command"), entry.get("args")
+    program = command if isinstance(command, list) else [command]
+    words = [*program, *(arguments if isinstance(arguments, list) else ())]
+    return (
+        [word for word in words if isinstance(word, str)] if program and isinstance(program[0], str) else []
+    )
+
+
+def variables_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the environment variables that an entry sets."""
+    found = entry.get("env", entry.get("environment"))
+    return found if isinstance(found, Mapping) else {}
+
+
+_LISTS = {"vscode": "servers", "codex": "mcp_servers", "zed": "context_servers", "opencode": "mcp"}
 """Key of the list of servers for clients that do not use ``mcpServers``."""
 
 
 def _entry(client: ClientName, command: list[str], around: Surroundings) -> dict[str, Any]:
+    home = chosen_home(around.environ)
+    variables = {} if home is None else {HOME_VARIABLE: str(home)}
+    if client == "opencode":
+        named = {"environment": variables} if variables else {}
+        return {"type": "local", "command": command, "enabled": True, **named}
     entry: dict[str, Any] = {"command": command[0], "args": command[1:]}
-    if (home := chosen_home(around.environ)) is not None:
-        entry["env"] = {HOME_VARIABLE: str(home)}
+    if variables:
+        entry["env"] = variables
     if client in ("vscode", "claude-code"):
         return {"type": "stdio", **entry}
     if client == "zed":
@@ -177,6 +203,17 @@ def _zed_unix(around: Surroundings) -> Path:
     return (around.home / ".config" if around.platform == "darwin" else around.xdg_config) / "zed"
 
 
+def _opencode(around: Surroundings, scope: Scope) -> Path | None:
+    # It looks in ~/.config on macOS and Windows as well.
+    folder = around.project if scope == "project" else around.xdg_config / "opencode"
+    names = ("opencode.jsonc", "opencode.json")
+    return next((folder / name for name in names if (folder / name).exists()), folder / names[-1])
+
+
+def _qwen_code(around: Surroundings, scope: Scope) -> Path | None:
+    return (around.home if scope == "user" else around.project) / ".qwen" / "settings.json"
+
+
 def _installed(client: ClientName, path: Path, around: Surroundings) -> Path:
     """Return the folder that exists once the client has been started."""
     if client == "claude-code":
@@ -195,4 +232,6 @@ _FILES: dict[ClientName, Callable[[Surroundings, Scope], Path | None]] = {
     "gemini": _gemini,
     "windsurf": _windsurf,
     "zed": _zed,
+    "opencode": _opencode,
+    "qwen-code": _qwen_code,
 }

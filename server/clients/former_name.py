@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from server.clients.config_files import command_of
 from server.common.distribution import FORMER_NAME, NAME
 
 BRIDGE_PROGRAMS = frozenset({"token-saver-mcp", FORMER_NAME})
@@ -30,9 +31,10 @@ def former_entries(servers: object) -> tuple[str, ...]:
 
 def is_former(entry: object) -> bool:
     """Return whether an entry starts the bridge of an installation under the former name."""
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("command"), str):
+    command = command_of(entry)
+    if not command:
         return False
-    program, arguments = Path(entry["command"]), _strings(entry.get("args"))
+    program, arguments = Path(command[0]), command[1:]
     if program.stem.lower() in RUNNERS:
         named = any(_REQUIREMENT.fullmatch(argument) for argument in arguments)
         return named and OTHER_PRODUCTS_PROGRAMS.isdisjoint(arguments)
@@ -43,7 +45,10 @@ def is_former(entry: object) -> bool:
 
 def is_of_this_app(entry: Mapping[str, Any]) -> bool:
     """Return whether an entry starts the bridge of this installation, in a form of any version."""
-    program, arguments = Path(entry["command"]), _strings(entry.get("args"))
+    command = command_of(entry)
+    if not command:
+        return False
+    program, arguments = Path(command[0]), command[1:]
     starts_bridge = program.stem in BRIDGE_PROGRAMS or any(
         each.startswith(BRIDGE_MODULE) for each in arguments
     )
@@ -79,7 +84,3 @@ def _distributions(folder: Path) -> Iterator[str]:
         for path in folder.glob(pattern):
             if found := _DIST_INFO.fullmatch(path.name):
                 yield found[1].lower().replace("_", "-")
-
-
-def _strings(values: Any) -> list[str]:
-    return [value for value in values if isinstance(value, str)] if isinstance(values, list) else []

@@ -37,6 +37,8 @@ def place_of(client: ClientName, home: Path, data: bytes | None = None) -> Place
         ".gemini",
         ".codeium/windsurf",
         ".config/zed",
+        ".config/opencode",
+        ".qwen",
     ):
         (home / folder).mkdir(parents=True, exist_ok=True)
     around = Surroundings(home=home, project=home, platform="linux", environ={})

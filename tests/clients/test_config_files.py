@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from server.clients.config_files import CLIENTS, ClientName, Surroundings, find_place
+from server.clients.config_files import (
+    CLIENTS,
+    ClientName,
+    Scope,
+    Surroundings,
+    command_of,
+    find_place,
+    variables_of,
+)
 from server.common.errors import BadArguments, NotFound
 
 pytestmark = pytest.mark.fast
@@ -34,6 +42,9 @@ def around(home: Path, platform: str = "linux", **environ: str) -> Surroundings:
         ("zed", "linux", ".config/zed/settings.json"),
         ("zed", "darwin", ".config/zed/settings.json"),
         ("zed", "win32", "AppData/Roaming/Zed/settings.json"),
+        ("opencode", "linux", ".config/opencode/opencode.json"),
+        ("opencode", "win32", ".config/opencode/opencode.json"),
+        ("qwen-code", "linux", ".qwen/settings.json"),
     ],
 )
 def test_the_users_file(client: ClientName, platform: str, path: str, tmp_path: Path) -> None:
@@ -54,6 +65,8 @@ def test_the_users_file(client: ClientName, platform: str, path: str, tmp_path: 
         ("codex", ".codex/config.toml"),
         ("gemini", ".gemini/settings.json"),
         ("zed", ".zed/settings.json"),
+        ("opencode", "opencode.json"),
+        ("qwen-code", ".qwen/settings.json"),
     ],
 )
 def test_a_projects_file_need_not_exist(client: ClientName, path: str, tmp_path: Path) -> None:
@@ -111,10 +124,9 @@ def test_an_entry_names_the_whole_command(client: ClientName, tmp_path: Path) ->
         place = find_place(client, "user", ["/opt/x", "-y"], around(tmp_path))
     else:
         place = find_place(client, "project", ["/opt/x", "-y"], around(tmp_path))
-    assert place.entry["command"] == "/opt/x"
-    assert place.entry["args"] == ["-y"]
+    assert command_of(place.entry) == ["/opt/x", "-y"]
     assert place.keys[-1] == "token-saver"
-    assert "env" not in place.entry
+    assert variables_of(place.entry) == {}
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -122,9 +134,28 @@ def test_an_entry_passes_on_the_apps_folder(
     client: ClientName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for folder in (".claude", ".cursor", ".codex", ".gemini", ".codeium/windsurf", ".config/zed"):
+    for folder in (".claude", ".cursor", ".codex", ".gemini", ".codeium/windsurf", ".config/zed", ".qwen"):
         (tmp_path / folder).mkdir(parents=True)
-    for folder in (".config/Claude", ".config/Code/User"):
+    for folder in (".config/Claude", ".config/Code/User", ".config/opencode"):
         (tmp_path / folder).mkdir(parents=True)
     place = find_place(client, "user", COMMAND, around(tmp_path, TOKEN_SAVER_HOME="my files"))
-    assert place.entry["env"] == {"TOKEN_SAVER_HOME": str(tmp_path / "my files")}
+    assert variables_of(place.entry) == {"TOKEN_SAVER_HOME": str(tmp_path / "my files")}
+
+
+@pytest.mark.parametrize("scope", ["user", "project"])
+def test_opencodes_file_with_comments_comes_first(scope: Scope, tmp_path: Path) -> None:
+    folder = tmp_path / (".config/opencode" if scope == "user" else "project")
+    folder.mkdir(parents=True)
+    (folder / "opencode.json").write_text("{}")
+    assert find_place("opencode", scope, COMMAND, around(tmp_path)).path.name == "opencode.json"
+    (folder / "opencode.jsonc").write_text("{}")
+    assert find_place("opencode", scope, COMMAND, around(tmp_path)).path.name == "opencode.jsonc"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [None, {}, {"url": "http://x"}, {"command": 5}, {"command": [], "args": ["-y"]}],
+    ids=["nothing", "empty", "address", "number", "empty-list"],
+)
+def test_an_entry_without_a_program_has_no_command(entry: object) -> None:
+    assert command_of(entry) == []

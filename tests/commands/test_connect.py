@@ -91,6 +91,8 @@ FOLDERS = (
     ".gemini",
     ".codeium/windsurf",
     ".config/zed",
+    ".config/opencode",
+    ".qwen",
 )
 
 

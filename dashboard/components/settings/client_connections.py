@@ -24,6 +24,8 @@ NAMES: dict[ClientName, str] = {
     "gemini": "Gemini CLI",
     "windsurf": "Windsurf",
     "zed": "Zed",
+    "opencode": "opencode",
+    "qwen-code": "Qwen Code",
 }
 
 

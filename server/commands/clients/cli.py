@@ -20,7 +20,8 @@ def _complete_client(incomplete: str) -> list[str]:
 Client = Annotated[
     str,
     typer.Argument(
-        help="claude-code, claude-desktop, cursor, vscode, codex, gemini, windsurf or zed.",
+        help="claude-code, claude-desktop, cursor, vscode, codex, gemini, windsurf, zed, opencode "
+        "or qwen-code.",
         metavar="CLIENT",
         autocompletion=_complete_client,
     ),

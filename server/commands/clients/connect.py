@@ -7,7 +7,16 @@ from typing import get_args
 from server.clients import advice, claude_code, config_change, connect
 from server.clients.advice import KINDS, Kind
 from server.clients.config_change import ConfigChange
-from server.clients.config_files import CLIENTS, SERVER_NAME, ClientName, Place, Scope, find_place
+from server.clients.config_files import (
+    CLIENTS,
+    SERVER_NAME,
+    ClientName,
+    Place,
+    Scope,
+    command_of,
+    find_place,
+    variables_of,
+)
 from server.clients.former_name import in_former_environment
 from server.clients.smoke_test import Proof, prove
 from server.commands.hub_client import hub_for_call
@@ -96,7 +105,7 @@ def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
 def _prove(place: Place, folders: Folders) -> Proof:
     # Without a running hub the bridge would start a hub that keeps running. A test must not do that.
     with hub_for_call(load_settings(folders), folders):
-        return prove([place.entry["command"], *place.entry["args"]], place.entry.get("env"))
+        return prove(command_of(place.entry), variables_of(place.entry))
 
 
 def _place(wish: Wish, command: list[str]) -> Place:

@@ -19,7 +19,7 @@ from server.backends.base import EngineDevice
 from server.bridge import discovery
 from server.clients import config_change
 from server.clients.bridge_command import bridge_command
-from server.clients.config_files import CLIENTS, SERVER_NAME, Place, Scope, find_place
+from server.clients.config_files import CLIENTS, SERVER_NAME, Place, Scope, command_of, find_place
 from server.clients.former_name import former_entries, in_former_environment, is_former, is_of_this_app
 from server.commands.doctor.checks import check_findings
 from server.commands.doctor.finding import Finding, Level
@@ -256,18 +256,19 @@ def _scope(name: str) -> Scope:
 def _client(place: Place, entry: dict[str, Any]) -> Finding:
     name = f"{place.client} ({place.scope})"
     connect = f"token-saver connect {place.client} --scope {place.scope}"
-    command = entry.get("command")
+    command = command_of(entry)
     if is_former(entry):
         return _former(place, SERVER_NAME)
-    if not isinstance(command, str):
+    if not command:
         return Finding(name, "ok", f"connected by {entry.get('url', 'an entry of its own')}")
-    if Path(command).stem == "uvx" and NAME in entry.get("args", []):
+    program = command[0]
+    if Path(program).stem == "uvx" and NAME in command:
         return Finding(name, "ok", f"connected by uvx {NAME}")
-    if not (Path(command).is_absolute() and os.access(command, os.X_OK)):
-        return Finding(name, "error", f"its command does not exist: {command}", connect)
-    if [command, *entry.get("args", [])] != bridge_command():
+    if not (Path(program).is_absolute() and os.access(program, os.X_OK)):
+        return Finding(name, "error", f"its command does not exist: {program}", connect)
+    if command != bridge_command():
         what = "this app as set up by an earlier version" if is_of_this_app(entry) else "another installation"
-        return Finding(name, "warning", f"it starts {what}: {command}", connect)
+        return Finding(name, "warning", f"it starts {what}: {program}", connect)
     return Finding(name, "ok", f"connected in {place.path}")
 
 
