@@ -113,6 +113,8 @@ class KeptTexts:
     def writing(self, project: Path, command: str = "", source: str = "") -> Iterator[KeptWriter]:
         """Open a new text for writing, and for reading once it is complete. Then prune old texts.
 
+        A text that was discarded leaves no file.
+
         Raises:
             OSError: the folder cannot be written.
         """
@@ -123,10 +125,13 @@ class KeptTexts:
             with os.fdopen(os.open(self._text(handle), flags, PRIVATE), "w+b") as file:
                 text = KeptWriter(handle, file, self._known)
                 yield text
-                size = text.whole().seek(0, os.SEEK_END)
+                size = 0 if text.is_discarded else text.whole().seek(0, os.SEEK_END)
         except BaseException:
             self._text(handle).unlink(missing_ok=True)
             raise
+        if text.is_discarded:
+            self._text(handle).unlink(missing_ok=True)
+            return
         self._write(Kept(handle, str(project.resolve()), _user(), time.time(), command, source, size))
         self.prune()
 

@@ -19,6 +19,7 @@ class KeptWriter:
 
     def __init__(self, handle: str, file: BinaryIO, known: Iterable[str] = ()) -> None:
         self.handle = handle
+        self.is_discarded = False
         self._file = file
         self._redactor = StreamRedactor(known)
         self._decoder: codecs.IncrementalDecoder | None = None
@@ -53,6 +54,10 @@ class KeptWriter:
             self._is_whole = True
         self._file.seek(0)
         return self._file
+
+    def discard(self) -> None:
+        """Have the text removed when its ``with`` block ends."""
+        self.is_discarded = True
 
     def _keep(self, text: str) -> None:
         self._file.write(without_escapes(text).encode("utf-8", "surrogateescape"))

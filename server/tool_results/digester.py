@@ -151,19 +151,17 @@ class ResultDigester:
         whole = tokens_of(text, self._family)
         if whole < LEAST_TOKENS:
             return None
-        # Examined first: most texts that no recogniser knows need no kept copy.
-        made = make_digest(text, ROOM, command=form.command, name=form.name)
-        if not states_facts(made):
-            return None
         source = str(result.path) if result.path is not None else ""
         texts = KeptTexts(self._texts, known=self._known())
         with texts.writing(result.project, redact(result.command).text, source) as kept:
             kept.write(data)
+            # The kept text has no secrets, so the digest cannot show a part of one.
             made = make_digest(kept.whole(), ROOM, command=form.command, name=form.name)
-        digest = redact(made.text).text
-        cost = tokens_of(digest, self._family) + _LAST_LINE // 5
-        if not spares_enough(cost, whole):
-            return None
+            digest = redact(made.text).text
+            cost = tokens_of(digest, self._family) + _LAST_LINE // 5
+            if not (states_facts(made) and spares_enough(cost, whole)):
+                kept.discard()
+                return None
         shown = tokens_of(result.shown(), self._family)
         return Made(digest, kept.handle, len(text), made.lines, whole, shown, cost)
 

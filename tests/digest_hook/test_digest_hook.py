@@ -84,6 +84,7 @@ def listening(home: Path, *, proves: bool, answer: bytes = b"") -> Iterator[list
         thread.join(20)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "given",
     [
@@ -110,6 +111,7 @@ def test_these_events_pass_before_anybody_is_asked(given: bytes, token_saver_hom
     assert received == []
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "given",
     [
@@ -128,6 +130,7 @@ def test_the_hubs_answer_is_printed_as_it_is(given: bytes, token_saver_home: Pat
     assert given in sent
 
 
+@pytest.mark.fast
 def test_without_a_hub_or_after_its_death_the_result_passes(token_saver_home: Path) -> None:
     assert run(event(stdout(LONG)))[0] == b""
     with listening(token_saver_home, proves=False):
@@ -135,6 +138,7 @@ def test_without_a_hub_or_after_its_death_the_result_passes(token_saver_home: Pa
     assert run(event(stdout(LONG)))[0] == b""
 
 
+@pytest.mark.fast
 def test_an_error_of_the_hub_is_no_output(token_saver_home: Path) -> None:
     with listening(token_saver_home, proves=True, answer=b"HTTP/1.1 500 No\r\nContent-Length: 4\r\n\r\noops"):
         assert run(event(stdout(LONG)))[0] == b""
@@ -148,12 +152,14 @@ def test_a_slow_hub_is_left_in_time(token_saver_home: Path) -> None:
     assert seconds < 2.0
 
 
+@pytest.mark.fast
 def test_another_program_at_the_hubs_address_gets_nothing(token_saver_home: Path) -> None:
     with listening(token_saver_home, proves=False) as received:
         assert run(event(stdout(LONG)))[0] == b""
     assert received == []
 
 
+@pytest.mark.fast
 def test_of_an_edit_the_hub_gets_the_session_alone(token_saver_home: Path) -> None:
     edit = event({"filePath": "a.py"}, "Edit", new_string="secret text")
     with listening(token_saver_home, proves=True, answer=b"HTTP/1.1 204 No Content\r\n\r\n") as received:
@@ -162,6 +168,7 @@ def test_of_an_edit_the_hub_gets_the_session_alone(token_saver_home: Path) -> No
     assert json.loads(sent.partition(b"\r\n\r\n")[2]) == {"tool_name": "edited", "session_id": "s"}
 
 
+@pytest.mark.fast
 def test_a_missing_app_ends_with_a_status_that_claude_code_ignores() -> None:
     [*options, program] = hook_entries("digest")[0][1]["hooks"][0]["args"]
     gone = program.replace("server.digest_hook", "server.gone")

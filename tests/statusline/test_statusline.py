@@ -1,18 +1,26 @@
 """Tests of Claude Code's status line: its program, and its entry in the settings."""
 
+import gzip
 import json
 import os
 import subprocess
 import sys
+import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server.clients.statusline import add_statusline, remove_statusline
+from server.digest_hook.main import ask_hub
 from server.statusline.main import status_line
 from tests.hub_process import HubProcess
+from tests.standins.hub import hub_standin
+from tests.standins.serving import wait_until
 
+SAMPLE = Path(__file__).parents[1] / "digests" / "samples" / "pytest-verbose" / "output.txt.gz"
+LOG = gzip.decompress(SAMPLE.read_bytes()).decode()[-25_000:]
 SESSION = {"session_id": "s", "rate_limits": {"seven_day": {"used_percentage": 41.3}}}
 
 
@@ -33,6 +41,7 @@ def command(text: str = "{}") -> str:
     return str(json.loads(add_statusline(text))["statusLine"]["command"])
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("session", "hub", "line"),
     [
@@ -56,18 +65,53 @@ def test_the_line(session: dict[str, Any], hub: dict[str, Any] | None, line: str
     assert status_line(session, hub) == line
 
 
-def test_the_hub_is_asked_for_this_session(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.fast
+def test_the_hub_is_asked_for_this_session(token_saver_home: Path) -> None:
+    figures = {"model": "qwen", "paused": False, "today": 1_500, "session": 700}
+    with hub_standin(token_saver_home, json.dumps(figures).encode()) as asked:
+        said = run(command(), SESSION, {})
+    assert said == "token-saver: qwen · saved 1.5k today, 700 here · week 41 %\n"
+    assert asked == ["/api/statusline?session=s"]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("answer", [b"[]", b"no JSON", b""], ids=["list", "text", "empty"])
+def test_an_odd_answer_of_the_hub_counts_as_none(answer: bytes, token_saver_home: Path) -> None:
+    with hub_standin(token_saver_home, answer):
+        assert run(command(), SESSION, {}) == "token-saver: not running\n"
+
+
+def test_a_digest_counts_in_its_own_session(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN_SAVER_HOME", str(hub.home))
-    said = run(command(), SESSION, {})
-    assert said.startswith("token-saver: ")
-    assert "saved 0 today, 0 here · week 41 %" in said
+    own, other = uuid.uuid4().hex, uuid.uuid4().hex  # other tests use this hub, too
+
+    def saved(session: str) -> int:
+        return int(hub.get(f"/api/statusline?session={session}")["session"])
+
+    assert saved(own) == 0
+    response = {"stdout": LOG, "stderr": "", "interrupted": False, "isImage": False}
+    event = {
+        "tool_name": "Bash",
+        "tool_input": {"command": "pytest -v"},
+        "tool_response": response,
+        "cwd": str(hub.home),
+        "session_id": own,
+        "tool_use_id": "toolu_1",
+        "transcript_path": str(hub.home / "session.jsonl"),
+    }
+    # On a busy machine a result may pass unchanged.
+    wait_until(lambda: ask_hub(json.dumps(event).encode(), time.monotonic() + 30) != b"")
+    assert saved(own) > 5_000
+    assert saved(other) == 0
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("session", [5, [], {"session_id": 7}], ids=["number", "list", "number-id"])
 def test_an_odd_session_is_no_error(session: Any, token_saver_home: Path) -> None:
     assert run(command(), session, {}) == "token-saver: not running\n"
 
 
+@pytest.mark.fast
 def test_the_users_own_line_comes_first(token_saver_home: Path) -> None:
     own = 'read line; echo "mine: ${#line}"'
     text = json.dumps({"statusLine": {"type": "command", "command": own, "padding": 2}})
@@ -79,17 +123,20 @@ def test_the_users_own_line_comes_first(token_saver_home: Path) -> None:
     assert json.loads(remove_statusline(ours)) == json.loads(text)
 
 
+@pytest.mark.fast
 def test_a_failing_line_of_the_user_leaves_ours(token_saver_home: Path) -> None:
     text = json.dumps({"statusLine": {"type": "command", "command": "exit 3"}})
     assert run(command(text), SESSION, {}) == "token-saver: not running\n"
 
 
+@pytest.mark.fast
 def test_without_ours_the_settings_stay() -> None:
     text = '{"statusLine": {"type": "command", "command": "mine.sh"}}'
     assert remove_statusline(text) == text
     assert json.loads(remove_statusline(add_statusline("{}"))) == {}
 
 
+@pytest.mark.fast
 def test_it_loads_no_heavy_module() -> None:
     program = "import sys; import server.statusline.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -17,7 +17,7 @@ from server.store.result_digests import BY_USER, ResultDigest, ResultDigests
 from server.tool_results import digester as module
 from server.tool_results.digester import LEAST_TOKENS, MOST_CHARACTERS, ResultDigester, tokens_of
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 SAMPLE = Path(__file__).parents[1] / "digests" / "samples" / "pytest-verbose" / "output.txt.gz"
 LOG = gzip.decompress(SAMPLE.read_bytes()).decode()[-25_000:]

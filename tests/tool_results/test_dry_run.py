@@ -15,6 +15,8 @@ SAMPLE = Path(__file__).parents[1] / "digests" / "samples" / "pytest-verbose" / 
 LOG = gzip.decompress(SAMPLE.read_bytes()).decode()[-25_000:]
 MODEL = "claude-opus-5.5"
 
+pytestmark = pytest.mark.fast
+
 
 class TranscriptHarness:
     """A transcript that is written line by line."""
