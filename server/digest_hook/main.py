@@ -8,9 +8,14 @@ result reaches Claude unchanged. The hook never starts a hub and never reads the
 # Most results are small, so every import that they do not need comes after the look at their size.
 # ruff: noqa: PLC0415
 
+from __future__ import annotations
+
 import sys
 import time
-from typing import Any
+
+TYPE_CHECKING = False  # `typing` would take longer to import than all else that a small result needs
+if TYPE_CHECKING:
+    from typing import Any
 
 LEAST_CHARACTERS = 4_000
 """Length of a result's text below which it passes without asking the hub (characters). A text of numbers and
