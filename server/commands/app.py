@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,14 +27,16 @@ from server.commands.token_app import token_app
 from server.common.distribution import installed_version
 from server.common.errors import TokenSaverError
 from server.config.folders import HOME_VARIABLE, Folders, find_folders
-from server.config.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from server.config.settings import Settings
 
 
 @dataclass(frozen=True)
 class Start:
     """Options for starting the app. With ``background``, no output is visible and no page opens."""
 
-    settings: Settings
+    settings: "Settings"
     folders: Folders
     tray: bool
     background: bool
@@ -292,7 +294,7 @@ def _complain(text: str) -> None:
 
 def _start(*, tray: bool, background: bool) -> Start:
     folders = find_folders()
-    return Start(load_settings(folders), folders, tray, background)
+    return Start(_settings(folders), folders, tray, background)
 
 
 def _system_error(error: OSError) -> str:
@@ -308,8 +310,10 @@ def _system_error(error: OSError) -> str:
     return f"{cause} Fix the problem, then run the command again."
 
 
-def _settings() -> Settings:
-    return load_settings(find_folders())
+def _settings(folders: Folders | None = None) -> "Settings":
+    from server.config.settings import load_settings  # noqa: PLC0415 - commands without settings must not wait for it
+
+    return load_settings(folders or find_folders())
 
 
 def _version() -> str:

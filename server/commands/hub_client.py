@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server.bridge import discovery, wire
 from server.bridge.discovery import HubInfo
@@ -17,9 +17,11 @@ from server.bridge.hub_identity import demand_proof
 from server.commands.terminal.progress import Step
 from server.common.errors import HubUnreachable, TokenSaverError
 from server.config.folders import Folders
-from server.config.settings import Settings
 from server.store.records import SHELL, SHELL_SESSION
 from server.web.instance import AlreadyRunning, claim
+
+if TYPE_CHECKING:
+    from server.config.settings import Settings
 
 ANSWER_SECONDS = 30.0
 """Maximum time without any answer from the hub (seconds)."""
@@ -177,7 +179,7 @@ def connect_or_start(folders: Folders) -> HubClient:
 
 
 @contextlib.contextmanager
-def hub_for_call(settings: Settings, folders: Folders) -> Iterator[HubClient]:
+def hub_for_call(settings: "Settings", folders: Folders) -> Iterator[HubClient]:
     """Yield a client of the running hub, or of a temporary hub that ends with the ``with`` block.
 
     Raises:

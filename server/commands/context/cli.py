@@ -6,7 +6,6 @@ import typer
 
 from server.commands.terminal.output import Json
 from server.config.folders import find_folders
-from server.config.settings import load_settings
 
 
 def context(
@@ -21,6 +20,7 @@ def context(
 ) -> None:
     """Show what fills Claude's context and what each part costs; switch parts off."""
     from server.commands.context.actions import show_context, switch_off, switch_on  # noqa: PLC0415
+    from server.config.settings import load_settings  # noqa: PLC0415 - other commands must not wait for it
 
     folders = find_folders()
     settings = load_settings(folders)

@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server.commands.hub_client import HubAnswered, HubClient, connect_or_start, hub_for_call
 from server.commands.status import activity_line
@@ -11,13 +11,14 @@ from server.commands.terminal.progress import Step, progress_bar
 from server.common.control_characters import in_line
 from server.common.errors import BadArguments
 from server.config.folders import Folders
-from server.config.settings import Settings
-from server.models.own_chores import own_chores
+
+if TYPE_CHECKING:
+    from server.config.settings import Settings
 
 BENCH_HEADER = ("model", "load", "prompt", "generation", "parallel", "chores right")
 
 
-def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
+def list_models(settings: "Settings", folders: Folders, *, as_json: bool) -> None:
     """Print the engine's models.
 
     Raises:
@@ -42,7 +43,7 @@ def list_models(settings: Settings, folders: Folders, *, as_json: bool) -> None:
         echo(f"No model is installed yet. {_first_model(engine)}")
 
 
-def pull_model(settings: Settings, folders: Folders, model: str, *, as_json: bool) -> None:
+def pull_model(settings: "Settings", folders: Folders, model: str, *, as_json: bool) -> None:
     """Download a model. Without a name, download the engine's default model.
 
     Raises:
@@ -78,7 +79,7 @@ def unload_model(folders: Folders, model: str, *, as_json: bool) -> None:
 
 
 def recommend_models(
-    settings: Settings, folders: Folders, category: str, *, prefer_quality: bool, as_json: bool
+    settings: "Settings", folders: Folders, category: str, *, prefer_quality: bool, as_json: bool
 ) -> None:
     """Print the best models for a category on this machine, with reasons.
 
@@ -97,7 +98,7 @@ def recommend_models(
 
 
 def bench_models(
-    settings: Settings,
+    settings: "Settings",
     folders: Folders,
     models: list[str],
     *,
@@ -111,6 +112,8 @@ def bench_models(
     Raises:
         TokenSaverError: a model cannot be measured. Earlier measurements are kept..
     """
+    from server.models.own_chores import own_chores  # noqa: PLC0415 - other commands must not wait for it
+
     own = [each.model_dump(exclude_defaults=True) for each in own_chores(project)] if project else []
     if project and not own:
         raise BadArguments(f"{project} has no suitable Python function.", "Name another folder.")

@@ -1,7 +1,7 @@
 """Command group ``token-saver models``: list, download, load, recommend, measure."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,9 +15,10 @@ from server.commands.models.actions import (
 )
 from server.commands.terminal.output import Json, echo
 from server.config.folders import find_folders
-from server.config.settings import Settings, load_settings
-from server.models.catalogue_update import update_catalogue
 from server.models.categories import Category
+
+if TYPE_CHECKING:
+    from server.config.settings import Settings
 
 models_app = typer.Typer(help="The local models.", no_args_is_help=False)
 ModelName = Annotated[
@@ -98,8 +99,12 @@ def update(
     source: Annotated[str, typer.Argument(metavar="FILE_OR_ADDRESS", help="A catalogue as a TOML file.")],
 ) -> None:
     """Install a newer model catalogue from a file or URL."""
+    from server.models.catalogue_update import update_catalogue  # noqa: PLC0415 - other commands need no HTTP
+
     echo(update_catalogue(find_folders(), source))
 
 
-def _settings() -> Settings:
+def _settings() -> "Settings":
+    from server.config.settings import load_settings  # noqa: PLC0415 - commands without settings must not wait for it
+
     return load_settings(find_folders())
