@@ -37,7 +37,7 @@ BLOCK = (
     "many files summarised: hand such work to token-saver instead of reading and writing it yourself.",
     "`offload_work(task, files, output)` for one task, `batch_offload` for many files,",
     "`compress_context(files, focus)` for a digest. Pass paths, never contents; two to four `examples` for",
-    "new Python. When to look at a result: never after *Tests ran* or *Examples ran*, at a glance after",
+    "new code. When to look at a result: never after *Tests ran* or *Examples ran*, at a glance after",
     "*Samples agree*, else and after a *Notice* at the diff. Design, debugging, security stay with you.",
     "`token-saver commit [PATHS]` commits what is staged, or PATHS, and writes the message.",
     END,

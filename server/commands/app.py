@@ -153,7 +153,7 @@ def offload(
     output_format: Annotated[str, typer.Option(help="One of: code, diff, explanation, raw.")] = "code",
     check: Annotated[str, typer.Option(help="Name of a check in config.toml.")] = "",
     example: Annotated[
-        list[str] | None, typer.Option("--example", "-e", help="Fact about new Python code; repeatable.")
+        list[str] | None, typer.Option("--example", "-e", help="Fact about new code; repeatable.")
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -112,8 +112,8 @@ class OffloadSettings(Section):
     )
     run_code: bool = Field(
         True,
-        description="Run new Python code in a sandbox before it is delivered: load it, run its examples, "
-        "compare samples. Without a sandbox on this machine, nothing is run.",
+        description="Run new Python, JavaScript, TypeScript and Bash in a sandbox before delivery: load "
+        "it, run its examples, compare samples. Without a sandbox on this machine, nothing is run.",
     )
     samples: int = Field(
         6,

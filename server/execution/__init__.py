@@ -1,8 +1,10 @@
 """Execution of generated code and of a project's own checks.
 
 ``sandbox``         runs untrusted code behind kernel barriers and reports what it did
-``python``          checks of new Python code: load it, run one-line facts, judge the results outside
-``candidates``      the best of several samples: examples decide, else agreement of behaviour on ``inputs``
+``runtime``         what a language needs so that its code can be run (``findings``: what that showed)
+``python``          Python: load a module, run one-line facts, judge the results outside
+``scripts``         the same for JavaScript, TypeScript and Bash
+``candidates``      agreement of several samples in their behaviour on ``inputs``
 ``mutants``         small automatic faults in a Python module
 ``test_trim``       generated tests reduced to the assertions that hold, run by ``inner_test_runner``
 ``reaper``          ends everything that a command outside of the sandbox started

@@ -76,7 +76,7 @@ def _variations(call: str) -> Iterator[str]:
             value = ast.literal_eval(argument)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             continue
-        for other in _varied(value):
+        for other in varied(value):
             arguments = [
                 *tree.args[:place],
                 ast.parse(repr(other), mode="eval").body,
@@ -85,7 +85,7 @@ def _variations(call: str) -> Iterator[str]:
             yield ast.unparse(ast.Call(tree.func, arguments, tree.keywords))
 
 
-def _varied(value: object) -> list[object]:  # noqa: PLR0911 - one return a type
+def varied(value: object) -> list[object]:  # noqa: PLR0911 - one return a type
     """Return other values of the same type: the empty one, the neighbours, the usual edges."""
     if isinstance(value, bool):
         return [not value]

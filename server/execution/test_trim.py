@@ -8,9 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from server.execution.findings import Runs
 from server.execution.mutants import MOST, mutants
 from server.execution.python.causes import outside_cause
-from server.execution.python.check import Runs
 from server.execution.python.verdicts import NotComparable, decode
 from server.execution.sandbox.values import JobResult, Limits, PythonJob
 

@@ -20,7 +20,6 @@ from server.offload.delivery import patches
 from server.offload.delivery.deliver import Deliverer
 from server.offload.files.workspace import Workspace
 from server.offload.run.state import OffloadRecorder, OffloadState
-from server.offload.trial_runs.agreement import inputs_prompt, probes
 from server.offload.trial_runs.trials import Trials
 from server.offload.trial_runs.values import TRIED
 from server.offload.values import Attempt, Check, Delivery, Generation, Prompt, Verdict
@@ -122,8 +121,7 @@ class Rounds:
         self, run: OffloadState, plan: Plan, first: Prompt, sampling: Sampling, best: Attempt
     ) -> tuple[Attempt, Check | None]:
         """Return the sample whose behaviour other samples share, or the reason why no sample qualifies."""
-        names = best.verdict.unproven
-        asking = inputs_prompt(plan, first, best.verdict.text, names)
+        asking = self.trials.inputs_prompt(plan, first, best.verdict)
         run.progress.stage("sample", "inputs to compare on")
         generation, waited = await generate(self.engine, asking, sampling, run.progress)
         run.add_seconds("queue", waited)
@@ -134,8 +132,7 @@ class Rounds:
             run.progress.stage("sample")
             return await self._attempt(run, plan, first, sampling.fresh(), len(run.attempts) + 1, best)
 
-        calls = probes(plan, names, generation.text)
-        chosen, unsure = await self.trials.agree(plan, best, calls, draw)
+        chosen, unsure = await self.trials.agree(plan, best, generation.text, draw)
         if unsure is None:
             await self.recorder.attempt(run, chosen)
         return chosen, unsure

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 INSTRUCTIONS = """\
 Hands routine work to a local model and saves your tokens. Use it for boilerplate, tests, docstrings, \
 conversions, repetitive edits and summaries of files or logs that you need not read yourself.
-Pass paths in `files`, never contents, name `output`, and give `examples` of new Python. The digest says \
+Pass paths in `files`, never contents, name `output`, and give `examples` of new code. The digest says \
 what it rests on. "Tests ran", "Examples ran": do not read it. "Samples agree": glance at it. Any other \
 word, or a Notice: look at the diff. Do not read the inputs before.
 Do it yourself when the task needs judgement over much code, or is a few lines. A hand-back says why and \

@@ -18,7 +18,7 @@ DESCRIPTION = (
     "Let a local model do one routine task. It reads `files`, checks and repairs the result, writes `output` "
     "and returns a short digest. Pass paths, not contents; don't read the files yourself."
 )
-EXAMPLES = "For new Python: 2-4 facts, `f([3]) == [6]`, `raises ValueError: f(-1)`"
+EXAMPLES = "For new code: 2-4 facts, `f([3]) == [6]`, `raises ValueError: f(-1)`"
 OUTCOME_META = "token-saver/outcome"
 """Key of the outcome in the result's ``_meta``, for programs such as the command line."""
 

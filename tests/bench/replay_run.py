@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+from server.execution.python.runtime import PythonRuntime
 from server.execution.sandbox.find import Sandbox, Sandboxes
 from server.offload.asking.plan import Plan
 from server.offload.code.languages import language_of
@@ -47,7 +48,7 @@ async def _run(repository: Path, most: int) -> tuple[Counter[str], list[str]]:
         target = Target(path, each.path, source.digest, before)
         task = Task(each.message, (each.path,), each.path)
         plan = Plan("edit_file", task, (source,), target, source, language_of(each.path))
-        run = await run_new_code(sandbox, plan, after)
+        run = await run_new_code(sandbox, PythonRuntime(), plan, after)
         failure = next((check for check in run.checks if not check.passed), None)
         counts["refused" if failure else "ran" if run.checks else "not run"] += 1
         if failure is not None:

@@ -21,3 +21,13 @@ async def sandbox(sandboxes: Sandboxes) -> Sandbox:
     found = await sandboxes.find("python")
     assert isinstance(found, Sandbox)
     return found
+
+
+@pytest.fixture
+async def command_sandbox(sandboxes: Sandboxes) -> Sandbox:
+    """The sandbox for commands, in which other languages run."""
+    if sys.platform != "linux":
+        pytest.skip("needs a sandbox, which exists on Linux so far")
+    found = await sandboxes.find("command")
+    assert isinstance(found, Sandbox)
+    return found

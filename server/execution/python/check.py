@@ -5,95 +5,16 @@ import builtins
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any
 
+from server.execution.findings import CodeCheck, FactResult, Load, Runs, Verdict
 from server.execution.python import causes
 from server.execution.python.facts import Fact, is_literal, names_in, with_imports
 from server.execution.python.names import Unbound, unbound_names
 from server.execution.python.verdicts import NotComparable, decode, encode_literal, holds
-from server.execution.sandbox.values import CommandJob, JobResult, Limits, PythonJob
+from server.execution.sandbox.values import JobResult, Limits, PythonJob
 
-Verdict = Literal["passed", "failed", "not run"]
 LIMITS = Limits(seconds=10, cpu_seconds=10)
-
-
-class Runs(Protocol):
-    """A proven sandbox (``sandbox/find.py``)."""
-
-    async def run(self, jobs: Sequence[PythonJob | CommandJob]) -> list[JobResult]:
-        """Run jobs, each in fresh processes."""
-
-
-@dataclass(frozen=True)
-class FactResult:
-    """What became of one fact.
-
-    Attributes:
-        verdict: ``not run`` for causes outside of the code: neither for nor against it.
-        detail: what was seen, or the cause; empty for ``passed``.
-        changed: places of the call's arguments that the call changed, counted from 0.
-        expected_from_code: the expected value needed the code's own classes, so that it came from the code.
-    """
-
-    fact: Fact
-    verdict: Verdict
-    detail: str = ""
-    changed: tuple[int, ...] = ()
-    expected_from_code: bool = False
-
-
-@dataclass(frozen=True)
-class Load:
-    """What loading the module once did.
-
-    Attributes:
-        verdict: whether it loads.
-        detail: the error with its line, or the cause outside of the code.
-        printed: it prints at import.
-        files: files that it made at import.
-        attempts: what it tried at import beyond computing, such as ``use the network``.
-        threads: threads that it left running.
-    """
-
-    verdict: Verdict
-    detail: str = ""
-    printed: bool = False
-    files: tuple[str, ...] = ()
-    attempts: tuple[str, ...] = ()
-    threads: int = 0
-
-
-@dataclass(frozen=True)
-class PythonCheck:
-    """The result of a check."""
-
-    load: Load
-    names: Unbound = field(default_factory=Unbound)
-    facts: tuple[FactResult, ...] = ()
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything that ran speaks against the code."""
-        return (
-            self.load.verdict == "failed"
-            or bool(self.names.elsewhere)
-            or any(result.verdict == "failed" for result in self.facts)
-        )
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """What the user should know of, without a verdict."""
-        found = []
-        if self.load.printed:
-            found.append("It prints when it is imported.")
-        found += [f"When it is imported, it tries to {attempt}." for attempt in self.load.attempts]
-        if self.load.threads:
-            found.append("It leaves threads running when it is imported.")
-        found += [f"The name `{name}` is bound nowhere in it." for name in self.names.nowhere]
-        found += [
-            f"`{result.fact.left}` changes its argument in place." for result in self.facts if result.changed
-        ]
-        return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
@@ -139,7 +60,7 @@ async def check_python(
     project_modules: Collection[str] = (),
     files: Mapping[str, str] | None = None,
     limits: Limits = LIMITS,
-) -> PythonCheck:
+) -> CodeCheck:
     """Load a module once and run facts in it.
 
     Expected values never enter the process that runs the code: literals are judged outside, other expressions
@@ -160,7 +81,7 @@ async def check_python(
     except (SyntaxError, ValueError) as error:
         newer = causes.newer_syntax(source)
         load = Load("not run", newer) if newer else Load("failed", f"It does not compile: {error}.")
-        return PythonCheck(load, facts=tuple(FactResult(fact, "not run", load.detail) for fact in facts))
+        return CodeCheck(load, facts=tuple(FactResult(fact, "not run", load.detail) for fact in facts))
     plan = _plan(source, facts, names, PythonJob(source, name, files=files or {}, limits=limits))
     results = await sandbox.run(plan.jobs)
     cause = _Cause(names, project_modules)
@@ -170,7 +91,7 @@ async def check_python(
     judged = tuple(
         judge.judge(fact, index, expected.get(index, _Expected())) for index, fact in enumerate(facts)
     )
-    return PythonCheck(load, names, judged)
+    return CodeCheck(load, names, judged)
 
 
 def _plan(source: str, facts: Sequence[Fact], names: Unbound, load: PythonJob) -> _Plan:

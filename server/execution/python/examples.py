@@ -31,7 +31,7 @@ def find_examples(text: str, names: Collection[str]) -> list[Fact]:
 
 def find_calls(text: str, names: Collection[str]) -> list[str]:
     """Return the calls of ``names`` in a text that parse, with or without a result."""
-    return [text[start:end] for start, end in _calls(text, names) if _is_expression(text[start:end])]
+    return [text[start:end] for start, end in call_spans(text, names) if _is_expression(text[start:end])]
 
 
 def _from_doctests(text: str) -> Iterator[Fact]:
@@ -49,11 +49,12 @@ def _from_doctests(text: str) -> Iterator[Fact]:
 
 
 def _from_calls(text: str, names: Collection[str]) -> Iterator[Fact]:
-    for start, end in _calls(text, names):
+    for start, end in call_spans(text, names):
         yield from _with_result(text[start:end], text[end:].partition("\n")[0])
 
 
-def _calls(text: str, names: Collection[str]) -> Iterator[tuple[int, int]]:
+def call_spans(text: str, names: Collection[str]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the calls of ``names`` in a text, up to their closing brackets."""
     for name in sorted(names):
         start = text.find(f"{name}(")
         while start >= 0:

@@ -3,7 +3,6 @@
 ``run``         starts jobs in a sandbox and returns their results (start here)
 ``find``        chooses the first sandbox that the probe has proven on this machine
 ``probe``       runs a hostile script in a sandbox and believes only what was blocked
-``deno``        jobs for JavaScript and TypeScript, in Deno without permissions (``evaluator.js``)
 ``values``      limits, jobs and results
 
 Inside the child process, standard library only:

@@ -102,9 +102,9 @@ def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
     return (Message("system", template("shared").template.strip()), Message("user", text.strip()))
 
 
-def build_inputs(plan: Plan, heads: str) -> tuple[Message, ...]:
+def build_inputs(plan: Plan, heads: str, fence: str) -> tuple[Message, ...]:
     """Return the messages that ask for calls of functions. Each function is given by its first line."""
-    text = template("inputs").substitute(task=_task(plan), heads=heads)
+    text = template("inputs").substitute(task=_task(plan), heads=heads, fence=fence)
     return (Message("system", template("shared").template.strip()), Message("user", text.strip()))
 
 

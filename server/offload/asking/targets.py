@@ -26,7 +26,7 @@ def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[
     found = definitions(text, language)
     named = [each for each in found if is_named(task, each)]
     if not named:
-        named = [each for each in found if _has_word(task, each.last)]
+        named = [each for each in found if names_word(task, each.last)]
     inner = [each for each in named if not any(_inside(other, each) for other in named)]
     if inner:
         alone = len(inner) <= MOST_PARTS and not any(_is_used(text, each, inner) for each in inner)
@@ -38,7 +38,7 @@ def is_named(task: str, definition: Definition) -> bool:
     """Return whether the task names the definition as code: in backticks, with parentheses, or
     unmistakably.
     """
-    dotted = "." in definition.name and _has_word(task, definition.name)
+    dotted = "." in definition.name and names_word(task, definition.name)
     return dotted or names_as_code(task, definition.last)
 
 
@@ -53,7 +53,8 @@ def names_as_code(task: str, name: str) -> bool:
     return re.search(as_code, task) is not None
 
 
-def _has_word(task: str, name: str) -> bool:
+def names_word(task: str, name: str) -> bool:
+    """Whether the task has the name as a word of its own."""
     return re.search(rf"(?<!{_LETTER})(?<!\.){re.escape(name)}(?!{_LETTER})", task) is not None
 
 

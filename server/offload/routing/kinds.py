@@ -1,5 +1,6 @@
 """The kind of a chore, derived from the form of the call and never from the words of the task."""
 
+from pathlib import PurePath
 from typing import Literal, get_args
 
 from server.offload.asking.plan import Plan
@@ -7,6 +8,8 @@ from server.offload.asking.plan import Plan
 ChoreKind = Literal["new code", "new code unrun", "tests", "tests unrun", "edit", "data", "text", "question"]
 """``unrun``: the result cannot be executed here. ``data``: files without definitions. ``text``: prose."""
 CHORE_KINDS: tuple[ChoreKind, ...] = get_args(ChoreKind)
+CODE_WITHOUT_GRAMMAR = frozenset({".sql", ".r", ".pl", ".vue", ".svelte"})
+"""Endings of files with logic that no bundled grammar reads and nothing runs."""
 RUN: tuple[ChoreKind, ...] = ("new code", "tests")
 
 
@@ -18,6 +21,7 @@ def kind_of(plan: Plan, *, runs: bool) -> ChoreKind:
         runs: whether results of this plan are executed here before delivery.
     """
     code = plan.language is not None and plan.language.has_definitions
+    code = code or PurePath(plan.file_name).suffix.lower() in CODE_WITHOUT_GRAMMAR
     if plan.kind in ("explain", "raw"):
         return "question"
     if plan.edited is not None or plan.kind == "diff":

@@ -10,22 +10,24 @@ from dataclasses import replace
 
 from server.config.sections import OffloadSettings
 from server.execution.candidates import Choice, Rules, agreed
-from server.execution.python.check import Runs
+from server.execution.findings import Runs
+from server.execution.runtime import Runtime
 from server.execution.sandbox.find import Sandboxes
 from server.execution.sandbox.values import Unavailable
 from server.offload.asking.plan import Plan
 from server.offload.checks import codes
 from server.offload.checks.lint import TRIED_OUT
+from server.offload.trial_runs.agreement import inputs_prompt, probes
 from server.offload.trial_runs.new_code import given_facts, module_files, run_new_code
+from server.offload.trial_runs.runtimes import runtime_of
 from server.offload.trial_runs.values import RUNS, SAMPLES, TESTS, TrialRun, not_run
 from server.offload.trial_runs.written_tests import run_written_tests
-from server.offload.values import Attempt, Check, Verdict
+from server.offload.values import Attempt, Check, Prompt, Verdict
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 2
 """Number of results that run at the same time. Each occupies one processor."""
-_RUN_KINDS = ("generate", "edit_file", "edit_selection", "edit_definitions", "edit_blocks")
 
 
 class Trials:
@@ -42,24 +44,29 @@ class Trials:
         Raises:
             BadArguments: an example is not a fact.
         """
-        if _is_python(plan):
-            given_facts(plan.task.examples)
+        runtime = runtime_of(plan)
+        if runtime is not None and not isinstance(runtime, str):
+            given_facts(runtime, plan.task.examples)
 
     async def can_run(self, plan: Plan) -> bool:
         """Return whether results of a plan are run here."""
-        if not (self._settings.run_code and _is_python(plan)):
+        runtime = runtime_of(plan) if self._settings.run_code else None
+        if runtime is None or isinstance(runtime, str):
             return False
-        return not isinstance(await self._sandboxes.find("python"), Unavailable)
+        return not isinstance(await self._sandboxes.find(runtime.kind), Unavailable)
 
     async def run(self, plan: Plan, verdict: Verdict) -> Verdict:
         """Return the verdict on a result that passed the checks of form, with the findings of running it."""
-        if not (self._settings.run_code and verdict.passed and _is_python(plan)):
+        runtime = runtime_of(plan) if self._settings.run_code and verdict.passed else None
+        if runtime is None:
             return verdict
-        sandbox = await self._sandboxes.find("python")
+        if isinstance(runtime, str):
+            return not_run("running it", runtime).added_to(verdict)
+        sandbox = await self._sandboxes.find(runtime.kind)
         if isinstance(sandbox, Unavailable):
             return not_run("running it", f"no sandbox: {sandbox.reason}").added_to(verdict)
         async with self._slots:
-            found = await _tried(plan, verdict.text, sandbox)
+            found = await _tried(plan, verdict.text, sandbox, runtime)
         if found.text not in (None, verdict.text):  # without demonstration code
             notices = tuple(each for each in verdict.notices if not each.text.endswith(TRIED_OUT))
             verdict = replace(verdict, notices=notices)
@@ -69,11 +76,18 @@ class Trials:
         """Return whether only more samples can show that new code is right."""
         return verdict.passed and bool(verdict.unproven) and self._settings.samples > 1
 
+    def inputs_prompt(self, plan: Plan, first: Prompt, verdict: Verdict) -> Prompt:
+        """Return the prompt that asks for calls on which samples are compared."""
+        runtime = runtime_of(plan)
+        assert runtime is not None
+        assert not isinstance(runtime, str)
+        return inputs_prompt(runtime, plan, first, verdict.text, verdict.unproven)
+
     async def agree(
         self,
         plan: Plan,
         first: Attempt,
-        probes: list[str],
+        proposed: str,
         draw: Callable[[], Awaitable[Attempt]],
     ) -> tuple[Attempt, Check | None]:
         """Draw samples until enough of them behave alike on the probes.
@@ -83,15 +97,18 @@ class Trials:
         Args:
             plan: the plan of the task.
             first: the first sample, which passed.
-            probes: calls on which samples are compared.
+            proposed: the model's answer with calls on which samples are compared.
             draw: makes and checks one more sample.
         """
-        sandbox = await self._sandboxes.find("python")
+        runtime = runtime_of(plan)
+        if runtime is None or isinstance(runtime, str):
+            return first, None
+        sandbox = await self._sandboxes.find(runtime.kind)
         if isinstance(sandbox, Unavailable):
             return first, None
         samples: dict[str, Attempt] = {first.verdict.text: first}
 
-        async def source(number: int, _failure: str) -> str:
+        async def source(number: int) -> str:
             attempt = first if number == 0 else await draw()
             if not attempt.verdict.passed:
                 return ""  # shows no behaviour, but counts as a sample
@@ -99,8 +116,9 @@ class Trials:
             return attempt.verdict.text
 
         rules = Rules(self._settings.samples, self._settings.agreement)
-        files = module_files(plan.sources, plan.edited)
-        choice = await agreed(source, sandbox, probes, rules=rules, files=files)
+        files = module_files(runtime, plan.sources, plan.edited)
+        calls = probes(runtime, plan, first.verdict.unproven, proposed)
+        choice = await agreed(source, sandbox, runtime, calls, rules=rules, files=files)
         if choice.source is None:
             return first, _disagreement(choice)
         chosen = samples[choice.source]
@@ -109,16 +127,12 @@ class Trials:
         return replace(chosen, verdict=verdict), None
 
 
-def _is_python(plan: Plan) -> bool:
-    if plan.kind not in _RUN_KINDS or plan.language is None or plan.language.name != "Python":
-        return False
-    return not plan.file_name or plan.file_name.endswith((".py", ".pyw"))
-
-
-async def _tried(plan: Plan, text: str, sandbox: Runs) -> TrialRun:
+async def _tried(plan: Plan, text: str, sandbox: Runs, runtime: Runtime) -> TrialRun:
     what = TESTS if plan.is_test else "running it"
     try:
-        return await (run_written_tests if plan.is_test else run_new_code)(sandbox, plan, text)
+        if plan.is_test:
+            return await run_written_tests(sandbox, plan, text)
+        return await run_new_code(sandbox, runtime, plan, text)
     except OSError as error:  # no process can be started, or there is no room for its folder
         logger.warning("a result could not be run: %s", error)
         return not_run(what, f"the sandbox failed: {error.strerror or error}")

@@ -3,11 +3,11 @@
 import ast
 from collections.abc import Iterator, Sequence
 
-from server.execution.python.check import Runs
+from server.execution.findings import Runs
+from server.execution.python.runtime import definitions_of
 from server.execution.test_trim import TrimmedTests, trim_tests
 from server.offload.asking.plan import Plan
 from server.offload.checks import codes
-from server.offload.trial_runs.new_code import definitions_of
 from server.offload.trial_runs.values import TESTS, TrialRun, not_run
 from server.offload.values import Check, Notice, Source
 

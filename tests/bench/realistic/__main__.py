@@ -6,7 +6,7 @@
 Each chore runs once through the whole pipeline in each way, and a hidden check decides whether a delivered
 result is right. The ways:
 
-- *all*: as Claude calls, with examples where new Python code is asked for;
+- *all*: as Claude calls, with examples where new code is asked for;
 - *plain*: the same without examples;
 - *off*: nothing is run (`[offload] run_code = false`).
 

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from server.execution.python.check import PythonCheck, check_python
+from server.execution.findings import CodeCheck
+from server.execution.python.check import check_python
 from server.execution.python.facts import parse_fact
 from server.execution.sandbox.find import Sandbox
 from server.execution.sandbox.values import Limits
@@ -44,7 +45,7 @@ async def later(x):
 '''
 
 
-async def check(sandbox: Sandbox, source: str, *facts: str, **options: object) -> PythonCheck:
+async def check(sandbox: Sandbox, source: str, *facts: str, **options: object) -> CodeCheck:
     parsed = [parse_fact(fact) for fact in facts]
     return await check_python(sandbox, source, parsed, **options)  # type: ignore[arg-type]
 

@@ -8,9 +8,9 @@ import pytest
 
 from server.common.errors import BadArguments
 from server.config.sections import OffloadSettings
+from server.execution.python.demonstrations import without_demonstrations
+from server.execution.python.runtime import PythonRuntime
 from server.execution.sandbox.find import PROOFS, Sandboxes
-from server.offload.trial_runs.demonstrations import without_demonstrations
-from server.offload.trial_runs.new_code import emptied
 from server.offload.trial_runs.trials import Trials
 from server.offload.values import Outcome
 from tests.pipeline_harness import OpenPipeline, PipelineHarness
@@ -253,7 +253,9 @@ def test_the_probe_of_a_process_is_shared() -> None:
 
 def test_an_emptied_module_keeps_its_other_functions() -> None:
     functions = "def f(x):\n    return x\n\n\nclass A:\n    def g(self):\n        return 1\n\n\n"
-    assert emptied(f"{functions}def h():\n    return 2\n", frozenset({"f", "A"})).split("\n\n") == [
+    assert PythonRuntime().emptied(f"{functions}def h():\n    return 2\n", frozenset({"f", "A"})).split(
+        "\n\n"
+    ) == [
         "def f(x):\n    return",
         "class A:",
         "    def g(self):\n        return",

@@ -1,4 +1,4 @@
-"""JavaScript and TypeScript in Deno, without permissions and behind a barrier."""
+"""JavaScript and TypeScript behind a barrier: in Node, and in Deno without permissions."""
 
 import contextlib
 import socket
@@ -10,9 +10,17 @@ import pytest
 
 from server.execution.python.facts import parse_fact
 from server.execution.python.verdicts import encode_literal, holds
-from server.execution.sandbox.deno import LIMITS, deno_program, javascript_job, javascript_records
 from server.execution.sandbox.run import run
 from server.execution.sandbox.values import Limits
+from server.execution.scripts.javascript import (
+    LIMITS,
+    Engine,
+    deno_program,
+    find_engine,
+    javascript_job,
+    javascript_records,
+)
+from tests.system import require
 
 pytestmark = pytest.mark.anyio
 
@@ -29,11 +37,23 @@ export const later = async (x: number) => x + 1;
 
 
 @pytest.fixture
-def deno() -> Path:
-    """Deno's program, which the dev group installs."""
-    found = deno_program()
-    assert found is not None
-    return found
+def deno() -> Engine:
+    """Deno, which the dev group installs."""
+    program = deno_program()
+    assert program is not None
+    return Engine("deno", program)
+
+
+@pytest.fixture(params=["node", "deno"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine."""
+    if request.param == "deno":
+        found: Engine = request.getfixturevalue("deno")
+        return found
+    require("node")
+    node = find_engine(typescript=False)
+    assert node is not None
+    return node
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +69,7 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-async def test_typescript_is_loaded_and_evaluated(deno: Path, barrier: str) -> None:
+async def test_typescript_is_loaded_and_evaluated(deno: Engine, barrier: str) -> None:
     expressions = (
         "merge([{start: 3, end: 4}, {start: 1, end: 2}])",
         "new Point(3)",
@@ -57,9 +77,9 @@ async def test_typescript_is_loaded_and_evaluated(deno: Path, barrier: str) -> N
         "later(1)",
         "10n ** 20n",
     )
-    (result,) = await run([javascript_job(deno, TYPESCRIPT, expressions, language="ts")], barrier)
+    (result,) = await run([javascript_job(deno, TYPESCRIPT, expressions, typescript=True)], barrier)
     load, *values, done = javascript_records(result)
-    assert (load, done) == ({"record": "load"}, {"record": "done"})
+    assert (load, done) == ({"record": "load", "printed": True}, {"record": "done"})
     assert holds(
         parse_fact("merge() == [{'start': 1, 'end': 2}, {'start': 3, 'end': 4}]"),
         values[0]["value"],
@@ -67,11 +87,10 @@ async def test_typescript_is_loaded_and_evaluated(deno: Path, barrier: str) -> N
     )
     assert [each["value"] for each in values[1:]] == [
         ["object", "javascript.Point", ["dict", [["x", ["int", "0x3"]]]]],
-        ["dict", [["a", ["set", [["float", "1.5"]]]]]],
+        ["object", "javascript.Map", [["a", ["object", "javascript.Set", [["float", "1.5"]]]]]],
         ["int", "0x2"],
         ["int", hex(10**20)],
     ]
-    assert b"printed" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -85,7 +104,9 @@ async def test_typescript_is_loaded_and_evaluated(deno: Path, barrier: str) -> N
         ),
     ],
 )
-async def test_a_module_that_does_not_load_says_why(source: str, kind: str, deno: Path, barrier: str) -> None:
+async def test_a_module_that_does_not_load_says_why(
+    source: str, kind: str, deno: Engine, barrier: str
+) -> None:
     (result,) = await run([javascript_job(deno, source, ("1",))], barrier)
     records = javascript_records(result)
     assert [each["record"] for each in records] == ["load"]
@@ -114,7 +135,7 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 async def test_nothing_gets_out_of_deno(
-    attack: str, deno: Path, barrier: str, tmp_path: Path, listener: socket.socket
+    attack: str, deno: Engine, barrier: str, tmp_path: Path, listener: socket.socket
 ) -> None:
     secret = tmp_path / "secret.json"
     secret.write_text('"CANARY"')
@@ -127,16 +148,54 @@ async def test_nothing_gets_out_of_deno(
     with pytest.raises(BlockingIOError), contextlib.closing(listener):
         listener.accept()
     records = javascript_records(result)
-    assert records[0] == {"record": "load"}
+    assert records[0] == {"record": "load", "printed": False}
     assert not any(each["record"] == "value" for each in records)
     assert not [each for each in psutil.process_iter(["cmdline"]) if "61" in (each.info["cmdline"] or ())]
 
 
-async def test_time_and_memory_have_bounds(deno: Path, barrier: str) -> None:
+NODE_ATTACKS = {
+    name: attack for name, attack in ATTACKS.items() if "Deno" not in attack and "deno" not in attack
+} | {
+    "read-through-proc": "(await import('node:fs')).readFileSync('/proc/self/root' + SECRET, 'utf8')",
+    "parent's-environment": "(await import('node:fs')).readFileSync(`/proc/${process.ppid}/environ`, 'utf8')",
+    "shell": "(await import('node:child_process')).execSync(`cat ${SECRET}; setsid sleep 61 &`).toString()",
+    "worker-thread": "await new Promise((yes, no) => import('node:worker_threads').then(({Worker}) => "
+    "new Worker(`require('fs').readFileSync(${JSON.stringify(SECRET)})`, {eval: true}).on('error', no)))",
+    "inspector": "(await import('node:inspector')).open(0)",
+}
+
+
+@pytest.mark.parametrize("attack", NODE_ATTACKS.values(), ids=NODE_ATTACKS.keys())
+async def test_nothing_gets_out_of_node(
+    attack: str, barrier: str, tmp_path: Path, listener: socket.socket
+) -> None:
+    require("node")
+    node = find_engine(typescript=False)
+    assert node is not None
+    secret = tmp_path / "secret.json"
+    secret.write_text('"CANARY"')
+    attack = attack.replace("PORT", str(listener.getsockname()[1]))
+    source = f"const SECRET = {str(secret)!r};\nasync function attack() {{ return ({attack}); }}\n"
+    (result,) = await run([javascript_job(node, source, ("attack()",))], barrier)
+    assert b"CANARY" not in result.stdout + result.stderr
+    assert secret.read_text() == '"CANARY"'
+    listener.setblocking(False)
+    with pytest.raises(BlockingIOError), contextlib.closing(listener):
+        listener.accept()
+    assert javascript_records(result)[0] == {"record": "load", "printed": False}
+    assert not [each for each in psutil.process_iter(["cmdline"]) if "61" in (each.info["cmdline"] or ())]
+
+
+async def test_time_and_memory_have_bounds(engine: Engine, barrier: str) -> None:
     brief = Limits(seconds=2, processes=64, open_files=256)
-    endless = javascript_job(deno, "while (true) {}", limits=brief)
-    greedy = javascript_job(deno, "const a = []; while (true) a.push(new Array(1e6).fill(1))", limits=LIMITS)
+    endless = javascript_job(engine, "while (true) {}", limits=brief)
+    greedy = javascript_job(
+        engine, "const a = []; while (true) a.push(new Array(1e6).fill(1))", limits=LIMITS
+    )
     first, second = await run([endless, greedy], barrier)
     assert first.ending == "timeout"
-    assert second.ending in ("signal", "memory") or second.exit_status == 133  # 128 + SIGTRAP, by bubblewrap
+    assert second.ending in ("signal", "memory") or second.exit_status in (
+        133,
+        134,
+    )  # 128 + SIGTRAP or SIGABRT
     assert not javascript_records(second)

@@ -1,0 +1,90 @@
+"""Findings of running code: how it loaded, what became of each fact, notices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from server.execution.python.facts import Fact
+from server.execution.python.names import Unbound
+from server.execution.sandbox.values import CommandJob, JobResult, PythonJob
+
+Verdict = Literal["passed", "failed", "not run"]
+
+
+class Runs(Protocol):
+    """A proven sandbox (``sandbox/find.py``)."""
+
+    async def run(self, jobs: Sequence[PythonJob | CommandJob]) -> list[JobResult]:
+        """Run jobs, each in fresh processes."""
+
+
+@dataclass(frozen=True)
+class FactResult:
+    """What became of one fact.
+
+    Attributes:
+        verdict: ``not run`` for causes outside of the code: neither for nor against it.
+        detail: what was seen, or the cause; empty for ``passed``.
+        changed: places of the call's arguments that the call changed, counted from 0.
+        expected_from_code: the expected value needed the code's own classes, so that it came from the code.
+    """
+
+    fact: Fact
+    verdict: Verdict
+    detail: str = ""
+    changed: tuple[int, ...] = ()
+    expected_from_code: bool = False
+
+
+@dataclass(frozen=True)
+class Load:
+    """What loading the module once did.
+
+    Attributes:
+        verdict: whether it loads.
+        detail: the error with its line, or the cause outside of the code.
+        printed: it prints at import.
+        files: files that it made at import.
+        attempts: what it tried at import beyond computing, such as ``use the network``.
+        threads: threads that it left running.
+    """
+
+    verdict: Verdict
+    detail: str = ""
+    printed: bool = False
+    files: tuple[str, ...] = ()
+    attempts: tuple[str, ...] = ()
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class CodeCheck:
+    """The result of a check."""
+
+    load: Load
+    names: Unbound = field(default_factory=Unbound)
+    facts: tuple[FactResult, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything that ran speaks against the code."""
+        return (
+            self.load.verdict == "failed"
+            or bool(self.names.elsewhere)
+            or any(result.verdict == "failed" for result in self.facts)
+        )
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know of, without a verdict."""
+        found = []
+        if self.load.printed:
+            found.append("It prints when it is imported.")
+        found += [f"When it is imported, it tries to {attempt}." for attempt in self.load.attempts]
+        if self.load.threads:
+            found.append("It leaves threads running when it is imported.")
+        found += [f"The name `{name}` is bound nowhere in it." for name in self.names.nowhere]
+        found += [
+            f"`{result.fact.left}` changes its argument in place." for result in self.facts if result.changed
+        ]
+        return tuple(dict.fromkeys(found))

@@ -1,0 +1,75 @@
+"""What a language needs so that new code in it can be checked by running it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from server.execution.findings import CodeCheck, Runs
+from server.execution.python.facts import Fact
+from server.execution.sandbox.probe import Kind
+from server.execution.sandbox.values import JobResult
+
+
+class Runtime(Protocol):
+    """A language on this machine."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of sandbox that it needs."""
+
+    @property
+    def fence(self) -> str:
+        """The info string of a Markdown block with its code."""
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Endings of the files that its code may import."""
+
+    def parse_fact(self, text: str) -> Fact:
+        """Read a fact that a caller gives.
+
+        Raises:
+            FactError: the text has another form.
+        """
+
+    def find_examples(self, text: str, names: Collection[str]) -> list[Fact]:
+        """Return the facts that a task states about ``names``."""
+
+    def probe_calls(self, text: str, names: Collection[str], proposed: Sequence[str]) -> list[str]:
+        """Return calls that show how code behaves."""
+
+    def generated_calls(self, source: str, names: Collection[str]) -> list[str]:
+        """Return calls of functions of the source with generated arguments."""
+
+    def uses(self, source: str, name: str) -> frozenset[str]:
+        """Return the names that a definition reads."""
+
+    def definitions(self, source: str) -> Mapping[str, str]:
+        """Return the functions and classes at the top level, each in a form that is equal for equal code."""
+
+    def heads(self, source: str, names: Collection[str]) -> list[str]:
+        """Return the first lines of functions and classes, by which a model can call them."""
+
+    def emptied(self, source: str, names: Collection[str]) -> str:
+        """Return the source with functions that do nothing."""
+
+    def without_demonstrations(self, source: str) -> str:
+        """Return the source without what only shows it."""
+
+    def elsewhere(self, source: str) -> tuple[str, ...]:
+        """Return the names that are used where they are not bound, and bound in another scope."""
+
+    def as_script(self, source: str, detail: str) -> str | None:
+        """Return why a failure to load says nothing about a script, None if it counts."""
+
+    def outside_cause(self, error: Mapping[str, Any]) -> str | None:
+        """Return the cause outside of the code of a reported error, None if the code is at fault."""
+
+    async def check(
+        self, sandbox: Runs, source: str, facts: Sequence[Fact] = (), files: Mapping[str, str] | None = None
+    ) -> CodeCheck:
+        """Load the code once and run facts on it."""
+
+    async def probe(
+        self, sandbox: Runs, source: str, calls: Sequence[str], files: Mapping[str, str] | None = None
+    ) -> JobResult | None:
+        """Run calls and return their records; None if the code cannot even be compiled."""

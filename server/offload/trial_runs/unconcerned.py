@@ -1,0 +1,84 @@
+"""Functions that an edit does not concern: they have to answer the same before and after it.
+
+The task names what it changes. Every other function that the edit could have changed, in its own text or in
+something that it uses, is called with generated arguments on both texts.
+"""
+
+from collections.abc import Mapping
+
+from server.execution.findings import Runs
+from server.execution.runtime import Runtime
+from server.execution.sandbox.values import JobResult
+from server.offload.asking.plan import Plan
+from server.offload.asking.targets import names_word
+from server.offload.values import Notice
+
+_MOST_NAMED = 2
+
+
+async def changed_behaviour(
+    sandbox: Runs, runtime: Runtime, plan: Plan, after: str, files: Mapping[str, str]
+) -> list[Notice]:
+    """Return a notice for each function that the task does not name and that answers differently now.
+
+    Nothing is compared if the task names no definition: it may be about all of them.
+    """
+    before = plan.edited.text if plan.edited is not None else ""
+    names = _possibly_changed(runtime, plan.task.task, before, after)
+    calls = runtime.generated_calls(before, names) if names else []
+    if not calls:
+        return []
+    results = [await runtime.probe(sandbox, text, calls, files) for text in (before, before, after)]
+    first, second, last = (_answers(each) for each in results)
+    different: dict[str, str] = {}
+    for place, call in enumerate(calls):
+        old, new = first.get(place), last.get(place)
+        if old is not None and new is not None and old == second.get(place) and old != new:
+            different.setdefault(call.partition("(")[0], call)
+    return [
+        Notice(f"`{call}` answers differently than before, and the task does not name {name}", likely=True)
+        for name, call in list(different.items())[:_MOST_NAMED]
+    ]
+
+
+def _possibly_changed(runtime: Runtime, task: str, before: str, after: str) -> list[str]:
+    """Return the functions in both texts that the edit may have changed and the task does not name.
+
+    A function that uses something that the task names is expected to change with it.
+    """
+    old, new = runtime.definitions(before), runtime.definitions(after)
+    named = {name for name in {*old, *new} if names_word(task, name)}
+    if not named:
+        return []
+    own = {name for name in old.keys() & new.keys() if old[name] != new[name]} - named
+    changed = own | (named & {name for name in {*old, *new} if old.get(name) != new.get(name)})
+    uses = {name: runtime.uses(after, name) & {*old, *new} for name in new}
+    return sorted(
+        name
+        for name in old.keys() & new.keys() - named
+        if name in own or (_reached(uses, name) & changed and not _reached(uses, name) & named)
+    )
+
+
+def _reached(uses: Mapping[str, frozenset[str]], name: str) -> frozenset[str]:
+    """Return the definitions that a function uses, directly or through others."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for each in uses.get(waiting.pop(), frozenset()) - found:
+            found.add(each)
+            waiting.append(each)
+    return frozenset(found - {name})
+
+
+def _answers(result: JobResult | None) -> dict[int, str]:
+    """Return what each call gave: its value with the arguments that it changed, or the class of its error."""
+    answers: dict[int, str] = {}
+    for record in result.records if result is not None else ():
+        if not isinstance(place := record.get("index"), int):
+            continue
+        if "value" in record:
+            answers[place] = repr((record["value"], record.get("changed")))
+        else:
+            answers[place] = str(next(iter(record.get("error", {}).get("types", ())), ""))
+    return answers
