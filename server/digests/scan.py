@@ -1,5 +1,6 @@
 """One pass over the lines: each line goes to the recognisers that want it, the rest to the general digest."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import re2
@@ -49,15 +50,21 @@ def scan(
     """
     number = 0
     claimers: set[int] = set()
+    opened: set[int] = set()
     for line in lines:
         number = line.number
         bare = without_prefix(line.text)
+        if _BLANKS in bare:
+            bare = _RUN_OF_BLANKS.sub(_BLANKS, bare)
         read = line if len(bare) == len(line.text) else Line(number, bare)
         wanted, severe, warned = triggers.of(bare) if bare else (_NONE, False, False)
         claimed = False
-        for index, recogniser in recognisers.items():
-            if (recogniser.open or index in wanted) and recogniser.feed(read):
-                claimed = True
+        for index in sorted(wanted | opened) if opened else sorted(wanted):
+            if (recogniser := recognisers.get(index)) is None:
+                continue
+            claimed = recogniser.feed(read)
+            (opened.add if recogniser.open else opened.discard)(index)
+            if claimed:
                 claimers.add(index)
                 break
         general.feed(read, claimed=claimed, severe=severe, warned=warned)
@@ -65,3 +72,6 @@ def scan(
 
 
 _NONE: set[int] = set()
+_BLANKS = " " * 100
+_RUN_OF_BLANKS = re.compile(r" {100,}")
+"""Blanks that no recogniser needs to see: a pattern may try each of them as the end of a text."""

@@ -1,12 +1,29 @@
 """Base of all recognisers: reads lines, returns facts."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from server.digests.values import Fact, Line, Part, Section
 
 MOST_KEPT = 2_000
 """Maximum number of findings that a recogniser keeps. Further findings are only counted."""
+
+_Item = TypeVar("_Item")
+
+
+class Ends(list[_Item]):
+    """A list that keeps the first and the last of too many elements; ``total`` counts all that were added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def append(self, item: _Item, /) -> None:
+        """Add an element; one in the middle goes if there are too many."""
+        self.total += 1
+        if len(self) >= MOST_KEPT:
+            del self[MOST_KEPT // 2]
+        super().append(item)
 
 
 class Recogniser(ABC):

@@ -16,6 +16,12 @@ _FEW = 12
 """Maximum number of different errors that are all shown. Above it, each rule shows its first error before
 further errors follow.
 """
+_RARE = 3
+"""Errors of one rule that are all shown before the first of a frequent rule."""
+_SYNTAX = re.compile(r"(?i)(?:invalid-)?syntax(?:-?error)?|E999|E0001")
+"""Rules of files that cannot be read at all."""
+_MANY_RULES = 8
+"""Rules beyond which the most frequent ones are also counted in one line."""
 
 
 @dataclass(slots=True)
@@ -54,6 +60,8 @@ class Diagnostics:
         """Count a message. Return the list of its details, to which the caller can add."""
         self.counts[severity] = self.counts.get(severity, 0) + 1
         named = rule.text if rule else key_of(_bare(message.text))
+        if (severity, named) not in self._groups and self._kept >= MOST_KEPT:
+            return []
         group = self._groups.setdefault((severity, named), _Group(rule.text if rule else ""))
         group.total += 1
         last = max(message.line, place.line if place else 0)
@@ -72,26 +80,45 @@ class Diagnostics:
         errors = [group for (severity, _), group in self._groups.items() if severity == "error"]
         others = [group for (severity, _), group in self._groups.items() if severity != "error"]
         different = sum(len(group.messages) for group in errors)
-        found: list[Fact] = []
-        for place, group in enumerate(sorted(errors, key=lambda group: group.total)):
+        found = self._frequent()
+        for place, group in enumerate(sorted(errors, key=_urgency)):
             worth = _ERROR - min(place // 4, 8)
-            found += _facts(Section.ERROR, group, worth, 0 if different <= _FEW else 14)
+            found += _facts(
+                Section.ERROR, group, worth, 0 if min(different - _FEW, group.total - _RARE) <= 0 else 14
+            )
         for place, group in enumerate(sorted(others, key=lambda group: -group.total)):
             found += _facts(Section.WARNING, group, _WARNING - min(place // 2, 12), 20)
         return found
+
+    def _frequent(self) -> list[Fact]:
+        """Return the most frequent rules if there are many."""
+        rules = Counter({group.rule: group.total for group in self._groups.values() if group.rule})
+        if len(rules) <= _MANY_RULES:
+            return []
+        told = ", ".join(f"{rule} ×{count}" for rule, count in rules.most_common(_MANY_RULES))
+        return [Fact(Section.RESULT, (computed(f"{len(rules)} rules, most often {told}", 88),))]
+
+
+def _urgency(group: _Group) -> tuple[bool, int]:
+    """Order of errors: files that cannot be read, then rare errors."""
+    return not _SYNTAX.fullmatch(group.rule), group.total
 
 
 def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[Fact]:
     """Yield a group's messages, one per cluster first. In small groups, the rarest cluster comes first."""
     several = len(group.messages) > 1
     clusters = _clusters(list(group.messages.values()))
-    for place, (rank, message) in enumerate(
+    for place, (rank, size, message) in enumerate(
         sorted(
-            ((rank, cluster[rank]) for cluster in clusters for rank in range(len(cluster))),
+            (
+                (rank, min(len(cluster) // 4, 6), cluster[rank])
+                for cluster in clusters
+                for rank in range(len(cluster))
+            ),
             key=lambda item: item[0],
         )
     ):
-        own = worth - (step // 2 + min(place, 15) if place else 0) - (step // 2 + 4 if rank else 0)
+        own = worth - (step // 2 + min(place, 15) if place else 0) - (step // 2 + 4 + size if rank else 0)
         lower = 12 if section is Section.WARNING and group.rule and not place else 0
         parts = [replace(message.message, worth=own - lower)]
         if message.rule and not place:
@@ -110,12 +137,15 @@ def _clusters(messages: list[_Message]) -> list[list[_Message]]:
     first.
     """
     names = Counter(name for message in messages for name in set(_QUOTED.findall(message.message.text)))
-    clusters: dict[tuple[str, str], list[_Message]] = {}
+    clusters: dict[tuple[str, int, str, str], list[_Message]] = {}
     for message in messages:
         text = message.message.text
         common = max(_QUOTED.findall(text), key=lambda name: names[name], default="")
         shared = common if names[common] > 1 else ""
-        clusters.setdefault((key_of(_bare(text)), shared), []).append(message)
+        words = key_of(_bare(text)).split()
+        clusters.setdefault((" ".join(words[:3]), len(words), words[-1] if words else "", shared), []).append(
+            message
+        )
     return sorted(clusters.values(), key=lambda cluster: sum(message.count for message in cluster))
 
 

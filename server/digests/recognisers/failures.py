@@ -1,5 +1,6 @@
 """Failures of test runs: a name, a cause, places. Equal causes at the same place are reported once."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,8 +12,29 @@ MOST_NAMES = 12
 MOST_DETAILS = 24
 """Maximum number of lines after the cause that are kept per failure. At most six are shown."""
 _WORTH = 88
-_DIFFERS = ("-", "+", "Expected", "Received", "expected", "actual", "left", "right")
-_ANNOUNCED = ("+ actual - expected", "+ expected - actual", "- Expected", "+ Received")
+_MANY = 8
+"""Different failures beyond which the names and causes of all come before the places of any."""
+_DIFFERS = (
+    "-",
+    "+",
+    "Expected",
+    "Received",
+    "expected",
+    "actual",
+    "left",
+    "right",
+    "Error message:",
+    "Rejected to",
+)
+_TELLS_NOTHING = re.compile(
+    r"[-+?^~. ]*$|\+ (?:actual - expected|expected - actual)$"
+    r"|[-+] (?:Expected|Received|Snapshot)(?: +[-+] +\d+)?$"
+    r"|(?:Cause|Differing items|Full diff.*):?$|Omitting \d+ identical|comparison failed$|Use -v"
+    r"|\.\.\.Full output|Snapshot name: |[({\[\])}.]+$"
+)
+"""Lines between a cause and the values that differ."""
+_ANNOUNCES = re.compile(r".*(?::|equality)$|assertion `|expect\(|(?:\w+: )?assert .*\.\.\.|.*Lists differ: ")
+"""Causes that leave out the values, or shorten them."""
 
 
 @dataclass(slots=True)
@@ -48,22 +70,27 @@ class Failures:
             cause = item.cause.text if item.cause else item.name.text
             key = (item.label, cause, *(part.text for part in item.places[:1]))
             groups.setdefault(key, []).append(item)
+        step = 6 if len(groups) > _MANY else 2
         found = [
-            _fact(section, group, worth - min(place // 3, 20)) for place, group in enumerate(groups.values())
+            _fact(section, group, worth - min(place // 3, 20), step)
+            for place, group in enumerate(groups.values())
         ]
         if self.more:
             found.append(Fact(section, (computed(f"{self.more:,} more failures", worth),)))
         return found
 
 
-def _fact(section: Section, group: Sequence[Failure], worth: int) -> Fact:
+def _fact(section: Section, group: Sequence[Failure], worth: int, step: int) -> Fact:
     first = group[0]
     parts = [computed(first.label, worth)] if first.label else []
     parts.append(replace(first.name, worth=worth))
     if first.cause:
         parts.append(replace(first.cause, worth=worth - 1))
-    parts += [replace(part, worth=worth - 2 - 16 * place) for place, part in enumerate(first.places[:3])]
-    parts += _details(first, worth)
+    parts += [
+        replace(part, worth=worth - step - (12 + 2 * step) * place)
+        for place, part in enumerate(first.places[:3])
+    ]
+    parts += _details(first, worth + 2 - step)
     parts += _names(group[1:], worth - 12)
     last = max(item.last or item.name.line for item in group)
     return Fact(section, tuple(parts), len(group), last if len(group) > 1 else 0)
@@ -72,12 +99,15 @@ def _fact(section: Section, group: Sequence[Failure], worth: int) -> Fact:
 def _details(failure: Failure, worth: int) -> list[Part]:
     """Put differing lines first, close to a cause that only announces them."""
     cause = failure.cause.text if failure.cause else ""
-    announces = cause.endswith((":", "equality")) or cause.startswith("assertion `")
-    told = [part for part in failure.details if part.text.strip("+- ") and part.text not in _ANNOUNCED]
+    announces = _ANNOUNCES.match(cause) is not None
+    told = [part for part in failure.details if not _TELLS_NOTHING.match(part.text)]
     differing = [part for part in told if part.text.startswith(_DIFFERS)]
     ordered = differing or told if announces else told
     step = 3 if announces else 48
-    return [replace(part, worth=worth - step - 6 * place) for place, part in enumerate(ordered[:6])]
+    return [
+        replace(part, worth=worth - step - 6 * place - (10 if place > 1 else 0))
+        for place, part in enumerate(ordered[:6])
+    ]
 
 
 def _names(group: Iterable[Failure], worth: int) -> list[Part]:

@@ -3,7 +3,8 @@
 import re
 from typing import ClassVar
 
-from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.frames import short_place
+from server.digests.recognisers.base import Ends, Recogniser, computed, literal
 from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.values import Fact, Line, Part, Section
 
@@ -29,7 +30,7 @@ class LineMessages(Recogniser):
     def __init__(self) -> None:
         super().__init__()
         self.diagnostics = Diagnostics()
-        self.totals: list[Part] = []
+        self.totals: Ends[Part] = Ends()
         self.messages = 0
         self._details: list[Part] = []
 
@@ -59,7 +60,8 @@ class LineMessages(Recogniser):
         ]
         counts = self.diagnostics.counts
         said = ", ".join(f"{number} {name}s" for name, number in counts.items() if number)
-        if said and sum(counts.values()) > 1:
+        known = any(f"{counts['error']} error" in part.text for part in self.totals)
+        if said and sum(counts.values()) > 1 and not known:
             found.append(Fact(Section.RESULT, (computed(said, 90),)))
         return found + self.diagnostics.facts()
 
@@ -78,5 +80,9 @@ class LineMessages(Recogniser):
             return
         self.messages += 1
         rule = literal(line, groups["rule"]) if groups.get("rule") else None
-        self._details = self.diagnostics.add(severity, text, literal(line, groups["place"]), rule)
+        self._details = self.diagnostics.add(severity, text, _place(line, groups["place"]), rule)
         self.open = self.context is not None
+
+
+def _place(line: Line, place: str | None) -> Part | None:
+    return literal(line, short_place(place)) if place else None

@@ -4,7 +4,7 @@ not compile.
 
 import re
 
-from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, computed, literal
 from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
@@ -18,6 +18,7 @@ _SUMMARY = re.compile(
 _NOTE = re.compile(r"^(?: *= )?(?P<text>(?:help|note|expected|found): .+)$| *= note: (?:expected|found) .+")
 _LABEL = re.compile(r"^ *\d* *\|[ |]*[\^-]+ +(?P<text>\S.*)$|^ *\|[ |]*(?P<under>[a-z`].*)$")
 _RESULT = re.compile(r"^test result: .+$")
+_EXIT = re.compile(r"^ +process didn't exit successfully: `.*` \((?P<how>.+)\)$")
 _TEST = re.compile(r"^test (?P<name>\S+)(?: - should panic)? \.\.\. (?P<kind>ok|FAILED|ignored.*|bench:.*)$")
 _THREAD = re.compile(r"^thread '(?P<name>[^']+)'(?: \(\d+\))? panicked at (?P<place>\S+?:\d+:\d+):?$")
 _THREAD_OLD = re.compile(r"^thread '(?P<name>[^']+)' panicked at '(?P<cause>.*)', (?P<place>\S+?:\d+:\d+)$")
@@ -40,6 +41,7 @@ class Cargo(Recogniser):
         r"^test \S+(?: - should panic)? \.\.\. ",
         r"^running \d+ tests?$",
         r"^---- \S+ stdout ----$",
+        r"^ +process didn't exit successfully: `",
         r"^thread '[^']+'(?: \(\d+\))? panicked at ",
     )
 
@@ -49,12 +51,12 @@ class Cargo(Recogniser):
         self._pending: tuple[str, Part, Part | None] | None = None
         self._pending_details: list[Part] = []
         self._details: list[Part] = self._pending_details
-        self._summaries: list[Part] = []
-        self._results: list[Part] = []
+        self._summaries: Ends[Part] = Ends()
+        self._results: Ends[Part] = Ends()
         self._failures = Failures()
         self._failing: dict[str, Part] = {}
         self._current: Failure | None = None
-        self._ignored: list[Part] = []
+        self._ignored: Ends[Part] = Ends()
         self._placed = 0
         self._backtrace = False
         self._finished: Part | None = None
@@ -157,9 +159,13 @@ class Cargo(Recogniser):
             self._close_test()
             self._results.append(literal(line))
             return True
+        if found := _EXIT.match(text):
+            program = found[0].rpartition("`")[0].rpartition("/")[2]
+            self._summaries.append(literal(line, f"{program}` ({found['how']})"))
+            return True
         if found := _TEST.match(text):
-            if found["kind"] == "FAILED":
-                self._failing[found["name"]] = literal(line, f"test {found['name']} ... FAILED")
+            if found["kind"] == "FAILED" and len(self._failing) < MOST_KEPT:
+                self._failing[found["name"]] = literal(line)
             elif found["kind"].startswith("ignored"):
                 self._ignored.append(literal(line))
             return True
@@ -204,7 +210,7 @@ class Cargo(Recogniser):
     def _close_test(self) -> None:
         if self._current is not None:
             self._failures.add(self._current)
-            self._failing = {k: v for k, v in self._failing.items() if k != self._current.name.text}
+            self._failing.pop(self._current.name.text, None)
         self._current = None
 
 

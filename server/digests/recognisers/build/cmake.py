@@ -2,7 +2,7 @@
 
 import re
 
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import Ends, Recogniser, literal
 from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.values import Fact, Line, Part, Section
 
@@ -26,8 +26,8 @@ class Cmake(Recogniser):
     def __init__(self) -> None:
         super().__init__()
         self._diagnostics = Diagnostics()
-        self._results: list[Part] = []
-        self._looked: list[Part] = []
+        self._results: Ends[Part] = Ends()
+        self._looked: Ends[Part] = Ends()
         self._head: tuple[str, Part | None] | None = None
         self._details: list[Part] = []
         self._messages = 0

@@ -3,7 +3,7 @@
 import re
 
 from server.digests.frames import frame_of, short_place
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import Ends, Recogniser, literal
 from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
@@ -36,12 +36,12 @@ class Gradle(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._results: list[Part] = []
-        self._tasks: list[Part] = []
+        self._results: Ends[Part] = Ends()
+        self._tasks: Ends[Part] = Ends()
         self._failures = Failures()
         self._current: Failure | None = None
-        self._skipped: list[Part] = []
-        self._wrong: list[Part] = []
+        self._skipped: Ends[Part] = Ends()
+        self._wrong: Ends[Part] = Ends()
         self._telling = False
 
     def feed(self, line: Line) -> bool:

@@ -3,7 +3,7 @@
 import re
 
 from server.digests.frames import frame_of, short_place
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import Ends, Recogniser, literal
 from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.recognisers.failures import Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
@@ -22,6 +22,7 @@ _CAUSE = re.compile(
     r"^(?:Caused by: )?[\w.$]+(?:Exception|Error|Throwable|Failure|Failed)\w*(?:: .*)?$|^[\w$]+"
     r"(?:\.[\w$]+){2,}: .+$"
 )
+_SYMBOL = re.compile(r" *(?:symbol|location|required|found|reason): ")
 _BOILERPLATE = re.compile(
     r"^(?:To see the full stack|Re-run Maven|For more information about the errors|\[Help|->"
     r" \[Help|Please refer to|"
@@ -37,17 +38,21 @@ class Maven(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._results: list[tuple[int, Part]] = []
+        self._results: Ends[tuple[int, Part]] = Ends()
         self._failures = Failures()
-        self._summary: list[tuple[Part, Part | None]] = []
+        self._summary: Ends[tuple[Part, Part | None]] = Ends()
         self._diagnostics = Diagnostics()
         self._others = Diagnostics()
         self._current: Failure | None = None
-        self._goal: list[Part] = []
+        self._goal: Ends[Part] = Ends()
         self._seen = 0
+        self._details: list[Part] = []
 
     def feed(self, line: Line) -> bool:
         if not (found := _LINE.match(line.text)):
+            if self._current is None and _SYMBOL.match(line.text):
+                self._details.append(literal(line))
+                return True
             return self._current is not None and self._trace_line(self._current, line)
         self._seen += 1
         self._close()
@@ -88,9 +93,11 @@ class Maven(Recogniser):
                 self._current = Failure(literal(line, found["name"]), found["kind"], last=line.number)
                 self.open = True
         elif found := _COMPILER.match(text):
-            self._diagnostics.add(
-                severity, literal(line, found["text"]), literal(line, short_place(found["place"]))
-            )
+            place = literal(line, short_place(found["place"]))
+            self._details = self._diagnostics.add(severity, literal(line, found["text"]), place)
+            self.open = True
+        elif _SYMBOL.match(text):
+            self._details.append(literal(line, text))
         elif level == "ERROR" and text.startswith("Failed to execute goal"):
             self._goal.append(literal(line, text))
         elif level == "ERROR" and (found := _SUMMARY.match(text)) and not _BOILERPLATE.match(text):

@@ -95,7 +95,7 @@ def html_facts(text: str) -> list[Fact]:
         if tag in _HEADINGS:
             worth = 98 if tag == "title" else 92 - 5 * int(tag[1])
         else:
-            worth = 40 + int(24 * fresh) - min(place // 40, 10)
+            worth = 40 + int(24 * fresh) - min(place // 40, 10) - (0 if fresh else 12)
         found.append(Fact(Section.NOTE, (computed(f"{tag} (L{line}): {said}", worth),)))
     return found
 

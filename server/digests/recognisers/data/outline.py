@@ -1,6 +1,7 @@
 """Source code as an outline: definitions with their lines, imports, marks such as TODO."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from server.digests.recognisers.base import computed
@@ -52,8 +53,8 @@ def outline_facts(text: str, lines: Sequence[str], language: Language) -> list[F
     if not data:
         return []
     starts = _starts(text)
-    kinds = {each.kind: sum(other.kind == each.kind for other in data) for each in data}
-    told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
+    kinds = Counter(each.kind for each in data)
+    told = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     found = [Fact(Section.RESULT, (computed(f"{language.name}: {told}", 97),))]
     brought = imports(text, language)
     if brought:

@@ -11,6 +11,7 @@ from server.digests.values import Fact, Part, Section
 
 _DELIMITERS = (",", "\t", ";", "|")
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?(?:e[+-]?\d+)?%?$", re.IGNORECASE)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$")
 _MOST_VALUES = 5_000
 _PROBE = 20
 
@@ -24,6 +25,9 @@ class _Column:
     values: Counter[str] = field(default_factory=Counter)
     low: tuple[float, str, int] | None = None
     high: tuple[float, str, int] | None = None
+    dates: int = 0
+    early: tuple[str, int] | None = None
+    late: tuple[str, int] | None = None
 
 
 def delimiter_of(lines: Sequence[str], named: bool) -> str:
@@ -94,12 +98,19 @@ def _note(column: _Column, cell: str, line: int) -> None:
             column.low = (number, cell, line)
         if column.high is None or number > column.high[0]:
             column.high = (number, cell, line)
+    elif _DATE.match(cell):
+        column.dates += 1
+        if column.early is None or cell < column.early[0]:
+            column.early = (cell, line)
+        if column.late is None or cell > column.late[0]:
+            column.late = (cell, line)
 
 
 def _column_fact(column: _Column, place: int) -> Fact:
     worth = 86 - min(place, 30)
     filled = column.filled
-    kind = "numbers" if filled and column.numbers >= 0.9 * filled else "text"
+    many = 0.9 * max(filled, 1)
+    kind = "numbers" if column.numbers >= many else "dates" if column.dates >= many else "text"
     parts = [computed(f"{column.name}: {kind}", worth)]
     if column.empty:
         parts.append(computed(f"{column.empty} empty", worth - 3))
@@ -109,8 +120,11 @@ def _column_fact(column: _Column, place: int) -> Fact:
         if column.numbers < filled:
             others = [value for value in column.values if not _NUMBER.match(value)][:4]
             parts.append(computed(f"not numbers: {', '.join(others)}", worth - 1))
+    if kind == "dates" and column.early and column.late:
+        (early, first), (late, last) = column.early, column.late
+        parts.append(computed(f"{early} (L{first}) to {late} (L{last})", worth - 2))
     different = len(column.values)
-    if different and (kind == "text" or different <= 6):
+    if different and (kind != "numbers" or different <= 6):
         common = column.values.most_common(6)
         told = ", ".join(f"{value[:40]} ×{count}" for value, count in common)
         parts.append(

@@ -3,7 +3,7 @@
 import re
 
 from server.digests.frames import short_place
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import Ends, Recogniser, literal
 from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.values import Fact, Line, Part, Section
 
@@ -35,7 +35,7 @@ class Eslint(Recogniser):
         super().__init__()
         self._diagnostics = Diagnostics()
         self._file: Part | None = None
-        self._totals: list[Part] = []
+        self._totals: Ends[Part] = Ends()
         self._rows = 0
 
     def feed(self, line: Line) -> bool:

@@ -3,10 +3,12 @@
 import re
 from typing import ClassVar
 
+from server.digests.frames import short_place
 from server.digests.recognisers.base import literal
 from server.digests.recognisers.line_messages import LineMessages
 from server.digests.values import Fact, Line, Part
 
+_PYRIGHT_RULE = re.compile(r"\((?P<rule>report\w+)\)$")
 _WRAPPED = re.compile(r"^\[(?P<alone>[\w-]+)\]$|^(?P<rest>\S.*?)(?: {2}\[(?P<rule>[\w-]+)\])?$")
 
 
@@ -34,10 +36,14 @@ class Mypy(LineMessages):
     def __init__(self) -> None:
         super().__init__()
         self._wrapped: tuple[str, Part, Part, list[Part]] | None = None
+        self._pyright = False
 
     def feed(self, line: Line) -> bool:
         text = line.text
         if self._wrapped is not None and not (self.message.match(text) or self.total.match(text)):
+            if self._pyright and text[:4].isspace():
+                self._continue_pyright(line)
+                return True
             if (found := _WRAPPED.match(text)) and text:
                 self._continue(line, found)
                 return True
@@ -57,9 +63,18 @@ class Mypy(LineMessages):
         if found["rule"] or self.severity(found) == "note":
             super()._message(line, found)
             return
-        text, place = literal(line, found["text"]), literal(line, found["place"])
+        text, place = literal(line, found["text"]), literal(line, short_place(found["place"]))
+        self._pyright = " - " in line.text[: found.start("text")]
         self._wrapped = (self.severity(found), text, place, [])
         self.open = True
+
+    def _continue_pyright(self, line: Line) -> None:
+        """Read an indented line that explains a message; the last one ends with the rule."""
+        assert self._wrapped is not None
+        if len(self._wrapped[3]) < 3:
+            self._wrapped[3].append(literal(line))
+        if found := _PYRIGHT_RULE.search(line.text):
+            self._flush(literal(line, found["rule"]))
 
     def _continue(self, line: Line, found: re.Match[str]) -> None:
         assert self._wrapped is not None

@@ -7,6 +7,7 @@ from server.digests.recognisers.line_messages import LineMessages
 from server.digests.values import Line, Part
 
 _HEAD = re.compile(r"^(?P<rule>[A-Z]{1,4}\d{3,4}|invalid-syntax)(?: \[\*\]|:)? (?P<text>.+)$")
+_MINOR = re.compile(r"[CRWI]\d{4}")
 _ARROW = re.compile(r"^ *--> (?P<place>\S+?:\d+:\d+)$")
 
 
@@ -34,6 +35,10 @@ class Ruff(LineMessages):
     def __init__(self) -> None:
         super().__init__()
         self._head: tuple[Part, Part] | None = None
+
+    def severity(self, found: re.Match[str]) -> str:
+        """Return the severity: pylint's codes tell it, the other tools call everything an error."""
+        return "warning" if _MINOR.fullmatch(found["rule"]) else "error"
 
     def continued(self, line: Line) -> bool:
         if found := _HEAD.match(line.text):

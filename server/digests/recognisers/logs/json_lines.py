@@ -10,7 +10,7 @@ TEXT_KEYS = ("msg", "message", "ev", "event", "error", "err", "name", "text")
 TIME_KEYS = ("time", "ts", "t", "timestamp", "@timestamp", "date", "datetime", "asctime")
 STATUS_KEYS = ("status", "status_code", "statusCode", "code", "http_status")
 _MOST_FIELDS = 60
-_JSON_FIELD = re.compile(r'"(?P<key>(?:[^"\\]|\\.)*)" ?: ?(?P<value>"(?:[^"\\]|\\.)*"|[^\s,{}\[\]"]+)')
+_JSON_FIELD = re.compile(r'(?<!\\)"(?P<key>(?:[^"\\]|\\.)*)" ?: ?(?P<value>"(?:[^"\\]|\\.)*"|[^\s,{}\[\]"]+)')
 
 
 class JsonLines(RecordLog):

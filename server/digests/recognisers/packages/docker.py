@@ -2,7 +2,7 @@
 
 import re
 
-from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.recognisers.base import Ends, Recogniser, computed, literal
 from server.digests.values import Fact, Line, Part, Section
 
 _STEP = re.compile(
@@ -36,12 +36,12 @@ class Docker(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._steps: list[Part] = []
-        self._errors: list[Part] = []
-        self._warnings: list[Part] = []
-        self._excerpt: list[Part] = []
+        self._steps: Ends[Part] = Ends()
+        self._errors: Ends[Part] = Ends()
+        self._warnings: Ends[Part] = Ends()
+        self._excerpt: Ends[Part] = Ends()
         self._cached = 0
-        self._ends: list[Part] = []
+        self._ends: Ends[Part] = Ends()
 
     def feed(self, line: Line) -> bool:
         text = line.text
@@ -80,6 +80,6 @@ class Docker(Recogniser):
             for i, p in enumerate(self._warnings)
         ]
         cached = f", {self._cached} cached" if self._cached else ""
-        found.append(Fact(Section.NOTE, (computed(f"{len(self._steps)} lines of steps{cached}", 60),)))
+        found.append(Fact(Section.NOTE, (computed(f"{self._steps.total:,} lines of steps{cached}", 60),)))
         last = self._steps[-1]
         return [*found, Fact(Section.NOTE, (computed("last step", 71), Part(last.text, last.line, 72)))]

@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 
-from server.digests.recognisers.base import MOST_KEPT, Recogniser, computed, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, computed, literal
+from server.digests.recognisers.packages.described import DescribedObjects
 from server.digests.values import Fact, Line, Part, Section
 
 _HEADER = re.compile(r"^(?:NAMESPACE +)?(?:NAME|LAST SEEN|TYPE)(?: {2,}[A-Z][A-Z() -]*)+\s*$")
@@ -13,9 +14,7 @@ _STATES = re.compile(
     r"CreateContainerConfigError|Init:\S+|ContainerCreating|Running|Completed|Succeeded|Ready|Active|Bound|Lost|Warning|Normal)\b"
 )
 _HEALTHY = {"Running", "Completed", "Succeeded", "Ready", "Active", "Bound", "Normal"}
-_DESCRIBED = re.compile(
-    r"^ +(?P<what>(?:Reason|Exit Code|Message|State|Last State|Restart Count|Image): +\S.*)$"
-)
+_NAME = re.compile(r"^Name: {2,}(?P<name>\S+)$")
 
 
 class Kubectl(Recogniser):
@@ -25,17 +24,17 @@ class Kubectl(Recogniser):
     triggers = (
         r"^(?:NAMESPACE +)?(?:NAME|LAST SEEN|TYPE)(?: {2,}[A-Z][A-Z() -]*)+\s*$",
         r"^(?:Error from server|error: the server|The connection to the server)",
-        r"^ +(?:Reason|Exit Code|Last State|Restart Count): ",
+        r"^Name: {2,}\S+$",
     )
 
     def __init__(self) -> None:
         super().__init__()
         self._rows = 0
         self._states: Counter[str] = Counter()
-        self._sick: list[Part] = []
-        self._restarted: list[Part] = []
-        self._errors: list[Part] = []
-        self._described: list[Part] = []
+        self._sick: Ends[Part] = Ends()
+        self._restarted: Ends[Part] = Ends()
+        self._errors: Ends[Part] = Ends()
+        self._objects = DescribedObjects()
         self._header = ""
 
     def feed(self, line: Line) -> bool:
@@ -46,9 +45,13 @@ class Kubectl(Recogniser):
         if text.startswith(("Error from server", "error: the server", "The connection to")):
             self._errors.append(literal(line))
             return True
-        if found := _DESCRIBED.match(text):
-            self._described.append(literal(line, found["what"]))
-            return bool(self._header)
+        if found := _NAME.match(text):
+            self._objects.begin(literal(line, found["name"]))
+            self.open, self._header = True, ""
+            return True
+        if self._objects.count and not self._header:
+            self._objects.add(line)
+            return True
         if not self.open or not text.strip():
             self.open = False
             return False
@@ -56,17 +59,18 @@ class Kubectl(Recogniser):
         return True
 
     def facts(self) -> list[Fact]:
-        if not (self._rows or self._errors):
+        described = self._objects.facts()
+        if not (self._rows or self._errors or described):
             return []
         said = ", ".join(f"{state} {count}" for state, count in self._states.most_common(12))
         found = [Fact(Section.RESULT, (Part(p.text, p.line, 98),)) for p in self._errors[:10]]
-        found.append(
-            Fact(Section.RESULT, (computed(f"{self._rows:,} rows" + (f": {said}" if said else ""), 96),))
-        )
+        found += described
+        if self._rows:
+            rows = computed(f"{self._rows:,} rows" + (f": {said}" if said else ""), 96)
+            found.append(Fact(Section.RESULT, (rows,)))
         for section, worth, parts in (
             (Section.ERROR, 88, self._sick),
             (Section.WARNING, 68, self._restarted),
-            (Section.NOTE, 60, self._described),
         ):
             found += [
                 Fact(section, (Part(p.text, p.line, worth - min(i // 2, 40)),)) for i, p in enumerate(parts)

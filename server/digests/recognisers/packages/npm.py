@@ -2,7 +2,7 @@
 
 import re
 
-from server.digests.recognisers.base import MOST_KEPT, Recogniser, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, literal
 from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.values import Fact, Line, Part, Section
 
@@ -33,10 +33,10 @@ class Npm(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._errors: list[Part] = []
-        self._results: list[Part] = []
+        self._errors: Ends[Part] = Ends()
+        self._results: Ends[Part] = Ends()
         self._warnings = Diagnostics()
-        self._audit: list[Part] = []
+        self._audit: Ends[Part] = Ends()
         self._lines = 0
         self._package: Part | None = None
 

@@ -1,8 +1,9 @@
 """pip: installed packages, conflicts with their causes, packages that could not be built or found."""
 
 import re
+from typing import TypeVar
 
-from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, computed, literal
 from server.digests.values import Fact, Line, Part, Section
 
 _QUIET = re.compile(
@@ -18,6 +19,7 @@ _RESULT = re.compile(
     r"^(?:Successfully (?:installed|uninstalled|built) |ERROR: |error: |Would install |Failed to build )"
 )
 _NOTE = re.compile(r"^(?:WARNING: |DEPRECATION: |INFO: |\[notice\] |  (?:WARNING|DEPRECATION|NOTE): )")
+_Key = TypeVar("_Key")
 
 
 class Pip(Recogniser):
@@ -36,13 +38,13 @@ class Pip(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._results: list[Part] = []
-        self._notes: dict[str, list[Part]] = {}
-        self._depends: dict[tuple[str, str], list[Part]] = {}
-        self._advice: list[Part] = []
-        self._collected: list[Part] = []
+        self._results: Ends[Part] = Ends()
+        self._notes: dict[str, Ends[Part]] = {}
+        self._depends: dict[tuple[str, str], Ends[Part]] = {}
+        self._advice: Ends[Part] = Ends()
+        self._collected: Ends[Part] = Ends()
         self._seen = 0
-        self._context: list[Part] = []
+        self._context: Ends[Part] = Ends()
 
     def feed(self, line: Line) -> bool:
         self._seen += 1
@@ -54,12 +56,12 @@ class Pip(Recogniser):
             self._results.append(literal(line))
         elif _NOTE.match(text):
             key = re.sub(r"\d+|\bstill ", "", text)
-            self._notes.setdefault(key, []).append(literal(line))
+            _add(self._notes, key, literal(line))
         elif found := _DEPENDS.match(text):
             package = found["who"].split()[0]
-            self._depends.setdefault((package, found["what"]), []).append(literal(line))
+            _add(self._depends, (package, found["what"]), literal(line))
         elif _REQUESTED.match(text):
-            self._depends.setdefault((text, ""), []).append(literal(line))
+            _add(self._depends, (text, ""), literal(line))
         elif re.match(r"^(?:\d+\. |To fix this|The conflict is caused)", text):
             self._advice.append(literal(line))
         elif _QUIET.match(text):
@@ -81,16 +83,22 @@ class Pip(Recogniser):
         for place, parts in enumerate(self._depends.values()):
             worth = 86 - min(place, 20)
             shown = [_at(parts[0], worth), *([_at(parts[-1], worth - 4)] if len(parts) > 1 else [])]
-            found.append(Fact(Section.ERROR, tuple(shown), len(parts), parts[-1].line))
+            found.append(Fact(Section.ERROR, tuple(shown), parts.total, parts[-1].line))
         found += [Fact(Section.NOTE, (_at(p, 70 - min(i, 9)),)) for i, p in enumerate(self._advice[:9])]
         for place, parts in enumerate(list(self._notes.values())[:60]):
             worth = 62 - min(place, 20)
-            found.append(Fact(Section.WARNING, (_at(parts[0], worth),), len(parts), parts[-1].line))
+            found.append(Fact(Section.WARNING, (_at(parts[0], worth),), parts.total, parts[-1].line))
         if self._collected:
-            label = computed(f"{len(self._collected)} packages or versions looked at", 56)
+            label = computed(f"{self._collected.total:,} packages or versions looked at", 56)
             ends = (_at(self._collected[0], 40), _at(self._collected[-1], 44))
             found.append(Fact(Section.NOTE, (label, *ends), last=self._collected[-1].line))
         return found
+
+
+def _add(groups: dict[_Key, Ends[Part]], key: _Key, part: Part) -> None:
+    """Add a part to its group, unless that is new and there are too many groups."""
+    if key in groups or len(groups) < MOST_KEPT:
+        groups.setdefault(key, Ends()).append(part)
 
 
 def _ends(parts: list[Part], most: int) -> list[Part]:

@@ -2,7 +2,7 @@
 
 import re
 
-from server.digests.recognisers.base import MOST_KEPT, Recogniser, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, literal
 from server.digests.values import Fact, Line, Part, Section
 
 _TOTAL = re.compile(
@@ -15,7 +15,12 @@ _RESOURCE = re.compile(
 _FORCED = re.compile(r"^\s*[~+-/]+ +(?P<what>\S.*# forces replacement.*)$")
 _CHANGED = re.compile(r"^ +~ (?P<what>\S+ +=? ?.* -> .+)$")
 _MESSAGE = re.compile(r"^[│|]? ?(?P<kind>Error|Warning): (?P<text>.+)$")
-_DETAIL = re.compile(r"^[│|] +(?P<text>(?:on \S+ line \d+.*|with .+|\S.*))$")
+_DETAIL = re.compile(r"^(?:[│|] +|  (?=on \S+ line \d|with ))(?P<text>\S.*)$")
+_OUTPUT = re.compile(r"^  [~+-] \S+ += \S.*$")
+_PROGRESS = re.compile(
+    r"^\S+: (?:Refreshing state|Reading|Read complete|Creating|Creation complete|Destroying|"
+    r"Destruction complete|Modifying|Modifications complete|Still [a-z]+)\.*(?: |$)"
+)
 
 
 class Terraform(Recogniser):
@@ -28,13 +33,15 @@ class Terraform(Recogniser):
         r"^(?:Plan: \d+ to|No changes\. |Apply complete! |Destroy complete! )",
         r"^[│|]? ?(?:Error|Warning): ",
         r"^[│╷╵]",
+        r"^\S+: (?:Refreshing state|Reading|Creating|Destroying|Modifying|Still [a-z]+)\.\.\.",
+        r"^\S+: (?:Read|Creation|Destruction|Modifications) complete after ",
     )
 
     def __init__(self) -> None:
         super().__init__()
-        self._totals: list[Part] = []
+        self._totals: Ends[Part] = Ends()
         self._resources: list[tuple[Part, list[Part]]] = []
-        self._messages: list[tuple[str, Part, list[Part]]] = []
+        self._messages: Ends[tuple[str, Part, list[Part]]] = Ends()
         self._seen = False
 
     def feed(self, line: Line) -> bool:
@@ -43,7 +50,9 @@ class Terraform(Recogniser):
             self._seen = True
             self.open = True
             return True
-        if _TOTAL.match(text):
+        if _PROGRESS.match(text):
+            return True
+        if _TOTAL.match(text) or (self._totals and _OUTPUT.match(text)):
             self._totals.append(literal(line))
             return True
         if found := _RESOURCE.match(text):

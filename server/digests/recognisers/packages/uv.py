@@ -2,7 +2,7 @@
 
 import re
 
-from server.digests.recognisers.base import MOST_KEPT, Recogniser, computed, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, computed, literal
 from server.digests.values import Fact, Line, Part, Section
 
 _RESULT = re.compile(
@@ -29,18 +29,18 @@ class Uv(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._results: list[Part] = []
-        self._changes: dict[str, list[Part]] = {}
-        self._errors: list[Part] = []
-        self._warnings: list[Part] = []
-        self._conflicts: list[Part] = []
+        self._results: Ends[Part] = Ends()
+        self._changes: dict[str, Ends[Part]] = {}
+        self._errors: Ends[Part] = Ends()
+        self._warnings: Ends[Part] = Ends()
+        self._conflicts: Ends[Part] = Ends()
 
     def feed(self, line: Line) -> bool:
         text = line.text
         if _RESULT.match(text):
             self._results.append(literal(line))
         elif found := _CHANGE.match(text):
-            self._changes.setdefault(found["sign"], []).append(literal(line))
+            self._changes.setdefault(found["sign"], Ends()).append(literal(line))
         elif _ERROR.match(text):
             self._errors.append(literal(line))
             self.open = True
@@ -71,7 +71,7 @@ class Uv(Recogniser):
         for sign, parts in self._changes.items():
             label = {"+": "installed", "-": "removed"}.get(sign, "changed")
             shown = tuple(Part(p.text, p.line, 56 - min(i // 4, 40)) for i, p in enumerate(parts[:300]))
-            found.append(Fact(Section.NOTE, (computed(f"{len(parts)} {label}", 58), *shown)))
+            found.append(Fact(Section.NOTE, (computed(f"{parts.total:,} {label}", 58), *shown)))
         found += [
             Fact(Section.NOTE, (Part(p.text, p.line, 50 - min(i, 30)),))
             for i, p in enumerate(self._conflicts[:60])

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 
 from server.digests.frames import frame_of, short_place
-from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, computed, literal
 from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
@@ -15,6 +15,7 @@ _PACKAGE = re.compile(r"^(?P<kind>FAIL|ok  |\?   |---)\t\S+.*$")
 _LOG = re.compile(r"^ +(?P<place>[\w.-]+\.go:\d+): (?P<text>.+)$")
 _COMPILER = re.compile(r"^(?:vet: )?(?P<place>[\w./-]+\.go:\d+(?::\d+)?): (?P<text>.+)$")
 _PANIC = re.compile(r"^(?:panic: |fatal error: )(?P<text>.+)$")
+_FUNCTION = re.compile(r"^(?P<name>(?:[\w.-]+/)*[\w-]+\.[\w.()*]+?)\([^()]*\)$")
 _COVER = re.compile(r"coverage: [\d.]+% of statements")
 
 
@@ -37,15 +38,18 @@ class GoTest(Recogniser):
     def __init__(self) -> None:
         super().__init__()
         self._counts: Counter[str] = Counter()
-        self._packages: list[tuple[str, Part]] = []
+        self._failed_packages: Ends[Part] = Ends()
+        self._passed: Ends[Part] = Ends()
         self._build = Diagnostics()
         self._failures = Failures()
-        self._skips: list[Fact] = []
+        self._skips: Ends[Fact] = Ends()
         self._logs: dict[str, list[tuple[Part, Part]]] = {}
         self._running = ""
+        self._header: list[Part] = []
+        self._function: Part | None = None
         self._crash: Failure | None = None
         self._detail: list[Part] | None = None
-        self._untested: list[Part] = []
+        self._untested: Ends[Part] = Ends()
         self._failed: Failure | None = None
         """A failed test followed by its log, as printed without -v."""
 
@@ -73,21 +77,24 @@ class GoTest(Recogniser):
 
     def facts(self) -> list[Fact]:
         self._finish_crash()
-        if not (self._packages or self._counts or self._build.counts["error"]):
+        if not (self._failed_packages or self._passed or self._counts or self._build.counts["error"]):
             return []
-        failed = [part for kind, part in self._packages if kind == "FAIL"]
-        passed = [part for kind, part in self._packages if kind == "ok"]
         found = []
         if self._counts:
             words = {"FAIL": "failed", "PASS": "passed", "SKIP": "skipped", "BENCH": "benchmarks"}
             said = [f"{self._counts[kind]} {word}" for kind, word in words.items() if self._counts[kind]]
             found.append(Fact(Section.RESULT, (computed("tests (with subtests): " + ", ".join(said), 96),)))
-        found += [Fact(Section.RESULT, (_at(part, 95 - min(i, 20)),)) for i, part in enumerate(failed)]
+        found += [
+            Fact(Section.RESULT, (_at(part, 95 - min(i, 20)),))
+            for i, part in enumerate(self._failed_packages)
+        ]
         found += self._build.facts() + self._failures.facts() + self._skips
-        if passed:
-            label = computed(f"{len(passed)} packages ok", 58)
+        if self._passed:
+            label = computed(f"{self._passed.total:,} packages ok", 58)
             found.append(
-                Fact(Section.NOTE, (label, *(_at(p, 56 - min(i, 30)) for i, p in enumerate(passed[:40]))))
+                Fact(
+                    Section.NOTE, (label, *(_at(p, 56 - min(i, 30)) for i, p in enumerate(self._passed[:40])))
+                )
             )
         if self._untested:
             parts = (_at(part, 52 - min(i, 30)) for i, part in enumerate(self._untested[:40]))
@@ -122,7 +129,7 @@ class GoTest(Recogniser):
         if kind == "?":
             self._untested.append(literal(line))
         else:
-            self._packages.append((kind, literal(line)))
+            (self._passed if kind == "ok" else self._failed_packages).append(literal(line))
         return True
 
     def _log(self, line: Line) -> bool:
@@ -136,22 +143,28 @@ class GoTest(Recogniser):
                 self._failed.details.append(part)
             self._failed.last = line.number
             return True
-        if found and len(self._logs.setdefault(self._running, [])) < 8:
-            parts = (literal(line, found["text"]), literal(line, found["place"]))
-            self._logs[self._running].append(parts)
+        if found and (self._running in self._logs or len(self._logs) < MOST_KEPT):
+            logs = self._logs.setdefault(self._running, [])
+            if len(logs) < 8:
+                logs.append((literal(line, found["text"]), literal(line, found["place"])))
         return bool(self._counts or self._running)
 
     def _other(self, line: Line) -> bool:
         text = line.text
         if (found := _COMPILER.match(text)) and not self._running:
             message = literal(line, found["text"])
-            self._detail = self._build.add("error", message, literal(line, found["place"]))
+            self._detail = self._build.add(
+                "error", message, literal(line, found["place"]), details=self._header
+            )
+            self._header = []
             self.open = True
             return True
         if self.open and text.startswith("\t") and self._detail is not None:
             self._detail.append(literal(line))
             return True
         self.open = self._crash is not None
+        if text.startswith("# "):
+            self._header = [literal(line)]
         return text in ("FAIL", "PASS") or text.startswith("# ")
 
     def _crash_line(self, crash: Failure, line: Line) -> bool:
@@ -161,13 +174,17 @@ class GoTest(Recogniser):
             self._finish_crash()
             return text.startswith("====")
         crash.last = line.number
+        if found := _FUNCTION.match(text):
+            self._function = literal(line, found["name"])
         frame = frame_of(text)
         if frame and not frame.library:
             place = literal(line, short_place(frame.place))
+            if not crash.places and self._function is not None:
+                crash.details.insert(0, self._function)
             if len(crash.places) < 3 and place.text not in [part.text for part in crash.places]:
                 crash.places.append(place)
         elif (
-            text.startswith(("[signal", "\tpanic: ", "Previous ", "Read at", "Write at"))
+            text.startswith(("[signal", "\tpanic: ", "\tTest", "Previous ", "Read at", "Write at"))
             and len(crash.details) < 4
         ):
             crash.details.append(literal(line))

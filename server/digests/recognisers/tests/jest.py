@@ -3,7 +3,7 @@
 import re
 
 from server.digests.frames import frame_of, short_place
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, literal
 from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
@@ -11,6 +11,8 @@ _TOTAL = re.compile(r"^(?P<what>Test Suites|Tests|Snapshots|Time): +(?:.*\d tota
 _SUITE = re.compile(r"^ ?(?P<kind>PASS|FAIL) +(?P<file>\S+\.\w+)(?: \(.*\))?(?: .*)?$")
 _BLOCK = re.compile(r"^ {2}● (?P<name>\S.*)$")
 _SKIPPED = re.compile(r"^ +(?:○|✎) (?:skipped |todo )?(?P<name>.+)$")
+_NOT_RUN = "Test suite failed to run"
+_THROWN = re.compile(r"^ +(?:[A-Za-z]*Error|Error): \S")
 _CONSOLE = re.compile(r"^ {2,4}console\.(?P<level>warn|error)$")
 _PASSED = re.compile(
     r"^ +[√✓] |^ +[✕×] |^\s*$|^ {2,4}at |^Ran all test suites|^Determining test suites|^ {2,}\S"
@@ -37,22 +39,23 @@ class Jest(Recogniser):
         self._failures = Failures()
         self._names: set[str] = set()
         self._current: Failure | None = None
-        self._skipped: list[Part] = []
+        self._skipped: Ends[Part] = Ends()
         self._console: list[Part] = []
         self._in_console = False
-        self._other: list[Part] = []
+        self._other: Ends[Part] = Ends()
 
     def feed(self, line: Line) -> bool:
         text = line.text
         self.open = True
         if found := _TOTAL.match(text):
             self._close()
-            self._totals[found["what"]] = literal(line, worth=_WORTHS[found["what"]])
+            told = 60 if "failed" in text or "obsolete" in text else 0
+            self._totals[found["what"]] = literal(line, worth=max(_WORTHS[found["what"]], told))
             self.open = found["what"] != "Time"
         elif found := _SUITE.match(text):
             self._close()
             self._in_console = False
-            if found["kind"] == "FAIL":
+            if found["kind"] == "FAIL" and len(self._failed_suites) < MOST_KEPT:
                 self._failed_suites.setdefault(
                     found["file"], literal(line, f"{found['kind']} {found['file']}")
                 )
@@ -94,8 +97,9 @@ class Jest(Recogniser):
         self._in_console = False
         if name == "Console":
             return
-        if name not in self._names or name == "Test suite failed to run":
-            self._names.add(name)
+        if name not in self._names or name == _NOT_RUN:
+            if len(self._names) < MOST_KEPT:
+                self._names.add(name)
             self._current = Failure(literal(line, name), last=line.number)
 
     def _failure_line(self, current: Failure, line: Line) -> None:
@@ -109,7 +113,9 @@ class Jest(Recogniser):
                 current.places.append(literal(line, short_place(frame.place)))
         elif current.cause is None:
             current.cause = literal(line)
-        elif len(current.details) < MOST_DETAILS and not frame:
+        elif current.name.text == _NOT_RUN and not current.details and _THROWN.match(text):
+            current.details, current.cause = [current.cause], literal(line)
+        elif current.name.text != _NOT_RUN and len(current.details) < MOST_DETAILS and not frame:
             current.details.append(literal(line))
 
     def _console_line(self, line: Line) -> None:

@@ -3,7 +3,7 @@
 import re
 
 from server.digests.frames import frame_of, short_place
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import Ends, Recogniser, literal
 from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
@@ -26,11 +26,11 @@ class Mocha(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._totals: list[Part] = []
+        self._totals: Ends[Part] = Ends()
         self._failures = Failures()
         self._current: Failure | None = None
         self._named = False
-        self._pending: list[Part] = []
+        self._pending: Ends[Part] = Ends()
 
     def feed(self, line: Line) -> bool:
         text = line.text

@@ -3,7 +3,7 @@
 import re
 
 from server.digests.frames import short_place
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import Ends, Recogniser, literal
 from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
@@ -29,7 +29,8 @@ class PhpUnit(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._results: list[Part] = []
+        self._results: Ends[Part] = Ends()
+        self._told: Ends[Part] = Ends()
         self._failures = Failures()
         self._notes = Failures()
         self._kind = ""
@@ -45,7 +46,7 @@ class PhpUnit(Recogniser):
             self._close()
             self._kind = found["kind"]
             self.open = True
-            self._results.insert(0, literal(line))
+            self._told.append(literal(line))
         elif self._kind and (found := _HEAD.match(text)):
             self._close()
             self._current = Failure(literal(line, found["name"]), self._kind, last=line.number)
@@ -57,9 +58,9 @@ class PhpUnit(Recogniser):
 
     def facts(self) -> list[Fact]:
         self._close()
-        if not self._results:
+        if not (self._results or self._told):
             return []
-        ordered = sorted(self._results, key=lambda part: part.text.startswith("There "))
+        ordered = [*self._results, *reversed(self._told)]
         found = [
             Fact(Section.RESULT, (Part(p.text, p.line, 98 - 2 * min(i, 20)),)) for i, p in enumerate(ordered)
         ]

@@ -3,9 +3,9 @@
 import re
 
 from server.digests.frames import frame_of, is_library, short_place
-from server.digests.recognisers.base import Recogniser, computed, literal
+from server.digests.recognisers.base import Ends, Recogniser, computed, literal
 from server.digests.recognisers.diagnostics import Diagnostics
-from server.digests.recognisers.failures import Failure, Failures
+from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
 _SECTION = re.compile(r"^=+ (?P<title>.+?) =+$")
@@ -26,6 +26,7 @@ _SUMMARY = re.compile(r"^(?P<kind>FAILED|ERROR|SKIPPED|XFAIL|XPASS) (?P<rest>.+)
 _WARNING = re.compile(r"^  (?P<place>\S+:\d+): (?P<category>\w+): (?P<message>.+)$")
 _DURATION = re.compile(r"^\d+\.\d+s (?:call|setup|teardown) +\S")
 _NATIVE_CAUSE = re.compile(r"^(?P<cause>[A-Za-z_][\w.]*(?:: .*)?)$")
+_CRASHED = re.compile(r"^worker '\w+' crashed while running '(?P<name>.+)'$")
 _CHAIN = ("The above exception was the direct cause", "During handling of the above exception")
 
 
@@ -46,9 +47,9 @@ class Pytest(Recogniser):
         super().__init__()
         self._section = ""
         self._result: Part | None = None
-        self._notes: list[Fact] = []
+        self._notes: Ends[Fact] = Ends()
         self._failures = Failures()
-        self._short: list[tuple[str, Part, Part | None]] = []
+        self._short: Ends[tuple[str, Part, Part | None]] = Ends()
         self._warnings = Diagnostics()
         self._current: Failure | None = None
         self._chunk_cause: Part | None = None
@@ -119,12 +120,14 @@ class Pytest(Recogniser):
                 if current.cause is not None:
                     current.details.insert(0, current.cause)
                 self._chunk_cause = current.cause = literal(line, text[2:])
-            elif len(current.details) < 6:
+            elif len(current.details) < MOST_DETAILS:
                 current.details.append(literal(line, text[2:]))
         elif text.startswith(_CHAIN):
             self._chunk_cause = None
         elif text.startswith("[XPASS(strict)]"):
             current.cause = literal(line)
+        elif found := _CRASHED.match(text):
+            current.name, current.cause = literal(line, found["name"]), literal(line)
         elif found := _PLACE.match(text):
             _add_place(current, literal(line, found["place"]))
         elif self._native and (found := _NATIVE_CAUSE.match(text)):

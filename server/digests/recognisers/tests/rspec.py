@@ -2,7 +2,7 @@
 
 import re
 
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import Ends, Recogniser, literal
 from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
@@ -29,7 +29,7 @@ class Rspec(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._results: list[Part] = []
+        self._results: Ends[Part] = Ends()
         self._failures = Failures()
         self._pending = Failures()
         self._kind = ""

@@ -3,7 +3,7 @@
 import re
 
 from server.digests.frames import frame_of, short_place
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import Ends, Recogniser, literal
 from server.digests.recognisers.failures import MOST_DETAILS, Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
@@ -55,7 +55,7 @@ class Tap(Recogniser):
         self._totals: dict[str, Part] = {}
         self._failures = Failures()
         self._current: Failure | None = None
-        self._skipped: list[Part] = []
+        self._skipped: Ends[Part] = Ends()
         self._points = 0
         self._key = ""
         self._spec_place: Part | None = None

@@ -3,7 +3,7 @@
 import re
 
 from server.digests.frames import frame_of, short_place
-from server.digests.recognisers.base import Recogniser, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, literal
 from server.digests.recognisers.failures import Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
 
@@ -33,7 +33,7 @@ class Unittest(Recogniser):
         super().__init__()
         self._failures = Failures()
         self._current: Failure | None = None
-        self._results: list[Part] = []
+        self._results: Ends[Part] = Ends()
         self._skips: dict[str, Part] = {}
         self._body = False
         self._cause_open = False
@@ -54,7 +54,7 @@ class Unittest(Recogniser):
             self._results.append(literal(line, worth=100))
             return True
         if found := _STATUS.search(text):
-            if found["why"]:
+            if found["why"] and len(self._skips) < MOST_KEPT:
                 self._skips.setdefault(found["why"], literal(line))
             return True
         return self._current is not None and self.open and self._block_line(self._current, line)

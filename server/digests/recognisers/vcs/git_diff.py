@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from server.digests.fold import Kind, key_of
 from server.digests.general import of_kind
-from server.digests.recognisers.base import MOST_KEPT, Recogniser, computed, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, computed, literal
 from server.digests.values import Fact, Line, Part, Section
 
 _FILE = re.compile(r"^diff --(?:git a/.+ b/|cc )(?P<name>.+)$")
@@ -41,7 +41,7 @@ class GitDiff(Recogniser):
         self._files: list[_File] = []
         self._added = self._removed = self._count = 0
         self._in_hunk = False
-        self._conflicts: list[Part] = []
+        self._conflicts: Ends[Part] = Ends()
         self._kinds: dict[str, Kind] = {}
 
     def feed(self, line: Line) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from server.digests.recognisers.base import MOST_KEPT, Recogniser, computed, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, computed, literal
 from server.digests.values import Fact, Line, Part, Section
 
 _COMMIT = re.compile(r"^(?:[*|/\\ ]+)?commit (?P<hash>[0-9a-f]{7,40})(?: \((?P<refs>.+)\))?$")
@@ -24,7 +24,7 @@ class GitLog(Recogniser):
         self._authors: Counter[str] = Counter()
         self._dates: list[Part] = []
         self._titles: list[list[Part]] = []
-        self._refs: list[Part] = []
+        self._refs: Ends[Part] = Ends()
         self._hash: Part | None = None
         self._header = False
 

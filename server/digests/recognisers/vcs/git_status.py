@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from server.digests.recognisers.base import MOST_KEPT, Recogniser, computed, literal
+from server.digests.recognisers.base import MOST_KEPT, Ends, Recogniser, computed, literal
 from server.digests.values import Fact, Line, Part, Section
 
 _BRANCH = re.compile(r"^(?:On branch |HEAD detached |Your branch |and have \d+ and |## )")
@@ -38,7 +38,7 @@ class GitStatus(Recogniser):
 
     def __init__(self) -> None:
         super().__init__()
-        self._branch: list[Part] = []
+        self._branch: Ends[Part] = Ends()
         self._section = ""
         self._entries: dict[tuple[str, str], list[Part]] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
