@@ -41,6 +41,8 @@ async def test_a_barrier_that_lets_one_attack_through_is_rejected(
 ) -> None:
     async def leaky(jobs: list[PythonJob], barrier: str) -> list[JobResult]:
         results = await real(jobs, barrier)
+        if len(results) < 3:  # the endless job once more, on a busy machine
+            return results
         leaked = results[1].stdout.replace(b'"read a secret": "blocked', b'"read a secret": "open')
         return [results[0], replace(results[1], stdout=leaked), results[2]]
 
