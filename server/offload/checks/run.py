@@ -17,6 +17,7 @@ from server.offload.checks import codes
 from server.offload.checks.parses import parse_result
 from server.offload.checks.python import check_python
 from server.offload.checks.quotes import misplaced_quote, missing_quotes
+from server.offload.checks.renames import completed_rename
 from server.offload.checks.structure import check_structure, hollow
 from server.offload.code.languages import language_of
 from server.offload.code.python_tree import trees_kept
@@ -73,7 +74,13 @@ def _best_reading(plan: Plan, edited: Source, text: str, complete: Check) -> Ver
     for reading in readings(plan, edited, text):
         edits = without_blanks(edited, reading.edits, plan.language)
         after = apply(edited.text, edits)
+        rename = None if plan.selected else completed_rename(edited.text, after, plan.language)
+        if rename is not None:
+            edits, after = rename.edits, apply(edited.text, rename.edits)
         verdict = _judged(complete, after, edits, check_edit(plan, edited, after, edits))
+        if rename is not None and verdict.passed:
+            told = f"renamed {rename.old} in {rename.missed} more places that refer to it"
+            verdict = replace(verdict, notices=(Notice(told), *verdict.notices))
         if best is not None and verdict.passed and best.failure is not None:
             why = best.failure.message.partition(";")[0]
             said = Notice(f"only the answer's definitions were used: {why}")
