@@ -9,6 +9,19 @@ from server.execution.python.names import Unbound
 from server.execution.sandbox.values import CommandJob, JobResult, PythonJob
 
 Verdict = Literal["passed", "failed", "not run"]
+_MISSING_PACKAGE = "the package `{}` is not there"
+
+
+def package_is_missing(name: str) -> str:
+    """Return the cause outside of the code that a package is missing."""
+    return _MISSING_PACKAGE.format(name)
+
+
+def missing_package(cause: str) -> str:
+    """Return the package of such a cause; empty for any other cause."""
+    before, after = _MISSING_PACKAGE.split("{}")
+    found = cause.startswith(before) and cause.endswith(after)
+    return cause.removeprefix(before).removesuffix(after) if found else ""
 
 
 class Runs(Protocol):

@@ -37,7 +37,7 @@ from server.offload.delivery.retry_finish import FinishRetrier
 from server.offload.files.search_threads import search
 from server.offload.files.workspace import Workspace, open_workspace, read_task
 from server.offload.rounds import Rounds
-from server.offload.routing.kinds import kind_of
+from server.offload.routing.kinds import ChoreKind, kind_of
 from server.offload.routing.shares import Share, measured_share, refusal
 from server.offload.run import reply
 from server.offload.run.progress import Progress
@@ -253,7 +253,15 @@ class Offloader:
             return await self.hand_back(run, below)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
-        rounds = Rounds(self._engine, workspace, self.recorder, self._deliverer, self._settings, self._trials)
+        rounds = Rounds(
+            self._engine,
+            workspace,
+            self.recorder,
+            self._deliverer,
+            self._settings,
+            self._trials,
+            await self._refusal(run, kind_of(plan, runs=False)),
+        )
         delivery, failure = await rounds.play(run, plan, prompt, self.sampling(run))
         if failure is not None:
             return await self.hand_back(run, failure)
@@ -267,8 +275,11 @@ class Offloader:
         """Return the reason for not asking the model, if any. The user's own calls and calls that name a
         model have none.
         """
-        kind = kind_of(plan, runs=await self._trials.can_run(plan))
-        run.chore_kind = kind
+        run.chore_kind = kind_of(plan, runs=await self._trials.can_run(plan))
+        return await self._refusal(run, run.chore_kind)
+
+    async def _refusal(self, run: OffloadState, kind: ChoreKind) -> Check | None:
+        """Return why the model is not given chores of a kind."""
         if run.caller.by_user or run.task.model:
             return None
         shown = await Measurements(self._history.database).shown(run.model, kind, days_ago(EVIDENCE_DAYS))

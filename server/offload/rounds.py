@@ -30,7 +30,11 @@ INPUTS = "inputs"
 
 @dataclass(frozen=True)
 class Rounds:
-    """Asks the model until an answer passes or the settings allow no further round."""
+    """Asks the model until an answer passes or the settings allow no further round.
+
+    Attributes:
+        if_unrun: why new code is handed back if it could not be run after all, None if it is delivered.
+    """
 
     engine: Engine
     workspace: Workspace
@@ -38,6 +42,7 @@ class Rounds:
     deliverer: Deliverer
     settings: OffloadSettings
     trials: Trials
+    if_unrun: Check | None = None
 
     async def play(
         self, run: OffloadState, plan: Plan, prompt: Prompt, sampling: Sampling
@@ -64,6 +69,7 @@ class Rounds:
             if self.trials.wants_agreement(best.verdict):
                 best, unsure = await self._agree(run, plan, first, sampling, best)
             run.chosen = best
+            unsure = unsure or self._unrun(run, plan, best.verdict)
             if unsure is not None:
                 return None, unsure
             delivery, failure = await self._deliver(run, plan, best)
@@ -86,6 +92,12 @@ class Rounds:
         """
         rounds = self.settings.repair_rounds + 1
         return max(rounds, self.settings.samples) if failure.name in TRIED and rounds > 1 else rounds
+
+    def _unrun(self, run: OffloadState, plan: Plan, verdict: Verdict) -> Check | None:
+        """Return why a result that was to be run, and could not be, is not delivered."""
+        if self.if_unrun is None or plan.edited is not None or run.task.check or not verdict.passed:
+            return None
+        return None if {each.name for each in verdict.checks} & TRIED else self.if_unrun
 
     async def _attempt(  # noqa: PLR0917 - the state of one round
         self,

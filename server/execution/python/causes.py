@@ -6,6 +6,8 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from server.execution.findings import package_is_missing
+
 _NETWORK = {errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH, errno.EAFNOSUPPORT}
 _REFUSED = {errno.EPERM, errno.EACCES, errno.EROFS, errno.ENOSYS}
 _SINCE = {
@@ -78,7 +80,7 @@ def _import_cause(name: str | None, message: str, project_modules: Collection[st
         return f"it imports `{name}` of the project"
     if root in sys.stdlib_module_names:
         return _version_that_brought(name, message) or f"this Python lacks `{name}`"
-    return f"the package `{root}` is not there"
+    return package_is_missing(root)
 
 
 def _version_that_brought(name: str, message: str) -> str | None:

@@ -77,14 +77,24 @@ async function evaluateOne(scope, expression) {
   return { value, changed };
 }
 
-export async function evaluate(load, expressions) {
+// Names that the module exports and binds in no scope: `module.exports = function f() {}`.
+function offer(namespace, names) {
+  const whole = namespace?.default ?? namespace;
+  for (const name of names) {
+    if (name in globalThis) continue;
+    const found = namespace?.[name] ?? whole?.[name] ?? (typeof whole === "function" ? whole : undefined);
+    if (found !== undefined) globalThis[name] = found;
+  }
+}
+
+export async function evaluate(load, expressions, names) {
   let scope, printed = false;
   globalThis.__scope = (given) => (scope = given);
   const methods = ["log", "info", "warn", "error", "table", "dir"];
   const original = methods.map((name) => console[name]);
   methods.forEach((name) => (console[name] = () => void (printed = true)));
   try {
-    await load();
+    offer(await load(), names);
   } catch (error) {
     write({ record: "load", error: describe(error), printed });
     exit(0);

@@ -5,6 +5,7 @@ the same, bounds its memory, and ends it with all that it started.
 """
 
 import json
+import re
 import shutil
 import sysconfig
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ _DENO_OPTIONS = (
     *("run", "--no-prompt", "--no-remote", "--no-npm", "--no-config"),
     *("--no-lock", "--no-check", "--quiet"),
 )
+_CALLED = re.compile(r"(?<![\w$.])[A-Za-z_$][\w$]*(?=\()")
 _MARK = b"\x1e"
 _HEAP_MEGABYTES = 256
 LIMITS = Limits(
@@ -86,9 +88,10 @@ def javascript_job(
     inside = not folder.is_absolute() and ".." not in folder.parts
     module = str((folder if inside else PurePosixPath()) / f"answer__.{ending}")
     asked = json.dumps([call_parts(each) or each for each in expressions])
+    called = json.dumps(sorted({name for each in expressions for name in _CALLED.findall(each)}))
     start = (
         'import { evaluate } from "./evaluator__.mjs";\n'
-        f"await evaluate(() => import({json.dumps('./' + module)}), {asked});\n"
+        f"await evaluate(() => import({json.dumps('./' + module)}), {asked}, {called});\n"
     )
     kind = json.dumps({"type": "module" if modular else "commonjs"})
     own = {

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from server.execution.findings import CodeCheck, FactResult, Load, Runs
+from server.execution.findings import CodeCheck, FactResult, Load, Runs, package_is_missing
 from server.execution.python.facts import Fact
 from server.execution.sandbox.evaluator import encode
 from server.execution.sandbox.probe import Kind
@@ -19,6 +19,7 @@ from server.execution.scripts.judge import judge_fact, judge_load
 _MISSING_MODULE = ("MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED")
 _MISSING_IN_DENO = ("Module not found", "Relative import path", "Import ")
 _NO_TYPESCRIPT = ("ERR_UNKNOWN_FILE_EXTENSION", "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX")
+_PACKAGE = re.compile(r"['\"](?:npm:)?(@[\w.-]+/[\w.-]+|\w[\w.-]*)(?:/[^'\"]*)?['\"]")
 _SYSTEM = frozenset(
     {
         *("ENOENT", "EACCES", "EPERM", "EROFS", "ENETUNREACH", "ECONNREFUSED", "EHOSTUNREACH"),
@@ -112,10 +113,9 @@ class JavaScriptRuntime:
         """Return the cause outside of the code."""
         code, message, kinds = error.get("code"), str(error.get("message", "")), error.get("types", ())
         first = message.splitlines()[0][:120] if message else ""
-        if code in _MISSING_MODULE or first.startswith(
-            ("Module not found", "Relative import path", "Import ")
-        ):
-            return f"it imports what is not there: {first}"
+        if code in _MISSING_MODULE or first.startswith(_MISSING_IN_DENO):
+            named = _PACKAGE.search(first)
+            return package_is_missing(named[1]) if named else f"it imports what is not there: {first}"
         if "does not provide an export named" in first:  # CommonJS or not is for the project to say
             return f"it imports what is not there: {first}"
         if code in _NO_TYPESCRIPT:

@@ -15,6 +15,9 @@ FUNCTIONS = frozenset(
 )
 """Types of the nodes of functions."""
 _CLASSES = frozenset({"class_declaration", "class", "abstract_class_declaration"})
+ANONYMOUS = "module.exports"
+"""Name of a function without one that a module exports as a whole."""
+_EXPORTS = ("module.exports", "exports.")
 _PATTERN_NAMES = frozenset({"shorthand_property_identifier_pattern"})
 _BINDING = frozenset(
     {
@@ -75,7 +78,7 @@ def without_demonstrations(source: str, *, typescript: bool) -> str:
     """Return a module without the statements at its end that only print what its functions return."""
     nodes = [node for node in tree_of(source, typescript=typescript).named_children if node.type != "comment"]
     own = {name for name, _ in defined(source, typescript=typescript)}
-    last = max((place for place, node in enumerate(nodes) if _defines(node)), default=-1)
+    last = max((place for place, node in enumerate(nodes) if any(_named(node))), default=-1)
     shown: list[Node] = []
     for node in reversed(nodes[last + 1 :]):
         if _prints(node) or (shown and _only_sets(node, own)):
@@ -120,27 +123,44 @@ def calls_below(node: Node, names: Collection[str]) -> bool:
 
 
 def defined(source: str, *, typescript: bool) -> list[tuple[str, Node]]:
-    """Return the functions and classes at the top level with their statements."""
-    found: list[tuple[str, Node]] = []
-    for statement in tree_of(source, typescript=typescript).named_children:
-        inner = statement.child_by_field_name("declaration") if statement.type == "export_statement" else None
-        node = inner or statement
-        if node.type in FUNCTIONS | _CLASSES:
-            found.append((text_of(node.child_by_field_name("name")), node))
-        elif node.type in ("lexical_declaration", "variable_declaration"):
-            found += [
-                (text_of(each.child_by_field_name("name")), each)
-                for each in node.named_children
-                if (value := each.child_by_field_name("value")) and value.type in FUNCTIONS | _CLASSES
-            ]
-    return [(name, node) for name, node in found if name]
+    """Return the functions and classes at the top level by name."""
+    statements = tree_of(source, typescript=typescript).named_children
+    return [(name, node) for statement in statements for name, node in _named(statement) if name]
 
 
-def _defines(node: Node) -> bool:
-    node = node.child_by_field_name("declaration") or node
-    values = [each.child_by_field_name("value") for each in node.named_children]
-    kinds = {node.type, *(value.type for value in values if value is not None)}
-    return bool(kinds & (FUNCTIONS | _CLASSES))
+def _named(statement: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the functions and classes that a statement at the top level defines."""
+    exported = statement.type == "export_statement"
+    node = (statement.child_by_field_name("declaration") if exported else None) or statement
+    value = statement.child_by_field_name("value") if exported else None
+    if value is not None and value.type in FUNCTIONS | _CLASSES:
+        yield text_of(value.child_by_field_name("name")) or ANONYMOUS, value
+    elif node.type in FUNCTIONS | _CLASSES:
+        yield text_of(node.child_by_field_name("name")), node
+    elif node.type in ("lexical_declaration", "variable_declaration"):
+        for each in node.named_children:
+            inner = each.child_by_field_name("value")
+            if inner is not None and inner.type in FUNCTIONS | _CLASSES:
+                yield text_of(each.child_by_field_name("name")), each
+    elif node.type == "expression_statement":
+        yield from _assigned(node)
+
+
+def _assigned(statement: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the functions and classes that a statement assigns to ``module.exports`` or a part of it."""
+    node = statement.named_children[0]
+    target, value = text_of(node.child_by_field_name("left")), node.child_by_field_name("right")
+    if node.type != "assignment_expression" or value is None or not target.startswith(_EXPORTS):
+        return
+    if value.type in FUNCTIONS | _CLASSES:
+        part = target.removeprefix("module.").removeprefix("exports").removeprefix(".")
+        yield part or text_of(value.child_by_field_name("name")) or ANONYMOUS, value
+    for each in value.named_children if value.type == "object" else ():
+        inner = each.child_by_field_name("value")
+        if each.type == "method_definition":
+            yield text_of(each.child_by_field_name("name")), each
+        elif inner is not None and inner.type in FUNCTIONS | _CLASSES:
+            yield text_of(each.child_by_field_name("key")), inner
 
 
 def _bodies(node: Node) -> Iterator[Node]:

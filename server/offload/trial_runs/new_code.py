@@ -1,12 +1,14 @@
 """Trial run of new or changed code: load the code once, run its examples."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from server.common.errors import BadArguments
-from server.execution.findings import CodeCheck, Load, Runs
+from server.execution.findings import CodeCheck, Load, Runs, missing_package
 from server.execution.python.facts import Fact, FactError
 from server.execution.runtime import Runtime
+from server.execution.scripts.javascript_text import ANONYMOUS
 from server.offload.asking.plan import Plan
 from server.offload.checks import codes
 from server.offload.trial_runs.unconcerned import changed_behaviour
@@ -57,7 +59,7 @@ async def run_new_code(sandbox: Runs, runtime: Runtime, plan: Plan, text: str) -
         text = runtime.without_demonstrations(text)
     check = await runtime.check(sandbox, text, list(facts.values()), modules)
     if check.load.verdict == "not run":
-        return not_run("running it", check.load.detail)
+        return replace(not_run("running it", check.load.detail), notices=_unknown_package(plan, check.load))
     if (
         plan.edited is None
         and check.load.verdict == "failed"
@@ -74,7 +76,8 @@ async def run_new_code(sandbox: Runs, runtime: Runtime, plan: Plan, text: str) -
     if (failure := _failure(runtime, check, before)) is not None:
         return TrialRun((failure,))
     new = changed_definitions(runtime, before, text)
-    called = [result.fact for result in check.facts if result.verdict == "passed" and result.fact.names & new]
+    passed = [result.fact for result in check.facts if result.verdict == "passed"]
+    called = [fact for fact in passed if fact.names & new or ANONYMOUS in new]
     shown = len(called) >= LEAST_EXAMPLES and await _fails_when_empty(
         sandbox, runtime, text, called, new, modules
     )
@@ -113,6 +116,14 @@ def module_files(runtime: Runtime, sources: Sequence[Source], edited: Source | N
         if path.suffix == ".py" and path.parts[0] in ("src", "lib") and len(path.parts) > 1:
             files["/".join(path.parts[1:])] = source.text
     return files
+
+
+def _unknown_package(plan: Plan, load: Load) -> tuple[Notice, ...]:
+    """Return a notice of a missing package, if neither the task nor its files name it."""
+    package = missing_package(load.detail)
+    if not package or package in plan.known:
+        return ()
+    return (Notice(f"it imports {package}, which neither the task nor its files name", likely=True),)
 
 
 def _failure(runtime: Runtime, check: CodeCheck, before: str) -> Check | None:

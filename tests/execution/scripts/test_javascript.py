@@ -73,7 +73,7 @@ async def test_facts(
                      id="project's file"),
         pytest.param("import { g } from './help.js';\nexport function f() { return g(); }", "not run",
                      "it imports what is not there", id="other kind of module"),
-        pytest.param("const x = require('left-pad');", "not run", "it imports what is not there",
+        pytest.param("const x = require('left-pad');", "not run", "the package `left-pad` is not there",
                      id="package"),
         pytest.param("throw new RangeError('no');", "failed", "RangeError: no (line 1)", id="throws"),
         pytest.param("const a = 1;\nconst a = 2;", "failed", "SyntaxError", id="declared twice"),
@@ -90,6 +90,28 @@ async def test_loading(
 ) -> None:
     found = await check(runtime, command_sandbox, source, src__help="exports.g = () => 1;")
     assert (found.load.verdict, found.load.detail[: len(detail)]) == (verdict, detail)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "module.exports = function twice(x) { return 2 * x; };",
+        "module.exports = (x) => 2 * x;",
+        "module.exports = { twice(x) { return 2 * x; } };",
+        "exports.twice = (x) => 2 * x;",
+        "export default (x) => 2 * x;",
+        "export default function twice(x) { return 2 * x; }",
+    ],
+    ids=["named expression", "arrow", "method", "part", "default arrow", "default"],
+)
+async def test_a_function_is_found_by_its_export(
+    source: str, runtime: JavaScriptRuntime, command_sandbox: Sandbox
+) -> None:
+    found = await check(runtime, command_sandbox, source, "twice(2) === 4", "twice(0) === 1")
+    assert [each.verdict for each in found.facts] == ["passed", "failed"]
+    assert set(runtime.definitions(source)) <= {"twice", javascript_text.ANONYMOUS} != set()
+    emptied = runtime.emptied(source, set(runtime.definitions(source)))
+    assert "2 * x" not in emptied
 
 
 async def test_an_argument_that_is_changed_in_place_is_named(
