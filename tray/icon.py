@@ -1,6 +1,6 @@
 """The icon, drawn in code: one shape and one colour per state, at any size.
 
-It is a token (a disc) with an arrow down into the machine. The states differ in outline and sign as well as
+It is a token: a disc with the letter T. The states differ in outline and sign as well as
 in colour, so that colour-blind users can tell them apart. All colours have medium brightness and are legible
 on light and dark panels. ``assets/logo.svg`` is the same drawing.
 """
@@ -52,16 +52,16 @@ def _drawn(state: IconState, step: int | None, size: int) -> Image.Image:
     match state:
         case "idle":
             canvas.ring(GREY, 0.47, 0.1)
-            canvas.arrow(GREY, 0.95)
+            canvas.letter(GREY, 0.95)
         case "loaded":
             canvas.disc(TEAL, 0.48)
-            canvas.arrow(WHITE, 1.0)
+            canvas.letter(WHITE, 1.0)
         case "working":
             canvas.ring(BLUE, 0.49, 0.115, alpha=255 if step is None else 95)
             if step is not None:
                 canvas.arc(BLUE, 0.49, 0.115, step / PROGRESS_STEPS)
             canvas.disc(BLUE, 0.315)
-            canvas.arrow(WHITE, 0.66)
+            canvas.letter(WHITE, 0.66)
         case "paused":
             canvas.disc(GREY, 0.48)
             canvas.bar(WHITE, (0.325, 0.27), (0.445, 0.73))
@@ -103,20 +103,11 @@ class _Canvas:
     def polygon(self, colour: tuple[int, int, int], points: tuple[Point, ...]) -> None:
         self._draw.polygon([self._at(point) for point in points], fill=(*colour, 255))
 
-    def arrow(self, colour: tuple[int, int, int], scale: float) -> None:
-        """Draw an arrow down to a line, around the centre. Scale 1 suits a disc of radius 0.48."""
-        shape = (
-            (-0.07, -0.27),
-            (0.07, -0.27),
-            (0.07, -0.05),
-            (0.205, -0.05),
-            (0.0, 0.165),
-            (-0.205, -0.05),
-            (-0.07, -0.05),
-        )
-        self.polygon(colour, tuple((0.5 + x * scale, 0.5 + y * scale) for x, y in shape))
-        line = ((0.5 - 0.2 * scale, 0.5 + 0.21 * scale), (0.5 + 0.2 * scale, 0.5 + 0.3 * scale))
-        self._draw.rectangle([*self._at(line[0]), *self._at(line[1])], fill=(*colour, 255))
+    def letter(self, colour: tuple[int, int, int], scale: float) -> None:
+        """Draw the letter T around the centre. Scale 1 suits a disc of radius 0.48."""
+        for left, top, right, bottom in ((-0.26, -0.25, 0.26, -0.11), (-0.075, -0.25, 0.075, 0.28)):
+            start = (0.5 + left * scale, 0.5 + top * scale)
+            self.bar(colour, start, (0.5 + right * scale, 0.5 + bottom * scale))
 
     def cross(self, colour: tuple[int, int, int], reach: float, width: float) -> None:
         half = width / 2 / math.sqrt(2)
