@@ -19,8 +19,8 @@ class Event:
 
 @dataclass(frozen=True)
 class OffloadQueued(Event):
-    """A task was accepted and waits for the engine. ``output`` and ``model`` are empty if the call did not
-    name them.
+    """A task was accepted and waits for the engine. ``output``, ``model`` and ``files`` are empty if the call
+    did not name them.
     """
 
     offload_id: str
@@ -29,6 +29,7 @@ class OffloadQueued(Event):
     client: str
     output: str = ""
     model: str = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ class OffloadStage(Event):
     offload_id: str
     stage: str
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class PromptRead(Event):
+    """The engine read ``done`` of the ``total`` tokens of an offload's prompt. Not every engine says so."""
+
+    offload_id: str
+    done: int
+    total: int
 
 
 @dataclass(frozen=True)

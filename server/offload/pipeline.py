@@ -314,7 +314,11 @@ class Offloader:
         net = 0
         for _ in range(2):
             text = self._reply_text(run, delivery, net)
-            net = self.recorder.receipt(run, delivery, text, "delivered").net_tokens
+            net = (
+                self.recorder.net_if_by_claude(run, delivery, text)
+                if run.caller.by_user
+                else self.recorder.receipt(run, delivery, text, "delivered").net_tokens
+            )
         return await self.recorder.close(run, "delivered", self._reply_text(run, delivery, net), "", delivery)
 
     def _reply_text(self, run: OffloadState, delivery: Delivery, net: int) -> str:
@@ -325,7 +329,8 @@ class Offloader:
             repairs=sum(attempt.prompt.kind == "repair" for attempt in run.attempts),
             model=run.model,
             seconds=run.elapsed,
-            net=None if run.caller.by_user else net,
+            net=net,
+            by_user=run.caller.by_user,
         )
 
     async def model_for(self, run: OffloadState, *, patience: float | None = None) -> str:

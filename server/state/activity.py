@@ -16,10 +16,12 @@ from server.common.events import (
     OffloadQueued,
     OffloadStage,
     OffloadText,
+    OffloadUndone,
     PauseChanged,
+    PromptRead,
 )
 from server.engine.view import LOOKING, EngineView
-from server.state.snapshot import ModelActivity, RunningOffload, Snapshot, State
+from server.state.snapshot import EndedOffload, ModelActivity, RunningOffload, Snapshot, State
 from server.store.records import Totals
 
 TEXT_TAIL = 4096
@@ -39,6 +41,7 @@ class ActivityTracker:
         self._giving_way = ""
         self._today = Totals()
         self._all = Totals()
+        self._last: EndedOffload | None = None
         self.url = url
 
     def record(self, event: Event) -> None:
@@ -49,10 +52,15 @@ class ActivityTracker:
                     self._running[event.offload_id] = _queued(event)
                 case OffloadStage():
                     self._change(event.offload_id, stage=event.stage, detail=event.detail)
+                case PromptRead():
+                    self._read_prompt(event)
                 case OffloadText():
                     self._append(event)
                 case OffloadEnded():
-                    self._running.pop(event.offload_id, None)
+                    self._end(event)
+                case OffloadUndone():
+                    if self._last is not None and self._last.id == event.offload_id:
+                        self._last = replace(self._last, outcome="undone")
                 case ModelProgress():
                     self._progress(event)
                 case MeasureProgress(ended=True):
@@ -96,6 +104,7 @@ class ActivityTracker:
                 saved_all=self._all,
                 paused_until=paused,
                 giving_way=self._giving_way,
+                last=self._last,
             )
 
     def _change(self, offload_id: str, *, stage: str, detail: str) -> None:
@@ -103,7 +112,19 @@ class ActivityTracker:
             # A repair or a sample starts a new answer; the history keeps the errors of the previous one.
             if stage in ("repair", "sample"):
                 offload = replace(offload, text="", characters=0, round=offload.round + 1)
+            if stage == "prompt":
+                offload = replace(offload, prompt_done=0, prompt_total=0, prompt_at=time.time())
             self._running[offload_id] = replace(offload, stage=stage, detail=detail)
+
+    def _end(self, event: OffloadEnded) -> None:
+        if (offload := self._running.pop(event.offload_id, None)) is not None:
+            self._last = EndedOffload(offload.id, offload.task, offload.output, event.outcome)
+
+    def _read_prompt(self, event: PromptRead) -> None:
+        if (offload := self._running.get(event.offload_id)) is not None:
+            self._running[event.offload_id] = replace(
+                offload, prompt_done=event.done, prompt_total=event.total
+            )
 
     def _append(self, event: OffloadText) -> None:
         if (offload := self._running.get(event.offload_id)) is not None:
@@ -134,6 +155,7 @@ def _queued(event: OffloadQueued) -> RunningOffload:
         model=event.model,
         started_at=time.time(),
         stage="queue",
+        files=event.files,
     )
 
 

@@ -25,7 +25,9 @@ class ModelActivity:
 @dataclass(frozen=True)
 class RunningOffload:
     """A waiting or running offload. ``round`` counts the model's answers from 1; ``text`` is the end of the
-    current answer and ``characters`` its full length so far."""
+    current answer and ``characters`` its full length so far. ``prompt_done`` of ``prompt_total`` tokens are
+    read since ``prompt_at`` (seconds since the epoch), all 0 if the engine does not report it. ``files`` are
+    some of its inputs."""
 
     id: str
     tool: str
@@ -41,6 +43,20 @@ class RunningOffload:
     text: str = ""
     characters: int = 0
     round: int = 1
+    prompt_done: int = 0
+    prompt_total: int = 0
+    prompt_at: float = 0.0
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EndedOffload:
+    """The latest offload that ended. ``outcome`` is one of ``offload.values.OUTCOMES``, or ``undone``."""
+
+    id: str
+    task: str
+    output: str
+    outcome: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,8 @@ class Snapshot:
     pause.
     """
     approvals: tuple[PendingApproval, ...] = ()
+    last: EndedOffload | None = None
+    """None since the app started."""
     on_hold: tuple[str, ...] = ()
     """Batches stopped by the pause, each as a line for the user."""
 

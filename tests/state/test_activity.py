@@ -12,10 +12,13 @@ from server.common.events import (
     OffloadQueued,
     OffloadStage,
     OffloadText,
+    OffloadUndone,
     PauseChanged,
+    PromptRead,
 )
 from server.engine.view import EngineView
 from server.state.activity import TEXT_TAIL, ActivityTracker
+from server.state.snapshot import EndedOffload
 
 pytestmark = pytest.mark.fast
 
@@ -41,6 +44,21 @@ def test_an_offload_from_queue_to_end() -> None:
     assert (offload.text, offload.tokens, offload.tokens_per_second) == ("def slugify", 4, 13.0)
     state.record(OffloadEnded("a", "delivered", "done"))
     assert state.snapshot().running == ()
+
+
+def test_the_progress_of_the_prompt_and_the_last_result() -> None:
+    state = tracker()
+    state.record(QUEUED)
+    state.record(OffloadStage("a", "prompt"))
+    state.record(PromptRead("a", 512, 2048))
+    [offload] = state.snapshot().running
+    assert (offload.prompt_done, offload.prompt_total) == (512, 2048)
+    assert offload.prompt_at == pytest.approx(time.time(), abs=60)
+    assert state.snapshot().last is None
+    state.record(OffloadEnded("a", "delivered", "done"))
+    assert state.snapshot().last == EndedOffload("a", "Write slugify", "slug.py", "delivered")
+    state.record(OffloadUndone("a"))
+    assert state.snapshot().last == EndedOffload("a", "Write slugify", "slug.py", "undone")
 
 
 def test_only_the_end_of_a_long_text_is_kept() -> None:

@@ -3,7 +3,10 @@
 from dashboard import formats
 from dashboard.components.controls.elements import set_classes, set_title, text
 
-NOT_BY_CLAUDE = "You started this yourself. It saved Claude nothing and cost Claude nothing."
+NOT_BY_CLAUDE = (
+    "You started this yourself. It saved Claude nothing and cost Claude nothing. The result names what the "
+    "same call would have saved from Claude."
+)
 
 ASKED_ABOUT = (
     "You started this yourself, so it saved Claude nothing. Claude's questions about it caused the cost."

@@ -92,7 +92,7 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
         async for item in items:
             match item:
                 case PromptProgress(processed=processed, total=total):
-                    progress.say(f"prompt: {processed:,} of {total:,} tokens")
+                    progress.prompt(processed, total)
                 case TextDelta(text=text, thinking=thinking):
                     if not first_at:
                         first_at = time.monotonic()

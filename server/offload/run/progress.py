@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 
 from server.common.aio import running
-from server.common.events import EventBus, OffloadStage, OffloadText
+from server.common.events import EventBus, OffloadStage, OffloadText, PromptRead
 from server.offload.values import Report
 
 logger = logging.getLogger(__name__)
@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 LONGEST_SILENCE = 5.0
 """Seconds after which the last line is sent again. Clients time out without messages."""
 _TEXT_INTERVAL = 0.1
+_PROMPT_INTERVAL = 0.5
 
 
 class Progress:
@@ -30,6 +31,7 @@ class Progress:
         self._pending = ""
         self._figures = (0, 0.0)
         self._told_at = 0.0
+        self._prompt_told_at = 0.0
         self._late: asyncio.TimerHandle | None = None
 
     def stage(self, name: str, detail: str = "") -> None:
@@ -43,6 +45,14 @@ class Progress:
         if line != self._line:
             self._line = line
             self._changed.set()
+
+    def prompt(self, done: int, total: int) -> None:
+        """Publish how much of the prompt the engine has read (tokens), at most twice a second."""
+        self.say(f"prompt: {done:,} of {total:,} tokens")
+        now = time.monotonic()
+        if done >= total or now >= self._prompt_told_at + _PROMPT_INTERVAL:
+            self._prompt_told_at = now
+            self._events.publish(PromptRead(self._id, done, total))
 
     def text(self, more: str, tokens: int, rate: float, last: bool = False) -> None:
         """Publish more of the answer, at most ten times a second. If the engine pauses, a timer publishes the

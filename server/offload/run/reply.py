@@ -28,14 +28,16 @@ def delivered(
     repairs: int,
     model: str,
     seconds: float,
-    net: int | None,
+    net: int,
+    by_user: bool = False,
 ) -> str:
-    """Return the reply for a written file. ``net`` is None if Claude did not make the call."""
+    """Return the reply for a written file. ``net`` is what the call saves, or what it would save if Claude
+    had made it instead of the user."""
     change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
     checks = ", ".join(check.name for check in verdict.checks)
     unchecked = f" Not checked: {', '.join(verdict.unchecked)}." if verdict.unchecked else ""
     repaired = f" after {counted(repairs, 'repair')}" if repairs else ""
-    saved = f"net {net:+,} tokens" if net is not None else NOT_BY_CLAUDE
+    saved = f"{NOT_BY_CLAUDE} (by Claude: {net:+,} tokens)" if by_user else f"net {net:+,} tokens"
     cost = f"{short(model, 50)}, {seconds:.1f} s, {saved}"
     word = verdict.strength.capitalize()
     tail = f"{word}{repaired}; checks: {checks}.{unchecked} {cost}. id {offload_id}"

@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 GLANCE_LINES = 10
 """Maximum lines of a diff that Claude reads at a glance."""
+MOST_FILES = 3
+"""Inputs of a queued offload that the pages show by name."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,15 @@ class OffloadRecorder:
         """Write the row, with the cost of the call itself, before the work starts."""
         task, caller = run.task, run.caller
         self._events.publish(
-            OffloadQueued(run.id, task.tool, task.task, caller.client, task.output or "", task.model or "")
+            OffloadQueued(
+                run.id,
+                task.tool,
+                task.task,
+                caller.client,
+                task.output or "",
+                task.model or "",
+                task.files[:MOST_FILES],
+            )
         )
         await run_uncancellable(self._open(run), error_first=True)
 
@@ -168,6 +178,10 @@ class OffloadRecorder:
         earlier call already saved the session from reading are not counted again.
         """
         return self._count(run, self._figures(run, delivery), text, name)
+
+    def net_if_by_claude(self, run: OffloadState, delivery: Delivery, text: str) -> int:
+        """Return the net tokens of the user's own call as if Claude had made it; shown, never recorded."""
+        return self._by_claude(run, self._figures(run, delivery), text, "delivered").net_tokens
 
     async def close(
         self, run: OffloadState, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
@@ -251,6 +265,9 @@ class OffloadRecorder:
     def _count(self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None) -> Receipt:
         if run.caller.by_user:
             return self._ledger.price(Figures())
+        return self._by_claude(run, texts, said, name)
+
+    def _by_claude(self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None) -> Receipt:
         return self._ledger.receipt(
             run.task.tool,
             run.as_called,
