@@ -13,11 +13,13 @@ from server.clients import advice, connect
 from server.clients.bridge_command import bridge_command
 from server.clients.config_change import connected, plan_connect, plan_disconnect
 from server.clients.config_files import CLIENTS, Place, find_place
-from server.common.errors import NotFound, TokenSaverError
+from server.common.days import midnight
+from server.common.errors import HubUnreachable, NotFound, StoreError, TokenSaverError
 from server.common.events import SettingsChanged
 from server.config.autostart import Autostart
 from server.gpu.hardware import read_machine
 from server.hub import Hub
+from server.ledger.savings import share_saved
 from server.models.recommend import memory_room
 from server.policy.approvals import EXTENTS, ApprovalAnswer, Extent
 from tray.menu import Action, SystemState
@@ -41,6 +43,7 @@ class Actions:
         self._autostart = autostart
         self._notify = notify
         self._changed = changed
+        self._share = ""
 
     def system_state(self) -> SystemState:
         """Read a few small files and the free memory."""
@@ -48,7 +51,25 @@ class Actions:
         machine = read_machine()
         loaded = self._hub.snapshot().engine.loaded
         held = sum((each.size_vram if machine.gpus else each.size) for each in loaded)
-        return SystemState(autostart, tuple(_clients()), memory_room(machine, held))
+        return SystemState(autostart, tuple(_clients()), memory_room(machine, held), self._share)
+
+    def refresh_share(self) -> None:
+        """Read today's bill and work out the share saved of it. Returns at once."""
+        with contextlib.suppress(HubUnreachable):  # it is ending
+            self._hub.submit(self._read_share())
+
+    async def _read_share(self) -> None:
+        try:
+            bill = (await self._hub.transcript_check.report()).bill
+        except StoreError as error:
+            logger.info("today's bill could not be read: %s", error)
+            return
+        today = bill.days.get(midnight().date().isoformat(), 0)
+        saved = self._hub.snapshot().saved_today
+        share = share_saved(saved, today) if today else ""
+        if share != self._share:
+            self._share = share
+            self._changed()
 
     def run(self, action: Action) -> None:
         """Start an action. Its result appears in a later snapshot."""
@@ -72,7 +93,7 @@ class Actions:
                 self._answer(action)
             case "quit":
                 self._hub.request_quit()
-            case "load" | "cancel" | "pause-batch" | "resume-batch" | "cancel-batch":
+            case "load" | "cancel" | "undo" | "pause-batch" | "resume-batch" | "cancel-batch":
                 self._submit(self._work(action))
 
     def _work(self, action: Action) -> Coroutine[Any, Any, Any]:
@@ -80,6 +101,7 @@ class Actions:
         works: dict[str, Callable[[str], Coroutine[Any, Any, Any]]] = {
             "load": self._hub.engine.load,
             "cancel": self._hub.offloader.cancel,
+            "undo": self._hub.undo,
             "pause-batch": self._hub.batches.pause,
             "resume-batch": self._hub.batches.resume,
             "cancel-batch": self._hub.batches.cancel,

@@ -8,7 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from server.commands.welcome import say_no_tray
-from server.common.events import Event, SettingsChanged
+from server.common.events import (
+    ApprovalAnswered,
+    Event,
+    OffloadEnded,
+    SettingsChanged,
+    TranscriptCheckEnded,
+)
 from server.config.autostart import Autostart, find_autostart
 from server.hub import Hub
 from server.state.snapshot import Snapshot
@@ -17,7 +23,7 @@ from tray.approvals import ApprovalWatch
 from tray.batches import Batch, BatchWatch
 from tray.host import WAITING, make_icon
 from tray.icon import Face, draw
-from tray.menu import SEPARATOR, Menu, MenuEntry, Pending, build_menu, face, tooltip
+from tray.menu import SEPARATOR, Action, Menu, MenuEntry, Pending, build_menu, face, tooltip
 from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 from tray.toolkit import Menu as NativeMenu
 from tray.toolkit import MenuItem
@@ -134,8 +140,22 @@ class Tray:
                 notice = self._notices.get_nowait()
             except queue.Empty:
                 return
-            if self._icon.HAS_NOTIFICATION:
+            if not self._icon.HAS_NOTIFICATION:
+                continue
+            if notice.choices and hasattr(self._icon, "ask"):
+                self._icon.ask(notice.text, notice.title, notice.topic, notice.choices, self._choose)
+            else:
                 self._icon.notify(notice.text, notice.title)
+
+    def _choose(self, topic: str, choice: str) -> None:
+        """Carry out the choice that the user made in a notice."""
+        if choice in ("approve", "deny"):
+            self._actions.run(Action("approve" if choice == "approve" else "deny", topic, "once"))
+
+    def _withdraw(self, topic: str) -> None:
+        """Remove a notice whose question was answered elsewhere."""
+        if hasattr(self._icon, "withdraw"):
+            self._icon.withdraw(topic)
 
     def _native(self, menu: Menu) -> Any:
         return NativeMenu(*(self._item(entry) for entry in menu))
@@ -169,6 +189,10 @@ class Tray:
             self._changed.set()
         if isinstance(event, SettingsChanged):
             self._refresh_system()
+        if isinstance(event, OffloadEnded | TranscriptCheckEnded):
+            self._actions.refresh_share()
+        if isinstance(event, ApprovalAnswered):
+            self._withdraw(event.approval_id)
         if notice := notice_of_event(event, self._hub.settings.tray):
             self._notify(notice)
 

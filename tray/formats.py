@@ -25,11 +25,12 @@ def clock(instant: float) -> str:
     return f"{datetime.datetime.fromtimestamp(instant).astimezone():%H:%M}"
 
 
-def saved(net_tokens: int) -> str:
-    """Return today's net figure; a loss is negative and named as such."""
+def saved(net_tokens: int, share: str = "") -> str:
+    """Return today's net figure, with its ``share`` of the bill if that is known; a loss is named as such."""
     if net_tokens < 0:
         return f"-{-net_tokens:,} tokens today (net loss)"
-    return f"{net_tokens:,} tokens saved today (net)"
+    of_bill = f", {share} of today's bill" if share else ""
+    return f"{net_tokens:,} tokens saved today (net){of_bill}"
 
 
 def count(number: int, noun: str) -> str:

@@ -36,13 +36,17 @@ def start_app(start: Start) -> NoReturn:
 
     try:
         with claim(start.folders):
-            _run(start)
+            restart = _run(start)
     except AlreadyRunning as running:
         show_running(running.info, start.folders, with_page=start.tray and not start.background)
+        restart = False
+    if restart:
+        _start_again()
     _leave()
 
 
-def _run(start: Start) -> None:
+def _run(start: Start) -> bool:
+    """Run the hub with its pages and icon until it is asked to quit. Return whether to start again."""
     # Imported modules stay. Garbage collection among them takes a sixth of the start, and later stops all
     # threads for a fifth of a second each time.
     gc.disable()
@@ -67,10 +71,11 @@ def _run(start: Start) -> None:
 
             try:
                 run_tray(hub)
-                return
+                return hub.restart_requested
             except TrayUnavailable as reason:
                 say_no_tray(str(reason))
         hub.wait_for_quit()
+        return hub.restart_requested
 
 
 def _open_pages(hub: "Hub", pages: "Pages") -> None:
@@ -107,6 +112,14 @@ def _missing_tray() -> str:
     from tray.host import missing_host  # noqa: PLC0415 - other commands must not wait for it
 
     return missing_host()
+
+
+def _start_again() -> NoReturn:
+    """Replace this process by a new one with the same command."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same command again
 
 
 def _leave() -> NoReturn:

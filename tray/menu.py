@@ -5,6 +5,7 @@ with every task.
 """
 
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 
 from server.backends.base import InstalledModel, LoadedModel
@@ -12,7 +13,7 @@ from server.common.events import ApprovalRequested
 from server.engine.view import EngineView
 from server.models.catalogue import CatalogueModel
 from server.models.recommend import memory_needed
-from server.state.snapshot import ModelActivity, RunningOffload, Snapshot
+from server.state.snapshot import EndedOffload, ModelActivity, RunningOffload, Snapshot
 from tray import formats
 from tray.batches import Batch
 from tray.icon import Face
@@ -29,6 +30,7 @@ ActionName = Literal[
     "cancel-batch",
     "approve",
     "deny",
+    "undo",
     "connect",
     "autostart",
     "about",
@@ -37,6 +39,8 @@ ActionName = Literal[
 APPROVALS = (("Approve once", "once"), ("For this session", "session"), ("Always in this project", "project"))
 """Labels and extents of an approval."""
 SHOWN_PATHS = 5
+OUTCOMES = {"delivered": "written", "handed_back": "handed back"}
+"""Outcomes of an offload in words, where they differ from their name."""
 PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), ("Until I resume", 0))
 """Labels and seconds (0: until resumed)."""
 
@@ -71,11 +75,13 @@ class MenuEntry:
 class SystemState:
     """The state of the system. ``autostart`` is None if the system has no start at login. ``clients`` are the
     installed MCP clients and whether they are connected. ``room`` is the memory for a model in bytes once the
-    loaded models are unloaded; None if unknown."""
+    loaded models are unloaded; None if unknown. ``share`` is today's saving as a share of the bill, empty if
+    unknown."""
 
     autostart: bool | None = None
     clients: tuple[tuple[str, bool], ...] = ()
     room: int | None = None
+    share: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,8 @@ def build_menu(snapshot: Snapshot, system: SystemState, pending: Pending = NOTHI
         *(_batch(batch) for batch in pending.batches),
         *_running(snapshot.running),
         SEPARATOR,
-        MenuEntry(formats.saved(snapshot.saved_today.net_tokens)),
+        *_last(snapshot.last),
+        MenuEntry(formats.saved(snapshot.saved_today.net_tokens, system.share)),
         SEPARATOR,
         *_connect(system.clients),
         *_autostart(system.autostart),
@@ -263,6 +270,16 @@ def _running(running: tuple[RunningOffload, ...]) -> Menu:
         for each in running
     )
     return (MenuEntry(_counts(running).capitalize(), children=entries),)
+
+
+def _last(last: EndedOffload | None) -> Menu:
+    if last is None:
+        return ()
+    what = formats.shorten(PurePath(last.output).name if last.output else last.task, 40)
+    label = f"Last result: {what} ({OUTCOMES.get(last.outcome, last.outcome)})"
+    if last.outcome != "delivered" or not last.output:
+        return (MenuEntry(label),)
+    return (MenuEntry(label, children=(MenuEntry("Undo", Action("undo", last.id)),)),)
 
 
 def _counts(running: tuple[RunningOffload, ...]) -> str:

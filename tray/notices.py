@@ -11,10 +11,20 @@ from tray.formats import count, shorten
 
 @dataclass(frozen=True)
 class Notice:
-    """A title and one or two sentences."""
+    """A title and one or two sentences.
+
+    A notice about a question has a ``topic``, so that it can be withdrawn, and ``choices``: keys and labels
+    of buttons. Desktops without buttons show the text alone.
+    """
 
     title: str
     text: str
+    topic: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+ANSWERS = (("approve", "Approve"), ("deny", "Deny"))
+"""The choices of a notice about a call that waits for approval."""
 
 
 def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
@@ -27,7 +37,8 @@ def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
         case ApprovalRequested() if settings.notify_approval:
             client = shorten(event.client) or "A client"
             wish = f"{client} wants to use {event.tool} on {count(event.files, 'file')}"
-            return Notice("Approval needed", f"{wish}: {event.reason.rstrip('.')}.")
+            text = f"{wish}: {event.reason.rstrip('.')}."
+            return Notice("Approval needed", text, topic=event.approval_id, choices=ANSWERS)
         case PauseChanged(giving_way=True) if settings.notify_pause:
             return Notice("Offloading is paused", event.reason)
         case _:

@@ -29,6 +29,7 @@ WATCHER_PATH = "/StatusNotifierWatcher"
 NOTIFICATIONS = "org.freedesktop.Notifications"
 NOTIFICATIONS_PATH = "/org/freedesktop/Notifications"
 BUS = "org.freedesktop.DBus"
+CLOSE_NOTICE = (NOTIFICATIONS, NOTIFICATIONS_PATH, NOTIFICATIONS, "CloseNotification", "u")
 NOTICE_ICON_SIZE = 64
 
 _ICONS = iter(range(1, 1_000_000))
@@ -94,6 +95,9 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._tasks = BackgroundTasks()
         self._bus_name = f"org.kde.StatusNotifierItem-{os.getpid()}-{next(_ICONS)}"
         self._notice_id = 0
+        self._questions: dict[str, int] = {}
+        """Ids of the notices with buttons, by topic."""
+        self._on_choice: Callable[[str, str], None] = lambda _topic, _choice: None
 
     def on_main(self, call: Callable[[], Any]) -> None:
         """Run ``call`` at once: every method here is thread-safe."""
@@ -189,9 +193,17 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
             case ("org.kde.StatusNotifierWatcher", "StatusNotifierHostUnregistered"):
                 self._start(self._register())
             case ("org.freedesktop.Notifications", "ActionInvoked"):
-                if self._notice_id and message.body[0] == self._notice_id:
-                    self._activate()
+                self._invoke(*message.body[:2])
         return False
+
+    def _invoke(self, notice: int, choice: str) -> None:
+        """Carry out a click on a notice: on one of its buttons, or on the notice itself."""
+        topic = next((topic for topic, each in self._questions.items() if each == notice), "")
+        if topic and choice != "default":
+            del self._questions[topic]
+            self._guarded(lambda: self._on_choice(topic, choice))
+        elif topic or (self._notice_id and notice == self._notice_id):
+            self._activate()
 
     def _activate(self) -> None:
         self._guarded(self)
@@ -229,10 +241,33 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
             # Also on the loop's own thread: a signal handler must wake the loop.
             self._loop.call_soon_threadsafe(self._stopping.set)
 
+    def ask(
+        self,
+        message: str,
+        title: str,
+        topic: str,
+        choices: tuple[tuple[str, str], ...],
+        on_choice: Callable[[str, str], None],
+    ) -> None:
+        """Show a notice with buttons. ``on_choice`` gets the topic and the key of the button."""
+        self._on_choice = on_choice
+        self._soon(lambda: self._start(self._send_notice(message, title, topic, choices)))
+
+    def withdraw(self, topic: str) -> None:
+        """Remove the notice of a topic, if it is still there."""
+
+        def close() -> None:
+            if notice := self._questions.pop(topic, 0):
+                self._start(self._quietly(self._call(*CLOSE_NOTICE, notice)))
+
+        self._soon(close)
+
     def _notify(self, message: str, title: str | None = None) -> None:
         self._soon(lambda: self._start(self._send_notice(message, title or self.name)))
 
-    async def _send_notice(self, message: str, title: str) -> None:
+    async def _send_notice(
+        self, message: str, title: str, topic: str = "", choices: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         hints = {"desktop-entry": Variant("s", self.name)}
         if self._icon:
             size = NOTICE_ICON_SIZE
@@ -243,16 +278,21 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
             able = await self._call(*server, "GetCapabilities", "")
             # If the server renders markup, a client's name must not be interpreted as markup.
             text = html.escape(message, quote=False) if "body-markup" in able[0] else message
-            body = (self.name, self._notice_id, "", title, text, ["default", "Open dashboard"], hints, -1)
+            buttons = [*(part for choice in choices for part in choice), "default", "Open dashboard"]
+            # A question stays beside other notices; those replace each other.
+            replaced = 0 if topic else self._notice_id
+            body = (self.name, replaced, "", title, text, buttons, hints, -1)
             answer = await self._call(*server, "Notify", "susssasa{sv}i", *body)
-            self._notice_id = int(answer[0])
+            if topic:
+                self._questions[topic] = int(answer[0])
+            else:
+                self._notice_id = int(answer[0])
         except DBusError as error:
             logger.info("the desktop did not show a notice: %s", error.text)
 
     def _remove_notification(self) -> None:
         if self._notice_id:
-            close = (NOTIFICATIONS, NOTIFICATIONS_PATH, NOTIFICATIONS, "CloseNotification", "u")
-            self._soon(lambda: self._start(self._quietly(self._call(*close, self._notice_id))))
+            self._soon(lambda: self._start(self._quietly(self._call(*CLOSE_NOTICE, self._notice_id))))
 
     async def _quietly(self, call: Coroutine[Any, Any, Any]) -> None:
         try:

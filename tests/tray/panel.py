@@ -4,6 +4,7 @@ The panel uses the real protocols on a real bus; it only has no pixels.
 """
 
 import asyncio
+import itertools
 import os
 import subprocess
 from collections.abc import Iterator
@@ -85,6 +86,10 @@ class Notifications(ServiceInterface):
         super().__init__(NOTIFICATIONS)
         self.notices: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self.capabilities = ["actions", "body"]
+        self.buttons: dict[int, list[str]] = {}
+        """The keys and labels of each notice's buttons, by its id."""
+        self.closed: list[int] = []
+        self._ids = itertools.count(7)
 
     @dbus_method(name="GetCapabilities")
     def get_capabilities(self) -> "as":  # noqa: F722
@@ -102,8 +107,14 @@ class Notifications(ServiceInterface):
         hints: "a{sv}",  # noqa: F722
         timeout: "i",  # noqa: F821
     ) -> "u":  # noqa: F821
+        notice = replaces or next(self._ids)
+        self.buttons[notice] = actions
         self.notices.put_nowait((title, text))
-        return replaces or 7
+        return notice
+
+    @dbus_method(name="CloseNotification")
+    def close_notification(self, notice: "u") -> None:  # noqa: F821
+        self.closed.append(notice)
 
     @dbus_signal(name="ActionInvoked")
     def action_invoked(self, notice: int, action: str) -> "us":  # noqa: F821

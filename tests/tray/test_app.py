@@ -121,8 +121,8 @@ def test_start_at_login_follows_a_change_on_the_dashboard(app: App, bus: Session
         hub = HubProcess(app.process, app.home, {}, app.info)
         with sync_playwright() as playwright, launch(playwright) as browser, visit(browser, hub) as (page, _):
             page.goto(f"{app.info.url}/settings")
-            page.get_by_role("button", name="Turn on: start at login").click()
-            page.get_by_role("button", name="Turn off: start at login").wait_for()
+            page.get_by_role("switch", name="Start at login").click()
+            page.locator(".ts-notice", has_text="will start at login").wait_for()
 
     async def ticked(panel: Panel) -> bool | None:
         # Without opening the menu, because opening updates it anyway.
@@ -282,10 +282,21 @@ def test_a_call_is_approved_and_another_denied_in_the_tray(
             assert not answer.failed, answer.text
             assert (project / "a.py").exists()
             await panel.until_no_label("Approve ")
+            notices = panel.notifications
+            first = max(notices.buttons)
+            await until(lambda: first in notices.closed)  # it was answered in the menu
+            assert [child.label for child in (await panel.find("Last result: a.py (written)")).children] == [
+                "Undo"
+            ]
+            await panel.click("Last result", "Undo")
+            await until(lambda: not (project / "a.py").exists())
 
             call = group.create_task(asyncio.to_thread(offload, app, "b.py"))
-            await panel.until_label("Approve offload_work")
-            await panel.click("Approve offload_work", "Deny")
+            async with asyncio.timeout(PATIENCE):
+                await notices.notices.get()
+            second = max(notices.buttons)
+            assert notices.buttons[second][:4] == ["approve", "Approve", "deny", "Deny"]
+            notices.action_invoked(second, "deny")
             assert (await call).failed
             assert not (project / "b.py").exists()
 

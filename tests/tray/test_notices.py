@@ -10,7 +10,7 @@ from server.config.sections import TraySettings
 from server.engine.view import EngineView
 from server.state.snapshot import Snapshot
 from tray.batches import Batch
-from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
+from tray.notices import ANSWERS, Notice, notice_of_batch, notice_of_change, notice_of_event
 
 pytestmark = pytest.mark.fast
 
@@ -34,11 +34,21 @@ LOST = replace(WELL, engine=replace(ENGINE, error="Ollama does not answer. Start
         (ModelProgress("qwen", "load", done=True), None),
         (
             ApprovalRequested("a1", "offload_work", "cursor", "Over 50 files", 60, (), 0.0),
-            Notice("Approval needed", "cursor wants to use offload_work on 60 files: Over 50 files."),
+            Notice(
+                "Approval needed",
+                "cursor wants to use offload_work on 60 files: Over 50 files.",
+                topic="a1",
+                choices=ANSWERS,
+            ),
         ),
         (
             ApprovalRequested("a1", "offload_work", "x\n" + 60 * "y", "Only documents.", 1, (), 0.0),
-            Notice("Approval needed", f"x {45 * 'y'}… wants to use offload_work on 1 file: Only documents."),
+            Notice(
+                "Approval needed",
+                f"x {45 * 'y'}… wants to use offload_work on 1 file: Only documents.",
+                topic="a1",
+                choices=ANSWERS,
+            ),
         ),
         (EngineChanged(), None),
         (PauseChanged(paused=True, reason=GAME, giving_way=True), Notice("Offloading is paused", GAME)),
