@@ -1,6 +1,7 @@
 """The MCP server: the list of tools, and the boundary that every tool call passes."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from mcp.server.mcpserver import Context, MCPServer
@@ -37,6 +38,7 @@ from server.tools.model_tools import model_tools
 from server.tools.offload_work import offload_work_tool
 from server.tools.prompts import prompts
 from server.tools.savings_tools import savings_tools
+from server.tools.schema import with_checks
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +63,13 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         self._hub = hub
 
     async def list_tools(self) -> list[MCPTool]:
-        """List the tools, except the tools that the user's policy hides."""
-        return [tool for tool in await super().list_tools() if not self._hub.gate.hidden(tool.name)]
+        """List the tools, except those that the user's policy hides, with the user's checks."""
+        checks = tuple(self._hub.settings.checks)
+        return [
+            tool.model_copy(update={"input_schema": with_checks(tool.input_schema, checks)})
+            for tool in await super().list_tools()
+            if not self._hub.gate.hidden(tool.name)
+        ]
 
     async def get_prompt(
         self,
@@ -155,7 +162,8 @@ def _refuse_unknown(tool: Tool, prepared: Prepared) -> None:
 def build_mcp(hub: Hub) -> TokenSaverServer:
     """Build the server with all tools of this hub, and tell the ledger the cost of their definitions."""
     tools = all_tools(hub)
-    hub.ledger.definitions_tokens = _definitions_tokens(tools, hub.ledger.family)
+    checks = tuple(hub.settings.checks)
+    hub.ledger.definitions_tokens = _definitions_tokens(tools, checks, hub.ledger.family)
     server = TokenSaverServer(
         hub,
         name="token-saver",
@@ -193,11 +201,15 @@ def _state_security(hub: Hub) -> RequestStateSecurity | None:
     return RequestStateSecurity(keys=[hub.keys.sign("request state")]) if hub.keys is not None else None
 
 
-def _definitions_tokens(tools: list[Tool], family: Family) -> int:
-    """Return the tokens that every session pays: always loaded definitions, and the instructions."""
+def _definitions_tokens(tools: list[Tool], checks: Sequence[str], family: Family) -> int:
+    """Return the tokens that every session pays for: always loaded definitions, and the instructions."""
     eager = [tool for tool in tools if (tool.meta or {}).get(ALWAYS_LOAD_KEY)]
     definitions = [
-        {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
+        {
+            "name": tool.name,
+            "description": tool.description,
+            "input_schema": with_checks(tool.parameters, checks),
+        }
         for tool in eager
     ]
     return estimate_definitions(definitions, INSTRUCTIONS, family)

@@ -52,7 +52,7 @@ def _preload_model(hub: Hub) -> Tool:
     async def preload_model(
         ctx: Context,
         model: str,
-        keep_alive: Annotated[str, Field(description='"-1" stays, "10m", "0" unloads')] = "-1",
+        keep_alive: Annotated[str, Field(description='"10m", "-1" stays, "0" unloads')] = "",
     ) -> str:
         name = await hub.engine.choose_model(_named(model))
         if keep_alive.strip() in ("0", "0s", "0m", "0h"):

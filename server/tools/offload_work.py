@@ -31,7 +31,7 @@ def offload_work_tool(hub: Hub) -> Tool:
         task: Annotated[str, Field(description="What to do, in full")],
         *,
         files: Annotated[list[str], Field(description="Paths, globs, path::name, path:10-40")] = [],  # noqa: B006 - pydantic copies it
-        output: Annotated[str, Field(description="File to write; an input's path edits it in place")] = "",
+        output: Annotated[str, Field(description="File to write; an input's path edits it; none: text")] = "",
         context: Annotated[str, Field(description="Brief facts the files lack")] = "",
         language: str = "",
         output_format: OutputFormat = "code",

@@ -1,15 +1,34 @@
 """Small input schemas: every character costs tokens in every Claude session."""
 
+from collections.abc import Sequence
+from textwrap import shorten
 from typing import Any
 
 Schema = dict[str, Any]
 
+CHECKS_LENGTH = 110
+"""Most characters of the description that names the user's checks."""
 _EMPTY: tuple[Any, ...] = ("", None, [])
 
 
 def compact(schema: Schema) -> Schema:
     """Return an equivalent schema without pydantic's titles, ``$defs`` and empty defaults."""
     return _compact(schema, schema.get("$defs", {}))
+
+
+def with_checks(schema: Schema, names: Sequence[str]) -> Schema:
+    """Return the schema with the ``names`` of the user's checks, or without that argument if there are none.
+
+    A call that names a check nevertheless is answered with an error.
+    """
+    properties = schema.get("properties", {})
+    if "check" not in properties:
+        return schema
+    others = {key: value for key, value in properties.items() if key != "check"}
+    if names:
+        said = shorten(f"One of the user's checks: {', '.join(names)}", CHECKS_LENGTH, placeholder=" …")
+        others["check"] = {**properties["check"], "description": said}
+    return {**schema, "properties": others}
 
 
 def _compact(schema: Schema, definitions: dict[str, Schema]) -> Schema:

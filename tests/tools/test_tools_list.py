@@ -13,7 +13,7 @@ from server.config.folders import Folders
 from server.config.settings import Settings
 from server.hub import open_hub
 from server.tools.mcp_server import INSTRUCTIONS, all_tools
-from server.tools.schema import compact
+from server.tools.schema import compact, with_checks
 
 pytestmark = pytest.mark.fast
 
@@ -85,6 +85,15 @@ def test_annotations_say_what_only_reads(tools: list[Tool]) -> None:
 
 def test_results_are_text(tools: list[Tool]) -> None:
     assert [tool.name for tool in tools if tool.output_schema is not None] == []
+
+
+def test_the_check_argument_names_the_users_checks_and_is_left_out_without_any(tools: list[Tool]) -> None:
+    schema = next(tool.parameters for tool in tools if tool.name == "offload_work")
+    assert "check" not in with_checks(schema, ())["properties"]
+    listed = with_checks(schema, ("lint", "types"))["properties"]["check"]
+    assert listed["description"] == "One of the user's checks: lint, types"
+    many = with_checks(schema, [f"check{number}" for number in range(99)])
+    assert len(json.dumps(many)) - len(json.dumps(with_checks(schema, ()))) <= 150 + len(', "check": ')
 
 
 def test_compacting_keeps_an_argument_named_title() -> None:

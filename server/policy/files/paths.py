@@ -131,6 +131,8 @@ def _refuse_malformed(given: str) -> None:
         raise PathNotFound("A path is empty.", "Name a file.")
     if len(given) > LONGEST_PATH:
         raise PathNotFound(f"A path has {len(given):,} characters.", "Pass paths, not contents.")
+    if "\n" in given.strip():
+        raise PathNotFound("A path has several lines.", "Pass paths, not contents.")
     if any(ord(character) < 32 or ord(character) == 127 for character in given):
         raise PathNotFound(f"{given!r} contains control characters.", "Check the path.")
     _refuse_unwritable_names(given)
