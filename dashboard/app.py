@@ -33,7 +33,7 @@ from nicegui import ui
 
 from dashboard.components.frame.appearance import DARK
 from dashboard.formats import Unit
-from dashboard.history_address import SPANS, HistoryAddress
+from dashboard.history_address import HistoryAddress
 from dashboard.hub_updates import HubUpdates
 from dashboard.pages import (
     batches,
@@ -50,6 +50,7 @@ from dashboard.pages import (
     settings,
     welcome,
 )
+from dashboard.savings_chart import ChartView
 from server.common.errors import StoreError, TokenSaverError
 from server.hub import Hub
 from server.web.dashboard_mount import Dashboard
@@ -143,8 +144,9 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
         await or_error_page("/models", models.show(hub, updates))
 
     @page("/savings")
-    async def show_savings(time: str = "") -> None:
-        await or_error_page("/savings", savings.show(hub, updates, time if time in SPANS else ""))
+    async def show_savings(request: Request) -> None:
+        view = ChartView.read(request.query_params)
+        await or_error_page("/savings", savings.show(hub, updates, view))
 
     @pages.get("/savings.csv")
     async def save_savings() -> PlainTextResponse:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 
 from dashboard import formats
 from dashboard.components.controls.card import card, empty
@@ -11,16 +12,20 @@ from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.offloads.history_filters import TIMES
 from dashboard.components.offloads.offload_list import offload_list
 from dashboard.components.savings.bill_card import bill_card
-from dashboard.components.savings.day_chart import DayChart
 from dashboard.components.savings.group_table import group_table
+from dashboard.components.savings.savings_chart import savings_chart
 from dashboard.components.savings.transcript_check import TranscriptCheckCard
 from dashboard.history_address import SPANS
 from dashboard.hub_updates import HubUpdates
+from dashboard.savings_chart import ChartData, ChartView, chart_data
 from server.common.days import midnight
 from server.hub import Hub
 from server.store.records import Totals
+from server.store.series import SavingsSeries
 
 LOSSES = 8
+SESSIONS = 40
+"""Sessions in the chart."""
 CHART_DAYS = {"today": 7, "7d": 7, "30d": 30, "": 90}
 CSV_DAYS = 3650
 COLUMNS = (
@@ -38,24 +43,26 @@ COLUMNS = (
 )
 
 
-async def show(hub: Hub, updates: HubUpdates, time: str) -> None:
-    """Fill the page for a time span of ``SPANS``. An empty text means all time."""
+async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
+    """Fill the page for a view; an empty time span means all time."""
+    time = view.time if view.time in SPANS else ""
     since = _since(time)
     history = hub.history
     totals = await history.totals(since)
     groups = {name: await history.by(name, since) for name in ("tool", "model", "project")}
     losses = await history.losses(LOSSES, since)
     days = await history.by_day(CHART_DAYS[time])
+    data = await _chart(hub, view, [each.day for each in days])
     with page_frame(hub, updates, "Savings", "/savings") as page:
-        _spans(time)
+        _spans(view)
         if not totals.offloads:
             with card("No data yet"):
                 empty("No offloads in this time span. Work that Claude sends here will be counted.")
             return
         with box("ts-two-columns ts-savings"):
             with box("ts-stack"):
-                with card("Net tokens by day"):
-                    DayChart().update(days)
+                with card("Tokens over time", aside="net" if view.stack else "up: saved, down: cost"):
+                    savings_chart(data, view)
                 for name, rows in groups.items():
                     with card(f"By {name}"):
                         group_table(rows, name.capitalize())
@@ -87,11 +94,20 @@ async def as_csv(hub: Hub) -> str:
     return text_file.getvalue()
 
 
-def _spans(chosen: str) -> None:
+async def _chart(hub: Hub, view: ChartView, days: Sequence[str]) -> ChartData:
+    series = SavingsSeries(hub.history.database)
+    if view.by == "session":
+        points = await series.by_session(view.stack, SESSIONS)
+    else:
+        points = await series.by_day(view.stack, days[0])
+    return chart_data(points, view, days)
+
+
+def _spans(view: ChartView) -> None:
     with box("ts-spans", "nav", "Time span"):
         for span, name in TIMES.items():
-            entry = link(f"/savings?time={span}" if span else "/savings", "ts-btn-link", name)
-            if span == chosen:
+            entry = link(view.change(time=span).url, "ts-btn-link", name)
+            if span == view.time:
                 entry.props["aria-current"] = "page"
         box("ts-grow")
         link("/savings.csv", "ts-btn-link", "CSV by day").props["download"] = "token-saver-savings.csv"

@@ -3,15 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from dashboard import formats
+from dashboard.colours import colours_of
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.stacked_bar import BarSegment, StackedBar
 from dashboard.memory_use import Part, Pool, pools
 from server.backends.base import LoadedModel
 from server.gpu.hardware import Machine
-
-COLOURS = 6
-"""Number of model colours in the stylesheet (``--model-0``, ``--model-1``, …)."""
 
 
 class MemoryBars:
@@ -24,9 +22,7 @@ class MemoryBars:
     def update(self, machine: Machine | None, loaded: Sequence[LoadedModel]) -> None:
         """Update the memory use. Before the machine was first measured, the bars are empty."""
         if machine is not None:
-            self._colours = {
-                name: at % COLOURS for at, name in enumerate(sorted(model.name for model in loaded))
-            }
+            self._colours = colours_of(model.name for model in loaded)
             self._pools.update(pools(machine, loaded))
 
     def _bar(self, pool: Pool) -> "MemoryBar":

@@ -57,7 +57,7 @@ def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
         },
         "yAxis": {
             "type": "value",
-            "axisLabel": {"color": INK, ":formatter": _SHORT},
+            "axisLabel": {"color": INK, ":formatter": SHORT},
             "splitLine": {"lineStyle": {"color": LINE}},
             "splitNumber": 3,
             "minInterval": 1,
@@ -68,7 +68,7 @@ def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
     }
 
 
-_SHORT = "v => Math.abs(v) >= 1e6 ? v / 1e6 + 'M' : Math.abs(v) >= 1e3 ? v / 1e3 + 'k' : '' + v"
+SHORT = "v => Math.abs(v) >= 1e6 ? v / 1e6 + 'M' : Math.abs(v) >= 1e3 ? v / 1e3 + 'k' : '' + v"
 """``formats.short`` in the browser, for the axis."""
 
 

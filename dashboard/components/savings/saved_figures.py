@@ -1,4 +1,4 @@
-"""Net tokens saved today, in seven days and in total, and a chart by day."""
+"""Net tokens saved in seven days, in thirty days and in total, and a chart by day."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,15 @@ class SavedFigures:
 
     def __init__(self) -> None:
         with box("ts-figures"):
-            self._today = Figure("Today")
             self._week = Figure("7 days")
+            self._month = Figure(f"{CHART_DAYS} days")
             self._all = Figure("Total")
         self._chart = DayChart()
 
     def update(self, days: Sequence[DayTotal], everything: Totals) -> None:
-        """Show these totals. ``days`` ends with today."""
-        self._today.update([days[-1].totals] if days else [])
+        """Show these totals; ``days`` ends with today."""
         self._week.update([day.totals for day in days[-WEEK:]])
+        self._month.update([day.totals for day in days])
         self._all.update([everything])
         self._chart.update(days)
 

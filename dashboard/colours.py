@@ -1,0 +1,18 @@
+"""The colours of names: one model, tool or project has the same colour in every bar and chart."""
+
+import zlib
+from collections.abc import Iterable, Mapping
+
+COLOURS = 6
+"""Number of colours in the stylesheet (``--model-0`` and on). Each also has a pattern of its own."""
+
+
+def colours_of(names: Iterable[str]) -> Mapping[str, int]:
+    """Return the colour of each name. It depends on the name alone, unless another name of the set, earlier
+    in the alphabet, has the same one."""
+    found: dict[str, int] = {}
+    for name in sorted(set(names)):
+        wanted = zlib.crc32(name.encode()) % COLOURS
+        free = [(wanted + step) % COLOURS for step in range(COLOURS)]
+        found[name] = next((each for each in free if each not in found.values()), wanted)
+    return found

@@ -1,0 +1,191 @@
+"""The savings chart: bars or running sums over days, weeks or sessions, with a range to choose.
+
+It is SVG in the colours of the stylesheet. Names and totals stand below it: nothing depends on colour.
+"""
+
+import html
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from nicegui import ui
+
+from dashboard import formats
+from dashboard.colours import colours_of
+from dashboard.components.controls.elements import box, link, text
+from dashboard.components.savings.day_chart import GAIN, INK, LINE, LOSS, SHORT
+from dashboard.savings_chart import (
+    COST,
+    NET,
+    PERIODS,
+    REST,
+    SAVED,
+    STACKS,
+    ChartData,
+    ChartView,
+    running_sums,
+)
+
+FILLS = ("#129684", "#5466d6", "#c77710", "#b5478a", "#2f86c9", "#7a8f1e")
+"""``--model-0`` and on, in light; the stylesheet replaces them in dark."""
+OTHER = "#98a4ad"
+BRUSH_FROM = 15
+"""Periods from which on a range can be chosen."""
+
+
+def savings_chart(data: ChartData, view: ChartView) -> None:
+    """Show the choices, the chart, and the totals of its series."""
+    _choices(view)
+    fills = _fills(data, view)
+    chart = ui.echart(_options(data, view, fills), renderer="svg").classes("ts-chart ts-chart-large")
+    chart.props["role"] = "img"
+    chart.props["aria-label"] = _in_words(data, view)
+    _legend(data, view, fills)
+
+
+def _choices(view: ChartView) -> None:
+    with box("ts-chart-choices"):
+        for words, field, options in (("By", "by", PERIODS), ("Stacked by", "stack", STACKS)):
+            with box("ts-segments", "nav", words):
+                for value, name in options.items():
+                    entry = link(view.change(**{field: value}).url, "ts-segment", name)
+                    if getattr(view, field) == value:
+                        entry.props["aria-current"] = "true"
+        with box("ts-segments", "nav", "Sums"):
+            for cumulative, name in ((False, "Each"), (True, "Running sum")):
+                entry = link(view.change(cumulative=cumulative).url, "ts-segment", name)
+                if view.cumulative == cumulative:
+                    entry.props["aria-current"] = "true"
+
+
+def _fills(data: ChartData, view: ChartView) -> dict[str, str]:
+    if not view.stack:
+        return {SAVED: GAIN, COST: LOSS}
+    colours = colours_of(each.name for each in data.series if each.name != REST)
+    return {each.name: FILLS[colours[each.name]] if each.name in colours else OTHER for each in data.series}
+
+
+def _legend(data: ChartData, view: ChartView, fills: dict[str, str]) -> None:
+    with box("ts-legend", "ul"):
+        for each in data.series:
+            with box("", "li"):
+                box(f"ts-swatch {_swatch(fills[each.name])}", "span")
+                text(each.name or "none", "ts-legend-name")
+                text(formats.signed(each.total), "ts-num ts-sub")
+        if not view.stack:
+            with box("", "li"):
+                box("ts-swatch ts-swatch-net", "span")
+                text(NET, "ts-legend-name")
+                text(formats.signed(sum(data.net_tokens)), "ts-num ts-sub")
+
+
+def _swatch(fill: str) -> str:
+    if fill in FILLS:
+        return f"ts-model-{FILLS.index(fill)}"
+    return {GAIN: "ts-swatch-gain", LOSS: "ts-swatch-loss"}.get(fill, "ts-part-other")
+
+
+def _options(data: ChartData, view: ChartView, fills: dict[str, str]) -> dict[str, Any]:
+    series = [_series(each.name, each.values, view, fills[each.name]) for each in data.series]
+    if not view.stack:
+        series.append(_net_line(running_sums(data.net_tokens) if view.cumulative else data.net_tokens))
+    options: dict[str, Any] = {
+        "animation": False,
+        "grid": {"left": 4, "right": 24, "top": 16, "bottom": 4, "containLabel": True},
+        "tooltip": {
+            "trigger": "axis",
+            "axisPointer": {"type": "line", "lineStyle": {"color": LINE}},
+            "className": "ts-chart-tip",
+            "confine": True,
+            ":formatter": f"points => {json.dumps(_tips(data))}[points[0].dataIndex]",
+        },
+        "xAxis": {
+            "type": "category",
+            "data": list(data.labels),
+            "axisTick": {"show": False},
+            "axisLine": {"lineStyle": {"color": LINE}, "onZero": True},
+            "axisLabel": {"color": INK, "hideOverlap": True, "margin": 14},
+        },
+        "yAxis": {
+            "type": "value",
+            "axisLabel": {"color": INK, ":formatter": SHORT},
+            "splitLine": {"lineStyle": {"color": LINE}},
+            "splitNumber": 4,
+            "minInterval": 1,
+        },
+        "series": series,
+    }
+    if len(data.labels) >= BRUSH_FROM:
+        options["grid"]["bottom"] = 52
+        options["dataZoom"] = [
+            {
+                "type": "slider",
+                "height": 22,
+                "bottom": 10,
+                "showDataShadow": False,
+                "brushSelect": False,
+                "borderColor": LINE,
+                "fillerColor": "rgba(84, 102, 214, 0.14)",
+                "textStyle": {"color": INK},
+            }
+        ]
+    return options
+
+
+def _series(name: str, values: Sequence[int], view: ChartView, fill: str) -> dict[str, Any]:
+    if view.cumulative:
+        shown = running_sums(values)
+        return {
+            "name": name or "none",
+            "type": "line",
+            "symbol": "none",
+            "data": list(shown),
+            "lineStyle": {"color": fill, "width": 2},
+            "itemStyle": {"color": fill},
+            "emphasis": {"disabled": True},
+        }
+    return {
+        "name": name or "none",
+        "type": "bar",
+        "stack": "all",
+        "barMaxWidth": 30,
+        "data": [value or None for value in values],
+        "itemStyle": {"color": fill},
+        "emphasis": {"disabled": True},
+    }
+
+
+def _net_line(values: Sequence[int]) -> dict[str, Any]:
+    return {
+        "name": NET,
+        "type": "line",
+        "symbol": "circle",
+        "symbolSize": 5,
+        "data": list(values),
+        "lineStyle": {"color": INK, "width": 1.5},
+        "itemStyle": {"color": INK},
+        "emphasis": {"disabled": True},
+    }
+
+
+def _tips(data: ChartData) -> list[str]:
+    """Return the tooltip of each period as HTML. Names come from calls, so they are escaped."""
+    tips = []
+    for number, title in enumerate(data.titles):
+        lines = [
+            f"{html.escape(each.name or 'none')}: {formats.signed(each.values[number])}"
+            for each in data.series
+            if each.values[number]
+        ]
+        net = f"<b>{formats.signed_exact(data.net_tokens[number])} tokens net</b>"
+        worth = formats.signed_worth(data.net_microusd[number])
+        count = formats.count(data.offloads[number], "offload")
+        tips.append("<br>".join((html.escape(title), net, f"{worth} · {count}", *lines)))
+    return tips
+
+
+def _in_words(data: ChartData, view: ChartView) -> str:
+    parts = ", ".join(f"{each.name or 'none'} {formats.signed_exact(each.total)}" for each in data.series)
+    net = formats.signed_exact(sum(data.net_tokens))
+    each = formats.count(len(data.labels), PERIODS[view.by].lower())
+    return f"Tokens over {each}: {net} net. {parts}."

@@ -1,0 +1,42 @@
+"""The line on top of the page Now: tokens saved today, their share of the bill and quota, what to review."""
+
+from dashboard import formats
+from dashboard.components.controls.elements import box, link, set_classes, set_title, text
+from dashboard.components.controls.net_tokens import tone
+from server.ledger.savings import share_of_quota, share_saved
+from server.store.records import Totals
+
+
+class TodayLine:
+    """The figure in large type, the shares beside it."""
+
+    def __init__(self) -> None:
+        with box("ts-today", "section", "Saved today"):
+            self._figure = text("", "ts-today-figure")
+            self._words = text("", "ts-today-words")
+            box("ts-grow")
+            self._review = link("/review", "ts-btn-link", "")
+
+    def update(self, today: Totals, week: Totals, *, bill: int, quota_dollars: float, waiting: int) -> None:
+        """Show today's savings.
+
+        Args:
+            week: the totals of the last seven days, of which ``bill`` is the user's bill (micro-dollars, 0 if
+                unknown).
+            quota_dollars: a week of the subscription; 0 if unknown.
+            waiting: results that wait for a review.
+        """
+        net = today.net_tokens
+        self._figure.set_text(formats.signed(net))
+        set_classes(self._figure, f"ts-today-figure {tone(net)}")
+        set_title(self._figure, f"{formats.signed_exact(net)} tokens: saved minus cost")
+        parts = [f"tokens saved today ({formats.signed_money(today.net_microusd)})"]
+        if net < 0:
+            parts = [f"tokens lost today ({formats.signed_money(today.net_microusd)})"]
+        if bill > 0:
+            parts.append(f"{share_saved(week, bill)} of this week's bill")
+        if quota_dollars:
+            parts.append(f"{share_of_quota(week.net_microusd, quota_dollars)} saved this week")
+        self._words.set_text(" · ".join(parts))
+        self._review.set_text(f"Review {formats.count(waiting, 'result')}")
+        self._review.set_visibility(waiting > 0)
