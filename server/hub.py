@@ -205,9 +205,14 @@ class Hub(HubParts):
         url = self._activity.url
         return f"{url}/login?code={self.keys.new_code()}" if self.keys is not None else url
 
-    def request_quit(self) -> None:
-        """Ask the process to end."""
-        self._quit.request()
+    def request_quit(self, *, restart: bool = False) -> None:
+        """Ask the process to end, and with ``restart`` to start again with the same command."""
+        self._quit.request(restart=restart)
+
+    @property
+    def restart_requested(self) -> bool:
+        """Whether the process starts again once it has ended."""
+        return self._quit.restart
 
     def on_quit(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` when the process is asked to end. A tray then stops its loop."""

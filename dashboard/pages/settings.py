@@ -1,202 +1,118 @@
-"""The page *Settings*: every setting with its source, client connections, prices, file locations."""
+"""The page *Settings*: settings in groups with a search, connections, checks, prices, file locations."""
 
 import asyncio
 from collections.abc import Sequence
-from itertools import groupby
+from contextlib import suppress
 
-from dashboard import formats
-from dashboard.components.controls.button import button
 from dashboard.components.controls.card import card
-from dashboard.components.controls.elements import box, link, text
-from dashboard.components.controls.notices import run_action
+from dashboard.components.controls.elements import box, link
 from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.settings.autostart_row import AutostartRow
 from dashboard.components.settings.client_connections import ClientConnections, connect_by_hand
-from dashboard.components.settings.list_settings import CheckList, ListSetting
+from dashboard.components.settings.list_settings import CheckList
+from dashboard.components.settings.plain_names import GROUPS
 from dashboard.components.settings.project_checks import ProjectCheckList, SandboxState
-from dashboard.components.settings.setting_row import SettingRow
+from dashboard.components.settings.restart_notice import RestartNotice
+from dashboard.components.settings.setting_cards import (
+    AuditSwitch,
+    EngineTest,
+    file_locations,
+    price_table,
+    settings_file,
+)
+from dashboard.components.settings.setting_groups import SettingGroups, SettingSearch
 from dashboard.hub_updates import HubUpdates
-from server.common.errors import BackendFailed
-from server.config.settings import Settings
+from server.common.errors import SettingsError
+from server.config.settings import load_settings
 from server.config.sources import Setting, list_settings
 from server.hub import Hub
-from server.ledger.prices import Prices
-from server.state.snapshot import Snapshot
+
+CARDS = (
+    ("clients", "Connections"),
+    ("checks", "Your own checks"),
+    ("project-checks", "Checks of your projects"),
+    ("sandboxes", "Sandboxes"),
+    ("transcripts", "Transcripts"),
+    ("prices", "Prices"),
+    ("file", "Files of the app"),
+)
+"""The cards after the groups of settings: anchor and name."""
 
 
 async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
-    settings = await asyncio.to_thread(list_settings, hub.settings, hub.folders)
+    settings = await asyncio.to_thread(_written_settings, hub)
     with page_frame(hub, updates, "Settings", "/settings") as page, box("ts-settings-page"):
-        _index(settings)
-        connect, engine, audit, checks = _columns(hub, updates, settings)
+        _index()
+        with box("ts-settings-body"):
+            restart = RestartNotice(hub)
+            with box("ts-settings-columns"):
+                with box("ts-stack"):
+                    engine = _groups(hub, updates, settings)
+                with box("ts-stack"):
+                    connect, checks, audit = _cards(hub)
         page.follow_changes(engine.update)
     await connect.refresh()
     await checks.refresh()
     await page.reload_on(audit.update, updates.transcript_check_changed)
+    await page.reload_on(restart.load, updates.settings_changed)
 
 
-def _index(settings: Sequence[Setting]) -> None:
-    """Show links to the sections."""
-    with box("ts-sections", "nav", "Sections of this page"):
-        for section in dict.fromkeys(each.section for each in settings):
-            link(f"#{_anchor(section)}", "", section or "general").props["title"] = _heading(section)
-            if not section:
-                link("#settings-checks", "", "checks")
-        link("#settings-clients", "", "clients")
-        link("#settings-prices", "", "prices")
+def _written_settings(hub: Hub) -> tuple[Setting, ...]:
+    """Return the settings as the file holds them now: those that wait for a restart with their new value."""
+    written = hub.settings
+    with suppress(SettingsError):  # the next start reports the error, with its line
+        written = load_settings(hub.folders)
+    return list_settings(written, hub.folders)
 
 
-def _anchor(section: str) -> str:
-    return f"settings-{section or 'app'}"
+def _index() -> None:
+    """Show links to the groups and cards; it stays in view."""
+    with box("ts-settings-index", "nav", "Sections of this page"), box("ts-settings-links"):
+        for group in GROUPS:
+            link(f"#settings-{group.key}", "ts-settings-link", group.name)
+        box("ts-settings-rule")
+        for anchor, name in CARDS:
+            link(f"#settings-{anchor}", "ts-settings-link", name)
+        link("/welcome", "ts-settings-link", "First steps")
 
 
-def _columns(
-    hub: Hub, updates: HubUpdates, settings: Sequence[Setting]
-) -> tuple[ClientConnections, "EngineTest", "AuditSwitch", ProjectCheckList]:
-    with box("ts-two-columns"):
-        with box("ts-stack"):
-            for section, rows in groupby(settings, key=lambda each: each.section):
-                aside = f"[{section}]" if section else ""
-                with card(_heading(section), aside=aside, anchor=_anchor(section)), box("ts-settings", "dl"):
-                    if not section:
-                        AutostartRow(hub, updates)
-                    for row in rows:
-                        _line(hub, row)
-                if not section:
-                    with card("Your own checks", aside="[checks]", anchor="settings-checks"):
-                        CheckList(hub)
-        with box("ts-stack"):
-            with card("First steps"):
-                link("/welcome", "", "Machine, engine, model, Claude Code, first offload")
-            with card("Engine"):
-                engine = EngineTest(hub)
-            with card("Connect clients", anchor="settings-clients"):
-                connect = ClientConnections(hub.folders)
-                connect_by_hand()
-            with card("Checks of your projects", anchor="settings-project-checks"):
-                checks = ProjectCheckList(hub)
-            with card("Sandboxes"):
-                SandboxState()
-            with card("Check against Claude Code's transcripts"):
-                audit = AuditSwitch(hub)
-            with card("Settings file"):
-                _how(hub)
-            with card("Prices", aside=f"as of {hub.ledger.prices.dated:%d %b %Y}", anchor="settings-prices"):
-                _prices(hub.ledger.prices)
-            with card("File locations"):
-                _files(hub)
-    return connect, engine, audit, checks
-
-
-class EngineTest:
-    """The latest state of the engine, with a button that tests it."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._words = text("", "", "p")
-        with box("ts-actions"):
-            button("Test the engine", self._test, icon="network_check")
-
-    def update(self, snapshot: Snapshot) -> None:
-        """Show the latest state."""
-        view = snapshot.engine
-        models = formats.count(len(view.installed), "model")
-        self._words.set_text(view.error or f"{view.label} responds and has {models}.")
-
-    async def _test(self) -> None:
-        async def ask() -> None:
-            await self._hub.engine.refresh(installed=True)
-            await self._hub.engine.use()  # search again for an engine that did not answer
-            if error := self._hub.engine.view().error:
-                raise BackendFailed(error, "Then test the engine again.")
-
-        await run_action(ask(), "The engine responds.")
-        self.update(self._hub.snapshot())
-
-
-class AuditSwitch:
-    """The user's consent to reading transcripts."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._words = text("", "", "p")
-        with box("ts-actions"):
-            self._button = button("Allow", self._switch)
-
-    async def update(self) -> None:
-        """Show the current choice."""
-        on = self._hub.settings.savings.audit
-        where = self._hub.transcript_check.folder
-        self._words.set_text(
-            f"On. Token Saver reads {where} to find out what each offload really saved."
-            if on
-            else f"Off. If you allow the check, Token Saver reads {where} to find out what each offload "
-            "really saved. The check writes nothing there, and nothing leaves this machine."
-        )
-        self._button.set_text("Stop reading" if on else "Allow reading")
-
-    async def _switch(self) -> None:
-        await run_action(self._hub.switch_transcript_check(on=not self._hub.settings.savings.audit))
-
-
-def _line(hub: Hub, setting: Setting) -> None:
-    if setting.kind == "list":
-        ListSetting(hub, setting)
-    elif setting.kind != "checks":
-        SettingRow(hub, setting)
-
-
-def _heading(section: str) -> str:
-    if not section:
-        return "General"
-    kind = type(getattr(Settings.model_fields[section], "default", None))
-    meaning = (kind.__doc__ or "").partition(": ")[2].splitlines()[0].rstrip(".")
-    return meaning[:1].upper() + meaning[1:] or section.capitalize()
-
-
-def _how(hub: Hub) -> None:
-    text("You can also edit this file. Changes take effect when Token Saver restarts:", "", "p")
-    text(str(hub.folders.config_file), "ts-command", "code")
-    text(
-        '[offload]\nrepair_rounds = 1\n\n[checks]\ntest = "uv run pytest -q {file}"',
-        "ts-command ts-pre",
-        "pre",
+def _groups(hub: Hub, updates: HubUpdates, settings: Sequence[Setting]) -> EngineTest:
+    tests: list[EngineTest] = []
+    search = SettingSearch(lambda words, only: search.show_count(groups.filter(words, only)))
+    groups = SettingGroups(
+        hub,
+        settings,
+        {
+            "general": lambda: _start_at_login(hub, updates),
+            "engine": lambda: tests.append(EngineTest(hub)),
+        },
     )
-    text(
-        "Environment variables override the file. If the file contains an error, the app names the line and "
-        "does not start until you fix it.",
-        "ts-sub",
-        "p",
-    )
+    return tests[0]
 
 
-def _prices(prices: Prices) -> None:
-    with box("ts-receipt", "table"):
-        with box("", "thead"), box("", "tr"):
-            for name in ("Per million tokens", "Input", "Cache write", "Cache read", "Output"):
-                text(name, tag="th").props["scope"] = "col"
-        with box("", "tbody"):
-            for model in prices.models:
-                price = prices.find(model)
-                with box("", "tr"):
-                    text(model, tag="th").props["scope"] = "row"
-                    for amount in (price.input, price.cache_write, price.cache_read, price.output):
-                        text(f"${amount:,.2f}", "ts-num", "td")
+def _start_at_login(hub: Hub, updates: HubUpdates) -> None:
+    with box("ts-settings", "dl"):
+        AutostartRow(hub, updates)
 
 
-def _files(hub: Hub) -> None:
-    folders = hub.folders
-    facts = (
-        ("Settings", folders.config_file),
-        ("Policy", folders.policy_file),
-        ("Prices", folders.prices_file),
-        ("History", folders.database),
-        ("Models", folders.models),
-        ("Log", folders.log_file),
-    )
-    with box("ts-facts", "dl"):
-        for name, path in facts:
-            with box("ts-fact"):
-                text(name, tag="dt")
-                text(str(path), "ts-mono", "dd")
+def _cards(hub: Hub) -> tuple[ClientConnections, ProjectCheckList, AuditSwitch]:
+    with card("Connections", anchor="settings-clients"):
+        connect = ClientConnections(hub.folders)
+        connect_by_hand()
+    with card("Your own checks", aside="[checks]", anchor="settings-checks"):
+        CheckList(hub)
+    with card("Checks of your projects", anchor="settings-project-checks"):
+        checks = ProjectCheckList(hub)
+    with card("Sandboxes", anchor="settings-sandboxes"):
+        SandboxState()
+    with card("Check against Claude Code's transcripts", anchor="settings-transcripts"):
+        audit = AuditSwitch(hub)
+    prices = hub.ledger.prices
+    with card("Prices", aside=f"as of {prices.dated:%d %b %Y}", anchor="settings-prices"):
+        price_table(prices)
+    with card("Settings file", anchor="settings-file"):
+        settings_file(hub)
+    with card("File locations"):
+        file_locations(hub)
+    return connect, checks, audit

@@ -38,10 +38,13 @@ class QuitSignal:
 
     def __init__(self) -> None:
         self._requested = threading.Event()
+        self.restart = False
+        """Whether the app starts again once it has ended."""
         self._listeners = Listeners()
 
-    def request(self) -> None:
-        """Request the end of the process."""
+    def request(self, *, restart: bool = False) -> None:
+        """Request the end, with ``restart`` followed by a new start."""
+        self.restart = self.restart or restart
         self._requested.set()
         self._listeners.notify()
 

@@ -1,9 +1,9 @@
 """Change of one setting in ``config.toml``; every other byte of the file stays."""
 
 import tomllib
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from server.common.atomic_write import replace_file
 from server.common.errors import SettingsError
@@ -34,6 +34,19 @@ def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
             f"{path} could not be changed: {_first_line(error)}.",
             f"Set {key} in the table [{section}] yourself." if section else f"Set {key} yourself.",
         ) from None
+
+
+def explain_bad_value(section: str, key: str, value: Any) -> str:
+    """Return what the setting accepts instead of ``value``, as a request; empty if it accepts it."""
+    of_section = Settings.model_fields[section].default if section else None
+    model = type(of_section) if isinstance(of_section, BaseModel) else Settings
+    field = model.model_fields[key]
+    try:
+        accepted: Any = Annotated[field.annotation, *field.metadata]
+        TypeAdapter(accepted).validate_python(value)
+    except ValidationError:
+        return _accepted(section, key)
+    return ""
 
 
 def _refuse_bad_value(section: str, key: str, table: dict[str, Any]) -> None:

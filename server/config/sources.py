@@ -22,8 +22,9 @@ SECRETS = frozenset({"backend.api_key"})
 class Setting:
     """One setting. ``variable`` is its environment variable; ``section`` is empty at the top level.
 
-    ``raw`` is the value in force. ``kind`` selects the editor: ``bool``, ``choice`` (one of ``choices``),
-    ``int``, ``float``, ``text``, ``list``, or ``checks`` (see ``list_checks``).
+    ``raw`` is the value in force, ``default`` the one without file and variable. ``kind`` selects the editor:
+    ``bool``, ``choice`` (one of ``choices``), ``int``, ``float``, ``text``, ``list``, or ``checks`` (see
+    ``list_checks``).
     """
 
     section: str
@@ -35,6 +36,7 @@ class Setting:
     raw: Any = None
     kind: Kind = "text"
     choices: tuple[str, ...] = ()
+    default: Any = None
 
     @property
     def editable(self) -> bool:
@@ -69,6 +71,7 @@ def _settings(part: BaseModel, written: Any, section: str) -> Iterator[Setting]:
             raw=None if f"{section}.{name}" in SECRETS else value,
             kind=_kind(field.annotation),
             choices=get_args(field.annotation) if get_origin(field.annotation) is Literal else (),
+            default=field.get_default(call_default_factory=True),
         )
 
 

@@ -4,17 +4,22 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
+from pydantic import BaseModel
 
-from tests.dashboard.support.harness import DashboardHarness, ask, visit
+from dashboard.components.settings.plain_names import ELSEWHERE, GROUPS, NAMES
+from server.config.settings import Settings
+from tests.dashboard.support.harness import DashboardHarness, ask, settle, visit
+from tests.standins.serving import wait_until
 
 DARK_GROUND = "rgb(15, 19, 21)"
 
 
 def test_settings_show_their_source(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/settings"))
-    url = page.locator(".ts-setting", has_text="The engine's address")
+    url = page.locator(".ts-setting", has_text="Address of the engine")
     expect(url.locator(".ts-setting-value")).to_have_text(stage.ollama.url)
     expect(url.locator(".ts-tag")).to_have_text("environment")
     expect(url.locator(".ts-tag")).to_have_attribute("title", re.compile("TOKEN_SAVER_BACKEND__URL"))
@@ -23,26 +28,70 @@ def test_settings_show_their_source(page: Page, stage: DashboardHarness) -> None
     expect(page.locator(".ts-main")).to_contain_text("claude mcp add token-saver")
 
 
-def test_changed_settings_are_written_to_the_file(page: Page, stage: DashboardHarness) -> None:
+def test_changed_settings_are_written_to_the_file_and_reset(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/settings"))
-    rounds = page.locator(".ts-setting", has_text="repair_rounds")
-    rounds.get_by_role("button", name="Change").click()
-    rounds.get_by_label("offload.repair_rounds").fill("99")
-    rounds.get_by_role("button", name="Save").click()
-    wrong = page.locator(".ts-notice", has_text="settings_invalid")
-    expect(wrong).to_contain_text("Give a whole number from 0 to 5.")
-    expect(wrong.get_by_role("button", name="Close")).to_have_css("color", "rgb(255, 255, 255)")
-    rounds.get_by_label("offload.repair_rounds").fill("1")
-    rounds.get_by_role("button", name="Save").click()
-    expect(rounds.locator(".ts-tag")).to_have_text("config.toml")
-    expect(wrong).to_have_count(0)
-    assert tomllib.loads((stage.hub.home / "config.toml").read_text())["offload"]["repair_rounds"] == 1
-    contents = page.locator(".ts-setting", has_text="Keep tasks, prompts, answers and diffs")
-    contents.get_by_role("button", name="Change").click()
-    contents.get_by_role("combobox").click()
-    page.get_by_role("option", name="off").click()
-    contents.get_by_role("button", name="Cancel").click()
-    expect(contents.locator(".ts-setting-value")).to_have_text("on")
+    longest = page.locator(".ts-setting", has_text="Longest answer")
+    field = longest.get_by_role("spinbutton", name="Longest answer")
+    field.fill("3")
+    expect(longest).to_contain_text("Give a whole number of at least 16.")  # while one types
+    field.press("Enter")
+    assert "max_output_tokens" not in config(stage).get("offload", {})
+    field.fill("2048")
+    field.press("Enter")
+    expect(longest.locator(".ts-setting-changed")).to_contain_text("Default: 4,096 tokens")
+    assert config(stage)["offload"]["max_output_tokens"] == 2048
+    expect(page.locator(".ts-restart")).to_contain_text("1 changed setting takes effect after a restart")
+
+    page.reload()  # a value that waits for the restart stays visible
+    expect(field).to_have_value("2048")
+    expect(page.locator(".ts-restart")).to_be_visible()
+    longest.get_by_role("button", name="Reset Longest answer").click()
+    expect(field).to_have_value("4096")
+    expect(longest.locator(".ts-setting-changed")).to_be_hidden()
+    expect(page.locator(".ts-restart")).to_be_hidden()
+    assert "max_output_tokens" not in config(stage).get("offload", {})
+
+
+def test_switches_and_sliders_save_at_once(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/settings"))
+    page.get_by_role("switch", name="Keep prompts, answers and diffs").click()
+    row = page.locator(".ts-setting", has_text="Keep prompts, answers and diffs")
+    expect(row.locator(".ts-setting-changed")).to_contain_text("Default: on")
+    assert config(stage)["history"]["contents"] is False
+    page.get_by_role("switch", name="Keep prompts, answers and diffs").click()
+    expect(row.locator(".ts-setting-changed")).to_be_hidden()
+    slider = page.get_by_role("slider", name="Attempts after a failed check")
+    slider.press("ArrowRight")
+    attempts = page.locator(".ts-setting", has_text="Attempts after a failed check")
+    expect(attempts.locator(".ts-setting-figure")).to_have_text("3")
+    expect(attempts.locator(".ts-setting-changed")).to_contain_text("Default: 2")
+    assert config(stage)["offload"]["repair_rounds"] == 3
+    attempts.get_by_role("button", name="Reset").click()
+    expect(attempts.locator(".ts-setting-figure")).to_have_text("2")
+
+
+def test_the_search_finds_settings_by_words_and_key(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/settings"))
+    settle(page)
+    shown = page.locator(".ts-setting:visible")
+    few = shown.count()
+    page.get_by_label("Search settings").fill("audit trail")
+    expect(shown).to_have_count(1)
+    expect(shown).to_contain_text("Keep the audit trail for")
+    page.get_by_label("Search settings").fill("offload.temperature")  # advanced ones are found as well
+    expect(shown).to_contain_text("Sampling temperature")
+    page.get_by_label("Search settings").fill("")
+    expect(shown).to_have_count(few)
+
+
+def test_every_setting_has_plain_words() -> None:
+    """A new key needs a group and a name; the page shows keys without words among the advanced ones."""
+    settings = Settings()
+    sections = {name for name in Settings.model_fields if isinstance(getattr(settings, name), BaseModel)}
+    keys = {name for name in Settings.model_fields if name not in sections}
+    keys |= {f"{name}.{key}" for name in sections for key in type(getattr(settings, name)).model_fields}
+    assert keys - ELSEWHERE == set(NAMES)
+    assert {words.group for words in NAMES.values()} == {group.key for group in GROUPS}
 
 
 def test_a_client_is_connected_after_the_diff_was_shown(page: Page, stage: DashboardHarness) -> None:
@@ -76,15 +125,16 @@ def test_the_engine_is_tested(page: Page, stage: DashboardHarness) -> None:
 def test_start_at_login_creates_and_removes_an_entry(page: Page, stage: DashboardHarness) -> None:
     entry = stage.hub.home / ".config" / "autostart" / "token-saver.desktop"
     page.goto(stage.url("/settings"))
-    line = page.locator(".ts-setting", has_text="start at login")
-    expect(line.locator(".ts-setting-value")).to_have_text("off")
-    expect(line.locator(".ts-tag")).to_have_attribute("title", re.compile(re.escape(str(entry))))
-    line.get_by_role("button", name="Turn on").click()
-    expect(line.locator(".ts-setting-value")).to_have_text("on")
+    name = page.locator(".ts-setting-name", has_text="Start at login")
+    expect(name).to_have_attribute("title", re.compile(re.escape(str(entry))))
+    switch = page.get_by_role("switch", name="Start at login")
+    expect(switch).not_to_be_checked()
+    switch.click()
+    wait_until(entry.exists)
     assert "--background" in entry.read_text()
-    line.get_by_role("button", name="Turn off").click()
-    expect(line.locator(".ts-setting-value")).to_have_text("off")
-    assert not entry.exists()
+    expect(switch).to_be_checked()
+    switch.click()
+    wait_until(lambda: not entry.exists())
 
 
 def test_the_appearance_changes_at_once_on_every_page(
@@ -93,20 +143,17 @@ def test_the_appearance_changes_at_once_on_every_page(
     page.goto(stage.url("/settings"))
     with visit(browser, stage.hub) as (other, _):
         for name, ground, scheme in (
-            ("dark", DARK_GROUND, "light"),
-            ("light", "rgb(244, 246, 247)", "dark"),
-            ("system", DARK_GROUND, "dark"),
+            ("Dark", DARK_GROUND, "light"),
+            ("Light", "rgb(244, 246, 247)", "dark"),
+            ("Like the desktop", DARK_GROUND, "dark"),
         ):
             other.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            appearance = page.locator(".ts-setting", has_text="The dashboard's colours")
-            appearance.get_by_role("button", name="Change").click()
-            appearance.get_by_role("combobox").click()
+            page.get_by_role("combobox", name="Appearance").click()
             page.get_by_role("option", name=name).click()
-            appearance.get_by_role("button", name="Save").click()
             expect(other.locator("body")).to_have_css("background-color", ground)
             other.reload()
             expect(other.locator("body")).to_have_css("background-color", ground)
-    assert tomllib.loads((stage.hub.home / "config.toml").read_text())["appearance"] == "system"
+    assert "appearance" not in config(stage)  # the default again
 
 
 def test_an_added_root_applies_at_once(page: Page, stage: DashboardHarness, tmp_path: Path) -> None:
@@ -117,19 +164,20 @@ def test_an_added_root_applies_at_once(page: Page, stage: DashboardHarness, tmp_
         page.goto(stage.url("/settings"))
         roots = page.locator(".ts-setting", has_text="Folders that every client may work in")
         expect(roots.locator(".ts-setting-value")).to_have_text("none")
-        roots.get_by_label("Add a folder to roots").fill("/no/such/folder")
+        roots.get_by_label("Add to Folders that Claude may work in").fill("/no/such/folder")
         roots.get_by_role("button", name="Add").click()
         expect(page.locator(".ts-notice", has_text="settings_invalid")).to_contain_text("does not exist")
         page.locator(".ts-notice").get_by_role("button", name="Close").click()
-        roots.get_by_label("Add a folder to roots").fill(str(tmp_path))
+        roots.get_by_label("Add to Folders that Claude may work in").fill(str(tmp_path))
         roots.get_by_role("button", name="Add").click()
-        expect(roots.locator(".ts-tag")).to_have_text("config.toml")
+        expect(roots.locator(".ts-setting-changed")).to_be_visible()
         expect(roots.locator(".ts-setting-row")).to_have_text(re.compile(re.escape(str(tmp_path))))
         client.answer(ask(client, "Write to another root", **work))
         assert (tmp_path / "far.txt").read_text() == "done\n"
         roots.get_by_role("button", name="Remove").click()
         expect(roots.locator(".ts-setting-value")).to_be_visible()  # "none" once no folder is left
         assert "path_outside_roots" in str(client.answer(ask(client, "Write to another root", **work)))
+    page.locator("#settings-files").get_by_text("Advanced").click()
     of_environment = page.locator(".ts-setting", has_text="that may be read nevertheless")
     expect(of_environment.locator(".ts-tag")).to_have_text("environment")
     expect(of_environment).to_contain_text("~/.netrc")
@@ -187,3 +235,8 @@ def test_the_sandboxes_are_tested_on_request(page: Page, stage: DashboardHarness
     page.get_by_role("button", name="Test the sandboxes").click()
     expect(page.get_by_text("New Python code: not tested")).to_have_count(0, timeout=60_000)
     expect(page.locator(".ts-main")).to_contain_text("New Python code:")
+
+
+def config(stage: DashboardHarness) -> dict[str, Any]:
+    """Return the settings file."""
+    return tomllib.loads((stage.hub.home / "config.toml").read_text())

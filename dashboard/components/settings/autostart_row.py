@@ -2,7 +2,9 @@
 
 import asyncio
 
-from dashboard.components.controls.button import button
+from nicegui import ui
+from nicegui.events import ValueChangeEventArguments
+
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import run_action
 from dashboard.hub_updates import HubUpdates
@@ -20,26 +22,24 @@ class AutostartRow:
         self._autostart = find_autostart()
         with box("ts-setting"):
             with box("", "dt"):
-                text("start at login", "ts-mono")
+                text("Start at login", "ts-setting-name", title=f"On if {self._autostart.where} exists.")
                 text("Start Token Saver and its tray icon when you log in.", "ts-sub")
-            with box("", "dd"):
-                self._value = text("", "ts-setting-value")
-                text("login entry", "ts-tag", title=f"On if {self._autostart.where} exists.")
-                self._switch = button("", self._change, look="quiet")
+            with box("ts-setting-control", "dd"):
+                self._switch = ui.switch(value=False).classes("ts-switch")
+                self._switch.props["aria-label"] = "Start at login"
+                self._switch.on_value_change(self._change)
         self._show()
         updates.settings_changed.subscribe(self._show)
 
     def _show(self) -> None:
-        on = self._autostart.enabled()
-        self._value.set_text("on" if on else "off")
-        self._switch.set_text("Turn off" if on else "Turn on")
-        label = f"Turn {'off' if on else 'on'}: start at login"
-        self._switch.props["aria-label"] = self._switch.props["title"] = label
+        self._switch.set_value(self._autostart.enabled())
 
-    async def _change(self) -> None:
-        on = self._autostart.enabled()
-        notice = "Token Saver no longer starts at login." if on else "Token Saver will start at login."
-        if await run_action(asyncio.to_thread(self._put, not on), notice):
+    async def _change(self, event: ValueChangeEventArguments[bool | None]) -> None:
+        on = bool(event.value)
+        if on == self._autostart.enabled():
+            return
+        notice = "Token Saver will start at login." if on else "Token Saver no longer starts at login."
+        if await run_action(asyncio.to_thread(self._put, on), notice):
             self._hub.events.publish(SettingsChanged("start at login", self._autostart.where))
         self._show()
 

@@ -9,12 +9,15 @@ from dashboard.components.controls.button import button
 from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import show_error
-from dashboard.components.settings.setting_row import name_of, save_setting, show_source, source_tag
+from dashboard.components.settings.plain_names import key_of, plain_name
+from dashboard.components.settings.setting_row import changed_marker, name_of, save_setting, source_tag
 from server.common.errors import SettingsError, TokenSaverError
 from server.config.sources import Setting, list_checks
 from server.hub import Hub
 from server.offload.checks.user_command import command_of
 
+FOLDERS = frozenset({"roots", "embedded.folders"})
+"""Lists of existing folders."""
 EXAMPLE = 'test = "uv run pytest -q {file}"'
 
 
@@ -22,40 +25,54 @@ class ListSetting:
     """A setting that is a list. Entries can be added and removed."""
 
     def __init__(self, hub: Hub, setting: Setting) -> None:
+        self.setting = setting
+        self.words = plain_name(setting)
         self._hub = hub
-        self._setting = setting
+        self._default = tuple(map(str, setting.default))
         self._values = tuple(map(str, setting.raw))
-        with box("ts-setting"):
+        with box("ts-setting") as self.element:
             name_of(setting)
-            with box("", "dd"):
+            with box("ts-setting-control", "dd"):
                 self._none = text("none", "ts-setting-value")
-                self._tag = source_tag(setting)
+                if not setting.editable:
+                    source_tag(setting)
+            if setting.editable:
+                default = ", ".join(self._default) or "none"
+                self._marker = changed_marker(self.words.name, default, self._reset)
             with box("ts-setting-editor", "dd"):
                 self._rows = box("ts-rows ts-setting-rows", "ul")
                 if setting.editable:
                     self._adder()
         self._show()
 
+    @property
+    def changed(self) -> bool:
+        """Whether the value differs from the default."""
+        return self._values != self._default
+
     def _adder(self) -> None:
-        kind = "folder" if self._setting.name == "roots" else "pattern"
-        self._entry = ui.input(f"Add a {kind} to {self._setting.name}").props("outlined dense")
+        kind = "folder" if key_of(self.setting) in FOLDERS else "entry"
+        self._entry = ui.input(f"Add a{'n' if kind == 'entry' else ''} {kind}").props("outlined dense")
+        self._entry.props["aria-label"] = f"Add to {self.words.name}"
         self._entry.classes("ts-grow").on("keydown.enter", self._add)
-        button("Add", self._add, label=f"Add to {self._setting.name}")
+        button("Add", self._add, label=f"Add to {self.words.name}")
 
     def _show(self) -> None:
+        if self.setting.editable:
+            self._marker.set_visibility(self.changed)
         self._none.set_visibility(not self._values)
         self._rows.set_visibility(bool(self._values))
         self._rows.clear()
         with self._rows:
             for value in self._values:
-                _row(value, "", self._remove(value) if self._setting.editable else None)
+                _row(value, "", self._remove(value) if self.setting.editable else None)
 
     async def _add(self) -> None:
         entered = str(self._entry.value or "").strip()
         if not entered:
             return
         try:
-            value = _folder(entered) if self._setting.name == "roots" else entered
+            value = _folder(entered) if key_of(self.setting) in FOLDERS else entered
         except TokenSaverError as error:
             show_error(error)
             return
@@ -66,10 +83,13 @@ class ListSetting:
     def _remove(self, value: str) -> Callable[[], Awaitable[None]]:
         return lambda: self._put(tuple(each for each in self._values if each != value))
 
+    async def _reset(self) -> None:
+        await self._put(self._default)
+
     async def _put(self, values: tuple[str, ...]) -> None:
-        if await save_setting(self._hub, self._setting.section, self._setting.name, values):
+        written = None if values == self._default else values
+        if await save_setting(self._hub, self.setting.section, self.setting.name, written):
             self._values = values
-            show_source(self._tag, "file")
             self._show()
 
 

@@ -1,75 +1,80 @@
-"""One setting: its value, where the value comes from, and an editor."""
+"""One setting: its name and meaning, a control, whether it was changed, and a button that resets it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from nicegui import ui
+from nicegui.element import Element
 from nicegui.elements.mixins.text_element import TextElement
 
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, set_classes, set_title, text
 from dashboard.components.controls.notices import run_action
-from server.config.sources import SECRETS, Setting, Source, shown
+from dashboard.components.settings.plain_names import key_of, plain_name
+from dashboard.components.settings.setting_editor import SettingEditor, in_words
+from server.config.sources import Setting, Source
 from server.hub import AT_ONCE, Hub
 
 SOURCES: dict[Source, str] = {"default": "default", "file": "config.toml", "environment": "environment"}
 
 
 class SettingRow:
-    """A setting with an editor that opens on a click."""
+    """A setting with its control. A value from the environment is shown but cannot be changed here."""
 
     def __init__(self, hub: Hub, setting: Setting) -> None:
+        self.setting = setting
+        self.words = plain_name(setting)
+        self.changed = setting.raw != setting.default
         self._hub = hub
-        self._setting = setting
-        with box("ts-setting"):
+        with box("ts-setting") as self.element:
             name_of(setting)
-            with box("", "dd"):
-                self._value = text(setting.value, "ts-setting-value")
-                self._tag = source_tag(setting)
+            with box("ts-setting-control", "dd"):
                 if setting.editable:
-                    self._edit = button("Change", self._open, look="quiet", label=f"Change {setting.name}")
-            self._editor = box("ts-setting-editor", "dd")
-            self._editor.set_visibility(False)
+                    self._editor = SettingEditor(setting, self.words, self._save)
+                else:
+                    text(in_words(setting, self.words, setting.raw), "ts-setting-value")
+                    source_tag(setting)
+            if setting.editable:
+                default = in_words(setting, self.words, setting.default)
+                self._marker = changed_marker(self.words.name, default, self._reset)
+                self._marker.set_visibility(self.changed)
 
-    def _open(self) -> None:
-        self._edit.set_visibility(False)
-        self._editor.set_visibility(True)
-        self._editor.clear()
-        with self._editor:
-            entry = _entry(self._setting)
+    async def _save(self, value: Any) -> bool:
+        setting = self.setting
+        # A value equal to the default leaves the file, so that a later default of the app counts.
+        written = None if value == setting.default else value
+        if not await save_setting(self._hub, setting.section, setting.name, written):
+            return False
+        self.changed = written is not None
+        self._marker.set_visibility(self.changed)
+        return True
 
-            async def save() -> None:
-                await self._save(entry.value)
+    async def _reset(self) -> None:
+        if await self._save(self.setting.default):
+            self._editor.show(self.setting.default)
 
-            entry.on("keydown.enter", save)
-            button("Save", save, look="main", label=f"Save {self._setting.name}")
-            button("Cancel", self._close, label=f"Cancel: {self._setting.name}")
 
-    def _close(self) -> None:
-        self._editor.set_visibility(False)
-        self._edit.set_visibility(True)
-
-    async def _save(self, value: Any) -> None:
-        setting = self._setting
-        if setting.kind == "int" and value is not None:
-            value = int(value)
-        if await save_setting(self._hub, setting.section, setting.name, value):
-            self._value.set_text(shown(value, f"{setting.section}.{setting.name}"))
-            show_source(self._tag, "file")
-            self._close()
+def changed_marker(name: str, default: str, reset: Callable[[], Awaitable[None]]) -> Element:
+    """Show that a setting was changed, its default, and a button that resets it."""
+    with box("ts-setting-changed", "dd") as marker:
+        text("Changed", "ts-tag ts-tag-file")
+        text(f"Default: {default}", "ts-sub")
+        button("Reset", reset, look="quiet", label=f"Reset {name}")
+    return marker
 
 
 async def save_setting(hub: Hub, section: str, name: str, value: object) -> bool:
-    """Write a setting and show when it takes effect. Return whether it was written."""
-    at_once = (section or name) in AT_ONCE
-    notice = "Saved." if at_once else "Saved. It takes effect when Token Saver restarts."
+    """Write a setting and say when it takes effect. Return whether it was written."""
+    notice = "Saved." if (section or name) in AT_ONCE else "Saved. It takes effect after a restart."
     return await run_action(hub.change_setting(section, name, value), notice)
 
 
-def name_of(setting: Setting) -> None:
-    """Show the name and the meaning of the setting."""
-    with box("", "dt"):
-        text(setting.name, "ts-mono")
-        text(setting.description, "ts-sub")
+def name_of(setting: Setting) -> Element:
+    """Show the name and the meaning of the setting; its key appears on hover."""
+    with box("", "dt") as term:
+        words = plain_name(setting)
+        text(words.name, "ts-setting-name", title=f"{key_of(setting)} in config.toml")
+        text(words.about or setting.description, "ts-sub")
+    return term
 
 
 def source_tag(setting: Setting) -> TextElement:
@@ -87,14 +92,3 @@ def show_source(tag: TextElement, source: Source) -> None:
     """Update where the value comes from."""
     tag.set_text(SOURCES[source])
     set_classes(tag, f"ts-tag ts-tag-{source}")
-
-
-def _entry(setting: Setting) -> Any:
-    label = f"{setting.section}.{setting.name}" if setting.section else setting.name
-    if setting.kind in ("bool", "choice"):
-        options = {True: "on", False: "off"} if setting.kind == "bool" else list(setting.choices)
-        return ui.select(options, value=setting.raw, label=label).props("outlined dense options-dense")
-    if setting.kind in ("int", "float"):
-        return ui.number(label, value=setting.raw).props("outlined dense")
-    entry = ui.input(label, value=setting.raw or "", password=label in SECRETS)
-    return entry.props("outlined dense")

@@ -1,0 +1,167 @@
+"""Settings in words for people: their group, name, unit, range, and whether they are for experts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from server.config.sources import Setting
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of settings; ``key`` is its anchor on the page."""
+
+    key: str
+    name: str
+    about: str
+
+
+@dataclass(frozen=True)
+class PlainName:
+    """A setting for people. ``unit`` follows a number; ``span`` (least, most, step) makes it a slider.
+    ``advanced`` settings are hidden at first. ``about`` replaces a description written for readers of
+    ``config.toml``."""
+
+    group: str
+    name: str
+    unit: str = ""
+    span: tuple[float, float, float] | None = None
+    advanced: bool = False
+    about: str = ""
+
+
+GROUPS = (
+    Group("general", "General", "Appearance, and where Claude may work."),
+    Group("engine", "Engine and model", "The program that runs the local model, and how."),
+    Group("answers", "Answers and checks", "How a result is made, checked and repaired."),
+    Group("batches", "Batches", "Limits for one task on many files."),
+    Group("files", "Files and approvals", "Files that need your approval or stay closed."),
+    Group("savings", "Savings", "How tokens and money are counted."),
+    Group("privacy", "History and privacy", "What is kept, and for how long."),
+    Group("sharing", "Sharing this computer", "When work makes room for other programs."),
+    Group("notices", "Notifications", "What appears on your screen."),
+)
+
+NAMES: Mapping[str, PlainName] = {
+    "appearance": PlainName("general", "Appearance", about="Colours of the dashboard."),
+    "roots": PlainName(
+        "general", "Folders that Claude may work in", about="In addition to the project of each session."
+    ),
+    "port": PlainName("general", "Port", advanced=True),
+    "log_level": PlainName("general", "Detail of the log", advanced=True),
+    "backend.kind": PlainName(
+        "engine", "Engine", about="The program that runs the model; usually found automatically."
+    ),
+    "backend.url": PlainName(
+        "engine", "Address of the engine", about="Empty for the engine's usual address on this machine."
+    ),
+    "backend.model": PlainName("engine", "Default model"),
+    "backend.keep_alive": PlainName(
+        "engine", "Keep a model loaded for", about="After its last use: 10m, 2h, or -1 for always."
+    ),
+    "backend.api_key": PlainName("engine", "Key of the engine", advanced=True),
+    "backend.ca_file": PlainName("engine", "Certificate authority", advanced=True),
+    "backend.num_ctx": PlainName("engine", "Context length", "tokens", advanced=True),
+    "backend.slots": PlainName("engine", "Tasks in parallel", advanced=True),
+    "backend.connect_timeout": PlainName("engine", "Wait for a connection", "seconds", advanced=True),
+    "backend.silence_timeout": PlainName("engine", "Wait for a silent engine", "seconds", advanced=True),
+    "backend.busy_timeout": PlainName("engine", "Wait for a busy engine", "seconds", advanced=True),
+    "backend.allow_spill": PlainName("engine", "Load models that do not fit", advanced=True),
+    "backend.allow_remote": PlainName("engine", "Use an engine on another machine", advanced=True),
+    "embedded.model": PlainName(
+        "engine",
+        "Model of the built-in engine",
+        about="A name from the page Models, hf.co/org/repo:Q4_K_M, a path, or auto.",
+    ),
+    "embedded.use_caches": PlainName("engine", "Use models of other programs"),
+    "embedded.folders": PlainName("engine", "Folders with models of yours", advanced=True),
+    "embedded.program": PlainName("engine", "Program of the built-in engine", advanced=True),
+    "embedded.slots": PlainName(
+        "engine", "Tasks in parallel (built-in engine)", span=(1, 16, 1), advanced=True
+    ),
+    "embedded.threads": PlainName("engine", "CPU threads (built-in engine)", advanced=True),
+    "embedded.gpu_layers": PlainName("engine", "Layers on the GPU (built-in engine)", advanced=True),
+    "embedded.cache_mib": PlainName("engine", "Memory for earlier prompts", "MiB", advanced=True),
+    "offload.run_code": PlainName("answers", "Run new Python code before it is written"),
+    "offload.repair_rounds": PlainName("answers", "Attempts after a failed check", span=(0, 5, 1)),
+    "offload.samples": PlainName("answers", "Answers to compare for new code", span=(1, 12, 1)),
+    "offload.max_output_tokens": PlainName("answers", "Longest answer", "tokens"),
+    "offload.max_file_bytes": PlainName("answers", "Largest file in a prompt", "bytes"),
+    "offload.check_sandbox": PlainName("answers", "Run your checks in the sandbox"),
+    "offload.allow_losing": PlainName("answers", "Run calls that cost more than they save"),
+    "offload.agreement": PlainName(
+        "answers", "Answers that must behave alike", span=(2, 12, 1), advanced=True
+    ),
+    "offload.temperature": PlainName("answers", "Temperature", span=(0, 2, 0.1), advanced=True),
+    "offload.least_right": PlainName(
+        "answers", "Least share of right results, where they are run", span=(0, 1, 0.05), advanced=True
+    ),
+    "offload.least_right_unrun": PlainName(
+        "answers", "Least share of right results, where they are not run", span=(0, 1, 0.05), advanced=True
+    ),
+    "offload.check_timeout": PlainName("answers", "Time limit of a check", "seconds", advanced=True),
+    "offload.check_env": PlainName("answers", "Variables for checks", advanced=True),
+    "offload.checks_outside": PlainName("answers", "Checks outside of the sandbox", advanced=True),
+    "offload.client_patience": PlainName(
+        "answers", "Wait before Claude gets a job id", "seconds", advanced=True
+    ),
+    "offload.queue_limit": PlainName("answers", "Length of the queue", "tasks", advanced=True),
+    "batch.max_items": PlainName("batches", "Most items of a batch", "items"),
+    "batch.max_hours": PlainName("batches", "Longest batch", "hours"),
+    "batch.stop_failing": PlainName("batches", "Stop a batch that mostly fails"),
+    "batch.max_tokens": PlainName("batches", "Most tokens of a batch", "tokens", advanced=True),
+    "paths.protect": PlainName("files", "Ask before writing"),
+    "paths.never_read": PlainName("files", "Never read"),
+    "paths.never_write": PlainName("files", "Never write"),
+    "paths.allow": PlainName("files", "Write configuration without asking", advanced=True),
+    "paths.read": PlainName("files", "Credential files that may be read", advanced=True),
+    "ledger.unit": PlainName("savings", "Show money as"),
+    "ledger.model": PlainName("savings", "Claude model"),
+    "ledger.quota_dollars": PlainName(
+        "savings", "A week of your subscription", "dollars", about="At list prices; 0 if you do not know."
+    ),
+    "savings.transcripts": PlainName("savings", "Folder of Claude Code", advanced=True),
+    "ledger.cache_reads": PlainName("savings", "Reads from the prompt cache", "times", advanced=True),
+    "ledger.calls_per_session": PlainName("savings", "Calls in a session", "calls", advanced=True),
+    "history.contents": PlainName("privacy", "Keep prompts, answers and diffs"),
+    "history.days": PlainName("privacy", "Keep the history for", "days"),
+    "policy.trail_days": PlainName("privacy", "Keep the audit trail for", "days"),
+    "yielding.yield_share": PlainName(
+        "sharing",
+        "Pause while other programs use this much GPU memory",
+        span=(0, 1, 0.05),
+        about="Games, for example. 0 % never pauses.",
+    ),
+    "yielding.yield_unload": PlainName("sharing", "Unload models during such a pause"),
+    "tray.notify_approval": PlainName("notices", "A call waits for your approval"),
+    "tray.notify_batch": PlainName("notices", "A batch ended"),
+    "tray.notify_engine": PlainName("notices", "The engine stopped responding"),
+    "tray.notify_pause": PlainName("notices", "Work paused for another program"),
+    "tray.notify_model": PlainName("notices", "A model was downloaded"),
+}
+"""The settings by their keys, in the order of the page."""
+
+ELSEWHERE = frozenset({"savings.audit", "checks"})
+"""Keys that have a card of their own on the page."""
+
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "appearance": {"system": "Like the desktop", "light": "Light", "dark": "Dark"},
+    "backend.kind": {
+        "auto": "Choose automatically",
+        "ollama": "Ollama",
+        "openai": "OpenAI-compatible server",
+        "embedded": "Built-in engine",
+    },
+    "ledger.unit": {"dollars": "Dollars", "quota": "Share of the weekly quota"},
+    "log_level": {"debug": "Everything", "info": "Normal", "warning": "Warnings", "error": "Errors only"},
+}
+"""The choices of a setting in words, by its key."""
+
+
+def key_of(setting: Setting) -> str:
+    """Return the key as in ``config.toml``, such as ``offload.repair_rounds``."""
+    return f"{setting.section}.{setting.name}" if setting.section else setting.name
+
+
+def plain_name(setting: Setting) -> PlainName:
+    """Return the words for a setting. A setting without words appears by its key among the advanced ones."""
+    return NAMES.get(key_of(setting)) or PlainName("general", key_of(setting), advanced=True)

@@ -1,0 +1,62 @@
+"""The changed settings that wait for a restart, with a button that restarts the app."""
+
+import asyncio
+
+from nicegui import ui
+
+from dashboard import formats
+from dashboard.components.controls.button import button
+from dashboard.components.controls.elements import box, icon, set_title, text
+from dashboard.components.settings.plain_names import NAMES
+from server.common.errors import SettingsError
+from server.config.settings import Settings, load_settings
+from server.hub import AT_ONCE, Hub
+
+RETURNS_SECONDS = 4.0
+"""Delay before the page is loaded again: the time of a start on a slow machine (seconds)."""
+
+
+class RestartNotice:
+    """Hidden while the file and the running app agree."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        with box("ts-banner ts-restart") as self._notice:
+            self._notice.props["role"] = "status"
+            icon("restart_alt", "ts-banner-icon")
+            self._words = text("", "ts-banner-words")
+            button("Restart now", self._restart, look="main", label="Restart now: Token Saver")
+        self._notice.set_visibility(False)
+
+    async def load(self) -> None:
+        """Compare the file with the running app, and show what differs."""
+        try:
+            written = await asyncio.to_thread(load_settings, self._hub.folders)
+        except SettingsError:
+            written = self._hub.settings  # the next start reports the error, with its line
+        names = waiting_for_restart(self._hub.settings, written)
+        self._notice.set_visibility(bool(names))
+        what = formats.count(len(names), "changed setting")
+        self._words.set_text(f"{what} {'takes' if len(names) == 1 else 'take'} effect after a restart.")
+        set_title(self._words, "\n".join(names))
+
+    def _restart(self) -> None:
+        self._words.set_text("Restarting. This page comes back on its own.")
+        ui.run_javascript(f"setTimeout(() => location.reload(), {RETURNS_SECONDS * 1000:.0f})")
+        self._hub.request_quit(restart=True)
+
+
+def waiting_for_restart(running: Settings, written: Settings) -> list[str]:
+    """Return the names of the settings whose written value is not in force yet."""
+    found = []
+    for name in type(running).model_fields:
+        now, then = getattr(running, name), getattr(written, name)
+        if name in AT_ONCE or now == then:
+            continue
+        keys = type(now).model_fields if hasattr(type(now), "model_fields") else None
+        if keys is None:
+            found.append(NAMES[name].name if name in NAMES else name)
+            continue
+        changed = [f"{name}.{key}" for key in keys if getattr(now, key) != getattr(then, key)]
+        found += [NAMES[key].name if key in NAMES else key for key in changed]
+    return found

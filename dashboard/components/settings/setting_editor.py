@@ -1,0 +1,122 @@
+"""The control of one setting: a switch, choice, slider, or a field that is checked as one types."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from nicegui import ui
+from nicegui.elements.mixins.value_element import ValueElement
+from nicegui.events import GenericEventArguments
+
+from dashboard import formats
+from dashboard.components.controls.elements import box, text
+from dashboard.components.settings.plain_names import CHOICES, PlainName, key_of
+from server.config.settings_file import explain_bad_value
+from server.config.sources import SECRETS, Setting, shown
+
+Save = Callable[[Any], Awaitable[object]]
+
+
+class SettingEditor:
+    """Calls ``save`` with every new valid value: a switch, a choice or a slider at once, a field when it
+    loses the focus or at Enter."""
+
+    def __init__(self, setting: Setting, words: PlainName, save: Save) -> None:
+        self._setting = setting
+        self._words = words
+        self._save = save
+        self._saved = setting.raw
+        self._figure: Any = None
+        self._control: ValueElement[Any]
+        if setting.kind == "bool":
+            self._control = self._switch()
+        elif setting.kind == "choice":
+            self._control = self._choice()
+        elif words.span is not None:
+            self._control = self._slider(*words.span)
+        else:
+            self._control = self._field()
+
+    def show(self, value: Any) -> None:
+        """Show a value that is already saved."""
+        self._saved = value
+        self._control.set_value(value)
+        self._show_figure(value)
+
+    def _switch(self) -> ValueElement[Any]:
+        switch = ui.switch(value=bool(self._setting.raw)).classes("ts-switch")
+        switch.props["aria-label"] = self._words.name
+        switch.on_value_change(lambda event: self._put(event.value))
+        return switch
+
+    def _choice(self) -> ValueElement[Any]:
+        known = CHOICES.get(key_of(self._setting), {})
+        options = {each: known.get(each, each) for each in self._setting.choices}
+        choice = ui.select(options, value=self._setting.raw).props("outlined dense options-dense")
+        choice.props["aria-label"] = self._words.name
+        choice.on_value_change(lambda event: self._put(event.value))
+        return choice.classes("ts-setting-field")
+
+    def _slider(self, least: float, most: float, step: float) -> ValueElement[Any]:
+        with box("ts-setting-slider"):
+            slider = ui.slider(min=least, max=most, step=step, value=self._setting.raw)
+            slider.props["aria-label"] = self._words.name
+            slider.on_value_change(lambda event: self._show_figure(event.value))
+            slider.on("change", lambda event: self._put_number(event.args))
+            self._figure = text("", "ts-num ts-setting-figure")
+        self._show_figure(self._setting.raw)
+        return slider
+
+    def _field(self) -> ValueElement[Any]:
+        setting = self._setting
+        secret = key_of(setting) in SECRETS
+        field: Any
+        if setting.kind in ("int", "float"):
+            field = ui.number(value=setting.raw, validation=self._explain)
+        else:
+            field = ui.input(value=setting.raw or "", password=secret, validation=self._explain)
+            field.props["placeholder"] = setting.value if secret else ""
+        field.props("outlined dense hide-bottom-space").classes("ts-setting-field")
+        field.props["aria-label"] = self._words.name
+        if self._words.unit:
+            field.props["suffix"] = self._words.unit
+        field.on("keydown.enter", lambda _: self._put_field())
+        field.on("blur", lambda _: self._put_field())
+        control: ValueElement[Any] = field
+        return control
+
+    def _explain(self, value: Any) -> str | None:
+        return explain_bad_value(self._setting.section, self._setting.name, self._typed(value)) or None
+
+    def _typed(self, value: Any) -> Any:
+        return (
+            int(value) if self._setting.kind == "int" and value is not None and value == int(value) else value
+        )
+
+    async def _put_field(self) -> None:
+        value = self._typed(self._control.value)
+        if self._explain(value) is None:
+            await self._put(value)
+
+    async def _put_number(self, value: float | GenericEventArguments) -> None:
+        await self._put(self._typed(value))
+
+    async def _put(self, value: Any) -> None:
+        untouched = value == self._saved or (not value and self._saved is None)
+        if not untouched and await self._save(value):
+            self._saved = value
+
+    def _show_figure(self, value: Any) -> None:
+        if self._figure is not None:
+            self._figure.set_text(in_words(self._setting, self._words, value))
+
+
+def in_words(setting: Setting, words: PlainName, value: Any) -> str:
+    """Return a value of the setting for people: ``on``, ``Dark``, ``4,096 tokens``, ``50 %``."""
+    if setting.kind == "choice":
+        return CHOICES.get(key_of(setting), {}).get(value, str(value))
+    if words.span is not None and words.span[1] == 1:
+        return f"{value:.0%}".replace("%", " %")
+    if setting.kind in ("int", "float"):
+        figure = formats.number(value) if isinstance(value, int) else f"{value:g}"
+        return f"{figure} {words.unit}".rstrip()
+    return shown(value, key_of(setting))

@@ -1,0 +1,113 @@
+"""The settings in groups for people: a search, a filter for changed ones, a fold for the advanced ones."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from nicegui import ui
+from nicegui.element import Element
+
+from dashboard import formats
+from dashboard.components.controls.card import card
+from dashboard.components.controls.elements import box, set_prop, text
+from dashboard.components.settings.list_settings import ListSetting
+from dashboard.components.settings.plain_names import ELSEWHERE, GROUPS, NAMES, Group, key_of, plain_name
+from dashboard.components.settings.setting_row import SettingRow
+from server.config.sources import Setting
+from server.hub import Hub
+
+TYPING_MS = 120
+Row = SettingRow | ListSetting
+
+
+class SettingSearch:
+    """The search field, and the switch that leaves only changed settings."""
+
+    def __init__(self, on_change: Callable[[str, bool], object]) -> None:
+        self._on_change = on_change
+        with box("ts-setting-search", "search", "Find a setting"):
+            self._words = ui.input("Search settings").props(
+                f"outlined dense clearable debounce={TYPING_MS} type=search"
+            )
+            self._words.classes("ts-grow").on_value_change(self._changed)
+            self._only = ui.switch("Only changed").classes("ts-switch")
+            self._only.on_value_change(self._changed)
+            self._count = text("", "ts-sub")
+            self._count.props["role"] = "status"
+
+    def show_count(self, shown: int) -> None:
+        """Say how many settings match; nothing without a search."""
+        searching = bool(self._words.value or self._only.value)
+        self._count.set_text(formats.count(shown, "setting") if searching else "")
+
+    def _changed(self) -> None:
+        self._on_change(str(self._words.value or "").lower(), bool(self._only.value))
+
+
+class SettingGroups:
+    """One card per group. ``first`` fills the top of a group with what is no setting of the file."""
+
+    def __init__(
+        self, hub: Hub, settings: Sequence[Setting], first: Mapping[str, Callable[[], object]]
+    ) -> None:
+        order = list(NAMES)
+        known = sorted(
+            (each for each in settings if each.section not in ELSEWHERE and key_of(each) not in ELSEWHERE),
+            key=lambda each: order.index(key_of(each)) if key_of(each) in NAMES else len(order),
+        )
+        self._groups = [
+            _Group(hub, group, [each for each in known if plain_name(each).group == group.key], first)
+            for group in GROUPS
+        ]
+
+    def filter(self, words: str, only_changed: bool) -> int:
+        """Show the matching settings alone, and return their number."""
+        return sum(group.filter(words.split(), only_changed) for group in self._groups)
+
+
+class _Group:
+    def __init__(
+        self,
+        hub: Hub,
+        group: Group,
+        settings: Sequence[Setting],
+        first: Mapping[str, Callable[[], object]],
+    ) -> None:
+        with card(group.name, aside=group.about, anchor=f"settings-{group.key}") as body:
+            self._card: Element = body.parent_slot.parent if body.parent_slot is not None else body
+            self._first: Element | None = None
+            if group.key in first:
+                with box() as self._first:
+                    first[group.key]()
+            with box("ts-settings", "dl"):
+                self._rows: list[Row] = [
+                    _row(hub, each) for each in settings if not plain_name(each).advanced
+                ]
+            advanced = [each for each in settings if plain_name(each).advanced]
+            with box("ts-fold ts-setting-advanced", "details") as self._fold:
+                with box("", "summary"):
+                    text("Advanced")
+                    text(formats.count(len(advanced), "setting"), "ts-sub")
+                with box("ts-settings", "dl"):
+                    self._advanced: list[Row] = [_row(hub, each) for each in advanced]
+            self._fold.set_visibility(bool(advanced))
+
+    def filter(self, words: Sequence[str], only_changed: bool) -> int:
+        searching = bool(words or only_changed)
+        shown = [_filter(row, words, only_changed) for row in self._rows]
+        shown_advanced = [_filter(row, words, only_changed) for row in self._advanced]
+        if self._first is not None:
+            self._first.set_visibility(not searching)
+        self._fold.set_visibility(any(shown_advanced))
+        set_prop(self._fold, "open", searching and any(shown_advanced))
+        self._card.set_visibility(not searching or any(shown) or any(shown_advanced))
+        return sum(shown) + sum(shown_advanced)
+
+
+def _row(hub: Hub, setting: Setting) -> Row:
+    return ListSetting(hub, setting) if setting.kind == "list" else SettingRow(hub, setting)
+
+
+def _filter(row: Row, words: Sequence[str], only_changed: bool) -> bool:
+    about = f"{row.words.name} {row.setting.description} {key_of(row.setting)}".lower()
+    shown = all(word in about for word in words) and (row.changed or not only_changed)
+    row.element.set_visibility(shown)
+    return shown
