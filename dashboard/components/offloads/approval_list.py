@@ -1,11 +1,17 @@
-"""Calls that wait for approval. The user approves, denies, or always approves in this project."""
+"""Calls that wait for approval, each with its facts: task, files, rule, and what an answer covers."""
+
+import asyncio
+
+from nicegui import background_tasks
 
 from dashboard import formats
+from dashboard.approval_facts import ApprovalFacts, TouchedFile, approval_facts
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, icon, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import show_notice
 from dashboard.components.live.clock import Clock
+from dashboard.components.offloads.attempt_view import fold
 from server.hub import Hub
 from server.policy.approvals import Approval, ApprovalAnswer, Extent
 
@@ -31,35 +37,80 @@ class ApprovalList:
 class _WaitingCall:
     def __init__(self, hub: Hub, clock: Clock, approval: Approval) -> None:
         self._hub = hub
+        self._approval = approval
         call = approval.call
+        task = formats.one_line(str(call.arguments.get("task") or ""), 300)
         with box("ts-approval", "section", f"Approval for {call.tool}") as self.element:
             with box("ts-approval-head"):
                 icon("front_hand")
-                text(f"{call.client or 'A client'} wants to use {call.tool}", "ts-task ts-grow")
+                text(task or f"A call of {call.tool}", "ts-task ts-grow")
                 clock.show(
                     lambda now: f"denied automatically in {formats.countdown(approval.deadline - now)}",
                     "ts-sub ts-num",
                 )
-            text(approval.reason, "", "p")
-            if call.paths:
-                more = f" and {call.files - len(call.paths)} more" if call.files > len(call.paths) else ""
-                text(", ".join(call.paths) + more, "ts-sub ts-mono", "p")
+            who = (call.client or "A client", call.tool, call.project)
+            text(" · ".join(part for part in who if part), "ts-sub", "p")
+            text(approval.reason, "ts-approval-reason", "p")
+            self._facts = box("ts-approval-facts")
             with box("ts-actions"):
-                button("Approve", lambda: self._answer(approval, approved=True), look="main", icon="check")
-                button("Deny", lambda: self._answer(approval, approved=False), look="danger", icon="block")
+                button("Approve", lambda: self._answer(approved=True), look="main", icon="check")
+                button("Deny", lambda: self._answer(approved=False), look="danger", icon="block")
+                if call.session:
+                    button(
+                        "For this session",
+                        lambda: self._answer(approved=True, extent="session"),
+                        label=f"For this session of {call.client or 'the client'}",
+                    )
                 if call.project:
                     button(
                         "Always in this project",
-                        lambda: self._answer(approval, approved=True, extent="project"),
+                        lambda: self._answer(approved=True, extent="project"),
                         label=f"Always in this project: {call.project}",
                     )
+        background_tasks.create(self._load())
 
     def update(self, _approval: Approval) -> None:
         """Do nothing: a waiting call does not change."""
 
-    def _answer(self, approval: Approval, *, approved: bool, extent: Extent = "once") -> None:
+    async def _load(self) -> None:
+        facts = await asyncio.to_thread(approval_facts, self._approval)
+        if not self._facts.is_deleted:  # it may have been answered in the meantime
+            with self._facts:
+                _show(facts)
+
+    def _answer(self, *, approved: bool, extent: Extent = "once") -> None:
         reason = "" if approved else "The user denied it."
-        if not self._hub.gate.approvals.answer(
-            approval.id, ApprovalAnswer(approved, extent, "dashboard", reason)
-        ):
+        answer = ApprovalAnswer(approved, extent, "dashboard", reason)
+        if not self._hub.gate.approvals.answer(self._approval.id, answer):
             show_notice("Someone already answered this call.")
+
+
+def _show(facts: ApprovalFacts) -> None:
+    if facts.files:
+        with box("ts-files", "ul"):
+            for file in facts.files:
+                _file(file)
+    for number, what in ((facts.more_written, "written"), (facts.more_read, "read")):
+        if number:
+            text(f"and {formats.count(number, 'more file', 'more files')} {what}", "ts-sub", "p")
+    text(f"Asked by {facts.rule}.", "ts-sub", "p")
+    if facts.always:
+        text(facts.always, "ts-sub", "p")
+
+
+def _file(file: TouchedFile) -> None:
+    with box("ts-file", "li"):
+        icon("edit_note" if file.written else "description")
+        with box("ts-grow"):
+            text(file.path, "ts-mono")
+            text(_what_happens(file), "ts-sub", "p")
+            if file.preview:
+                fold("Present contents", file.preview)
+
+
+def _what_happens(file: TouchedFile) -> str:
+    if not file.written:
+        return "is read" + (f" · {formats.size(file.size)}" if file.size is not None else "")
+    if file.size is None:
+        return "is created"
+    return f"is changed · {formats.size(file.size)} now, kept for undo"
