@@ -30,11 +30,23 @@
     const row = (keys, meaning) => element("li", {}, element("kbd", { className: "ts-key", textContent: keys }), meaning);
     const rows = [
       row("Ctrl K", "Find a page or a command"), row("/", "Search on this page"), row("?", "Show these keys"),
+      row("j / k", "Next, previous row of a list"), row("Enter", "Open the row"),
       ...PAGES.map(([key, , name]) => row(`g ${key}`, name)),
     ];
     const close = element("button", { type: "button", className: "ts-keys-close", textContent: "Close" });
     const dialog = show("help", "Keys", element("h2", { textContent: "Keys" }), element("ul", {}, ...rows), close);
     close.addEventListener("click", () => dialog.close());
+  };
+
+  // Rows of a list: j and k move the focus, Enter opens the row as any link. Review has keys of its own.
+  const step = by => {
+    const rows = [...document.querySelectorAll("main a.ts-offload, main a.ts-job-task")].filter(row => row.checkVisibility());
+    if (!rows.length || document.querySelector(".ts-review")) return false;
+    const at = rows.indexOf(document.activeElement);
+    const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, at + by))];
+    next.focus();
+    next.scrollIntoView({ block: "nearest" });
+    return true;
   };
 
   const entries = () => [
@@ -100,6 +112,9 @@
     }
     if (event.key === "g") chordUntil = performance.now() + CHORD_MS;
     else if (event.key === "?") { event.preventDefault(); help(); }
+    else if (event.key === "j" || event.key === "k") {
+      if (step(event.key === "j" ? 1 : -1)) event.preventDefault();
+    }
     else if (event.key === "/") {
       const search = document.querySelector("main [role=search] input, main .ts-load input, main input[type=text]");
       if (search) { event.preventDefault(); search.focus(); }

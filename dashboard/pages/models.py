@@ -7,6 +7,7 @@ from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, set_prop, text
 from dashboard.components.controls.notices import run_action
 from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
 from dashboard.components.models.model_list import ModelList
@@ -15,7 +16,7 @@ from dashboard.components.models.recommended_models import ignore_progress
 from dashboard.hub_updates import HubUpdates
 from server.backends.base import Capabilities
 from server.backends.embedded.catalogue import pinned_models
-from server.gpu.engine_devices import idle_gpu, idle_gpu_advice, with_engine_devices
+from server.gpu.engine_devices import with_engine_devices
 from server.hub import Hub
 from server.models.evidence import Evidence, gather_evidence
 from server.state.snapshot import Snapshot
@@ -25,19 +26,17 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     if updates.machine is None:
         await updates.refresh_machine()
-    with page_frame(hub, updates, "Models", "/models") as page, box("ts-two-columns"):
-        with box("ts-stack"):
-            with card("Installed"):
-                listing = ModelList(page)
-            with card("Recommended for this machine", aside="for coding, best first"):
-                recommended = ModelTable(hub)
-        with box("ts-stack"):
+    with page_frame(hub, updates, "Models", "/models") as page, box("ts-stack ts-models-page"):
+        with box("ts-model-cards"):
             with card("Memory"):
                 memory = MemoryBars()
-                idle = text("", "ts-sub", "p")
-                idle = text("", "ts-sub", "p")
+                idle = IdleGpuHint()
             with card("Download a model"):
                 download = DownloadForm(hub)
+        with card("Installed"):
+            listing = ModelList(page)
+        with card("Recommended for this machine", aside="for coding, best first"):
+            recommended = ModelTable(hub)
 
         known: dict[str, Evidence] = {}
 
@@ -51,9 +50,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             listing.update(snapshot, known)
             machine, devices = updates.machine, snapshot.engine.devices
             memory.update(machine and with_engine_devices(machine, devices), snapshot.engine.loaded)
-            unused = idle_gpu(machine, devices) if machine else ""
-            idle.set_text(" To use it: ".join(idle_gpu_advice(unused)) if unused else "")
-            idle.set_visibility(bool(unused))
+            idle.update(machine, devices)
             download.update(snapshot)
 
         page.follow_changes(update)

@@ -1,19 +1,25 @@
-"""The page *Now*: running offloads, tokens saved, the engine, the latest results."""
+"""The page *Now*: what runs, tokens saved, the engine, the latest results."""
 
 from dashboard.app_status import split
-from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, link
-from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.models.engine_card import EngineCard
 from dashboard.components.offloads.approval_list import ApprovalList
+from dashboard.components.offloads.last_result import LastResult
+from dashboard.components.offloads.nothing_runs import NothingRuns
 from dashboard.components.offloads.offload_list import OffloadList
 from dashboard.components.offloads.running_offloads import RunningList, WaitingList
-from dashboard.components.savings.saved_figures import CHART_DAYS, SavedFigures
+from dashboard.components.savings.saved_figures import CHART_DAYS, WEEK, SavedFigures
+from dashboard.components.savings.today_line import TodayLine
 from dashboard.hub_updates import HubUpdates
-from server.commands.welcome import connect_line
+from server.common.days import midnight
 from server.hub import Hub
+from server.ledger.transcripts.bill import Bill
+from server.offload.values import STRENGTHS
 from server.state.snapshot import Snapshot
 from server.store.records import OffloadFilter
+from server.store.reviews import Reviews
 
 LAST_OFFLOADS = 10
 
@@ -22,47 +28,101 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     if updates.machine is None:
         await updates.refresh_machine()
-    with page_frame(hub, updates, "Now", "/") as page, box("ts-now"):
+    with page_frame(hub, updates, "Now", "/") as page:
+        results = TodayLine()
+        with box("ts-now"):
+            work = Work(page)
+            with box("ts-now-side"):
+                with card("Tokens saved", aside="net, estimated"):
+                    saved = SavedFigures()
+                with card("Model and memory"):
+                    engine = EngineCard(hub, page.clock)
+            past = Past(page, results, saved)
+        page.follow_changes(work.update)
+        page.follow_changes(
+            lambda snapshot: engine.update(snapshot.engine, snapshot.activities, updates.machine)
+        )
+        page.follow_changes(work.update_text, updates.text_written)
+        work.update_approvals()
+        updates.policy_changed.subscribe(work.update_approvals)
+        await page.reload_on(work.nothing.load)
+        await page.reload_on(past.load_bill, updates.transcript_check_changed)
+        await page.reload_on(past.load, updates.history_changed)
+
+
+class Work:
+    """What waits for the user, what runs, and what waits for the engine."""
+
+    def __init__(self, page: Page) -> None:
+        hub = page.hub
         with box("ts-now-runs ts-stack"):
-            asking = box()
-            with asking, card("Waiting for you"):
-                approvals = ApprovalList(hub, page.clock)
+            self._asking = box()
+            with self._asking, card("Waiting for you"):
+                self._approvals = ApprovalList(hub, page.clock)
             with card("Running now"):
-                running = RunningList(hub, page.clock)
-                waiting = WaitingList(hub)
-        with box("ts-now-side"):
-            with card("Tokens saved", aside="net, estimated"):
-                saved = SavedFigures()
-            with card("Model and memory"):
-                engine = EngineCard(hub, page.clock)
-        with box("ts-now-last"), card("Latest offloads"):
-            last = OffloadList(page.clock)
-            more = link("/history", "ts-more", "All offloads")
-            with box() as nothing:
-                empty(
-                    "No offloads yet. Connect Claude Code with this command, then give it a task:",
-                    command=connect_line(),
-                )
+                self._running = RunningList(hub, page.clock)
+                self.nothing = NothingRuns(hub)
+                self._waiting = WaitingList(hub)
 
-        def update(snapshot: Snapshot) -> None:
-            runs, waits = split(snapshot.running)
-            running.update(runs)
-            waiting.update(waits)
-            engine.update(snapshot.engine, snapshot.activities, updates.machine)
+    def update(self, snapshot: Snapshot) -> None:
+        """Show what runs and waits."""
+        runs, waits = split(snapshot.running)
+        self._running.update(runs)
+        self._waiting.update(waits)
+        self.nothing.show(idle=not runs and not waits)
 
-        async def update_history() -> None:
-            saved.update(await hub.history.by_day(CHART_DAYS), await hub.history.totals())
-            rows = await hub.history.page(OffloadFilter(), LAST_OFFLOADS + len(hub.snapshot().running))
-            ended = [row for row in rows if row.outcome != "running"][:LAST_OFFLOADS]
-            last.update(ended)
-            more.set_visibility(bool(ended))
-            nothing.set_visibility(not ended)
+    def update_text(self, snapshot: Snapshot) -> None:
+        """Show more text of what runs."""
+        self._running.update(split(snapshot.running)[0])
 
-        def update_approvals() -> None:
-            asking.set_visibility(approvals.update() > 0)
+    def update_approvals(self) -> None:
+        """Show the calls that wait for approval."""
+        self._asking.set_visibility(self._approvals.update() > 0)
 
-        page.follow_changes(update)
-        page.follow_changes(lambda snapshot: running.update(split(snapshot.running)[0]), updates.text_written)
-        update_approvals()
-        updates.policy_changed.subscribe(update_approvals)
-        await page.reload_on(update_history, updates.history_changed)
+
+class Past:
+    """The figures of the past, the latest result, and those before it."""
+
+    def __init__(self, page: Page, today: TodayLine, saved: SavedFigures) -> None:
+        self._hub = page.hub
+        self._today = today
+        self._saved = saved
+        self._reviews = Reviews(page.hub.history.database, STRENGTHS)
+        self._bill = 0
+        with box("ts-now-last ts-stack") as self._results:
+            with box() as self._latest, card("Last result"):
+                self._last = LastResult(page.hub, page.clock)
+            with box() as self._before, card("Before that"):
+                self._rows = OffloadList(page.clock)
+                link("/history", "ts-more", "All offloads")
+
+    async def load_bill(self) -> None:
+        """Read the user's bill of the last seven days."""
+        self._bill = week_bill((await self._hub.transcript_check.report()).bill)
+
+    async def load(self) -> None:
+        """Read and show the past."""
+        history = self._hub.history
+        days, everything = await history.by_day(CHART_DAYS), await history.totals()
+        self._saved.update(days, everything)
+        self._today.update(
+            days[-1].totals,
+            await history.totals(midnight(WEEK - 1).timestamp()),
+            bill=self._bill,
+            quota_dollars=self._hub.settings.ledger.quota_dollars,
+            waiting=await self._reviews.count(),
+        )
+        rows = await history.page(OffloadFilter(), LAST_OFFLOADS + 1 + len(self._hub.snapshot().running))
+        ended = [row for row in rows if row.outcome != "running"][: LAST_OFFLOADS + 1]
+        detail = await history.get(ended[0].id) if ended else None
+        if detail is not None:
+            self._last.update(detail)
+        self._latest.set_visibility(detail is not None)
+        self._rows.update(ended[1:])
+        self._before.set_visibility(len(ended) > 1)
+        self._results.set_visibility(bool(ended))
+
+
+def week_bill(bill: Bill) -> int:
+    """Return the bill of the last seven days in micro-dollars; 0 if it is unknown."""
+    return bill.since(midnight(WEEK - 1).date().isoformat()) if bill.days else 0

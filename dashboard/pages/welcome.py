@@ -1,30 +1,44 @@
-"""The page *Welcome*: the first steps of a new user."""
+"""The page *First steps*: a path from the engine to a first result, with ticks."""
 
-from nicegui import ui
+import asyncio
+
+from nicegui import background_tasks, ui
 
 from dashboard import formats
-from dashboard.app_status import to_fetch
 from dashboard.components.controls.button import button
-from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, link, text
-from dashboard.components.controls.notices import show_error, show_notice
-from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.controls.notices import show_notice
+from dashboard.components.frame.page_frame import Page, page_frame
+from dashboard.components.frame.step_card import StepCard
+from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
 from dashboard.components.models.recommended_models import RecommendedModels
+from dashboard.components.offloads.first_offload import FirstOffload
+from dashboard.components.offloads.nothing_runs import any_connected
 from dashboard.components.offloads.running_offloads import RunningList
 from dashboard.components.settings.client_connections import ClientConnections, connect_by_hand
 from dashboard.hub_updates import HubUpdates
-from dashboard.run_again import run_task
-from server.common.errors import TokenSaverError
+from server.engine.view import EngineView
 from server.gpu.hardware import Machine
 from server.hub import Hub
-from server.offload.values import Task
 from server.state.snapshot import Snapshot
 from server.store.records import OffloadFilter
 
-FIRST_TASK = "Write a Python function slugify(text): lower case, runs of other characters become one dash."
 DONE_FILE = "welcome-done"
+MORE = (
+    (
+        "/digests",
+        "Digests",
+        "Claude sees a short digest in place of large logs, test runs and data. Nothing to call, no model.",
+    ),
+    (
+        "/context",
+        "Context",
+        "What every request of Claude Code carries along, what it costs a week, and switches for it.",
+    ),
+)
+"""Pages that save more: path, name, what it does."""
 
 
 async def is_wanted(hub: Hub) -> bool:
@@ -37,96 +51,112 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     if updates.machine is None:
         await updates.refresh_machine()
-    with page_frame(hub, updates, "Welcome", "/") as page, box("ts-welcome ts-stack"):
-        with card("1. This machine"):
-            text(_machine(updates.machine), "", "p")
-            memory = MemoryBars()
-        with card("2. The engine"):
-            engine = text("", "", "p")
-        with card("3. A model"):
-            model = text("", "", "p")
-            activities = ModelActivities(hub)
-            recommended = RecommendedModels(hub, most=1)
-        with card("4. Connect Claude Code"):
-            connect = ClientConnections(hub.folders, ("claude-code",))
-            connect_by_hand()
-        with card("5. A first offload"):
-            first = FirstOffload(hub)
-            with box() as working:
-                running = RunningList(hub, page.clock)
-            first.place_result()
+    with page_frame(hub, updates, "First steps", "/") as page, box("ts-welcome ts-stack"):
+        text("Five steps, about two minutes. Each can wait.", "ts-sub", "p")
+        engine = EngineStep(updates)
+        model = ModelStep(hub)
+        connect = ConnectStep(hub)
+        task = TaskStep(page)
+        with StepCard(5, "Save more", "Most of the money is context. Two pages help with that.").body():
+            _more()
         with box("ts-actions"):
             button("Done", lambda: _finish(hub), look="main", icon="check")
             button("Skip", lambda: _finish(hub), look="quiet", label="Skip the first steps")
-            text("Both buttons end these steps. The page Settings has a link back.", "ts-sub")
-
-        def update(snapshot: Snapshot) -> None:
-            view = snapshot.engine
-            memory.update(updates.machine, view.loaded)
-            engine.set_text(view.error or f"Found {view.label}.")
-            names = [each.name for each in view.installed if each.generates]
-            if names:
-                model.set_text(
-                    f"{formats.count(len(names), 'model')} installed. Default: {view.default_model}."
-                )
-            else:
-                model.set_text("No model is installed yet. This model suits your machine:")
-            activities.update(snapshot.activities)
-            first.update(snapshot)
-            mine = [each for each in snapshot.running if each.id == first.offload_id]
-            running.update(mine)
-            working.set_visibility(bool(mine))
-
-        page.follow_changes(update)
-    await connect.refresh()
-    await page.reload_on(first.load, updates.history_changed)
-    await page.reload_on(recommended.load, updates.models_changed, later=True)
+            text("Both end these steps. The page Settings has a link back.", "ts-sub")
+        for update in (engine.update, model.update, task.update):
+            page.follow_changes(update)
+    await connect.load()
+    await page.reload_on(task.first.load, updates.history_changed)
+    await page.reload_on(model.recommended.load, updates.models_changed, later=True)
 
 
-class FirstOffload:
-    """A task to try, and its result."""
+class EngineStep:
+    """The engine that was found, and the machine."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self.offload_id = ""
-        self._about = text("", "ts-sub", "p")
-        with box("ts-load"):
-            self._task = ui.input("Task", value=FIRST_TASK).props("outlined dense").classes("ts-grow")
-            button("Try it", self._run, look="main", icon="play_arrow", label="Try it: offload this task")
+    def __init__(self, updates: HubUpdates) -> None:
+        self._updates = updates
+        self._step = StepCard(1, "Engine", "The program that runs the model on this machine.")
+        with self._step.body():
+            self._words = text("", "", "p")
+            self._memory = MemoryBars()
+            self._idle_gpu = IdleGpuHint()
 
     def update(self, snapshot: Snapshot) -> None:
-        """Explain what the first offload does."""
-        missing = to_fetch(snapshot.engine)
-        first = f" It first downloads {missing}, which can take some minutes." if missing else ""
-        self._about.set_text(f"The model on this machine writes the answer, without Claude.{first}")
+        """Show the latest state."""
+        view, machine = snapshot.engine, self._updates.machine
+        self._memory.update(machine, view.loaded)
+        self._idle_gpu.update(machine, view.devices)
+        self._words.set_text(view.error or f"{view.label} · {_machine(machine)}")
+        self._step.show_done(not view.error, "Running")
 
-    def place_result(self) -> None:
-        """Build the place for the answer in the current container."""
-        with box() as self._result:
-            self._state = text("", "", "p")
-            self._answer = text("", "ts-long-text ts-first-answer", "pre")
-            self._answer.props.update({"tabindex": "0", "role": "region", "aria-label": "The answer"})
-            self._more = link("", "ts-more", "Details of this offload")
-        self._result.set_visibility(False)
+
+class ModelStep:
+    """The installed models, and the one that suits the machine best."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._step = StepCard(2, "Model", "A larger model is right more often; it has to fit into memory.")
+        with self._step.body():
+            self._words = text("", "", "p")
+            self._activities = ModelActivities(hub)
+            self._better = text("", "ts-sub", "p")
+            self.recommended = RecommendedModels(hub, most=1)
+            link("/models", "ts-more", "All models that suit this machine")
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show the latest state."""
+        names = [each.name for each in snapshot.engine.installed if each.generates]
+        self._words.set_text(_installed(snapshot.engine, names))
+        self._better.set_text("Best fit for this machine:" if names else "This one suits your machine:")
+        self._step.show_done(bool(names), "Installed")
+        self._activities.update(snapshot.activities)
+
+
+class ConnectStep:
+    """The clients on this machine."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._step = StepCard(3, "Connect", "Claude then sends work here on its own.")
+        with self._step.body():
+            self._clients = ClientConnections(hub.folders, on_change=self._changed)
+            connect_by_hand()
 
     async def load(self) -> None:
-        """Show the answer once the offload has ended."""
-        detail = await self._hub.history.get(self.offload_id) if self.offload_id else None
-        self._result.set_visibility(detail is not None and detail.row.ended_at is not None)
-        if detail is not None:
-            row = detail.row
-            took = formats.duration(row.seconds)
-            self._state.set_text(f"{formats.outcome(row.outcome)} by {row.model or 'no model'} in {took}.")
-            answer = detail.attempts[-1].answer if detail.attempts else ""
-            self._answer.set_text(answer if row.outcome == "returned" else row.summary)
-            self._more.props["href"] = f"/offload/{self.offload_id}"
+        """Read the clients' files."""
+        await self._clients.refresh()
+        await self._tick()
 
-    async def _run(self) -> None:
-        task = (self._task.value or "").strip() or FIRST_TASK
-        try:
-            self.offload_id = await run_task(self._hub, Task(task))
-        except TokenSaverError as error:
-            show_error(error)
+    def _changed(self) -> None:
+        background_tasks.create(self._tick())
+
+    async def _tick(self) -> None:
+        self._step.show_done(await asyncio.to_thread(any_connected), "Connected")
+
+
+class TaskStep:
+    """A first task with its result."""
+
+    def __init__(self, page: Page) -> None:
+        self._step = StepCard(4, "First task", "See what the local model can do.")
+        with self._step.body():
+            self.first = FirstOffload(page.hub, on_success=lambda: self._step.show_done(True))
+            with box() as self._working:
+                self._running = RunningList(page.hub, page.clock)
+            self.first.place_result()
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show its progress."""
+        self.first.update(snapshot)
+        mine = [each for each in snapshot.running if each.id == self.first.offload_id]
+        self._running.update(mine)
+        self._working.set_visibility(bool(mine))
+
+
+def _more() -> None:
+    with box("ts-path-more"):
+        for path, name, about in MORE:
+            with link(path, "ts-path-offer"):
+                text(name, "ts-path-offer-name")
+                text(about, "ts-sub")
 
 
 def _finish(hub: Hub) -> None:
@@ -137,9 +167,15 @@ def _finish(hub: Hub) -> None:
     ui.navigate.to("/")
 
 
+def _installed(view: EngineView, names: list[str]) -> str:
+    if names:
+        return f"{formats.count(len(names), 'model')} installed. Default: {view.default_model}."
+    return "No model is installed yet."
+
+
 def _machine(machine: Machine | None) -> str:
     if machine is None:
         return ""
     gpus = ", ".join(f"{gpu.name} with {formats.size(gpu.total)}" for gpu in machine.gpus)
     what = f"{formats.count(machine.cores, 'core')}, {formats.size(machine.ram_total)} of RAM"
-    return f"{gpus}; {what}." if gpus else f"{what}. There is no GPU, so small models work best here."
+    return f"{gpus}; {what}." if gpus else f"{what}, no GPU: small models suit it best."

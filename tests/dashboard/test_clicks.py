@@ -55,8 +55,8 @@ def test_a_busy_batch_keeps_the_focus(page: Page, stage: DashboardHarness) -> No
 
 def test_single_items_of_a_busy_batch_are_cancelled_and_retried(page: Page, stage: DashboardHarness) -> None:
     with busy_batch(page, stage, delay=0.1) as job:
-        job.locator(".ts-job-task").click()
-        page.get_by_role("button", name="Show more").click()
+        press(page, job.locator(".ts-job-task"))
+        press(page, page.get_by_role("button", name="Show more"))
         expect(page.locator(".ts-item")).to_have_count(2 * ITEMS_AT_ONCE)
         last = page.locator(".ts-item").last
         press(page, last.get_by_role("button", name="Cancel"))
@@ -70,7 +70,7 @@ def test_a_model_loads_by_one_press_while_another_is_downloaded(page: Page, stag
     stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0, held=Event())
     page.goto(stage.url("/models"))
     page.get_by_label("Model name").fill("slow:70b")
-    page.get_by_role("button", name="Download the named model").click()
+    press(page, page.get_by_role("button", name="Download the named model"))
     expect(page.locator(".ts-activity")).to_contain_text("Downloading slow:70b")
     line = page.locator(".ts-models .ts-model", has_text=CODER)
     for _ in range(3):
@@ -90,9 +90,9 @@ def test_an_open_fold_and_the_focus_survive_updates_of_the_offload(
     stage.ollama.answers.when("a fold", "one\ntwo\n")
     with stage.client() as client:
         client.answer(ask(client, "Write a fold", output="fold.txt"))
-        page.locator(".ts-now-last .ts-offload", has_text="Write a fold").click()
+        press(page, page.locator(".ts-last .ts-run-task", has_text="Write a fold"))
         fold = page.locator(".ts-attempt details", has_text="Prompt")
-        fold.locator("summary").click()
+        press(page, fold.locator("summary"))
         page.evaluate(HELD)
         page.get_by_role("button", name="Undo: restore").dispatch_event("click")
         expect(page.locator(".ts-result-head .ts-outcome")).to_contain_text("Undone")

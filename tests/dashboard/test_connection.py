@@ -27,7 +27,8 @@ def test_a_missing_engine_is_shown_with_the_next_step(browser: Browser, tmp_path
     ):
         expect(page.locator(".ts-chip")).to_have_class("ts-chip ts-chip-error")
         expect(page.locator(".ts-banner-words")).to_contain_text("127.0.0.1:9")
-        expect(page.locator(".ts-now-last")).to_contain_text("claude mcp add token-saver")
+        expect(page.locator(".ts-idle-connect")).to_contain_text("No client is connected yet")
+        expect(page.get_by_role("link", name="Connect Claude")).to_have_attribute("href", "/welcome")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")

@@ -45,12 +45,15 @@ def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: Dashbo
         seen.set()
         client.answer(request)
     expect(page.locator(".ts-run")).to_have_count(0)
-    first = page.locator(".ts-now-last .ts-offload").first
-    expect(first.locator(".ts-task")).to_have_text(TASK)
-    expect(first.locator(".ts-outcome")).to_contain_text("Written")
+    last = page.locator(".ts-last")
+    expect(last.locator(".ts-run-task")).to_have_text(TASK)
+    expect(last.locator(".ts-outcome")).to_contain_text("Written")
     expect(in_all).not_to_have_attribute("title", before)
     expect(page.locator(".ts-chip-word")).to_have_text("Ready")
     assert "def slugify" in (stage.project / "slug.py").read_text()
+    last.get_by_role("button", name="Undo").click()
+    expect(last.locator(".ts-outcome")).to_contain_text("Undone")
+    assert not (stage.project / "slug.py").exists()
 
 
 def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: DashboardHarness) -> None:
@@ -79,7 +82,7 @@ def test_running_and_waiting_offloads_can_be_cancelled(page: Page, stage: Dashbo
         page.locator(".ts-run").get_by_role("button", name="Cancel").click()
         expect(page.locator(".ts-run")).to_have_count(0)
     wait_until(lambda: stage.ollama.running == 0)
-    outcomes = page.locator(".ts-now-last .ts-offload .ts-outcome")
+    outcomes = page.locator(".ts-now-last .ts-outcome")
     expect(outcomes.nth(0)).to_contain_text("Cancelled")
     expect(outcomes.nth(1)).to_contain_text("Cancelled")
     assert not (stage.project / "a.txt").exists()
@@ -126,7 +129,7 @@ def test_times_stay_correct_while_the_page_is_open(page: Page, stage: DashboardH
     stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```"))
     with stage.client() as client:
         client.answer(ask(client, TASK, output="again.py"))
-    when = page.locator(".ts-now-last .ts-offload time").first
+    when = page.locator(".ts-last time")
     expect(when).to_have_text(re.compile(r"just now|\d s ago"))
     shown = when.inner_text()
     expect(when).not_to_have_text(shown)

@@ -263,7 +263,7 @@ def offload(walk: Walk) -> None:
     walk.look()
     walk.press("Copy")
     walk.open("/")
-    page.locator(".ts-now-last .ts-offload", has_text="Write a note").first.click()
+    page.locator(".ts-last .ts-run-task", has_text="Write a note").click()
     walk.press("Undo")
     expect(page.locator(".ts-result-head .ts-outcome")).to_contain_text("Undone")
     undone = page.url
@@ -290,10 +290,15 @@ def settings(walk: Walk) -> None:
     """Open an editor, save, cancel; add and remove; show the change of a client's file."""
     page = walk.page
     walk.open("/settings")
-    walk.press("Change repair_rounds", "Change max_file_bytes", "Cancel: max_file_bytes")
-    walk.press("Turn on: start at login")
-    page.get_by_label("Add a folder to roots").fill(str(walk.stage.project))
-    walk.press("Add to roots")
+    for fold in page.locator(".ts-setting-advanced summary").all():
+        fold.click()
+    for name in ("Start at login", "Keep prompts, answers and diffs"):
+        page.get_by_role("switch", name=name).click()
+    page.get_by_label("Longest answer").fill("3")
+    expect(page.get_by_text("Give a whole number of at least 16.")).to_be_visible()
+    roots = "Add to Folders that Claude may work in"
+    page.get_by_role("textbox", name=roots).fill(str(walk.stage.project))
+    walk.press(roots)
     expect(page.locator(".ts-setting-row", has_text=str(walk.stage.project))).to_be_visible()
     page.get_by_label("Name of the check").fill("test")
     page.get_by_label("Command", exact=True).fill("true")
@@ -304,9 +309,9 @@ def settings(walk: Walk) -> None:
     expect(walk.button("Remove test")).to_be_visible()
     walk.look()
     walk.press("Cancel", within=connect)
-    walk.press(
-        "Save repair_rounds", "Turn off: start at login", f"Remove {walk.stage.project}", "Remove test"
-    )
+    page.get_by_label("Longest answer").fill("4096")
+    page.get_by_role("switch", name="Start at login").click()
+    walk.press("Reset Keep prompts, answers and diffs", f"Remove {walk.stage.project}", "Remove test")
     expect(walk.button("Remove test")).to_have_count(0)
     walk.press("Test the engine", "Copy the command")
     walk.press("Allow reading")
@@ -318,7 +323,7 @@ def welcome(walk: Walk) -> None:
     """Try a first offload and finish."""
     walk.open("/welcome")
     walk.press("Connect", "Cancel", "Try it")
-    expect(walk.page.locator(".ts-first-answer")).to_be_visible()
+    expect(walk.page.locator(".ts-first-result .ts-outcome")).to_be_visible()
     walk.look()
     walk.press("Done")
     expect(walk.page.locator("h1")).to_have_text("Now")

@@ -6,11 +6,21 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.dashboard.support.axe import serious
 from tests.dashboard.support.harness import visit
 from tests.hub_process import HubProcess, start_hub
 from tests.standins.ollama import CODER, OllamaStandIn
 from tests.standins.ollama_registry import Registered
 from tests.system import require
+
+SLUGIFY = '''\
+import re
+
+
+def slugify(text: str) -> str:
+    """Return text as a slug."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+'''
 
 
 @pytest.fixture
@@ -31,19 +41,29 @@ def fresh(tmp_path: Path, ollama: OllamaStandIn) -> Iterator[HubProcess]:
 def test_the_first_steps_lead_to_a_result_and_appear_once(
     browser: Browser, fresh: HubProcess, ollama: OllamaStandIn
 ) -> None:
-    ollama.answers.when("slugify", "```python\ndef slugify(text: str) -> str:\n    return text\n```")
+    ollama.answers.when("slugify", f"```python\n{SLUGIFY}```")
     with visit(browser, fresh) as (page, _):
         page.wait_for_url("**/welcome")
-        expect(page.get_by_label("1. This machine")).to_contain_text("of RAM")
-        expect(page.get_by_label("2. The engine")).to_contain_text("Ollama")
-        expect(page.get_by_label("3. A model")).to_contain_text(CODER)
+        engine, model, connect, task = (
+            page.get_by_label(name, exact=True) for name in ("Engine", "Model", "Connect", "First task")
+        )
+        expect(engine.locator(".ts-path-state")).to_have_text("Running")
+        expect(engine).to_contain_text("of RAM")
+        expect(engine).to_contain_text("Ollama")
+        expect(model).to_contain_text(CODER)
+        expect(connect.locator(".ts-path-mark")).to_have_text("3")
         client = page.get_by_label("Claude Code", exact=True)
         client.get_by_role("button", name="Connect").click()
         expect(client.locator(".ts-diff-added").first).to_be_visible()
         client.get_by_role("button", name="Write the file").click()
         expect(client.locator(".ts-tag")).to_have_text("connected")
+        expect(connect.locator(".ts-path-mark")).to_have_text("✓")
         page.get_by_role("button", name="Try it").click()
-        expect(page.locator(".ts-first-answer")).to_contain_text("def slugify")
+        expect(task.locator(".ts-diff-added").first).to_contain_text("import re")
+        expect(task.locator(".ts-path-mark")).to_have_text("✓")
+        task.get_by_role("button", name="Undo").click()
+        expect(task.locator(".ts-outcome")).to_contain_text("Undone")
+        assert serious(page) == []
         page.get_by_role("button", name="Done").click()
         expect(page.locator("h1")).to_have_text("Now")
         page.goto(f"{fresh.info.url}/")
@@ -59,8 +79,9 @@ def test_a_model_is_downloaded_and_the_steps_can_be_skipped(browser: Browser, tm
             start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url, HOME=str(home)) as hub,
             visit(browser, hub) as (page, _),
         ):
-            step = page.get_by_label("3. A model")
+            step = page.get_by_label("Model", exact=True)
             expect(step).to_contain_text("No model is installed yet")
+            expect(step.locator(".ts-path-mark")).to_have_text("2")
             name = step.locator(".ts-model-name").inner_text()
             ollama.registry[name] = Registered(layers=(4000,))
             step.get_by_role("button", name="Download").click()

@@ -11,10 +11,12 @@ from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import run_action
 from dashboard.components.live.clock import Clock
+from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
 from server.backends.base import LoadedModel
 from server.engine.view import EngineView
+from server.gpu.engine_devices import with_engine_devices
 from server.gpu.hardware import Machine
 from server.hub import Hub
 from server.state.snapshot import ModelActivity
@@ -32,6 +34,7 @@ class EngineCard:
         with box("ts-engine"):
             self._label = text("", "ts-sub", "p")
             self._memory = MemoryBars()
+            self._idle_gpu = IdleGpuHint()
             self._loaded = KeyedList[LoadedModel](
                 box("ts-loaded"), lambda model: model.name, lambda model: _Loaded(hub, clock, model)
             )
@@ -45,7 +48,8 @@ class EngineCard:
 
     def update(self, view: EngineView, activities: Sequence[ModelActivity], machine: Machine | None) -> None:
         """Show the latest state of the engine."""
-        self._memory.update(machine, view.loaded)
+        self._memory.update(machine and with_engine_devices(machine, view.devices), view.loaded)
+        self._idle_gpu.update(machine, view.devices)
         self._activities.update(activities)
         if view != self._view:
             self._show_models(view)

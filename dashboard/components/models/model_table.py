@@ -1,5 +1,9 @@
 """Models that suit this machine, compared by fit, speed, results on chores, licence and download."""
 
+from collections.abc import Awaitable, Callable
+
+from nicegui.elements.mixins.text_element import TextElement
+
 from dashboard import formats
 from dashboard.components.controls.button import button
 from dashboard.components.controls.card import empty
@@ -26,8 +30,8 @@ class ModelTable:
                 for head in COLUMNS:
                     text(head, tag="th").props["scope"] = "col"
             body = box("", "tbody")
-        self._rows = KeyedList[Recommendation](
-            body, lambda each: each.model.name, lambda each: _Row(hub, each)
+        self._rows = KeyedList[tuple[Recommendation, bool]](
+            body, lambda each: each[0].model.name, lambda each: _Row(hub, each[0], self.load)
         )
         with box() as self._nothing:
             empty("No recommendations without an engine. Start Ollama or your own server.")
@@ -37,7 +41,8 @@ class ModelTable:
         found = await ranked_for_code(self._hub)
         fitting = [each for each in found if each.fits and not each.model.is_toy][:MOST] or list(found[:1])
         others = [each for each in found if each.installed and each not in fitting]
-        self._rows.update([*fitting, *others])
+        default = self._hub.snapshot().engine.default_model
+        self._rows.update([(each, each.model.name == default) for each in (*fitting, *others)])
         self._table.set_visibility(bool(found))
         self._nothing.set_visibility(not found)
 
@@ -45,23 +50,25 @@ class ModelTable:
 class _Row:
     """The row of one model. Its cells are built once."""
 
-    def __init__(self, hub: Hub, each: Recommendation) -> None:
+    def __init__(self, hub: Hub, each: Recommendation, reload: Callable[[], Awaitable[None]]) -> None:
         self._hub = hub
+        self._reload = reload
         name = self._name = each.model.name
         with box("", "tr") as self.element:
             with box("", "th") as head:
                 head.props["scope"] = "row"
                 text(name, "ts-group-name", title=name)
-            self._fit, self._speed, self._chores = (text("", tag="td") for _ in range(3))
-            self._licence, self._download = (text("", tag="td") for _ in range(2))
-            with box("", "td"):
+                self._default = text("default", "ts-tag", title="Used unless a call names another model")
+            self._fit, self._speed, self._chores, self._licence, self._download = map(_cell, COLUMNS[1:6])
+            with box("ts-coach-action", "td"):
                 self._pull = button(
                     "Download", self._pull_it, icon="cloud_download", label=f"Download {name}"
                 )
                 self._choose = button("Make default", self._make_default, label=f"Make {name} the default")
 
-    def update(self, each: Recommendation) -> None:
-        """Update the cells."""
+    def update(self, entry: tuple[Recommendation, bool]) -> None:
+        """Show the facts."""
+        each, default = entry
         about = "≈ " if each.model.size_estimated else ""
         self._fit.set_text(fit_of(each))
         self._speed.set_text(speed_of(each) or "–")
@@ -69,17 +76,27 @@ class _Row:
         self._licence.set_text(each.model.license or "unknown")
         size = f"{about}{each.model.size / 1e9:.1f} GB" if each.model.size else "–"
         self._download.set_text("installed" if each.installed else size)
+        self._default.set_visibility(default)
         self._pull.set_visibility(not each.installed)
-        self._choose.set_visibility(each.installed)
+        self._choose.set_visibility(each.installed and not default)
 
     async def _pull_it(self) -> None:
         await run_action(self._hub.engine.pull(self._name, ignore_progress), f"{self._name} is installed.")
 
     async def _make_default(self) -> None:
-        await run_action(
+        done = await run_action(
             make_default(self._hub.engine, self._hub.folders, self._name),
             f"{self._name} is used from now on, unless a call names another model.",
         )
+        if done:
+            await self._reload()
+
+
+def _cell(heading: str) -> TextElement:
+    """Show a cell. A narrow window shows the heading in front of it."""
+    cell = text("", tag="td")
+    cell.props["data-heading"] = heading
+    return cell
 
 
 def chores_of(evidence: Evidence) -> str:

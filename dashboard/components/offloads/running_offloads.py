@@ -5,11 +5,11 @@ from pathlib import PurePath
 
 from dashboard import formats
 from dashboard.components.controls.button import button
-from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, icon, link, set_classes, set_title, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import run_action
 from dashboard.components.live.clock import Clock
+from dashboard.components.live.rate_line import RateLine
 from dashboard.components.live.streamed_text import StreamedText
 from server.hub import Hub
 from server.state.snapshot import RunningOffload
@@ -32,11 +32,6 @@ class RunningList:
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         body = box("ts-runs")
-        with box() as self._empty:
-            empty(
-                "Nothing is running. Claude sends work here on its own. To try it in a terminal:",
-                command='token-saver offload "Write slugify(text) in Python" --output slug.py',
-            )
         self._panes = KeyedList[RunningOffload](
             body, lambda offload: offload.id, lambda offload: RunningPane(hub, clock, offload)
         )
@@ -44,7 +39,6 @@ class RunningList:
     def update(self, offloads: Sequence[RunningOffload]) -> None:
         """Show these offloads, oldest first."""
         self._panes.update(offloads)
-        self._empty.set_visibility(not offloads)
 
 
 class RunningPane:
@@ -67,8 +61,14 @@ class RunningPane:
                 self._detail = text("", "ts-sub")
                 # Figures change once a second, because people cannot read them faster.
                 clock.show(lambda _: _tokens(self._offload), "ts-num")
-                clock.show(lambda _: _speed(self._offload), "ts-num")
+                self._rates = RateLine()
+                clock.show(self._speed, "ts-num")
                 clock.show(lambda now: formats.duration(max(0.0, now - offload.started_at)), "ts-num")
+            with box("ts-run-prompt") as self._prompt:
+                with box("ts-meter") as meter:
+                    meter.props["aria-hidden"] = "true"
+                    self._fill = box("ts-meter-fill")
+                clock.show(lambda now: prompt_progress(self._offload, now), "ts-sub ts-num")
             with box("ts-stream") as self._stream:
                 self._stream.props.update(
                     {"tabindex": "0", "role": "region", "aria-label": "The answer so far"}
@@ -92,8 +92,19 @@ class RunningPane:
             set_classes(
                 step, f"ts-step {'ts-step-done' if number < at else 'ts-step-now' if number == at else ''}"
             )
+        reads = offload.stage == "prompt" and bool(offload.prompt_total)
+        self._prompt.set_visibility(reads)
+        if reads:
+            self._fill.style(f"width: {offload.prompt_done / offload.prompt_total:.0%}")
+        self._rates.set_visibility(bool(offload.tokens_per_second))
         self._text.show(offload)
         self._stream.set_visibility(bool(offload.text))
+
+    def _speed(self, _now: float) -> str:
+        rate = self._offload.tokens_per_second
+        if rate:
+            self._rates.add(rate)
+        return formats.speed(rate) if rate else ""
 
     async def _cancel(self) -> None:
         await run_action(self._hub.offloader.cancel(self._offload.id), "Cancelled.")
@@ -103,8 +114,16 @@ def _tokens(offload: RunningOffload) -> str:
     return f"~{formats.number(offload.tokens)} tokens" if offload.tokens else ""
 
 
-def _speed(offload: RunningOffload) -> str:
-    return formats.speed(offload.tokens_per_second) if offload.tokens_per_second else ""
+def prompt_progress(offload: RunningOffload, now: float) -> str:
+    """Return how much of the prompt is read and how long the rest takes: ``62 % read · about 0:12 left``."""
+    if not offload.prompt_total:
+        return ""
+    share = offload.prompt_done / offload.prompt_total
+    spent = now - offload.prompt_at
+    left = spent * (1 - share) / share if share and spent > 1 else 0.0
+    return f"{share:.0%} read".replace("%", " %") + (
+        f" · about {formats.countdown(left)} left" if left else ""
+    )
 
 
 class WaitingList:
@@ -129,12 +148,22 @@ class WaitingList:
         self._more.set_visibility(more > 0)
 
 
+def _waits_for(offload: RunningOffload) -> str:
+    """Return the file names of a waiting offload and its client."""
+    read = ", ".join(PurePath(each).name for each in offload.files)
+    written = f"→ {PurePath(offload.output).name}" if offload.output else ""
+    return " · ".join(
+        part for part in (" ".join(part for part in (read, written) if part), offload.client) if part
+    )
+
+
 class _Line:
     def __init__(self, hub: Hub, offload: RunningOffload) -> None:
         with box("ts-wait", "li") as self.element:
             icon("hourglass_empty")
-            text(formats.one_line(offload.task, 120), "ts-task")
-            text(offload.client, "ts-sub")
+            with box("ts-wait-words"):
+                text(formats.one_line(offload.task, 120), "ts-task")
+                text(_waits_for(offload), "ts-sub", title=offload.output)
             button(
                 "Cancel",
                 lambda: run_action(hub.offloader.cancel(offload.id), "Cancelled."),

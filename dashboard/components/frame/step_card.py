@@ -1,0 +1,33 @@
+"""A step of a path: its number, which becomes a tick once the step is done."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dashboard.components.controls.elements import box, set_classes, text
+
+
+class StepCard:
+    """One step. ``body`` opens its content."""
+
+    def __init__(self, number: int, heading: str, about: str = "") -> None:
+        self._number = number
+        with box("ts-card ts-path-step", "section", heading) as self._card:
+            self._mark = text(str(number), "ts-path-mark")
+            self._mark.props["aria-hidden"] = "true"
+            with box("ts-path-content") as self._content, box("ts-path-head"):
+                text(heading, tag="h2")
+                self._state = text("", "ts-path-state")
+                if about:
+                    text(about, "ts-sub", "p")
+
+    @contextmanager
+    def body(self) -> Iterator[None]:
+        """Open the content of the step."""
+        with self._content:
+            yield
+
+    def show_done(self, done: bool, words: str = "Done") -> None:
+        """Show whether the step is done; ``words`` say it for everybody, not by colour alone."""
+        self._mark.set_text("✓" if done else str(self._number))
+        self._state.set_text(words if done else "")
+        set_classes(self._card, f"ts-card ts-path-step {'ts-path-done' if done else ''}".rstrip())

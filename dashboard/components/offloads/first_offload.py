@@ -1,0 +1,100 @@
+"""A first task to try: it runs on the local model, and its result appears as a change to keep or undo."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from nicegui import ui
+
+from dashboard import formats
+from dashboard.app_status import to_fetch
+from dashboard.components.controls.button import button
+from dashboard.components.controls.diff_view import diff_view
+from dashboard.components.controls.elements import box, link, text
+from dashboard.components.controls.keyed_list import RebuiltSection
+from dashboard.components.controls.notices import run_action, show_error
+from dashboard.components.offloads.outcome_badge import outcome_badge
+from dashboard.run_again import run_task
+from server.common.errors import TokenSaverError
+from server.hub import Hub
+from server.offload.values import Task
+from server.state.snapshot import Snapshot
+from server.store.records import OffloadDetail
+
+FIRST_TASK = (
+    "Write a Python function slugify(text): lower case, and every run of other characters becomes one dash."
+)
+EXAMPLES = ("slugify('Hello, World!') == 'hello-world'", "slugify('A  b') == 'a-b'")
+"""Facts that the result of the first task has to satisfy."""
+OUTPUT = "slug.py"
+RETRY = "Small models are often wrong. Try again, or download a larger model above."
+
+
+class FirstOffload:
+    """The task, and its result once it has ended. ``on_success`` is called for a result."""
+
+    def __init__(self, hub: Hub, on_success: Callable[[], object]) -> None:
+        self._hub = hub
+        self._on_success = on_success
+        self.offload_id = ""
+        self._about = text("", "ts-sub", "p")
+        with box("ts-load"):
+            self._task = ui.input("Task", value=FIRST_TASK).props("outlined dense").classes("ts-grow")
+            button("Try it", self._run, look="main", icon="play_arrow", label="Try it: offload this task")
+
+    def place_result(self) -> None:
+        """Build the place of the result in the current container."""
+        self._result = RebuiltSection(box("ts-first-result"))
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Explain what the first task does."""
+        missing = to_fetch(snapshot.engine)
+        first = f" It first downloads {missing}, which may take some minutes." if missing else ""
+        self._about.set_text(
+            f"The model on this machine writes {OUTPUT} in a temporary folder, without Claude. The app "
+            f"checks the result and runs it on two examples.{first}"
+        )
+
+    async def load(self) -> None:
+        """Show the result once the offload has ended."""
+        detail = await self._hub.history.get(self.offload_id) if self.offload_id else None
+        if detail is not None and detail.row.ended_at is not None:
+            self._result.show((detail.row, detail.diff), lambda: self._show(detail))
+            if detail.row.outcome in ("delivered", "returned"):
+                self._on_success()
+
+    def _show(self, detail: OffloadDetail) -> None:
+        row = detail.row
+        with box("ts-result-head"):
+            outcome_badge(row.outcome, undone=row.undone)
+            if row.strength:
+                text(row.strength, "ts-tag", title="What the result rests on")
+            text(f"by {row.model or 'no model'} in {formats.duration(row.seconds)}", "ts-sub")
+        if row.outcome == "delivered":
+            diff_view(detail.diff)
+        else:
+            text(row.summary, "ts-summary", "p")
+            if row.outcome == "handed_back":
+                text(RETRY, "ts-sub", "p")
+        with box("ts-actions"):
+            if detail.undo is not None and not row.undone:
+                button("Undo", lambda: self._undo(row.id), icon="undo", label=f"Undo: remove {OUTPUT}")
+            link(f"/offload/{row.id}", "ts-btn-link", "Details")
+
+    async def _undo(self, offload_id: str) -> None:
+        await run_action(self._hub.offloader.undo(offload_id), "Undone. The file is restored.")
+
+    async def _run(self) -> None:
+        words = (self._task.value or "").strip() or FIRST_TASK
+        examples = EXAMPLES if words == FIRST_TASK else ()
+        try:
+            folder = await asyncio.to_thread(_trial_folder)
+            self.offload_id = await run_task(self._hub, Task(words, output=OUTPUT, examples=examples), folder)
+        except TokenSaverError as error:
+            show_error(error)
+
+
+def _trial_folder() -> Path:
+    # The app's own folders are closed to every task.
+    return Path(tempfile.mkdtemp(prefix="token-saver-trial-"))

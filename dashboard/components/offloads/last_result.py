@@ -1,0 +1,53 @@
+"""The latest result: what was done, what it rests on, and a button that undoes it."""
+
+from dashboard import formats
+from dashboard.components.controls.button import button
+from dashboard.components.controls.elements import box, link, text
+from dashboard.components.controls.keyed_list import RebuiltSection
+from dashboard.components.controls.net_tokens import net_tokens
+from dashboard.components.controls.notices import run_action
+from dashboard.components.live.clock import Clock
+from dashboard.components.offloads.offload_list import title
+from dashboard.components.offloads.outcome_badge import outcome_badge
+from server.hub import Hub
+from server.store.records import OffloadDetail
+
+
+class LastResult:
+    """One result with its actions; rebuilt only when another one is the latest."""
+
+    def __init__(self, hub: Hub, clock: Clock) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._section = RebuiltSection(box("ts-last"))
+
+    def update(self, detail: OffloadDetail) -> None:
+        """Show this result."""
+        content = (detail.row, detail.undo is not None, detail.notices)
+        self._section.show(content, lambda: self._show(detail))
+
+    def _show(self, detail: OffloadDetail) -> None:
+        row = detail.row
+        with box("ts-last-head"):
+            outcome_badge(row.outcome, undone=row.undone)
+            if row.strength:
+                text(row.strength, "ts-tag", title="What the result rests on")
+            box("ts-grow")
+            net_tokens(row.net_tokens, row.net_microusd)
+            self._clock.ago(row.started_at, "ts-sub ts-num")
+        link(f"/offload/{row.id}", "ts-run-task", title(row))
+        about = [f"→ {row.output}" if row.output else "", row.model, formats.duration(row.seconds)]
+        text(" · ".join(part for part in about if part), "ts-sub", "p")
+        failed = row.outcome not in ("delivered", "returned")
+        words = detail.notices[0] if detail.notices else row.summary if failed else ""
+        if words:
+            text(formats.one_line(words, 300), "ts-last-notice", "p")
+        with box("ts-actions"):
+            if detail.undo is not None and not row.undone:
+                button("Undo", lambda: self._undo(detail), icon="undo", label=f"Undo: restore {row.output}")
+            if row.outcome == "delivered" and not row.undone and not row.reviewed:
+                link("/review", "ts-btn-link", "Review")
+            link(f"/offload/{row.id}", "ts-btn-link", "Details")
+
+    async def _undo(self, detail: OffloadDetail) -> None:
+        await run_action(self._hub.offloader.undo(detail.row.id), "Undone. The file is restored.")
