@@ -142,12 +142,19 @@ def test_models_that_suit_the_machine_are_recommended(page: Page, stage: Dashboa
 
 
 def test_a_model_is_made_the_default(page: Page, stage: DashboardHarness) -> None:
+    other = "gemma3:4b"
+    stage.ollama.models[other] = StandInModel(size=1 << 30)
+    page.goto(stage.url("/settings"))
+    page.get_by_role("button", name="Test the engine").click()
+    expect(page.locator(".ts-notice")).to_contain_text("The engine responds")
     page.goto(stage.url("/models"))
-    row = page.locator(".ts-coach tbody tr", has_text=CODER)
-    row.get_by_role("button", name=f"Make {CODER} the default").click()
-    expect(page.locator(".ts-notice")).to_contain_text(f"{CODER} is used from now on")
+    row = page.locator(".ts-coach tbody tr", has_text=other)
+    expect(page.locator(".ts-coach tbody tr", has_text=CODER)).to_contain_text("default")
+    row.get_by_role("button", name=f"Make {other} the default").click()
+    expect(page.locator(".ts-notice")).to_contain_text(f"{other} is used from now on")
+    expect(row.locator(".ts-tag")).to_be_visible()
     config = (stage.hub.home / "config.toml").read_text()
-    assert f'model = "{CODER}"' in config
+    assert f'model = "{other}"' in config
 
 
 def test_savings_by_span_and_as_csv(page: Page, stage: DashboardHarness) -> None:

@@ -162,7 +162,7 @@ def test_an_added_root_applies_at_once(page: Page, stage: DashboardHarness, tmp_
         work = {"output": str(tmp_path / "far.txt")}
         assert "path_outside_roots" in str(client.answer(ask(client, "Write to another root", **work)))
         page.goto(stage.url("/settings"))
-        roots = page.locator(".ts-setting", has_text="Folders that every client may work in")
+        roots = page.locator(".ts-setting", has_text="Folders that Claude may work in")
         expect(roots.locator(".ts-setting-value")).to_have_text("none")
         roots.get_by_label("Add to Folders that Claude may work in").fill("/no/such/folder")
         roots.get_by_role("button", name="Add").click()
@@ -238,5 +238,6 @@ def test_the_sandboxes_are_tested_on_request(page: Page, stage: DashboardHarness
 
 
 def config(stage: DashboardHarness) -> dict[str, Any]:
-    """Return the settings file."""
-    return tomllib.loads((stage.hub.home / "config.toml").read_text())
+    """Return the contents of the settings file; empty before the first change."""
+    path = stage.hub.home / "config.toml"
+    return tomllib.loads(path.read_text()) if path.exists() else {}

@@ -33,8 +33,11 @@ class ModelTable:
         self._rows = KeyedList[tuple[Recommendation, bool]](
             body, lambda each: each[0].model.name, lambda each: _Row(hub, each[0], self.load)
         )
+        self._ranking = text("Ranking the models for this machine…", "ts-sub", "p")
         with box() as self._nothing:
             empty("No recommendations without an engine. Start Ollama or your own server.")
+        self._table.set_visibility(False)
+        self._nothing.set_visibility(False)
 
     async def load(self) -> None:
         """Rank the models again."""
@@ -43,6 +46,7 @@ class ModelTable:
         others = [each for each in found if each.installed and each not in fitting]
         default = self._hub.snapshot().engine.default_model
         self._rows.update([(each, each.model.name == default) for each in (*fitting, *others)])
+        self._ranking.set_visibility(False)
         self._table.set_visibility(bool(found))
         self._nothing.set_visibility(not found)
 

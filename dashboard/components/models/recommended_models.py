@@ -26,6 +26,7 @@ class RecommendedModels:
         )
         with box() as self._nothing:
             empty("No recommendations without an engine. Start Ollama or your own server.")
+        self._nothing.set_visibility(False)
 
     async def load(self) -> None:
         """Rank the models again."""

@@ -9,6 +9,7 @@ from nicegui.events import GenericEventArguments
 
 from dashboard import formats
 from dashboard.components.controls.elements import box, text
+from dashboard.components.controls.range_slider import RangeSlider
 from dashboard.components.settings.plain_names import CHOICES, PlainName, key_of
 from server.config.settings_file import explain_bad_value
 from server.config.sources import SECRETS, Setting, shown
@@ -26,13 +27,13 @@ class SettingEditor:
         self._save = save
         self._saved = setting.raw
         self._figure: Any = None
-        self._control: ValueElement[Any]
+        self._control: ValueElement[Any] | RangeSlider
         if setting.kind == "bool":
             self._control = self._switch()
         elif setting.kind == "choice":
             self._control = self._choice()
         elif words.span is not None:
-            self._control = self._slider(*words.span)
+            self._control = self._slider(words.span)
         else:
             self._control = self._field()
 
@@ -56,12 +57,11 @@ class SettingEditor:
         choice.on_value_change(lambda event: self._put(event.value))
         return choice.classes("ts-setting-field")
 
-    def _slider(self, least: float, most: float, step: float) -> ValueElement[Any]:
+    def _slider(self, span: tuple[float, float, float]) -> RangeSlider:
         with box("ts-setting-slider"):
-            slider = ui.slider(min=least, max=most, step=step, value=self._setting.raw)
-            slider.props["aria-label"] = self._words.name
-            slider.on_value_change(lambda event: self._show_figure(event.value))
-            slider.on("change", lambda event: self._put_number(event.args))
+            slider = RangeSlider(
+                span, self._setting.raw, self._words.name, self._show_figure, self._put_number
+            )
             self._figure = text("", "ts-num ts-setting-figure")
         self._show_figure(self._setting.raw)
         return slider
@@ -79,8 +79,14 @@ class SettingEditor:
         field.props["aria-label"] = self._words.name
         if self._words.unit:
             field.props["suffix"] = self._words.unit
-        field.on("keydown.enter", lambda _: self._put_field())
-        field.on("blur", lambda _: self._put_field())
+
+        async def put(_event: GenericEventArguments) -> None:
+            value = self._typed(field.value)
+            if self._explain(value) is None:
+                await self._put(value)
+
+        field.on("keydown.enter", put)
+        field.on("blur", put)
         control: ValueElement[Any] = field
         return control
 
@@ -92,12 +98,7 @@ class SettingEditor:
             int(value) if self._setting.kind == "int" and value is not None and value == int(value) else value
         )
 
-    async def _put_field(self) -> None:
-        value = self._typed(self._control.value)
-        if self._explain(value) is None:
-            await self._put(value)
-
-    async def _put_number(self, value: float | GenericEventArguments) -> None:
+    async def _put_number(self, value: float) -> None:
         await self._put(self._typed(value))
 
     async def _put(self, value: Any) -> None:
@@ -107,7 +108,7 @@ class SettingEditor:
 
     def _show_figure(self, value: Any) -> None:
         if self._figure is not None:
-            self._figure.set_text(in_words(self._setting, self._words, value))
+            self._figure.set_text(in_words(self._setting, self._words, self._typed(value)))
 
 
 def in_words(setting: Setting, words: PlainName, value: Any) -> str:
