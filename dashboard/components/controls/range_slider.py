@@ -34,5 +34,4 @@ class RangeSlider:
         """Show another value."""
         # The property may still hold it, after the user moved the slider away.
         self._range.props["value"] = value
-        self._range.run_method("setAttribute", "value", value)
         self._range.update()
