@@ -81,6 +81,20 @@ def test_the_palette_finds_pages_and_actions(page: Page, stage: DashboardHarness
     page.keyboard.press("Escape")
 
 
+def test_j_and_k_move_through_a_list_and_enter_opens_a_row(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/history"))
+    settle(page)
+    rows = page.locator("main a.ts-offload")
+    page.keyboard.press("j")
+    expect(rows.nth(0)).to_be_focused()
+    page.keyboard.press("j")
+    expect(rows.nth(1)).to_be_focused()
+    page.keyboard.press("k")
+    expect(rows.nth(0)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/offload/{stage.ids[-1]}")
+
+
 def test_a_question_mark_lists_the_keys(page: Page, browser: Browser) -> None:
     settle(page)
     page.keyboard.press("?")

@@ -21,8 +21,8 @@ from tests.standins.ollama import CODER, StandInModel
 from tests.standins.ollama_registry import Registered
 
 WALKED = [(360, "dark"), (1280, "light")]
-SEEN = [(360, "light"), (1280, "dark")]
-"""The other two combinations: pages only, without the buttons."""
+SEEN = [(360, "light"), (1280, "dark"), (640, "light"), (640, "dark"), (2560, "light"), (2560, "dark")]
+"""The other combinations: pages only, without the buttons. 640 pixels are a window of 1280 at 200 % zoom."""
 PATHS = (
     "/",
     "/history",
@@ -31,6 +31,9 @@ PATHS = (
     "/review",
     "/models",
     "/savings",
+    "/savings?by=week&stack=model&sum=1",
+    "/savings?by=session&stack=project",
+    "/context",
     "/digests",
     "/policy",
     "/settings",
@@ -127,7 +130,11 @@ def test_every_page_and_every_button(
         policy.unlink()
 
 
-@pytest.mark.parametrize(("width", "scheme"), SEEN, ids=["narrow-light", "wide-dark"])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    SEEN,
+    ids=["narrow-light", "wide-dark", "zoomed-light", "zoomed-dark", "large-light", "large-dark"],
+)
 def test_every_page_in_the_other_combinations(
     browser: Browser, stage: DashboardHarness, client: RawClient, width: int, scheme: str
 ) -> None:

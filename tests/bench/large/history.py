@@ -1,8 +1,8 @@
 """Benchmark of the history with many rows: ``uv run python -m tests.bench.large.history [ROWS] [FILE]``.
 
 Fills a database (1,000,000 rows take a few minutes; an existing ``FILE`` is used unchanged), then prints the
-median of five for first page, search, filters and sums. The limits: first page and each filter 300 ms, search
-500 ms, all sums of the savings page 1 s.
+median of five for first page, search, filters, sums, Review and charts. The limits: first page, each filter,
+Review and each chart 300 ms, search 500 ms, all sums of the savings page 1 s.
 """
 
 import asyncio
@@ -17,9 +17,12 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from server.offload.values import STRENGTHS
 from server.store.history import History
 from server.store.queries import local_day
 from server.store.records import OffloadFilter
+from server.store.reviews import Reviews
+from server.store.series import SavingsSeries
 from server.store.tables import offload
 
 SECONDS_APART = 7
@@ -61,6 +64,14 @@ async def main(rows: int, path: Path) -> None:
         await measure(f"sums by {dimension}", lambda by=dimension: history.by(by))  # type: ignore[misc]
     await measure("worst losses", history.losses)
     await measure("what can be filtered by", history.facets)
+    reviews = Reviews(history.database, STRENGTHS)
+    await measure("review: all that waits", reviews.waiting)
+    await measure("review: their number", reviews.count)
+    series = SavingsSeries(history.database)
+    for dimension in ("", "model", "project"):
+        name = dimension or "gain and loss"
+        await measure(f"chart by day: {name}", lambda by=dimension: series.by_day(by, ""))  # type: ignore[misc]
+    await measure("chart by session", lambda: series.by_session("model", 40))
     await history.close()
 
 
@@ -96,7 +107,7 @@ def _row(number: int, started: float, chance: random.Random) -> dict[str, Any]:
         "task": " ".join(words),
         "names": f"{output}\nsrc/{words[3]}.py",
         "client": chance.choice(["claude-code", "claude-desktop"]),
-        "session": "s",
+        "session": f"s{number // 25}",
         "project": f"/home/me/projects/p{int(chance.expovariate(0.3))}",
         "output": output,
         "outcome": chance.choices(
