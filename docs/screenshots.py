@@ -111,6 +111,8 @@ def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> 
             page.locator(".ts-loaded .ts-model").wait_for(timeout=15_000)  # at the next engine poll
         if shot.batch:
             page.get_by_text("about").first.wait_for()
+        if shot.path == "/models":
+            page.locator(".ts-coach tbody tr").first.wait_for(timeout=60_000)
         page.wait_for_timeout(400)
         page.evaluate(REPLACE, _neutral_paths(hub, project))
         _save(page.screenshot(), file)

@@ -1,6 +1,6 @@
 """Savings over time by tool, model or project, and by session, for the charts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, literal, select, union_all
 
@@ -94,5 +94,5 @@ def _by_session(connection: Connection, dimension: str, most: int) -> tuple[Seri
         .where(*inside, offload.c.session.in_(began))
         .group_by(offload.c.session, name)
     )
-    points = (SeriesPoint(*row, began[row[0]]) for row in connection.execute(query))
+    points = (replace(SeriesPoint(*row), began=began[row[0]]) for row in connection.execute(query))
     return tuple(sorted(points, key=lambda each: (each.began, each.period)))

@@ -61,8 +61,8 @@ class RunningPane:
                 self._detail = text("", "ts-sub")
                 # Figures change once a second, because people cannot read them faster.
                 clock.show(lambda _: _tokens(self._offload), "ts-num")
-                self._rates = RateLine()
                 clock.show(self._speed, "ts-num")
+                self._rates = RateLine()
                 clock.show(lambda now: formats.duration(max(0.0, now - offload.started_at)), "ts-num")
             with box("ts-run-prompt") as self._prompt:
                 with box("ts-meter") as meter:
