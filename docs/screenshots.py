@@ -153,7 +153,7 @@ def offloads_running(hub: HubProcess, project: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def batch_running(hub: HubProcess, project: Path) -> Iterator[None]:
     """Let a client request a batch that takes longer than the picture."""
-    for number in range(12):
+    for number in range(60):
         (project / f"berth{number:02}.py").write_text(BEFORE)
     with RawClient(hub.environ, project) as client:
         _introduce(client)
