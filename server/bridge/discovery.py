@@ -1,7 +1,8 @@
 """Discovery of the hub by other processes: ``hub.json``, ``token`` and ``/healthz``. Standard library only.
 
-The bridge uses this module and must start within milliseconds, hence no ``platformdirs``, ``pathlib`` or
-``httpx`` here. ``state_folder`` returns the same folder as ``folders.find_folders``; a test compares the two.
+The bridge uses this module and must start within milliseconds. Therefore the module avoids ``platformdirs``,
+``pathlib`` and ``httpx``. ``state_folder`` returns the same folder as ``folders.find_folders``; a test
+compares the two.
 """
 
 # pathlib would add milliseconds to every start of the bridge, hence os.path and open here.
@@ -25,16 +26,19 @@ HUB_FILE = "hub.json"
 TOKEN_FILE = "token"  # noqa: S105 - a file name
 START_LOG = "start.log"
 START_SECONDS = 60.0
-"""How long to wait for a hub that was just started, seconds. Imports alone take a few on a slow disk, and
-many times as long on a busy machine."""
+"""Maximum wait for a hub that was just started (seconds). Imports alone take a few seconds on a slow disk,
+and much longer on a busy machine.
+"""
 PROBE_SECONDS = 10.0
-"""How long ``/healthz`` may take, seconds. It does no work, so a longer delay means that the hub hangs. On a
-machine that is busy or short of memory, any process can stall for a few seconds."""
+"""Time limit for ``/healthz`` (seconds). The request does no work, so a longer delay means that the hub
+hangs. On a machine that is busy or short of memory, any process can stall for a few seconds.
+"""
 
 
 class HubInfo(NamedTuple):
-    """The content of ``hub.json``. ``started`` is seconds since the epoch. ``command`` is the command that
-    runs the hub for itself and ends with it, empty for the app."""
+    """The content of ``hub.json``. ``started`` is in seconds since the epoch. ``command`` is the command that
+    runs this hub for itself and ends with it; empty for the app.
+    """
 
     url: str
     pid: int
@@ -50,7 +54,7 @@ class HubInfo(NamedTuple):
 
 
 def state_folder(environ: dict[str, str] | None = None, platform: str = sys.platform) -> str:
-    """Return the folder of ``hub.json`` and ``token`` (absolute; it may not exist)."""
+    """Return the folder of ``hub.json`` and ``token`` as an absolute path. The folder may not exist."""
     env = dict(os.environ) if environ is None else environ
     if home := env.get("TOKEN_SAVER_HOME"):
         return os.path.abspath(os.path.expanduser(home))
@@ -67,7 +71,7 @@ def state_folder(environ: dict[str, str] | None = None, platform: str = sys.plat
 
 
 def read_hub_file(folder: str) -> HubInfo | None:
-    """Return the content of ``hub.json``, None if it is missing or incomplete."""
+    """Return the content of ``hub.json``; None if the file is missing or incomplete."""
     table = _read_json(_in(folder, HUB_FILE))
     if table is None:
         return None
@@ -85,7 +89,7 @@ def read_hub_file(folder: str) -> HubInfo | None:
 
 
 def read_token(folder: str) -> str:
-    """Return the bearer token, empty if there is none yet."""
+    """Return the bearer token; empty if it does not exist yet."""
     try:
         with open(_in(folder, TOKEN_FILE), encoding="ascii") as file:
             return file.read().strip()
@@ -94,7 +98,9 @@ def read_token(folder: str) -> str:
 
 
 def answers(info: HubInfo, token: str, timeout: float = PROBE_SECONDS) -> bool:
-    """Return whether the hub of ``hub.json`` answers at its address: same pid, and it knows the token."""
+    """Return whether the hub of ``hub.json`` answers at its address: it has the same pid and
+    knows the token.
+    """
     try:
         connection = HubConnection(info.address, timeout)
         try:
@@ -107,13 +113,13 @@ def answers(info: HubInfo, token: str, timeout: float = PROBE_SECONDS) -> bool:
 
 
 def find_running(folder: str) -> HubInfo | None:
-    """Return the running hub, None if there is none or ``hub.json`` is stale."""
+    """Return the running hub; None if no hub runs or ``hub.json`` is stale."""
     info = read_hub_file(folder)
     return info if info is not None and answers(info, read_token(folder)) else None
 
 
 def start_detached(folder: str) -> "subprocess.Popen[bytes]":
-    """Start a hub that outlives this process; its output goes to ``start.log`` in ``folder``.
+    """Start a hub that outlives this process. Its output goes to ``start.log`` in ``folder``.
 
     Raises:
         OSError: the folder cannot be created, or the program cannot be started.
@@ -144,8 +150,9 @@ def start_detached(folder: str) -> "subprocess.Popen[bytes]":
 
 
 def why_not_started(folder: str, process: "subprocess.Popen[bytes]") -> str:
-    """Return why ``wait_for_hub`` found no hub: the last line of its log if the process
-    failed, otherwise that it did not answer in time."""
+    """Return why ``wait_for_hub`` found no hub: the last line of its log if the process failed, otherwise a
+    sentence about the timeout.
+    """
     if process.poll() in (None, 0):
         return "It did not answer in time."
     try:
@@ -157,12 +164,12 @@ def why_not_started(folder: str, process: "subprocess.Popen[bytes]") -> str:
 
 
 def wait_for_hub(folder: str, process: "subprocess.Popen[bytes] | None", seconds: float) -> HubInfo | None:
-    """Return the hub as soon as it answers; None after ``seconds``, or when ``process`` fails."""
+    """Return the hub as soon as it answers; None after ``seconds`` or if ``process`` fails."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if (info := find_running(folder)) is not None:
             return info
-        # Exit status 0 means that another start was faster; its hub answers soon.
+        # Exit status 0 means that another hub started first. That hub answers soon.
         if process is not None and process.poll() not in (None, 0):
             return None
         time.sleep(0.02)
@@ -171,7 +178,7 @@ def wait_for_hub(folder: str, process: "subprocess.Popen[bytes] | None", seconds
 
 def _private(path: str, flags: int) -> int:
     descriptor = os.open(path, flags, 0o600)
-    os.chmod(path, 0o600)  # the file may exist already
+    os.chmod(path, 0o600)  # the file may already exist
     return descriptor
 
 

@@ -1,7 +1,7 @@
-"""Variables of the environment that a hub inherits from the program that starts it. Standard library only.
+"""Environment variables that a hub inherits from the program that starts it. Standard library only.
 
 The hub outlives that program and works for every project. Other variables of a client or a shell, such as the
-secrets of one project, do not reach the hub or anything that it starts.
+secrets of a project, do not reach the hub or its child processes.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def limited_environment(more: Iterable[str] = ()) -> Iterator[None]:
-    """Remove all other variables from this process for the duration of the context, except ``more``."""
+    """Remove all other variables, except ``more``, from this process while the context is open."""
     kept = {name.upper() for name in more}
     known = inherited(os.environ)
     removed = {

@@ -11,14 +11,15 @@ from server.bridge.http1 import HubConnection, HubResponse
 from server.bridge.hub_identity import demand_proof
 
 SILENCE_SECONDS = 60.0
-"""Seconds without a byte after which the hub counts as dead; it sends a ping every 15 seconds."""
+"""Time without a byte after which the hub counts as dead (seconds). The hub sends a ping every 15 seconds."""
 CONNECT_SECONDS = 3.0
-"""Limit for connecting, seconds; the hub is on this machine."""
+"""Time limit for connecting (seconds). The hub is on this machine."""
 
 
 class HubGone(Exception):
-    """The hub is gone: nothing answers at its address, or the connection broke. ``sent`` says whether the
-    hub may have started on the request."""
+    """The hub is gone: its address does not answer, or the connection broke. ``sent`` is true if the hub may
+    have started on the request.
+    """
 
     def __init__(self, cause: str, *, sent: bool) -> None:
         super().__init__(cause)
@@ -26,7 +27,7 @@ class HubGone(Exception):
 
 
 class Exchange:
-    """One request to ``/mcp`` and its answer; another thread may abort it.
+    """One request to ``/mcp`` and its answer. Another thread can abort the request.
 
     The request and the token are sent only to a program that has proved that it knows the token.
     """
@@ -48,7 +49,7 @@ class Exchange:
         """Send the request and wait for the head of the answer.
 
         Raises:
-            HubGone: there is no answer.
+            HubGone: the hub does not answer.
         """
         try:
             connection = HubConnection(self._address, CONNECT_SECONDS)
@@ -81,7 +82,7 @@ class Exchange:
         """Yield the answer's JSON-RPC messages, each on one line, as they arrive.
 
         Raises:
-            HubGone: the hub broke off or stopped sending.
+            HubGone: the hub closed the connection or stopped sending.
         """
         if self._answer is None:
             return
@@ -94,13 +95,13 @@ class Exchange:
             raise HubGone(str(error) or type(error).__name__, sent=True) from None
 
     def recall(self) -> bool:
-        """Prevent sending the request; return False if sending has begun."""
+        """Prevent the request from being sent. Return False if sending has begun."""
         with self._lock:
             self.aborted = self.aborted or not self._begun
             return self.aborted
 
     def abort(self) -> None:
-        """Drop the connection: in protocol 2026-07-28 this cancels the call."""
+        """Drop the connection. In protocol 2026-07-28 this cancels the call."""
         with self._lock:
             self.aborted = True
             if self._connection is not None:

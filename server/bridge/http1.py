@@ -1,4 +1,5 @@
-"""HTTP/1.1 client for the hub: one connection a request, answers read as they arrive. Standard library only.
+"""HTTP/1.1 client for the hub: one connection per request, answers read as they arrive. Standard library
+only.
 
 ``http.client`` would load ``email`` and ``ssl``, which takes 20 ms, a third of the bridge's start, for
 features that the local hub never uses.
@@ -10,17 +11,18 @@ import time
 from typing import Any
 
 LONGEST_LINE = 65_536
-"""Longest line in the head of an answer, bytes; the hub's lines have about a hundred."""
+"""Maximum length of a line in the head of an answer (bytes). The hub's lines have about a hundred bytes."""
 MOST_HEADERS = 100
 
 
 class NotHttp(OSError):
-    """The other end does not speak HTTP, or it broke off."""
+    """The other end does not speak HTTP, or it closed the connection early."""
 
 
 class HubResponse:
     """Answer to one request. ``headers`` have lower-case names; of repeated headers the last one counts.
-    ``body`` ends with the answer, and raises ``NotHttp`` if the connection breaks off."""
+    ``body`` ends with the answer, and raises ``NotHttp`` if the connection breaks.
+    """
 
     def __init__(self, stream: io.BufferedReader) -> None:
         version, _, rest = _line(stream).partition(" ")
@@ -38,10 +40,10 @@ class HubResponse:
 
 
 class HubConnection:
-    """Connection to ``address`` for one request. Another thread may shut down ``socket``.
+    """Connection to ``address`` for one request. Another thread can shut down ``socket``.
 
     Raises:
-        OSError: nothing listens there, or it does not accept within ``timeout`` seconds.
+        OSError: no program listens there, or the program does not accept within ``timeout`` seconds.
     """
 
     def __init__(self, address: tuple[str, int], timeout: float) -> None:
@@ -52,13 +54,13 @@ class HubConnection:
         self._stream: io.BufferedReader = io.BufferedReader(self._incoming)
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> None:
-        """Send the request; ``headers`` are ASCII without line ends.
+        """Send the request. ``headers`` are ASCII without line ends.
 
         Raises:
             OSError: the connection broke.
         """
-        # Without "Connection: close": with it, a server that refuses a long body closes before everything is
-        # sent, and its answer is lost with the connection.
+        # "Connection: close" is left out: with it, a server that refuses a long body closes the connection
+        # before everything is sent, and its answer is lost.
         every = {"Host": self._host, "Content-Length": str(len(body)), **headers}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in every.items()), "", ""]
         self.socket.sendall("\r\n".join(lines).encode("ascii") + body)
@@ -67,13 +69,14 @@ class HubConnection:
         """Wait for the head of the answer.
 
         Raises:
-            OSError: there is no answer, or it is not HTTP.
+            OSError: no answer arrives, or the answer is not HTTP.
         """
         return HubResponse(self._stream)
 
     def limit(self, seconds: float | None) -> None:
-        """Limit all following reads together to ``seconds``, however slowly bytes arrive. With None each read
-        again has the timeout of ``socket``, which the caller sets."""
+        """Limit the total time of all following reads to ``seconds``, however slowly bytes arrive. With None,
+        each read has the timeout of ``socket`` again, which the caller sets.
+        """
         self._incoming.until = None if seconds is None else time.monotonic() + seconds
 
     def close(self) -> None:
@@ -83,7 +86,7 @@ class HubConnection:
 
 
 class _Incoming(io.RawIOBase):
-    """Bytes that a socket receives. ``until`` is the deadline in terms of ``time.monotonic``."""
+    """Bytes received from a socket. ``until`` is the deadline, a time of ``time.monotonic``."""
 
     def __init__(self, source: socket.socket) -> None:
         self._socket = source

@@ -1,9 +1,9 @@
 """Proof of the hub's identity before it receives any data. Standard library only.
 
-Challenge–response: the hub answers a nonce with a MAC keyed by the token. This is needed because any user
-of the machine may listen on a port after a hub has died. Both ends of the connection are part of the proof,
-so it cannot be fetched from another hub, nor from the same hub over another connection, and it is valid only
-for the connection that the request then uses.
+Challenge–response: the hub answers a nonce with a MAC keyed by the token. This is needed because any user of
+the machine can listen on a port after a hub has died. Both ends of the connection are part of the proof.
+Therefore a proof from another hub or another connection is not valid: the proof holds only for the connection
+that the request then uses.
 """
 
 import json
@@ -23,7 +23,7 @@ Address = tuple[str, int]
 PROOF_PATH = "/healthz"
 NONCE_BYTES = 24
 MOST_NONCE_CHARS = 128
-"""Longest nonce that a hub accepts, characters; enough for any client."""
+"""Maximum length of a nonce that a hub accepts (characters); enough for any client."""
 
 
 class NotOurHub(OSError):
@@ -41,14 +41,15 @@ def make_proof(token: str, nonce: str, client: Address, hub: Address) -> str:
 
 
 def demand_proof(connection: "HubConnection", token: str) -> dict[str, Any]:
-    """Return the content of ``/healthz`` after the other end of the connection has proved that it is our hub.
+    """Return the content of ``/healthz`` after the other end of the connection has proved that it is this
+    user's hub.
 
-    Everything sent over this connection afterwards goes only to that hub. The proof may take as long in
-    total as a single read on this connection.
+    Everything sent over this connection afterwards goes only to that hub. The whole proof has the time limit
+    of a single read on this connection.
 
     Raises:
-        NotOurHub: the other end did not prove it.
-        OSError: it broke off, or does not speak HTTP.
+        NotOurHub: the other end did not prove its identity.
+        OSError: the other end closed the connection or does not speak HTTP.
     """
     nonce = os.urandom(NONCE_BYTES).hex()
     connection.send("GET", f"{PROOF_PATH}?nonce={nonce}", {})

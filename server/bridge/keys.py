@@ -15,21 +15,25 @@ LOGIN_SECONDS = 900.0
 
 
 class Keys:
-    """The token, the cookie that represents it in a browser, and the login links that set the cookie."""
+    """The token, the cookie that represents the token in a browser, and the login links that set
+    the cookie.
+    """
 
     def __init__(self, token: str, port: int) -> None:
-        # The last token is current. Two are valid while the token is being replaced, otherwise one.
+        # The last token is the current token. Two tokens are valid while the token is being replaced.
         self._tokens: tuple[bytes, ...] = (token.encode(),)
         self._former: tuple[bytes, ...] = ()
         self._codes: dict[str, float] = {}
         self._lock = threading.Lock()
         self._replacing = threading.Lock()
-        # The name contains the port, because cookies ignore ports and two hubs may run on one machine.
+        # The name contains the port, because cookies ignore ports and two hubs can run on one machine.
         self.cookie_name = f"token-saver-{port}"
 
     @property
     def cookie_value(self) -> str:
-        """The cookie's value, derived from the token: logins survive restarts until the token is replaced."""
+        """The cookie's value, derived from the token. Logins therefore survive restarts until the token is
+        replaced.
+        """
         return hmac.new(self._tokens[-1], self.cookie_name.encode(), hashlib.sha256).hexdigest()
 
     @property
@@ -38,9 +42,9 @@ class Keys:
         return tuple(token.decode() for token in (*self._tokens, *self._former))
 
     def replace(self, write: Callable[[str], None]) -> None:
-        """Make a new token valid; the old one, its cookies and its login links become invalid.
+        """Make a new token valid. The old token, its cookies and its login links become invalid.
 
-        ``write`` stores the token where clients find it; if it raises, nothing changes. Blocking,
+        ``write`` stores the token where clients find it. If ``write`` raises, nothing changes. Blocking,
         thread-safe.
         """
         token = secrets.token_urlsafe(32)
@@ -59,11 +63,13 @@ class Keys:
             self._tokens = (token.encode(),)
 
     def sign(self, text: str) -> str:
-        """Return a signature that requires the token: 128 bits in hex, the same after a restart."""
+        """Return a signature that requires the token: 128 bits in hex, unchanged after a restart."""
         return _sign(self._tokens[-1], text)
 
     def signed(self, text: str, signature: str) -> bool:
-        """Return whether the text has this signature, also of tokens replaced since this process started."""
+        """Return whether the text has this signature. Tokens replaced since this process started
+        count too.
+        """
         good = (_sign(token, text) for token in (*self._tokens, *self._former))
         return any(hmac.compare_digest(signature.encode(), each.encode()) for each in good)
 
@@ -83,7 +89,7 @@ class Keys:
         return code
 
     def redeem(self, code: str) -> bool:
-        """Return whether the code is valid, and use it up."""
+        """Return whether the code is valid. A valid code is used up."""
         with self._lock:
             return self._codes.pop(code, 0.0) > time.monotonic()
 

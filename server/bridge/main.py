@@ -1,13 +1,13 @@
 """``token-saver-mcp``: the MCP server on standard input and output, bridged to the hub's ``/mcp``.
 
-Standard library only, because every start of a client waits for it. It reads JSON-RPC lines, sends them over
-HTTP and writes server-sent events back as lines. It adds only three functions: it starts the hub if none is
-running, adds the caller's identity (token, project folder, session), and reopens the session when the hub
-restarts.
+Standard library only, because every client waits for the bridge when it starts. The bridge reads JSON-RPC
+lines, sends them over HTTP and writes server-sent events back as lines. It has only three further functions:
+it starts the hub if no hub is running, adds the caller's identity (token, project folder, session), and
+reopens the session after a hub restart.
 
-One thread reads the input. Each request runs in a thread of its own, so that progress, cancellation, pings
-and answers to the server's requests pass while a call runs. The number of threads is bounded; further
-requests wait for one.
+One thread reads the input. Each request runs in a separate thread, so that progress, cancellation, pings and
+answers to the server's requests pass while a call runs. The number of threads is limited; further requests
+wait for a thread.
 """
 
 import json
@@ -26,23 +26,26 @@ from server.bridge.session import BridgeSession
 Message = dict[str, Any]
 
 BOM = b"\xef\xbb\xbf"
-"""Byte order mark, which some programs on Windows write first."""
+"""Byte order mark. Some programs on Windows write it first."""
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 TOO_MANY = "queue_full: Too many calls wait in this connection. Wait for some answers, then call again."
 INTERNAL_ERROR = -32603
 ID = str | int | float
-"""Valid types of an id; null is reserved for answers to requests without an id."""
+"""Valid types of an id. Null is reserved for answers to requests without an id."""
 ANSWER_SECONDS = 10.0
-"""Time for pending requests when the input ends, seconds, so that piped requests are answered. They take
-moments, on a busy machine a few seconds."""
+"""Time for pending requests when the input ends (seconds), so that piped requests are answered. Normally they
+take moments; on a busy machine, a few seconds.
+"""
 CALL_SECONDS = 0.25
-"""The same for requests that may run long: they end with their client."""
+"""The same limit for requests that may run long: they end with their client."""
 LONG = ("tools/call", "subscriptions/listen")
 MOST_LONG, MOST_SHORT = 128, 32
-"""Threads for requests that may run long, and for all others: a flood of calls does not delay a ping."""
+"""Number of threads for requests that may run long, and for all others. A flood of calls therefore does not
+delay a ping.
+"""
 MOST_WAITING_BYTES = 64 << 20
-"""Size of the requests that may wait for a thread, for each of the two kinds."""
+"""Maximum total size of requests that wait for a thread, for each of the two kinds."""
 
 
 class Bridge:
@@ -85,7 +88,7 @@ class Bridge:
             )
         elif "method" in message and "id" in message:
             self.session.expect(message)
-            # Later messages depend on the result of this one; the others may overtake each other.
+            # Later messages depend on the result of this message. Other messages can overtake each other.
             if message["method"] == "initialize":
                 self._request(message, line)
                 return
@@ -103,7 +106,7 @@ class Bridge:
             self._fail(message["id"], INTERNAL_ERROR, str(error))
 
     def _tell(self, message: Message, line: bytes) -> None:
-        """Forward a notification or an answer; if the hub is gone, nobody waits for either."""
+        """Forward a notification or an answer. If the hub is gone, no one waits for the message."""
         try:
             self.session.tell(message, line)
         except HubGone as error:
@@ -115,8 +118,9 @@ class Bridge:
 
 
 def _is_well_formed(message: Message) -> bool:
-    """Return whether the message has the parts of JSON-RPC and MCP, with the types that this module
-    expects."""
+    """Return whether the message has the parts of JSON-RPC and MCP, with the types that this
+    module expects.
+    """
     params = message.get("params") or {}
     return (
         isinstance(message.get("method", ""), str)
@@ -143,6 +147,8 @@ def main() -> None:
 
 
 def _exit(bridge: Bridge) -> None:
-    """End the process now: threads may hang in reads, and clients kill servers after half a second."""
+    """End the process immediately. Threads may hang in reads, and clients kill servers after
+    half a second.
+    """
     bridge.session.end()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""Threads for the requests of one client: a bounded number, with a queue behind it."""
+"""Threads for the requests of one client: a limited number, with a queue."""
 
 import threading
 import time
@@ -9,11 +9,11 @@ from collections.abc import Callable
 class RequestThreads:
     """Runs requests in at most ``most`` daemon threads, in order of arrival.
 
-    A thread ends when no request waits: a client that calls rarely has no idle threads.
+    A thread ends when no request waits, so a client that calls rarely has no idle threads.
 
     Args:
-        most: limit of threads.
-        most_bytes: limit of the size of the requests that wait for a thread.
+        most: maximum number of threads.
+        most_bytes: maximum total size of the requests that wait for a thread.
     """
 
     def __init__(self, most: int, most_bytes: int) -> None:
@@ -21,10 +21,10 @@ class RequestThreads:
         self._bytes_left = most_bytes
         self._waiting: deque[tuple[Callable[[], None], int]] = deque()
         self._running = 0
-        self._changed = threading.Condition()  # its lock is reentrant
+        self._changed = threading.Condition()  # the lock of this queue is reentrant
 
     def start(self, request: Callable[[], None], size: int) -> bool:
-        """Run a request of ``size`` bytes now or later; return False if too much waits already."""
+        """Run a request of ``size`` bytes now or later. Return False if too many requests already wait."""
         with self._changed:
             if self._running < self._most:
                 self._running += 1
@@ -37,7 +37,7 @@ class RequestThreads:
             return True
 
     def wait(self, seconds: float) -> None:
-        """Wait until all requests have ended, at most so many seconds."""
+        """Wait until all requests have ended, at most this number of seconds."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while self._running and (left := deadline - time.monotonic()) > 0:
@@ -53,7 +53,7 @@ class RequestThreads:
             raise
 
     def _next(self) -> Callable[[], None] | None:
-        """Return the next request; None ends the thread."""
+        """Return the next request. None ends the thread."""
         with self._changed:
             if not self._waiting:
                 self._leave()

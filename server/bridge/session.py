@@ -1,8 +1,8 @@
 """The bridge's side of a client session with the hub, for both protocol generations.
 
-Up to 2025-11-25 a client sends ``initialize`` and gets an ``Mcp-Session-Id``, and the hub may send requests
-of its own. From 2026-07-28 on each request is independent and names its protocol in ``params._meta``. The
-header names are those of the MCP specification, section "Streamable HTTP".
+Up to protocol 2025-11-25, a client sends ``initialize`` and gets an ``Mcp-Session-Id``, and the hub may send
+its own requests. Since protocol 2026-07-28, each request is independent and names its protocol in
+``params._meta``. The header names are those of the MCP specification, section "Streamable HTTP".
 """
 
 import json
@@ -26,14 +26,14 @@ NAMED_BY = {
 }
 """Methods whose target is sent in the ``Mcp-Name`` header, and the parameter that contains it."""
 SAFE_TO_REPEAT = ("initialize", "ping", "server/discover")
-"""Requests without side effects, in addition to all that end in ``/list``."""
+"""Requests without side effects, in addition to all requests that end in ``/list``."""
 REOPENING_ID = "token-saver-mcp"
-"""Id of the ``initialize`` that reopens a session; clients never see it."""
+"""Id of the ``initialize`` request that reopens a session. Clients never see this id."""
 REFUSALS = {
     413: "bad_arguments: The message is too large. Pass paths in `files` instead of contents.",
-    503: "hub_error: The hub has too many sessions open. Close some clients, or restart it.",
+    503: "hub_error: The hub has too many open sessions. Close some clients, or restart the hub.",
 }
-"""Meaning of the hub's plain HTTP errors, sent before it reads a message."""
+"""Meaning of the hub's plain HTTP errors, which it sends before it reads a message."""
 
 
 class HubRefused(HubGone):
@@ -47,7 +47,7 @@ class Hub(NamedTuple):
 
 
 class BridgeSession:
-    """One client's session. Several threads may run requests concurrently."""
+    """One client's session. Several threads can run requests at the same time."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
@@ -63,7 +63,7 @@ class BridgeSession:
         self._cancelled: set[str] = set()
 
     def expect(self, message: Message) -> None:
-        """Register a request before later messages are read, because those may cancel it."""
+        """Register a request before later messages are read, because a later message can cancel it."""
         self._awaited.add(_key(message["id"]))
 
     def forget(self, message: Message) -> None:
@@ -71,7 +71,7 @@ class BridgeSession:
         self._awaited.discard(_key(message["id"]))
 
     def request(self, message: Message, line: bytes) -> None:
-        """Send a request and write every message that comes back.
+        """Send a request and write every message that the hub returns.
 
         Raises:
             HubGone: with the reason and the next step, for the client.
@@ -87,7 +87,7 @@ class BridgeSession:
             self._cancelled.discard(key)
 
     def _ask(self, message: Message, line: bytes) -> None:
-        """Send a request, retrying if that is safe, until it is completely answered."""
+        """Send a request, and retry if this is safe, until the request is completely answered."""
         if message["method"] == "initialize":
             self._initialize, self._session_id = message, ""
         repeatable = message["method"] in SAFE_TO_REPEAT or message["method"].endswith("/list")
@@ -103,14 +103,14 @@ class BridgeSession:
                 if last_try or (gone.sent and not repeatable):
                     raise _lost(gone, message) from None
                 continue
-            # The hub does not know the session or the token any more: it was restarted.
+            # The hub no longer knows the session or the token, because it was restarted.
             self._forget(hub, session_id)
         raise HubGone(
             "hub_unreachable: The hub refuses this session. Restart the client's connection.", sent=True
         )
 
     def tell(self, message: Message, line: bytes) -> None:
-        """Send a notification or an answer; nothing comes back for these."""
+        """Send a notification or an answer. The hub returns nothing for these messages."""
         if message.get("method") == "notifications/cancelled" and self._cancel(message):
             return
         if not self._session_id:
@@ -131,18 +131,18 @@ class BridgeSession:
         if self._hub is None or not self._session_id:
             return
         exchange = self._to(self._hub)
-        # The hub's answer is not awaited: a client that exits waits for nothing.
+        # Do not wait for the hub's answer, because the client is exiting.
         threading.Thread(
             target=_quietly, args=(exchange, "DELETE", self._request_headers({})), daemon=True
         ).start()
         exchange.sent.wait(0.1)
 
     def _exchange(self, hub: Hub, message: Message, line: bytes) -> bool:
-        """Send one request; return False if the hub no longer knows the session or the token."""
+        """Send one request. Return False if the hub no longer knows the session or the token."""
         key = _key(message["id"])
         exchange = self._running[key] = self._to(hub)
         try:
-            # `_cancel` uses the opposite order, so that one of the two notices the other.
+            # `_cancel` uses the opposite order, so that one of the two always notices the other.
             if key in self._cancelled:
                 return True
             exchange.send("POST", self._request_headers(message), line)
@@ -161,7 +161,7 @@ class BridgeSession:
         return True
 
     def _relay(self, exchange: Exchange, message: Message, key: str) -> None:
-        """Write the messages that come back, up to the answer."""
+        """Write the returned messages, up to the answer."""
         for line in exchange.messages():
             answer = _parse(line)
             if "method" in answer:
@@ -170,14 +170,16 @@ class BridgeSession:
             if message["method"] == "initialize":
                 self._version = answer.get("result", {}).get("protocolVersion", "")
             if key not in self._cancelled:
-                # An error from before the request was parsed has no id; the client needs its own.
+                # If an error occurs before the request is parsed, it has no id. The client needs the
+                # request's id.
                 named = answer.get("id") is not None
                 self._write(line if named else json.dumps({**answer, "id": message["id"]}).encode())
             return
         raise HubGone(f"the hub closed the stream (HTTP {exchange.status})", sent=True)
 
     def _to(self, hub: Hub) -> Exchange:
-        # Read for each message (about 20 µs), so that a replaced token needs no handling.
+        # The token is read for each message (about 20 µs), so that a replaced token needs no special
+        # handling.
         return Exchange(hub.address, discovery.read_token(self._folder))
 
     def _request_headers(self, message: Message) -> dict[str, str]:
@@ -195,14 +197,14 @@ class BridgeSession:
         return headers
 
     def _cancel(self, message: Message) -> bool:
-        """Cancel a request; return True if closing its stream is sufficient."""
+        """Cancel a request. Return True if closing its stream is enough."""
         key = _key((message.get("params") or {}).get("requestId"))
         if key not in self._awaited:
             return True  # answered in the meantime
         self._cancelled.add(key)
         exchange = self._running.get(key)
         if exchange is None:
-            return True  # it waits for the hub and will not be sent
+            return True  # it still waits for the hub and will not be sent
         if self._session_id and not exchange.recall():
             return False  # the hub gets the notification and ends the request itself
         exchange.abort()
@@ -221,14 +223,14 @@ class BridgeSession:
                         self._reopen(self._hub, initialize)
                     break
                 except HubGone as gone:
-                    self._hub = None  # it ended meanwhile
+                    self._hub = None  # it ended in the meantime
                     if last_try:
                         raise _not_there(gone) from None
             assert self._hub is not None
             return self._hub, self._session_id
 
     def _reopen(self, hub: Hub, initialize: Message) -> None:
-        """Open a new session as the client did, without involving the client."""
+        """Open a new session in the same way as the client did, without involving the client."""
         line = json.dumps({**initialize, "id": REOPENING_ID}).encode()
         exchange = self._to(hub)
         try:
@@ -243,13 +245,13 @@ class BridgeSession:
         self.tell(note, json.dumps(note).encode())
 
     def _forget(self, hub: Hub, session_id: str | None = None) -> None:
-        """Discard the hub so that it is looked up again, unless another thread did so already."""
+        """Discard the hub so that it is looked up again, unless another thread already discarded it."""
         with self._opening:
             if self._hub is hub and (session_id is None or session_id == self._session_id):
                 self._hub, self._session_id = None, ""
 
     def _listen(self, hub: Hub) -> None:
-        """Forward the hub's own messages as long as this session lasts."""
+        """Forward the hub's own messages while this session lasts."""
         threading.Thread(target=self._pass_on, args=(hub, self._session_id), daemon=True).start()
 
     def _pass_on(self, hub: Hub, session_id: str) -> None:
@@ -271,7 +273,7 @@ def _find_or_start(folder: str) -> Hub:
     """Return the running hub, or start one.
 
     Raises:
-        HubGone: it does not start; with the reason.
+        HubGone: the hub does not start. The error has the reason.
     """
     info = discovery.find_running(folder)
     if info is None:
@@ -279,15 +281,16 @@ def _find_or_start(folder: str) -> Hub:
             process = discovery.start_detached(folder)
         except OSError as error:
             raise HubGone(
-                f"hub_unreachable: The hub cannot be started: {error}. "
-                "Make the folder writable, or set TOKEN_SAVER_HOME to another one.",
+                f"hub_unreachable: The hub cannot be started: {error}. Make the folder writable, or set "
+                "TOKEN_SAVER_HOME to another folder.",
                 sent=False,
             ) from None
         info = discovery.wait_for_hub(folder, process, discovery.START_SECONDS)
         if info is None:
             reason = discovery.why_not_started(folder, process)
             raise HubGone(
-                f"hub_unreachable: The hub did not start: {reason} Run `token-saver serve` to see why.",
+                f"hub_unreachable: The hub did not start: {reason} Run `token-saver serve` to see the "
+                "reason.",
                 sent=False,
             )
     return Hub(info.address)
@@ -311,8 +314,9 @@ def _current_folder() -> str:
 
 
 def _header_value(text: str) -> str:
-    """Encode text that an HTTP header cannot carry unchanged (MCP specification 2026-07-28, header
-    values)."""
+    """Encode text that an HTTP header cannot carry unchanged (MCP specification 2026-07-28,
+    header values).
+    """
     if text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?base64?"):
         return text
     import base64  # noqa: PLC0415 - takes a millisecond and is rarely needed
@@ -321,11 +325,11 @@ def _header_value(text: str) -> str:
 
 
 def _refuse_plain(exchange: Exchange) -> None:
-    """Return if the answer is MCP.
+    """Check that the answer is MCP.
 
     Raises:
-        HubRefused: the hub refused before it read the message.
-        HubGone: the hub ended meanwhile.
+        HubRefused: the hub refused the request before it read the message.
+        HubGone: the hub ended in the meantime.
     """
     if exchange.status < 400 or exchange.content_type.startswith("application/json"):
         return
@@ -336,20 +340,22 @@ def _refuse_plain(exchange: Exchange) -> None:
 
 def _not_there(gone: HubGone) -> HubGone:
     return HubGone(
-        f"hub_unreachable: The hub does not answer ({gone}). Call again: a new hub is started.", sent=False
+        f"hub_unreachable: The hub does not answer ({gone}). Call again: a new hub will be started.",
+        sent=False,
     )
 
 
 def _lost(gone: HubGone, message: Message) -> HubGone:
     named = (message.get("params") or {}).get("name")
     first = (
-        "`token-saver jobs` shows whether the batch started; if so, it continues by itself: do not repeat it."
+        "`token-saver jobs` shows whether the batch started. If it started, it continues; do not "
+        "repeat the call."
         if named == "batch_offload"
-        else "Check first whether the output was written."
+        else "First check whether the output was written."
     )
     return HubGone(
-        f"hub_unreachable: The hub ended or stopped responding during this call ({gone}). "
-        f"Call again: a new hub is started. {first}",
+        f"hub_unreachable: The hub ended or stopped responding during this call ({gone}). Call again: a "
+        f"new hub will be started. {first}",
         sent=gone.sent,
     )
 

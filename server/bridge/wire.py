@@ -1,13 +1,15 @@
 """Wire constants of the bridge and the commands: versions, headers and ``_meta`` keys of MCP over HTTP.
 
-The names are those of the MCP specification, section "Streamable HTTP", and of this app. Header names are
-spelled as they are sent; they are compared without regard to case.
+The names come from the MCP specification, section "Streamable HTTP", and from this app. Header names are
+spelled as sent; comparisons ignore case.
 """
 
 HANDSHAKE_VERSION = "2025-11-25"
 """The last protocol version that begins with ``initialize``."""
 MODERN_VERSION = "2026-07-28"
-"""The protocol version whose requests stand alone: one request, one answer; closing it cancels."""
+"""The protocol version with independent requests: one request, one answer. Closing the connection cancels the
+request.
+"""
 
 MCP_PATH = "/mcp"
 
@@ -19,7 +21,7 @@ SESSION_ID = "Mcp-Session-Id"
 PROJECT = "X-Token-Saver-Project"
 """The client's project folder, percent-encoded."""
 CLIENT_SESSION = "X-Token-Saver-Session"
-"""An id of the client's session, percent-encoded: the modern protocol has no session."""
+"""An id of the client's session, percent-encoded, because the modern protocol has no session."""
 JSON_HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 """The headers of every MCP request."""
 
@@ -31,21 +33,21 @@ META_TOOL_USE = "claudecode/toolUseId"
 """Claude Code's id of a call."""
 
 UNQUOTED = b"/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""Bytes that stay as they are in a percent-encoded header (RFC 3986, section 2.3, and the slash)."""
+"""Bytes that stay unchanged in a percent-encoded header (RFC 3986, section 2.3, and the slash)."""
 
 
 def bearer(token: str) -> str:
-    """Return the value of ``Authorization``."""
+    """Return the value of the ``Authorization`` header."""
     return f"Bearer {token}"
 
 
 def percent_encoded(text: bytes) -> str:
-    """Percent-encode a header's value, as ``urllib.parse.quote`` does, which takes 2 ms to import."""
+    """Percent-encode a header's value like ``urllib.parse.quote``, whose import takes 2 ms."""
     return "".join(chr(byte) if byte in UNQUOTED else f"%{byte:02X}" for byte in text)
 
 
 def initialize_request(client: str) -> dict[str, object]:
-    """Return the first request of a client in the handshake version."""
+    """Return a client's first request in the handshake version of the protocol."""
     return {
         "jsonrpc": "2.0",
         "id": 1,

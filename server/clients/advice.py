@@ -2,10 +2,10 @@
 
 ``claude-md``  a short block between two marks in ``CLAUDE.md``
 ``hook``       a reminder before large reads and writes (``server.reminder``), in the list of hooks
-``digest``     digests in place of large results (``server.digest_hook``), in the list of hooks
-``statusline`` the status line (``server.statusline``); the user's own one stays and comes first
+``digest``     digests instead of large results (``server.digest_hook``), in the list of hooks
+``statusline`` the status line (``server.statusline``), below the user's own status line
 
-The extras of one file are one change, kept and undone like those of ``config_change``.
+The extras of one file form one change, kept and undone like the changes of ``config_change``.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -59,7 +59,7 @@ def plan_on(kinds: Sequence[Kind], scope: Scope, around: Surroundings | None = N
 def plan_off(
     kinds: Sequence[Kind], scope: Scope, folders: Folders, around: Surroundings | None = None
 ) -> list[ConfigChange]:
-    """Return the changes that remove these extras, one for each file; empty changes if there are none.
+    """Return the changes that remove these extras, one for each file. Without extras, the changes are empty.
 
     Raises:
         BadArguments: a file is broken, or cannot be edited safely.
@@ -70,7 +70,7 @@ def plan_off(
         remove = _composed(_EDITS[kind][1] for kind in some)
         others = [kind for kind in _sharing(place, scope, around) if kind not in some]
         if any(_is_on(kind, place) for kind in others):
-            # The content from before the first extra is still needed for the others.
+            # The other extras still need the content from before the first extra.
             changes.append(replace(config_change.plan_edit(place, remove), keeps_backup=True))
         else:
             changes.append(config_change.plan_undo(place, folders, remove))
@@ -78,7 +78,7 @@ def plan_off(
 
 
 def take_out(kinds: Sequence[Kind], scope: Scope, folders: Folders) -> None:
-    """Remove these extras where present.
+    """Remove these extras if present.
 
     Raises:
         BadArguments: a file is broken, or cannot be edited safely.
@@ -90,12 +90,12 @@ def take_out(kinds: Sequence[Kind], scope: Scope, folders: Folders) -> None:
 
 
 def is_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> bool:
-    """Return whether an extra is present, in this or an outdated form."""
+    """Return whether an extra is present, in its current or an outdated form."""
     return _is_on(kind, place_of(kind, scope, around or Surroundings()))
 
 
 def hook_command(name: HookName, scope: Scope, around: Surroundings | None = None) -> str | None:
-    """Return the program that a hook starts, None without the hook or if its file cannot be read."""
+    """Return the program that a hook starts; None if there is no hook or its file cannot be read."""
     place = place_of(name, scope, around or Surroundings())
     try:
         return hook_program(place.path.read_bytes().decode(), name)
@@ -145,7 +145,7 @@ def place_of(kind: Kind, scope: Scope, around: Surroundings) -> Place:
     elif scope == "user":
         path = user_folder(around) / "settings.json"
     else:
-        # The file that is not shared, because a hook names a program on this machine.
+        # The file that is not shared with others, because a hook names a program on this machine.
         path = around.project / ".claude" / "settings.local.json"
     return Place("claude-code", scope, path, "json", (), {})
 
@@ -167,12 +167,12 @@ def _remove_block(text: str) -> str:
         return text
     before, after = text[: span[0]], text[span[1] :]
     newline = "\r\n" if "\r\n" in text else "\n"
-    # Includes the line end and the blank line that were added with the block.
+    # This includes the line end and the blank line that were added with the block.
     return before.removesuffix(newline) + after.removeprefix(newline)
 
 
 def _block(text: str) -> tuple[int, int] | None:
-    """Return where the block begins and ends, from its first mark to the end of its last line."""
+    """Return the start and end of the block, from its first mark to the end of its last line."""
     start = text.find(BEGIN)
     last = text.find(END_MARK, start + 1)
     if start < 0 or last < 0:
@@ -187,4 +187,4 @@ _EDITS: dict[Kind, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "digest": (lambda text: add_hook(text, "digest"), lambda text: remove_hook(text, "digest")),
     "statusline": (add_statusline, remove_statusline),
 }
-"""Functions that insert each kind into a text and remove it."""
+"""Functions that insert each kind into a text, and functions that remove it."""

@@ -1,6 +1,6 @@
-"""Connection of Claude Code by its own command, ``claude mcp``, if installed.
+"""Connects Claude Code by its own command, ``claude mcp``, if it is installed.
 
-Claude Code knows its files best, and rewrites some of them while it runs.
+Claude Code knows its own files best, and rewrites some of these files while it runs.
 """
 
 import json
@@ -18,21 +18,22 @@ from server.common.processes import find_program
 from server.config.folders import Folders
 
 COMMAND_SECONDS = 60.0
-"""Time limit of ``claude mcp`` (seconds); it starts a complete Claude Code."""
+"""Time limit of ``claude mcp`` (seconds). The command starts a complete Claude Code."""
 
 
 LEAST_VERSIONS: dict[str, tuple[int, ...]] = {"digest": (2, 1, 121)}
-"""The oldest Claude Code that heeds an extra. Tried: 2.0.72 and 2.1.63 ignore ``updatedToolOutput``; 2.1.121,
-2.1.170 and 2.1.332 heed it for Bash, Read and MCP results, the last one also for WebFetch."""
+"""The oldest Claude Code that supports an extra. Tested: 2.0.72 and 2.1.63 ignore ``updatedToolOutput``.
+2.1.121, 2.1.170 and 2.1.332 support it for Bash, Read and MCP results, 2.1.332 also for WebFetch.
+"""
 
 
 def find_command() -> str | None:
-    """Return the path of ``claude``, None if it is not installed."""
+    """Return the path of ``claude``; None if it is not installed."""
     return find_program("claude")
 
 
 def version_of(claude: str) -> tuple[int, ...] | None:
-    """Return Claude Code's version, None if its command does not say it."""
+    """Return Claude Code's version; None if its command does not report it."""
     try:
         done = subprocess.run(
             [claude, "--version"],
@@ -51,7 +52,7 @@ def require_version(extras: Iterable[str]) -> None:
     """Refuse extras that the installed Claude Code does not support.
 
     Raises:
-        ClientFailed: it is too old.
+        ClientFailed: Claude Code is too old.
     """
     needed = [(extra, LEAST_VERSIONS[extra]) for extra in extras if extra in LEAST_VERSIONS]
     claude = find_command() if needed else None
@@ -66,10 +67,10 @@ def require_version(extras: Iterable[str]) -> None:
 
 
 def add(claude: str, place: Place, folders: Folders) -> Path:
-    """Have Claude Code add the entry of ``place``; return the path of the backup of the file's old bytes.
+    """Make Claude Code add the entry of ``place``. Return the path of the backup with the file's old bytes.
 
     Raises:
-        ClientFailed: its command failed; the file has its previous content.
+        ClientFailed: its command failed. The file has its previous content.
         BadArguments: the file is broken.
         OSError: the file or the backup cannot be written.
     """
@@ -81,7 +82,7 @@ def add(claude: str, place: Place, folders: Folders) -> Path:
             remove(claude, place)
             removed = _read(place.path)
         _run(claude, place, "add-json", "--scope", place.scope, SERVER_NAME, json.dumps(place.entry))
-        # Claude Code drops unknown keys; those that the user added must stay.
+        # Claude Code drops unknown keys. Keys that the user added must stay.
         _write(plan_connect(place))
     except BaseException:
         _put_back(place, before, removed)
@@ -90,7 +91,7 @@ def add(claude: str, place: Place, folders: Folders) -> Path:
 
 
 def remove(claude: str, place: Place) -> None:
-    """Have Claude Code remove the entry.
+    """Make Claude Code remove the entry.
 
     Raises:
         ClientFailed: its command failed.
@@ -99,7 +100,7 @@ def remove(claude: str, place: Place) -> None:
 
 
 def plugins(folder: Path, marketplace: str) -> list[str]:
-    """Return the ids of the installed plugins of a marketplace, as listed in Claude Code's ``folder``."""
+    """Return the ids of the installed plugins from a marketplace, as listed in Claude Code's ``folder``."""
     try:
         found = json.loads((folder / "plugins" / "installed_plugins.json").read_bytes())
         return sorted(each for each in found["plugins"] if each.endswith(f"@{marketplace}"))
@@ -108,7 +109,7 @@ def plugins(folder: Path, marketplace: str) -> list[str]:
 
 
 def remove_plugin(claude: str, plugin: str) -> None:
-    """Have Claude Code remove a plugin.
+    """Make Claude Code remove a plugin.
 
     Raises:
         ClientFailed: its command failed.
@@ -117,7 +118,7 @@ def remove_plugin(claude: str, plugin: str) -> None:
 
 
 def _put_back(place: Place, before: bytes | None, removed: bytes | None) -> None:
-    """Restore what ``remove`` took from the file, but keep what Claude Code wrote meanwhile."""
+    """Restore the parts that ``remove`` took from the file, but keep Claude Code's later changes."""
     now = _read(place.path)
     if before is None or now == before:
         return
@@ -142,7 +143,7 @@ def _run_command(claude: str, folder: Path | None, *arguments: str) -> str:
         done = subprocess.run(
             [claude, *arguments],
             cwd=folder,
-            # With this variable it would believe that it runs inside another Claude Code.
+            # With this variable set, the program would assume that it runs inside another Claude Code.
             env={name: value for name, value in os.environ.items() if name != "CLAUDECODE"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -160,7 +161,7 @@ def _run_command(claude: str, folder: Path | None, *arguments: str) -> str:
     return done.stdout
 
 
-_BY_HAND = "Run `claude mcp list` to see what is wrong, then connect again."
+_BY_HAND = "Run `claude mcp list` to find the problem, then connect again."
 
 
 def _read(path: Path) -> bytes | None:

@@ -1,7 +1,8 @@
-"""Connection and disconnection of a client by one change of one file: planned, shown, applied, undone.
+"""Connects and disconnects a client by one change of one file: planned, shown, applied, undone.
 
-The previous content of the file is kept in the state folder, with the digest of what was written. While the
-file is unchanged since then, ``disconnect`` restores the old bytes; after an edit it removes only the entry.
+The state folder keeps the file's previous content and the digest of the written content. While the file is
+unchanged since the write, ``disconnect`` restores the old bytes. After an edit, ``disconnect`` removes only
+the entry.
 """
 
 import base64
@@ -26,8 +27,9 @@ BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class ConfigChange:
-    """A file before and after; None if it does not exist. ``place`` tells which client's file it is. With
-    ``keeps_backup``, ``disconnect`` keeps the previous content for what stays in the file."""
+    """A file before and after; None if it does not exist. ``place`` identifies the client's file. With
+    ``keeps_backup``, ``disconnect`` keeps the previous content, because other parts stay in the file.
+    """
 
     place: Place
     before: bytes | None
@@ -36,11 +38,11 @@ class ConfigChange:
 
     @property
     def needed(self) -> bool:
-        """Whether the change has any effect."""
+        """Return whether the change has any effect."""
         return self.before != self.after
 
     def diff(self) -> str:
-        """Return the change as a unified diff, empty without a change."""
+        """Return the change as a unified diff; empty without a change."""
         old, new = (_lines(side) for side in (self.before, self.after))
         name = str(self.place.path)
         source = name if self.before is not None else "/dev/null"
@@ -79,10 +81,11 @@ def plan_disconnect(place: Place, folders: Folders) -> ConfigChange:
 
 
 def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) -> ConfigChange:
-    """Return the change that restores the kept bytes, or, if the file was edited since, removes our part.
+    """Return the change that restores the kept bytes. If the file was edited since, the change removes only
+    the app's part.
 
-    ``take_out`` returns a text without our part. The kept bytes may also contain our part: from before the
-    user's edit, or entered by hand.
+    ``take_out`` returns a text without the app's part. The kept bytes can also contain this part: from before
+    the user's edit, or entered by hand.
 
     Raises:
         BadArguments: the file is broken, or cannot be edited safely.
@@ -101,7 +104,7 @@ def as_left(place: Place, folders: Folders) -> bool:
 
 
 def plan_edit(place: Place, edit: Callable[[str], str]) -> ConfigChange:
-    """Return the change that ``edit`` makes to the file's text, which is empty without a file.
+    """Return the change that ``edit`` makes to the file's text. A missing file has an empty text.
 
     Raises:
         BadArguments: the file is broken, or cannot be edited safely.
@@ -111,10 +114,10 @@ def plan_edit(place: Place, edit: Callable[[str], str]) -> ConfigChange:
 
 
 def connect(change: ConfigChange, folders: Folders) -> Path | None:
-    """Write the change and keep the previous content; return the backup's path, None if nothing changed.
+    """Write the change and keep the previous content. Return the backup's path; None if nothing changed.
 
     Raises:
-        OSError: the file or the backup cannot be written; the file is unchanged.
+        OSError: the file or the backup cannot be written. The file is unchanged..
     """
     if not change.needed or change.after is None:
         return None
@@ -125,7 +128,7 @@ def connect(change: ConfigChange, folders: Folders) -> Path | None:
 
 
 def keep(change: ConfigChange, folders: Folders) -> Path:
-    """Keep the file's content before ``change`` for ``disconnect``; return the backup's path.
+    """Keep the file's content before ``change`` for ``disconnect``. Return the backup's path.
 
     Raises:
         OSError: the backup cannot be written.
@@ -136,7 +139,7 @@ def keep(change: ConfigChange, folders: Folders) -> Path:
     original = None if change.before is None else base64.b64encode(change.before).decode()
     made_folder = not change.place.path.parent.exists()
     if kept is not None and change.before is not None and kept["digest"] == _digest(change.before):
-        # Already connected with another command: keep the content from before that.
+        # Already connected with another command: keep the content from before that connection.
         original, made_folder = kept["before"], kept["made_folder"]
     record = {
         "path": str(change.place.path),
@@ -170,10 +173,10 @@ def disconnect(change: ConfigChange, folders: Folders) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Replace a client's file; a new file gets the mode that the client itself would use.
+    """Replace a client's file. A new file gets the mode that the client itself would use.
 
     Raises:
-        OSError: the file cannot be written; it is unchanged.
+        OSError: the file cannot be written. It is unchanged..
     """
     replace_file(path, data, new_mode=0o666)
 
@@ -184,7 +187,7 @@ def forget(place: Place, folders: Folders) -> None:
 
 
 def connected(place: Place) -> dict[str, Any] | None:
-    """Return the present entry, None without one or if the file cannot be read."""
+    """Return the present entry; None if the entry is missing or the file cannot be read."""
     try:
         return entry_in(_read(place.path), place)
     except OSError:
@@ -192,7 +195,7 @@ def connected(place: Place) -> dict[str, Any] | None:
 
 
 def servers(place: Place) -> dict[str, Any]:
-    """Return the client's table of servers, empty without one or if the file cannot be read."""
+    """Return the client's table of servers; empty if the table is missing or the file cannot be read."""
     try:
         return entry_in(_read(place.path), _table(place)) or {}
     except OSError:
@@ -200,7 +203,7 @@ def servers(place: Place) -> dict[str, Any]:
 
 
 def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
-    """Return the entry in a file with these bytes, None without one or if they are broken."""
+    """Return the entry in a file with these bytes; None if the entry is missing or the bytes are invalid."""
     try:
         found = None if data is None else _present(_decode(data, place), place)
     except (BadArguments, JsonError, TomlError):
@@ -209,7 +212,7 @@ def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
 
 
 def _merged(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
-    """Return our entry with the user's additions, such as a timeout or variables."""
+    """Return the app's entry with the user's additions, such as a timeout or variables."""
     merged = {**found, **entry}
     for key in ("env", "environment"):
         if isinstance(found.get(key), dict) and key in entry:
@@ -269,7 +272,7 @@ def _decode(data: bytes, place: Place) -> str:
 def _broken(place: Place, error: Exception) -> BadArguments:
     return BadArguments(
         f"{place.path} cannot be edited: {error}.",
-        "Fix the file, then run the command again; the file is unchanged.",
+        "The file is unchanged. Fix it, then run the command again.",
     )
 
 

@@ -1,6 +1,6 @@
-"""Locations of MCP clients' server lists, and the format of an entry in each.
+"""Locations of MCP clients' server lists, and the format of their entries.
 
-Sources, autumn 2026: the clients' documentation, and for Claude Desktop's packaged build on Windows
+Sources, autumn 2026: the clients' documentation; for Claude Desktop's packaged build on Windows
 https://github.com/anthropics/claude-code/issues/26073. The tests simulate the folders; only Claude Code's
 files, opencode's and Qwen Code's are tested with the client itself.
 """
@@ -34,7 +34,9 @@ SERVER_NAME = "token-saver"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What locations depend on: the system, the user's home, the environment and the project's folder."""
+    """The data that determines locations: the system, the user's home, the environment and the project
+    folder.
+    """
 
     home: Path = field(default_factory=Path.home)
     project: Path = field(default_factory=Path.cwd)
@@ -62,13 +64,13 @@ class Surroundings:
 
     def _folder(self, variable: str, default: Path) -> Path:
         value = self.environ.get(variable, "")
-        # In the XDG specification relative paths count as unset; a project folder is not a settings folder.
+        # In the XDG specification, relative paths count as unset. A project folder is not a settings folder.
         return Path(value) if Path(value).is_absolute() else default
 
 
 @dataclass(frozen=True)
 class Place:
-    """A file that lists servers. ``keys`` lead to the entry."""
+    """A file that lists servers. ``keys`` is the path to the entry in the file."""
 
     client: ClientName
     scope: Scope
@@ -81,22 +83,23 @@ class Place:
 def find_place(
     client: ClientName, scope: Scope, command: list[str], surroundings: Surroundings | None = None
 ) -> Place:
-    """Return where ``client`` keeps the entry that starts ``command``.
+    """Return the place where ``client`` keeps the entry that starts ``command``.
 
     Raises:
-        BadArguments: the client has no servers for single projects.
+        BadArguments: the client does not support servers for single projects.
         NotFound: the client is not installed for this user.
     """
     around = surroundings or Surroundings()
     path = _FILES[client](around, scope)
     if path is None:
         raise BadArguments(
-            f"{client} has no servers for a single project.", f"Leave out --scope: connect {client}."
+            f"{client} does not support servers for a single project.",
+            f"Leave out --scope: connect {client}.",
         )
     installed = _installed(client, path, around) if scope == "user" else None
     if installed is not None and not installed.is_dir():
         raise NotFound(
-            f"{client} was not found: there is no folder {installed}.",
+            f"{client} was not found: the folder {installed} does not exist.",
             f"Install {client} and start it once, then connect it again.",
         )
     keys = (_LISTS.get(client, "mcpServers"), SERVER_NAME)
@@ -141,7 +144,7 @@ def _entry(client: ClientName, command: list[str], around: Surroundings) -> dict
     if client in ("vscode", "claude-code"):
         return {"type": "stdio", **entry}
     if client == "zed":
-        # Up to mid-2026 Zed used this key to separate its extensions' servers from the user's.
+        # Until mid-2026, Zed used this key to distinguish its extensions' servers from the user's servers.
         return {"source": "custom", **entry}
     return entry
 
@@ -159,7 +162,7 @@ def _claude_desktop(around: Surroundings, scope: Scope) -> Path | None:
     name = "claude_desktop_config.json"
     plain = around.roaming / "Claude"
     if around.platform == "win32":
-        # Windows redirects a packaged program to other files than those at the usual path.
+        # Windows redirects a packaged program from the usual path to other files.
         packages = sorted(around.local.glob("Packages/Claude_*/LocalCache/Roaming/Claude"))
         with_file = [folder for folder in packages if (folder / name).exists()]
         return next(iter([*with_file, *packages, plain])) / name
@@ -199,7 +202,7 @@ def _zed(around: Surroundings, scope: Scope) -> Path | None:
 
 
 def _zed_unix(around: Surroundings) -> Path:
-    # Zed uses ~/.config on macOS as well; it follows the XDG variable only on Linux.
+    # Zed uses ~/.config on macOS as well. It follows the XDG variable only on Linux.
     return (around.home / ".config" if around.platform == "darwin" else around.xdg_config) / "zed"
 
 
@@ -215,7 +218,7 @@ def _qwen_code(around: Surroundings, scope: Scope) -> Path | None:
 
 
 def _installed(client: ClientName, path: Path, around: Surroundings) -> Path:
-    """Return the folder that exists once the client has been started."""
+    """Return the folder that exists after the client's first start."""
     if client == "claude-code":
         return Path(around.environ.get("CLAUDE_CONFIG_DIR") or around.home / ".claude")
     if client == "vscode":

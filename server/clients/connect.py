@@ -1,4 +1,4 @@
-"""Connecting and disconnecting a client, by the client's own command if it has one, else by its file."""
+"""Connects and disconnects a client, by the client's own command if it has one, otherwise by its file."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from server.config.folders import Folders
 
 
 def turn_on(change: ConfigChange, folders: Folders) -> Path | None:
-    """Connect as planned; return the path of the backup of the file's old bytes, None if nothing changed.
+    """Connect as planned. Return the path of the backup with the file's old bytes; None if nothing changed.
 
     Raises:
         ClientFailed: the client's own command failed.
@@ -31,7 +31,7 @@ def turn_off(change: ConfigChange, folders: Folders) -> None:
     as_left = config_change.as_left(change.place, folders)
     entered = config_change.connected(change.place) is not None
     if claude is not None and entered and change.place.scope == "user" and not as_left:
-        # Claude Code itself has written the user's file since, so it removes the entry.
+        # Claude Code itself has written the user's file since then, so its command removes the entry.
         claude_code.remove(claude, change.place)
         config_change.forget(change.place, folders)
         return

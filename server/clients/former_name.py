@@ -1,7 +1,7 @@
 """Client entries and programs of an installation under the distribution's former name.
 
-Such an entry starts an outdated app, or fails: on PyPI the former name belongs to another product, which has
-neither ``token-saver-mcp`` nor a command with the package's name (as of its version 1.14.0, November 2026).
+Such an entry starts an outdated app or fails. On PyPI, the former name belongs to another product, which has
+neither ``token-saver-mcp`` nor a command with the package's name (version 1.14.0, November 2026).
 """
 
 import re
@@ -23,7 +23,7 @@ _DIST_INFO = re.compile(r"(.+)-[^-]+\.dist-info", re.IGNORECASE)
 
 
 def former_entries(servers: object) -> tuple[str, ...]:
-    """Return the names of the entries in a client's table of servers that start the former distribution."""
+    """Return the names of entries in a client's server table that start the former distribution."""
     if not isinstance(servers, Mapping):
         return ()
     return tuple(name for name, entry in servers.items() if is_former(entry))
@@ -44,7 +44,7 @@ def is_former(entry: object) -> bool:
 
 
 def is_of_this_app(entry: Mapping[str, Any]) -> bool:
-    """Return whether an entry starts the bridge of this installation, in a form of any version."""
+    """Return whether an entry starts the bridge of this installation, in the form of any version."""
     command = command_of(entry)
     if not command:
         return False
@@ -56,15 +56,15 @@ def is_of_this_app(entry: Mapping[str, Any]) -> bool:
 
 
 def in_former_environment(program: Path) -> bool:
-    """Return whether a program is in an environment with the former distribution but not the present one."""
+    """Return whether a program's environment contains the former distribution but not the present one."""
     found = program if program.is_absolute() else Path(shutil.which(str(program)) or program).absolute()
     return any(_is_former_environment(folder) for folder in _environments(found))
 
 
 def _environments(program: Path) -> Iterator[Path]:
-    """Yield the environment of the program, and the one that a link to the program leads to."""
+    """Yield the environment of the program, and the environment to which a link to the program leads."""
     places = [program]
-    if not program.name.startswith("python"):  # an environment's Python links to the system's
+    if not program.name.startswith("python"):  # an environment's Python is a link to the system's Python
         places.append(program.resolve())
     for place in places:
         if place.parent.name in ("bin", "Scripts"):
@@ -72,7 +72,7 @@ def _environments(program: Path) -> Iterator[Path]:
 
 
 def _is_former_environment(folder: Path) -> bool:
-    # uv and pipx give a tool's environment the name of its distribution.
+    # uv and pipx name a tool's environment after its distribution.
     if folder.name == FORMER_NAME:
         return True
     installed = set(_distributions(folder))

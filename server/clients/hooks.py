@@ -14,15 +14,15 @@ HookName = Literal["hook", "digest"]
 
 REMINDER = "server.reminder"
 REMINDER_SECONDS = 10
-"""Claude Code's time limit for the reminder (seconds); it takes about 0.05 s."""
+"""Claude Code's time limit for the reminder (seconds). The reminder takes about 0.05 s."""
 DIGEST = "server.digest_hook"
 DIGEST_SECONDS = 2
-"""Claude Code's time limit for a digest (seconds); after it the result passes unchanged."""
+"""Claude Code's time limit for a digest (seconds). Afterwards the result passes unchanged."""
 _PACKAGES = Path(__file__).parents[2]
 """The folder that contains the package ``server``."""
 
 Entries = list[tuple[str, dict[str, Any]]]
-"""Events, and the entry for each in Claude Code's format."""
+"""Events, and the entry for each event in Claude Code's format."""
 
 
 def hook_entries(name: HookName) -> Entries:
@@ -72,7 +72,7 @@ def remove_hook(text: str, name: HookName) -> str:
 
 
 def hook_program(text: str, name: HookName) -> str | None:
-    """Return the program that a hook in the settings starts, None without the hook.
+    """Return the program that a hook in the settings starts; None without the hook.
 
     Raises:
         JsonError: the settings are not JSON.
@@ -87,8 +87,9 @@ def _digest_command() -> dict[str, Any]:
 def _digest_program() -> list[str]:
     """Return Python's arguments.
 
-    Without the ``site`` module Python starts in half the time. A missing module ends Python with status 1,
-    which Claude Code ignores; a missing file would be status 2, which it reports to Claude.
+    Without the ``site`` module, Python starts in half the time. If a module is missing, Python exits with
+    status 1, which Claude Code ignores. If a file were missing, the status would be 2, which Claude Code
+    reports to Claude.
     """
     home = chosen_home(os.environ)
     lines = [
@@ -105,7 +106,7 @@ def _command(arguments: list[str], seconds: int) -> dict[str, Any]:
 
 
 def _found(text: str, name: HookName) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Return the entries that start the hook: event, entry, and the command in it."""
+    """Return the entries that start the hook: event, entry, and the command in the entry."""
     events = get_member(text, ("hooks",))
     return [
         (event, item, hook)

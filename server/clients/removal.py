@@ -1,6 +1,6 @@
-"""Removal of everything that the app ever changed in clients: entries, hooks, blocks, plugins.
+"""Removes all changes that the app ever made in clients: entries, hooks, blocks, plugins.
 
-The backups of ``config_change`` name the changed files, also those of single projects.
+The backups of ``config_change`` name the changed files, including files of single projects.
 """
 
 import json
@@ -20,16 +20,18 @@ MARKETPLACE = "claude-token-saver"
 
 @dataclass(frozen=True)
 class Removal:
-    """One thing: what it is, and why it could not be removed, empty if it was (or would be)."""
+    """One removed item: a description, and the reason why it could not be removed; empty on success (or in a
+    dry run).
+    """
 
     what: str
     problem: str = ""
 
 
 def remove_from_clients(folders: Folders, *, dry_run: bool) -> Iterator[Removal]:
-    """Remove the app from every client, for the user and for every project; yields each thing removed.
+    """Remove the app from every client, for the user and for every project. Yield each removed item.
 
-    A file that cannot be changed is yielded with its problem; the others follow.
+    A file that cannot be changed is yielded with its problem. The other files follow.
     """
     here = Surroundings()
     for client in CLIENTS:
@@ -90,7 +92,7 @@ def _projects(folders: Folders) -> set[tuple[ClientName, Path]]:
             continue  # without its path, a backup names nothing to remove
         client = next((each for each in CLIENTS if record.stem.rpartition("-")[0] == each), None)
         for project in (path.parent, path.parent.parent) if client is not None else ():
-            # In the user's home, a client's own file looks like that of a project.
+            # In the user's home, a client's own file looks like a project's file.
             if client is not None and project != home and path in _project_files(client, project):
                 found.add((client, project))
     return found
@@ -102,7 +104,7 @@ def _project_files(client: ClientName, project: Path) -> list[Path]:
     try:
         files.append(find_place(client, "project", [""], around).path)
     except BadArguments:
-        files.clear()  # the client has no servers for single projects
+        files.clear()  # the client does not support servers for single projects
     if client == "claude-code":
         files += [advice.place_of(kind, "project", around).path for kind in advice.KINDS]
     return files
@@ -116,7 +118,7 @@ def _plugins(around: Surroundings, *, dry_run: bool) -> Iterator[Removal]:
 
 
 def _remove_plugin(plugin: str) -> str:
-    """Remove a plugin; return the problem, empty if there was none."""
+    """Remove a plugin. Return the problem; empty on success."""
     claude = claude_code.find_command()
     if claude is None:
         return f"`claude` was not found. Run `claude plugin uninstall {plugin}`."

@@ -1,4 +1,4 @@
-"""Smoke test of a configured command: starts it and sends ``initialize``, as a client does."""
+"""Smoke test of a configured command: starts the command and sends ``initialize``, as a client does."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from typing import Any
 from server.bridge import wire
 
 PROOF_SECONDS = 20.0
-"""Time limit of the command's answer (seconds); it may have to start the hub first."""
+"""Time limit for the command's answer (seconds). The command may have to start the hub first."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ INHERITED = (
     *("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PROCESSOR_ARCHITECTURE", "SYSTEMDRIVE"),
     *("SYSTEMROOT", "TEMP", "TMP", "USERNAME", "USERPROFILE"),
 )
-"""Variables that clients pass to their servers; the list is that of the MCP SDKs."""
+"""Variables that clients pass to their servers. The list comes from the MCP SDKs."""
 
 
 def prove(
@@ -37,7 +37,7 @@ def prove(
 ) -> Proof:
     """Start ``command`` with the variables ``environ`` of its entry, and send ``initialize``.
 
-    The command sees only those of this shell's variables that a client started from the desktop would pass.
+    Of this shell's variables, the command sees only those that a client started from the desktop would pass.
     """
     try:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The entry of the status line in Claude Code's ``settings.json``; a status line of the user's is wrapped."""
+"""The entry of the status line in Claude Code's ``settings.json``. A status line of the user is wrapped."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ _PACKAGES = Path(__file__).parents[2]
 
 
 def add_statusline(text: str) -> str:
-    """Return the settings with our status line, which runs the user's own one first.
+    """Return the settings with the app's status line, which runs the user's own status line first.
 
     Raises:
         JsonError: the settings are not JSON.
@@ -30,7 +30,7 @@ def add_statusline(text: str) -> str:
 
 
 def remove_statusline(text: str) -> str:
-    """Return the settings with the user's own status line, or without one.
+    """Return the settings with the user's own status line, or without a status line.
 
     Raises:
         JsonError: the settings are not JSON.
@@ -68,7 +68,7 @@ def _command_of(entry: Any) -> str:
 
 
 def _wrapped(entry: Any) -> str:
-    """Return the user's own command inside ours, empty without one."""
+    """Return the user's own command inside the app's command; empty without one."""
     try:
         words = shlex.split(_command_of(entry))
     except ValueError:

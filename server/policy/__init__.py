@@ -1,4 +1,4 @@
 """The policy for agents: rules, limits, approvals, the audit trail, secrets and paths.
 
-Start in ``gate.py``, which every tool call passes; ``values.py`` defines the terms.
+Start reading in ``gate.py``, which every tool call passes. ``values.py`` defines the terms.
 """

@@ -1,5 +1,6 @@
-"""Calls waiting for the user's approval. The tray, the dashboard and the client ask; the first answer
-counts."""
+"""Calls that wait for the user's approval. The tray, the dashboard and the client ask; the first answer
+counts.
+"""
 
 import asyncio
 import contextlib
@@ -23,8 +24,9 @@ EXTENTS: tuple[Extent, ...] = ("once", "session", "project")
 
 @dataclass(frozen=True)
 class Approval:
-    """A call waiting for approval. ``paths`` are some of the ``files`` that it would touch. Times are seconds
-    since the epoch; at ``deadline`` the call is denied."""
+    """A call that waits for approval. ``paths`` are some of the ``files`` that the call would touch. Times
+    are in seconds since the epoch. At ``deadline`` the call is denied.
+    """
 
     id: str
     call: Call
@@ -36,8 +38,9 @@ class Approval:
 
 @dataclass(frozen=True)
 class ApprovalAnswer:
-    """The user's answer. ``by`` is ``tray``, ``dashboard``, ``command``, ``client`` or ``timeout``; the agent
-    is told the ``reason``."""
+    """The user's answer. ``by`` is ``tray``, ``dashboard``, ``command``, ``client`` or ``timeout``. The agent
+    receives the ``reason``.
+    """
 
     approved: bool
     extent: Extent = "once"
@@ -46,7 +49,7 @@ class ApprovalAnswer:
 
 
 AskElsewhere = Callable[[Approval], Awaitable[ApprovalAnswer | None]]
-"""Another way to ask, such as the client's own dialog; returns None if nobody answered there."""
+"""Another way to ask, such as the client's own dialog. Returns None if the user did not answer there."""
 
 
 class Approvals:
@@ -67,7 +70,7 @@ class Approvals:
             return tuple(approval for approval, _, _ in self._waiting.values())
 
     def answer(self, approval_id: str, answer: ApprovalAnswer) -> bool:
-        """Answer a waiting call; return False if it is not waiting (any more)."""
+        """Answer a waiting call. Return False if the call is not waiting, or no longer waiting."""
         with self._lock:
             if approval_id not in self._waiting or approval_id in self._answered:
                 return False
@@ -87,7 +90,8 @@ class Approvals:
         on_asked: Callable[[Approval], None] | None = None,
     ) -> ApprovalAnswer:
         """Ask and return the first answer, or a denial at the rule's timeout. ``on_asked`` is called as soon
-        as the question can be answered."""
+        as the question can be answered.
+        """
         approval = Approval(secrets.token_hex(8), call, rule, reason, now, now + rule.approval_seconds)
         future: asyncio.Future[ApprovalAnswer] = asyncio.get_running_loop().create_future()
         with self._lock:
@@ -106,8 +110,8 @@ class Approvals:
             with self._lock:
                 self._waiting.pop(approval.id, None)
                 in_time = approval.id in self._answered
-            # An answer that was accepted stays valid, even if the timeout came at the same moment.
-            late = ApprovalAnswer(approved=False, by="timeout", reason="Nobody answered in time.")
+            # An accepted answer stays valid, even if the timeout came at the same moment.
+            late = ApprovalAnswer(approved=False, by="timeout", reason="The user did not answer in time.")
             answer = await future if in_time else late
         finally:
             with self._lock:
@@ -146,7 +150,7 @@ def granted_in_project(connection: Connection, call: Call, rule: Rule) -> bool:
 
 
 def grant_in_project(connection: Connection, call: Call, rule: Rule, now: float) -> None:
-    """Remember a permanent approval; a call without a project is not remembered."""
+    """Remember a permanent approval. Approvals for a call without a project are not remembered."""
     if call.project:
         row = insert(remembered).values(
             project=call.project, tool=call.tool, rule=rule.fingerprint, approved_at=now

@@ -1,6 +1,6 @@
 """The policy gate that every tool call passes, on every transport.
 
-``async with gate.enter(call)``: one transaction evaluates the rules, reserves counters and records the
+In ``async with gate.enter(call)``, one transaction evaluates the rules, reserves counters and records the
 decision. A call that needs the user's approval waits. A failed call returns its reservations.
 """
 
@@ -31,13 +31,15 @@ from server.policy.values import Call, Decision, Item, Reservation
 from server.store.database import Database
 
 KEPT_SECONDS = 600.0
-"""How long the answer is kept for a call that left so that its client can ask, seconds: as long as the
-``mcp`` package accepts the state of such a call."""
+"""How long the answer is kept for a call that ended so that its client can ask (seconds). The ``mcp`` package
+accepts the state of such a call for the same time.
+"""
 
 
 class Left(Exception):
-    """Raised for a call that needs approval and ends so that its client can ask; ``approval`` keeps
-    waiting."""
+    """Raised for a call that needs approval and ends so that its client can ask. ``approval`` continues to
+    wait.
+    """
 
     def __init__(self, approval: Approval) -> None:
         super().__init__(approval.id)
@@ -52,17 +54,17 @@ class _Asking:
 
 @dataclass
 class Passage:
-    """A call inside the gate. ``fail`` marks it as failed, for results that are errors."""
+    """A call inside the gate. ``fail`` marks the call as failed if its result is an error."""
 
     failed: bool = False
 
     def fail(self) -> None:
-        """Mark the call as failed: its reservations are returned."""
+        """Mark the call as failed. Its reservations are returned."""
         self.failed = True
 
 
 class Gate:
-    """Lets calls pass, or raises the reason of a refusal."""
+    """Lets calls pass, or raises the reason for a refusal."""
 
     def __init__(
         self,
@@ -82,12 +84,12 @@ class Gate:
         self._left: dict[str, _Asking] = {}
 
     def hidden(self, tool: str) -> bool:
-        """Return whether ``tools/list`` leaves out the tool."""
+        """Return whether ``tools/list`` leaves the tool out."""
         return self.file.current().policy.hides(tool)
 
     async def denies_item(self, call: Call, item: Item) -> str:
-        """Return why a batch item may not start any more although its ``call`` passed the gate; empty if it
-        may. A refusal is recorded.
+        """Return why a batch item may no longer start although its ``call`` passed the gate; empty if it may.
+        A refusal is recorded.
 
         Raises:
             StoreError: the refusal cannot be recorded.
@@ -95,8 +97,8 @@ class Gate:
         return await self._refused(call, denied_item(self.file.current().policy, call, item, self._clock()))
 
     async def denies_look(self, call: Call) -> str:
-        """Return why a request related to the call, such as a status query for a task, is denied; empty if it
-        is allowed. The request is not counted; a refusal is recorded.
+        """Return why a request related to the call is denied, such as a status query for a task; empty if it
+        is allowed. The request is not counted. A refusal is recorded.
 
         Raises:
             StoreError: the refusal cannot be recorded.
@@ -118,10 +120,11 @@ class Gate:
         leaves: bool = False,
         back_from: str = "",
     ) -> AsyncIterator[Passage]:
-        """Admit a call for the duration of the ``with`` block.
+        """Admit a call while the ``with`` block runs.
 
-        ``elsewhere`` asks for approval in another way, in addition to the tray and the dashboard. A client
-        that can only ask between two calls ``leaves``, and returns ``back_from`` the approval with that id.
+        ``elsewhere`` is another way to ask for approval, in addition to the tray and the dashboard. If a
+        client can only ask between two calls, the call ``leaves`` and returns ``back_from`` the approval with
+        this id.
 
         Raises:
             Left: the call needs approval and leaves to ask for it.
@@ -152,7 +155,7 @@ class Gate:
             raise
         finally:
             if passage.failed and decision.reservations:
-                # Not awaited: a cancelled call must not wait.
+                # Not awaited, because a cancelled call must not wait.
                 self._giving_back.start(self._give_back(decision.reservations))
 
     async def close(self) -> None:
@@ -180,19 +183,19 @@ class Gate:
             raise Denied(
                 f"The policy file is broken, so every call is denied: {loaded.error}",
                 "`token-saver policy check` names the line.",
-                "Tell the user; do the task yourself.",
+                "Tell the user, and do the task yourself.",
             )
         if decision.verdict == "deny":
             raise Denied(
                 decision.reason,
-                "`token-saver policy explain` shows it.",
+                "`token-saver policy explain` shows the rule.",
                 "Do the task yourself, or ask the user to change the policy.",
             )
 
     async def _asking(
         self, call: Call, decision: Decision, elsewhere: AskElsewhere | None, *, leaves: bool, back_from: str
     ) -> "asyncio.Task[ApprovalAnswer]":
-        """Return the future answer: that of an earlier question, if it was about the same call."""
+        """Return the future answer. An earlier question about the same call is used again."""
         before = self._left.get(back_from)
         if before is not None and before.call == call:
             return self._left.pop(back_from).answer
@@ -239,8 +242,8 @@ class Gate:
         if not answer.approved:
             said = f"The user did not approve it ({answer.reason})." if answer.reason else ""
             raise Denied(
-                said.replace(".)", ")") or "The user did not approve it.",
-                "Start it again to be asked again.",
+                said.replace(".)", ")") or "The user did not approve the call.",
+                "Start the call again to ask again.",
                 "Do not retry; do the task yourself or in smaller steps, or ask the user.",
             )
 

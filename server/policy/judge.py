@@ -1,4 +1,4 @@
-"""The decision on a call by rules, counters and earlier approvals, for the gate and for ``policy test``."""
+"""Decides on a call by rules, counters and earlier approvals, for the gate and for ``policy test``."""
 
 from collections.abc import Callable
 
@@ -17,10 +17,10 @@ def judge(
     now: float,
     granted_in_session: Callable[[Call, Rule], bool] = lambda _call, _rule: False,
 ) -> Decision:
-    """Return the decision on a call at ``now`` (seconds since the epoch); nothing is counted or recorded.
+    """Return the decision on a call at ``now`` (seconds since the epoch). Nothing is counted or recorded.
 
     Args:
-        connection: the database with counters and approvals; None if there is none yet.
+        connection: the database with counters and approvals; None if it does not exist yet.
         granted_in_session: whether the user approved the rule for the rest of the client's session.
     """
     if connection is None:

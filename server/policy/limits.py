@@ -1,10 +1,10 @@
 """Counters of rate limits, kept in the store so that they survive a restart.
 
-Everything runs inside one writing transaction of ``store.Database``. These run one at a time, so reading a
-counter, deciding and reserving cannot interleave, and a limit of N never admits N+1 calls. A call that a
-crash interrupts stays counted.
+All steps run inside one writing transaction of ``store.Database``. Writing transactions run one at a time, so
+reading a counter, deciding and reserving cannot interleave. A limit of N therefore never admits N+1 calls. A
+call interrupted by a crash stays counted.
 
-The library ``limits`` cannot return a reservation to a window and has no SQLite storage; hence this module.
+The library ``limits`` is not used: it cannot return a reservation to a window and has no SQLite storage.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from server.policy.values import Reservation, Window
 from server.store.policy_tables import counter
 
 KEPT_SECONDS = 86400
-"""How long the counter of an ended window is kept, so that it is found again if the clock is set back."""
+"""How long the counter of an ended window is kept, so that it is still available if the clock is set back."""
 
 
 def counter_reader(connection: Connection) -> ReadCounter:
@@ -52,7 +52,7 @@ def _named(key: str, window: Window, window_start: int) -> dict[str, object]:
     return {"in_key": key, "in_seconds": window.seconds, "in_start": window_start}
 
 
-# Built once: building a statement takes as long as running it, and every call runs several.
+# Built once: building a statement takes as long as running it, and every call runs several statements.
 _THIS = (
     counter.c.key == bindparam("in_key"),
     counter.c.window_seconds == bindparam("in_seconds"),

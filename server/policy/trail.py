@@ -1,9 +1,10 @@
 """The audit trail: append-only rows, each chained to the previous one by SHA-256.
 
 ``hash = SHA-256(hash of the previous row, the row's own fields)``. An edit, a gap or a changed order breaks
-the chain. Rows removed from the end are detected by ``trail_end`` in the database and by ``trail.head``, a
-file next to it. Expired rows are removed from the beginning; ``trail_end`` keeps the hash that the rest is
-chained to. A user who can write all these files can forge all of them; an export kept elsewhere reveals that.
+the chain. ``trail_end`` in the database and the file ``trail.head`` next to the database reveal rows removed
+from the end. Expired rows are removed from the beginning, and ``trail_end`` keeps the hash to which the
+remaining rows are chained. A user who can write all these files can forge all of them, but an export kept
+elsewhere reveals the forgery.
 """
 
 import asyncio
@@ -42,10 +43,10 @@ KINDS = (
     "trail",
 )
 FIRST = "0" * 64
-"""The hash that the first row is chained to."""
+"""The hash to which the first row is chained."""
 LONGEST_TEXT = 2000
 TOGETHER_SECONDS = 0.1
-"""How long ``trail.head`` may lag behind: it is written once for the several rows of a call."""
+"""Maximum delay of ``trail.head``. The file is written once for all rows of a call."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Record:
     hash: str
 
     def chained_to(self, previous: str) -> str:
-        """Return the hash that this row must have after a row with the hash ``previous``."""
+        """Return the hash of this row after a row with the hash ``previous``."""
         own = [getattr(self, name) for name in _SIGNED]
         return sha256(json.dumps([previous, *own], ensure_ascii=True).encode()).hexdigest()
 
@@ -89,7 +90,7 @@ _SIGNED = tuple(each.name for each in fields(Record) if each.name != "hash")
 
 @dataclass(frozen=True)
 class End:
-    """One end of the chain: a row's number and hash; (0, ``FIRST``) before the first row."""
+    """One end of the chain: a row's number and hash, or (0, ``FIRST``) before the first row."""
 
     seq: int = 0
     hash: str = FIRST
@@ -97,7 +98,7 @@ class End:
 
 @dataclass(frozen=True)
 class Verification:
-    """Result of a check of the chain; ``problem`` is empty if the chain is intact."""
+    """Result of checking the chain. ``problem`` is empty if the chain is intact."""
 
     rows: int
     first: int
@@ -106,7 +107,7 @@ class Verification:
 
 
 class Trail:
-    """Writes and reads the trail. Every method may raise ``StoreError``."""
+    """Writes and reads the trail. Every method can raise ``StoreError``."""
 
     def __init__(self, database: Database, head_file: Path) -> None:
         self._database = database
@@ -152,8 +153,9 @@ class Trail:
         *,
         ruled: bool = False,
     ) -> tuple[Record, ...]:
-        """Return rows whose fields contain ``text``, newest first; ``before`` a number for the next page.
-        ``ruled`` leaves out calls that no rule applied to."""
+        """Return rows whose fields contain ``text``, newest first. ``before`` is a row number for the next
+        page. ``ruled`` leaves out calls to which no rule applied.
+        """
         return await self._database.read(
             lambda connection: find(connection, text, kind, limit, before, ruled=ruled)
         )
@@ -165,7 +167,7 @@ class Trail:
         return await self._database.read(lambda connection: verify(connection, outside))
 
     async def prune(self, days: int) -> int:
-        """Remove rows older than ``days``, record that, and return their number."""
+        """Remove rows older than ``days``, record the removal, and return the number of removed rows."""
         before = days_ago(days)
         removed = await self._database.write(lambda connection: _prune(connection, before))
         if removed:
@@ -182,7 +184,7 @@ class Trail:
             try:
                 await asyncio.to_thread(_write_head, self._head_file, saved)
             except OSError as error:
-                # The disk is full, or on Windows another program reads the file: the next row tries again.
+                # The disk is full, or on Windows another program reads the file. The next row tries again.
                 logger.warning("%s cannot be written: %s", self._head_file, error)
 
 
@@ -210,7 +212,7 @@ def append(connection: Connection, entry: TrailEntry, at: float) -> Record:
 
 
 def verify(connection: Connection, outside: End | None) -> Verification:
-    """Check the chain from beginning to end; ``outside`` is the end according to ``trail.head``."""
+    """Check the chain from beginning to end. ``outside`` is the end according to ``trail.head``."""
     start, head = _end(connection, "start"), _end(connection, "head")
     seen_outside = outside is None or outside.seq <= start.seq
     previous, count = start, 0
@@ -237,7 +239,7 @@ def verify(connection: Connection, outside: End | None) -> Verification:
 def find(
     connection: Connection, text: str, kind: str, limit: int, before: int | None, *, ruled: bool = False
 ) -> tuple[Record, ...]:
-    """Return rows, newest first; ``ruled`` leaves out calls that no rule applied to."""
+    """Return rows, newest first. ``ruled`` leaves out calls to which no rule applied."""
     query = select(trail).order_by(trail.c.seq.desc()).limit(limit)
     if ruled:
         query = query.where(or_(trail.c.kind != "decision", trail.c.text != NO_RULE))
@@ -247,7 +249,7 @@ def find(
         query = query.where(trail.c.seq < before)
     if text:
         columns = (trail.c.text, trail.c.tool, trail.c.client, trail.c.project, trail.c.verdict)
-        # The values in the details, never their keys: each row has the same keys.
+        # Only the values in the details are searched, because each row has the same keys.
         values = func.json_tree(trail.c.details).table_valued("atom")
         in_details = select(values.c.atom).where(values.c.atom.contains(text, autoescape=True)).exists()
         query = query.where(or_(*(column.contains(text, autoescape=True) for column in columns), in_details))
@@ -255,7 +257,7 @@ def find(
 
 
 def export_lines(connection: Connection) -> Iterator[str]:
-    """Yield the trail as JSON lines: first the hash that it is chained to, then its rows, oldest first."""
+    """Yield the trail as JSON lines: first the hash to which it is chained, then its rows, oldest first."""
     start = _end(connection, "start")
     yield json.dumps({"start": asdict(start)})
     for record in _rows(connection):
@@ -263,7 +265,7 @@ def export_lines(connection: Connection) -> Iterator[str]:
 
 
 def verify_lines(lines: Iterator[str]) -> Verification:
-    """Check an export on its own; rows removed from its end cannot be detected.
+    """Check an export without the database. Rows removed from its end cannot be detected.
 
     Raises:
         ValueError: the lines are not an export.
@@ -285,7 +287,7 @@ def verify_lines(lines: Iterator[str]) -> Verification:
 
 
 def read_head(path: Path) -> End | None:
-    """Return the trail's end from the file next to the database, None without one."""
+    """Return the trail's end from the file next to the database; None if the file is missing."""
     try:
         return End(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -315,7 +317,7 @@ def _set_end(connection: Connection, name: str, end: End) -> None:
 
 
 def _prune(connection: Connection, before: float) -> int:
-    """Remove the leading unbroken run of old rows; after a clock was set back, some rows stay longer."""
+    """Remove the leading unbroken run of old rows. After a clock was set back, some rows stay longer."""
     young = connection.scalar(select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1))
     query = select(trail).order_by(trail.c.seq.desc()).limit(1)
     last = connection.execute(query if young is None else query.where(trail.c.seq < young)).first()
@@ -327,11 +329,11 @@ def _prune(connection: Connection, before: float) -> int:
 
 
 def _clean(text: str) -> str:
-    """Return text that the database accepts: paths can contain invalid Unicode."""
+    """Return text that the database accepts. Paths can contain invalid Unicode."""
     return text[:LONGEST_TEXT].encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-# Built once: building a statement takes as long as running it, and every call runs these.
+# Built once: building a statement takes as long as running it, and every call runs these statements.
 _APPEND = insert(trail)
 _END = select(trail_end).where(trail_end.c.name == bindparam("end"))
 _UPSERT = upsert(trail_end)

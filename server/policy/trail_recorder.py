@@ -1,4 +1,4 @@
-"""Recorder of the audit trail: offloads, writes, undos, connections, rule changes."""
+"""Records the audit trail: offloads, writes, undos, connections, rule changes."""
 
 import asyncio
 import json
@@ -29,14 +29,15 @@ logger = logging.getLogger(__name__)
 
 DIGEST = "sha256"
 IN_FORCE = "is in force"
-"""Words of the rows that record a file's content at a start."""
+"""Text in the rows that record a file's content at the start of the app."""
 SEEN = 200
-"""Number of rows to search for the last digest of each file; each row is a change."""
+"""Number of rows that are searched for the last digest of each file. Each row is a change."""
 
 
 class TrailRecorder:
-    """Records from ``start`` to ``close``. Events come from any thread and are written in the loop's
-    thread."""
+    """Records from ``start`` to ``close``. Events can come from any thread and are written in the loop's
+    thread.
+    """
 
     def __init__(self, trail: Trail, events: EventBus) -> None:
         self._trail = trail
@@ -45,7 +46,9 @@ class TrailRecorder:
         self._stop: Callable[[], None] | None = None
 
     async def start(self, *files: Path) -> None:
-        """Record which of these files (settings, rules) changed since the last start; then listen."""
+        """Record which of these files (settings, rules) changed since the last start. Then
+        listen for events.
+        """
         loop = asyncio.get_running_loop()
         self._stop = self._events.subscribe(lambda event: self._take(event, loop))
         seen = {}
@@ -63,7 +66,7 @@ class TrailRecorder:
         """Stop listening and write pending entries."""
         if self._stop is not None:
             self._stop()
-        await asyncio.sleep(0)  # lets what another thread just handed over begin
+        await asyncio.sleep(0)  # lets events begin that another thread just handed over
         await self._tasks.drain()
 
     def _take(self, event: Event, loop: asyncio.AbstractEventLoop) -> None:
@@ -82,7 +85,7 @@ class TrailRecorder:
 
 
 def entry_of(event: Event) -> TrailEntry | None:
-    """Return the trail entry for an event, None for events that are not recorded."""
+    """Return the trail entry for an event; None for events that are not recorded."""
     entry: TrailEntry | None = None
     match event:
         case OffloadEnded():
@@ -97,7 +100,7 @@ def entry_of(event: Event) -> TrailEntry | None:
         case BrowserLoggedIn():
             entry = TrailEntry("connection", "A browser logged in to the dashboard.", client="browser")
         case TokenReplaced():
-            entry = TrailEntry("settings", "The token was replaced; the old one is no longer valid.")
+            entry = TrailEntry("settings", "The token was replaced. The old token is no longer valid.")
         case SettingsChanged():
             entry = TrailEntry("settings", f"{event.name} was changed in {event.where}.")
         case ModelChoiceChanged():

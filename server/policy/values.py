@@ -10,7 +10,7 @@ from typing import Any, Literal
 FileFormat = Literal["intercept", "intercept short form", "policylayer"]
 Action = Literal["evaluate", "allow", "deny", "require_approval"]
 Verdict = Literal["allow", "deny", "limit", "approve"]
-"""``limit``: a rate limit is used up. ``approve``: allowed once the user approves."""
+"""``limit``: a rate limit is used up. ``approve``: allowed after the user's approval."""
 Op = Literal["eq", "neq", "in", "not_in", "lt", "lte", "gt", "gte", "regex", "contains", "exists"]
 OPS: tuple[Op, ...] = (
     "eq",
@@ -32,7 +32,7 @@ ITEM_TOOL = "offload_work"
 GLOBAL_SCOPE = "_global"
 """The scope of counters of ``*`` rules in conditions: ``state._global.<counter>``."""
 NO_RULE = "No rule applies, and the default allows it."
-"""The reason of a decision on a call that no rule applies to."""
+"""The reason for a decision on a call to which no rule applies."""
 APPROVAL_SECONDS = 300.0
 """How long an approval waits if the rule has no timeout (seconds)."""
 
@@ -40,7 +40,8 @@ APPROVAL_SECONDS = 300.0
 @dataclass(frozen=True)
 class Item:
     """A task of a batch: its arguments, as written and as ``read_as`` (see ``Call``), and the number of files
-    that it would touch."""
+    that the task would touch.
+    """
 
     arguments: Mapping[str, Any]
     read_as: Mapping[str, Any]
@@ -51,14 +52,14 @@ class Item:
 class Call:
     """One tool call as the policy sees it. ``session`` is one client's connection: a ``grant``.
 
-    ``files`` is the number of files that the call would touch, globs resolved (``call.files`` in conditions).
-    ``paths`` names some of them for the approval dialog. ``protected`` are outputs that need approval under
-    any rules, by the patterns ``protected_by``. ``executed`` are outputs that other programs
-    run, as ``executed_as`` describes. ``items`` are a batch's tasks; the rules of ``offload_work`` apply to
-    each, except for rate limits.
+    ``files`` is the number of files that the call would touch, with globs resolved (``call.files`` in
+    conditions). ``paths`` names some of these files for the approval dialog. ``protected`` are outputs that
+    always need approval, by the patterns ``protected_by``. ``executed`` are outputs that other programs run,
+    as ``executed_as`` describes. ``items`` are a batch's tasks; the rules of ``offload_work`` apply to each,
+    except for rate limits.
 
-    ``read_as`` are the arguments with resolved paths. Rules that allow must hold for all of these (for
-    ``arguments`` if there are none); rules that deny or ask apply if one of these or ``arguments`` matches.
+    ``read_as`` are the arguments with resolved paths. Rules that allow must hold for each entry (or for
+    ``arguments`` if there is no entry). Rules that deny or ask apply if any entry or ``arguments`` matches.
     """
 
     tool: str
@@ -78,7 +79,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Window:
-    """A time span aligned in UTC: minutes, hours and days to the calendar, others to the epoch."""
+    """A time span aligned in UTC: minutes, hours and days to the calendar, other spans to the epoch."""
 
     seconds: int
 
@@ -92,7 +93,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Counter:
-    """A rule's counter: each passing call adds ``increment``, or the number at ``increment_from``.
+    """A rule's counter. Each passing call adds ``increment``, or the number at ``increment_from``.
 
     ``scope`` is the tool, or ``_global``; ``per_grant`` counts each client session separately.
     """
@@ -126,9 +127,10 @@ class Condition:
 class Rule:
     """One rule for one tool, or for all. ``line`` is its line in the file, from 1.
 
-    An ``evaluate`` rule denies unless all conditions hold. A ``deny`` rule denies if all hold, and always if
-    it has none. ``require_approval`` asks if all hold; ``approval_seconds`` is how long it waits for an
-    answer. ``source`` names the rule's origin if that is not the policy file.
+    An ``evaluate`` rule denies unless all conditions hold. A ``deny`` rule denies if all conditions hold, and
+    always if it has no conditions. ``require_approval`` asks if all conditions hold, and waits
+    ``approval_seconds`` for an answer. ``source`` names the rule's origin if the rule does not come from the
+    policy file.
     """
 
     name: str
@@ -144,7 +146,7 @@ class Rule:
 
     @property
     def where(self) -> str:
-        """The rule in words: ``"hourly limit" of offload_work (line 7)``."""
+        """The rule as text: ``"hourly limit" of offload_work (line 7)``."""
         if self.source:
             return self.source
         if not self.line:
@@ -154,7 +156,7 @@ class Rule:
 
     @property
     def fingerprint(self) -> str:
-        """The key of a remembered approval: a changed rule asks again."""
+        """The key of a remembered approval. A changed rule has another key, so it asks again."""
         conditions = "; ".join(sorted(str(condition) for condition in self.conditions))
         return f"{self.tool}/{self.name}/{self.action}/{conditions}"
 
@@ -162,7 +164,8 @@ class Rule:
 @dataclass(frozen=True)
 class Policy:
     """All rules of one file. ``tools`` has every tool that the file lists, including tools without rules.
-    ``remark`` is a hint about the file, empty for most."""
+    ``remark`` is a hint about the file; usually empty.
+    """
 
     format: FileFormat
     default: Literal["allow", "deny"] = "allow"
@@ -176,14 +179,14 @@ class Policy:
         return tool in self.hide or EVERY_TOOL in self.hide
 
     def rules_for(self, tool: str) -> tuple[Rule, ...]:
-        """Return the rules for calls of the tool, in order: its own, then those of ``*``."""
+        """Return the rules for calls of the tool, in order: the tool's own rules, then the rules of ``*``."""
         own = self.tools.get(tool, ()) if tool != EVERY_TOOL else ()
         return (*own, *self.tools.get(EVERY_TOOL, ()))
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """An amount that a call takes from a counter before it runs; returned if the call fails."""
+    """An amount that a call takes from a counter before it runs. It is returned if the call fails."""
 
     key: str
     window: Window
@@ -194,7 +197,8 @@ class Reservation:
 @dataclass(frozen=True)
 class Decision:
     """The rules' decision on one call. ``rule`` decides; it is None if the default or ``hide`` decides.
-    ``also`` are further rules that ask for approval; an approval of one does not count for the others.
+    ``also`` holds further rules that ask for approval. An approval of one rule does not count for the
+    others.
 
     ``reason`` is one sentence. ``retry_at`` is the end of a limit's window (seconds since the epoch).
     """

@@ -76,7 +76,7 @@ def test_a_projects_file_need_not_exist(client: ClientName, path: str, tmp_path:
 
 @pytest.mark.parametrize("client", ["claude-desktop", "windsurf"])
 def test_a_client_without_project_servers_says_so(client: ClientName, tmp_path: Path) -> None:
-    with pytest.raises(BadArguments, match="no servers for a single project"):
+    with pytest.raises(BadArguments, match="does not support servers for a single project"):
         find_place(client, "project", COMMAND, around(tmp_path))
 
 

@@ -126,7 +126,7 @@ def test_a_batch_continues_at_the_next_start_of_the_hub(own_stage: ClientHarness
         answer = client.answer(asked)
     # The hub may end before it answers; then the bridge sends the same answer.
     said = json.dumps(answer)
-    assert "is running: 0 of 1 done" in said or "if so, it continues by itself" in said, said
+    assert "is running: 0 of 1 done" in said or "If it started, it continues" in said, said
     with contextlib.closing(sqlite3.connect(own_stage.hub.home / "history.db")) as history:
         assert history.execute("SELECT state FROM job").fetchall() == [("running",)]
 

@@ -1,4 +1,4 @@
-"""Configuration that other programs run on their own: written only with the user's approval."""
+"""Configuration that other programs run automatically. It is written only with the user's approval."""
 
 import posixpath
 import re
@@ -13,7 +13,7 @@ from server.policy.files.protect import named_by
 
 DATA = Path(__file__).with_name("executed.toml")
 _WORKTREE = re.compile(r".*/\.(claude|codex|cursor)/worktrees/[^/]+/", re.IGNORECASE | re.DOTALL)
-"""Folders of agents in which whole projects lie, such as ``.claude/worktrees/fix``."""
+"""Folders of agents that contain whole projects, such as ``.claude/worktrees/fix``."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ def executed_files() -> tuple[Executed, ...]:
 def executed_outputs(
     outputs: Iterable[str], project: Path | None, allowed: Iterable[str], *, checks: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the outputs that other programs run, and what runs them.
+    """Return the outputs that other programs run, and the programs that run them.
 
     Args:
         outputs: paths, relative to ``project`` or absolute.
-        project: its own folders count: a file of the project ``~/.claude`` is configuration.
+        project: the project folder itself counts: a file in the project ``~/.claude`` is configuration.
         allowed: patterns of exceptions.
         checks: whether checks are configured.
     """

@@ -1,9 +1,10 @@
-"""Files that are never read or never written: ``[paths]`` in ``config.toml``, and Claude Code's own rules.
+"""Files that the app never reads or never writes, by ``[paths]`` in ``config.toml`` and Claude Code's own
+rules.
 
-Claude Code denies by ``permissions.deny`` in its settings files: ``Read(…)`` and ``Edit(…)`` with patterns
-as in ``.gitignore``. ``//x`` is absolute, ``~/x`` lies in the home folder, ``/x`` is relative to the
+Claude Code denies files in ``permissions.deny`` of its settings files, by ``Read(…)`` and ``Edit(…)`` with
+patterns as in ``.gitignore``. ``//x`` is absolute, ``~/x`` lies in the home folder, ``/x`` is relative to the
 settings, ``x`` and ``./x`` are relative to the project (https://code.claude.com/docs/en/permissions, "Read
-and Edit"). A rule for reading holds for writing, too: the reply to an edit shows content.
+and Edit"). A rule against reading also applies to writing, because the reply to an edit shows content.
 """
 
 import json
@@ -37,17 +38,17 @@ class Never:
     write: tuple[tuple[Path, GitIgnoreSpec], ...] = field(default=(), repr=False)
 
     def refuse(self, paths: Iterable[Path], given: str, *, writes: bool) -> None:
-        """Return if none of the spellings ``paths`` of a file is denied.
+        """Refuse the file if any of its spellings ``paths`` is denied.
 
         Raises:
-            PathProtected: one is.
+            PathProtected: a spelling is denied.
         """
         for base, spec in self.write if writes else self.read:
             if any(spec.match_file(inner) for path in paths if (inner := _inner(path, base))):
                 raise PathProtected(
                     f"The user's rules forbid {'writing' if writes else 'reading'} {given}.",
                     "See [paths] in config.toml and permissions.deny in Claude Code's settings.",
-                    "Leave it alone.",
+                    "Do not use this file.",
                 )
 
 
@@ -101,14 +102,14 @@ def _denied(settings: Path) -> Iterator[tuple[str, str]]:
 def _placed(
     pattern: str, settings: Path, project: Path | None, env: Mapping[str, str]
 ) -> Iterator[tuple[Path, str]]:
-    """Yield the folder that a pattern is relative to, and the pattern below it."""
+    """Yield the folder to which a pattern is relative, and the pattern below that folder."""
     text = pattern.replace("\\", "/")
     if text.startswith("//"):
         yield Path(settings.anchor or "/"), text[1:]
     elif text.startswith("~/"):
         yield Path(env.get("HOME") or Path.home()), text[1:]
     elif text.startswith("/"):
-        # Versions differ in whether it is relative to the project or to the settings.
+        # Depending on the version, it is relative to the project or to the settings.
         folders = {settings.parent, settings.parent.parent}
         for base in folders if project is None else folders | {project}:
             yield base, text
@@ -120,7 +121,7 @@ def _placed(
 
 
 def _escaped(pattern: str) -> str:
-    """Return the pattern without the meaning that ``.gitignore`` gives to its first character."""
+    """Return the pattern without the special meaning of its first character in ``.gitignore``."""
     return f"\\{pattern}" if pattern.startswith(("!", "#")) else pattern
 
 
@@ -134,7 +135,7 @@ def _compiled(table: Mapping[Path, list[str]]) -> tuple[tuple[Path, GitIgnoreSpe
 
 
 def _inner(path: Path, base: Path) -> str:
-    """Return the path below ``base`` as forgiving file systems compare it, empty if it lies elsewhere."""
+    """Return the path below ``base`` as lenient file systems compare it; empty if it lies elsewhere."""
     if not path.is_relative_to(base):
         return ""
     return "/".join(folded(part) for part in path.relative_to(base).parts)

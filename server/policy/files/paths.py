@@ -1,7 +1,7 @@
 """Confinement of paths: a call may touch only files inside the caller's roots, with all links resolved.
 
 A confined path is absolute and free of links and ``..``. It is checked again at the moment of writing,
-because a folder may have been replaced by a link meanwhile.
+because a link may have replaced a folder in the meantime.
 """
 
 import errno
@@ -23,9 +23,9 @@ from server.policy.files.special_names import (
 )
 
 LONGEST_PATH = 4096
-"""Characters; Linux's ``PATH_MAX``. No project has longer paths."""
+"""Maximum length of a path in characters: Linux's ``PATH_MAX``. No project has longer paths."""
 LONGEST_NAME = 255
-"""Bytes; the limit of common file systems (``NAME_MAX``)."""
+"""Maximum length of a name in bytes: the limit of common file systems (``NAME_MAX``)."""
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -36,10 +36,10 @@ def confine(
     protected: Iterable[Path] = (),
     readable: Iterable[str] = (),
 ) -> Path:
-    """Return the absolute path of ``given`` with links resolved; the file need not exist.
+    """Return the absolute path of ``given`` with links resolved. The file need not exist.
 
-    ``base`` is the folder that relative paths start from. ``protected`` are folders of the app itself,
-    ``readable`` patterns of credential files that the user allows.
+    ``base`` is the folder at which relative paths start. ``protected`` holds the app's own folders,
+    ``readable`` the patterns of credential files that the user allows.
 
     Raises:
         PathOutsideRoots: the path is, or leads, outside all of ``roots``, or there are no roots.
@@ -57,7 +57,7 @@ def confine(
     if not path.is_absolute():
         path = (base or real_roots[0]) / path
     if os.name == "nt" or not _exists(path, given):
-        # An existing file may have any name, such as `a:1-2` or `~b`.
+        # An existing file can have any name, such as `a:1-2` or `~b`.
         _refuse_foreign_forms(given)
     real = _resolve(path, given)
     _refuse_unwritable_names(str(real))
@@ -72,7 +72,7 @@ def confine(
 
 
 def refuse_environment(real: Path, given: str, readable: Iterable[str]) -> None:
-    """Refuse to read a file that sets passwords; writing a new one is allowed.
+    """Refuse to read a file that sets passwords. Writing a new file is allowed.
 
     Raises:
         PathProtected: the file sets passwords, and no pattern of ``readable`` allows it.
@@ -86,7 +86,7 @@ def require_file(path: Path, given: str) -> os.stat_result:
 
     Raises:
         PathNotFound: the file does not exist.
-        NotAFile: it is a directory, a device, a pipe or a socket.
+        NotAFile: the path is a directory, a device, a pipe or a socket.
     """
     try:
         status = path.lstat()
@@ -119,7 +119,7 @@ def _too_long(given: str) -> PathNotFound:
 
 
 def shown(path: Path, base: Path | None) -> str:
-    """Return the path for display: relative to ``base`` if it is inside it."""
+    """Return the path for display: relative to ``base`` if the path is inside it."""
     real_base = _resolve(base, str(base)) if base else None
     if real_base and path.is_relative_to(real_base):
         return PurePosixPath(path.relative_to(real_base)).as_posix()
@@ -139,7 +139,7 @@ def _refuse_malformed(given: str) -> None:
 
 
 def _refuse_unwritable_names(path: str) -> None:
-    """Refuse a name that is not UTF-8: neither the history nor the client's JSON can store it."""
+    """Refuse a name that is not UTF-8, because neither the history nor the client's JSON can store it."""
     try:
         encoded = path.encode()
     except UnicodeEncodeError:

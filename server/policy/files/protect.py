@@ -1,4 +1,6 @@
-"""Protected files, written only with the user's approval: ``[paths] protect`` in ``config.toml``."""
+"""Protected files, which are written only with the user's approval: ``[paths] protect`` in
+``config.toml``.
+"""
 
 import fnmatch
 import posixpath
@@ -11,9 +13,9 @@ from server.policy.files.special_names import folded
 def protected_outputs(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
     """Return the outputs that match a pattern.
 
-    A pattern without a slash is matched against each part of the path, one with a slash against its end. Case
-    and the form of accents are ignored, as some file systems do. Texts too long for a path never match; they
-    are refused later.
+    A pattern without a slash is matched against each part of the path, a pattern with a slash against the
+    path's end. Case and accent forms are ignored, as on some file systems. Texts that are too long for a path
+    never match; they are refused later.
     """
     wanted = [_folded(pattern) for pattern in patterns]
     return tuple(output for output in outputs if len(output) <= LONGEST_PATH and _is_named(output, wanted))

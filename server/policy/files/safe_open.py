@@ -1,9 +1,8 @@
-"""Race-free opening of files for reading: the file that was checked is the file that is read.
+"""Race-free opening of files for reading: the opened file is always the file that was checked.
 
-``paths.confine`` found a path without links. Here each folder on the path is opened relative to the one
-before, without following links, and finally the file. A folder or file that became a link meanwhile is
-refused. On Windows, which cannot do this, the path is resolved again after opening, and both must be the same
-file.
+``paths.confine`` found a path without links. Here each folder on the path is opened relative to the previous
+folder, without following links, and finally the file. A folder or file that has become a link is refused.
+Windows does not support this. There the path is resolved again after opening, and both must be the same file.
 """
 
 import errno
@@ -15,19 +14,20 @@ from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots
 
 HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY") and hasattr(os, "O_NOFOLLOW")
 ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
-"""Flags for opening a folder on the path. On Linux the handle only permits passing through: a shared
-``/home`` can often be entered but not listed (mode 0711)."""
-# Non-blocking, because the file may have been replaced by a pipe since it was checked.
+"""Flags for opening a folder on the path. On Linux the handle only permits passing through, because a shared
+``/home`` can often be entered but not listed (mode 0711).
+"""
+# Non-blocking, because a pipe may have replaced the file since the check.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 def open_for_reading(path: Path, given: str) -> int:
-    """Return a descriptor of the regular file at ``path`` (absolute, free of links); the caller closes it.
+    """Return a descriptor of the regular file at ``path`` (absolute, free of links). The caller closes it.
 
     Raises:
         PathNotFound: the file cannot be opened.
         PathOutsideRoots: part of the path became a link, or the file has a second name elsewhere.
-        NotAFile: it is not a regular file.
+        NotAFile: the path is not a regular file.
     """
     try:
         descriptor = _open_stepwise(path) if HAS_HANDLES else os.open(path, _READ)
@@ -44,7 +44,7 @@ def open_for_reading(path: Path, given: str) -> int:
 
 
 def refuse_second_name(status: os.stat_result, given: str) -> None:
-    """Refuse a hard link: its other name may be outside the project, where reading is not allowed.
+    """Refuse a hard link, because its other name may be outside the project, where reading is not allowed.
 
     Raises:
         PathOutsideRoots: the file has more than one name.

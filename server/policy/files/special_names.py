@@ -1,11 +1,13 @@
-"""File names with a special meaning on some system: pure functions of text that run on any system."""
+"""File names with a special meaning on some system: pure text functions that give equal results on any
+system.
+"""
 
 import ntpath
 import re
 import unicodedata
 
 PROTECTED_FOLDERS = frozenset({".git", ".hg", ".svn", ".ssh", ".gnupg", ".aws", ".kube", ".azure", ".docker"})
-"""Never read or written, at any depth: files of version control and folders of credentials."""
+"""Never read or written, at any depth: version control files and credential folders."""
 PROTECTED_FILES = frozenset(
     {
         ".netrc",
@@ -31,7 +33,7 @@ PROTECTED_FILES = frozenset(
         "application_default_credentials.json",
     }
 )
-"""Never read or written unless allowed: files that conventionally hold passwords or tokens."""
+"""Never read or written unless allowed: files that usually hold passwords or tokens."""
 _SECRETS = re.compile(
     r"(secrets|credentials)(\.(json|ya?ml|toml|ini|xml|csv|properties))?"
     r"|(.*[-_.])?service[-_]?account([-_.].*)?\.json|client_secrets?([-_.].*)?\.json|.*firebase-adminsdk.*\.json"
@@ -49,22 +51,23 @@ _SHORT_NAME = re.compile(r"(git|hg|svn|ssh|gnupg|aws|kube)~[0-9]+")
 
 
 def folded(name: str) -> str:
-    """Return a name normalised like the most lenient file system: case, form of accents, invisible
-    characters, and the trailing dots, spaces and streams that Windows drops."""
+    """Return a name normalised like on the most lenient file system: case, accent forms, invisible
+    characters, and the trailing dots, spaces and streams that Windows drops.
+    """
     compatible = unicodedata.normalize("NFKC", name)
     visible = "".join(each for each in compatible if unicodedata.category(each) not in ("Cf", "Cc", "Cs"))
     return visible.casefold().partition(":")[0].rstrip(" .") or visible
 
 
 def is_protected_folder(name: str) -> bool:
-    """Return whether files below a folder of this name must not be read or written."""
+    """Return whether files below a folder with this name must not be read or written."""
     plain = folded(name)
     # `GIT~1` is the short name of `.git` on NTFS.
     return plain in PROTECTED_FOLDERS or _SHORT_NAME.fullmatch(plain) is not None
 
 
 def is_credential_file(name: str) -> bool:
-    """Return whether a file of this name holds a private key, passwords or tokens."""
+    """Return whether a file with this name holds a private key, passwords or tokens."""
     plain = _as_it_was(folded(name))
     return (
         plain in PROTECTED_FILES
@@ -74,8 +77,9 @@ def is_credential_file(name: str) -> bool:
 
 
 def is_environment_file(name: str) -> bool:
-    """Return whether a file of this name sets variables such as passwords: ``.env``, ``.env.local``,
-    ``.envrc``, but not ``.env.example``."""
+    """Return whether a file with this name sets variables such as passwords: ``.env``, ``.env.local``,
+    ``.envrc``, but not ``.env.example``.
+    """
     plain = folded(name)
     return _ENVIRONMENT.fullmatch(_as_it_was(plain)) is not None and not _PATTERN_OF_ONE.fullmatch(plain)
 
@@ -86,7 +90,7 @@ def _as_it_was(plain: str) -> str:
 
 
 def windows_problem(given: str) -> str | None:
-    """Return why Windows would not treat a path as a file inside a folder; None if it would."""
+    """Return why Windows would not treat a path as a file inside a folder; None if Windows would."""
     drive, rest = ntpath.splitdrive(given)
     if given.replace("/", "\\").startswith("\\\\"):
         return "is a network or device path"

@@ -1,4 +1,4 @@
-"""Descriptions of rules in words, for the commands and the policy page."""
+"""Descriptions of rules as text, for the commands and the policy page."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +35,7 @@ _WORDS: dict[Op, str] = {
 
 
 def describe_rule(rule: Rule) -> str:
-    """Return what a rule does: ``asks for approval when a call names more than 50 files``."""
+    """Return a description of a rule: ``asks for approval when a call names more than 50 files``."""
     # The limit of a counter has its own wording.
     limited = rule.limit is not None and rule.counter is not None
     spoken = [each for each in rule.conditions if not (limited and each.path.startswith("state."))]
@@ -51,7 +51,7 @@ def describe_rule(rule: Rule) -> str:
         parts.append("allows")
     if limited and rule.counter is not None and rule.limit is not None:
         whose = " and client session" if rule.counter.per_grant else ""
-        parts.append(f"at most {rule.limit:,.0f} calls a {rule.counter.window}{whose}")
+        parts.append(f"at most {rule.limit:,.0f} calls per {rule.counter.window}{whose}")
     return ", ".join(parts)
 
 

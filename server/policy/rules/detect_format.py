@@ -1,8 +1,8 @@
 """Detection of a policy file's format by its keys.
 
 A tool with ``rules`` is in Intercept's format; a tool with ``require``, ``deny_if`` or ``limits``, or a
-top-level ``all_tools``, is in PolicyLayer's. A file with both, or with keys of neither, is an error. If no
-tool has any content (``tools: {}``), both formats mean the same.
+top-level ``all_tools``, is in PolicyLayer's. A file with keys of both formats, or of neither format, is an
+error. If no tool has any content (``tools: {}``), both formats mean the same.
 """
 
 from server.policy.rules.document import Located, Mapping, broken, parse_document
@@ -14,10 +14,10 @@ _POLICYLAYER_KEYS = frozenset({"require", "deny_if", "limits"})
 
 
 def parse_policy(text: str, name: str) -> Policy:
-    """Return the policy in a file's text; ``name`` is the file's name, for errors.
+    """Return the policy in a file's text. ``name`` is the file's name, for errors.
 
     Raises:
-        SettingsError: the text is in none of the formats or violates its own; the message has the line.
+        SettingsError: the text has no known format or violates its format. The message has the line.
     """
     document = parse_document(text, name)
     intercept, policylayer = _marks(document)
@@ -33,7 +33,9 @@ def parse_policy(text: str, name: str) -> Policy:
 
 
 def _marks(document: Located) -> tuple[int, int]:
-    """Return the first lines with keys of Intercept and of PolicyLayer, 0 without any."""
+    """Return the first line with keys of Intercept and the first line with keys of PolicyLayer; 0 if there is
+    none.
+    """
     intercept = policylayer = 0
     if not isinstance(document, Mapping):
         return 0, 0

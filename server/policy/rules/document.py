@@ -1,7 +1,8 @@
-"""Text of a policy file as plain values with line numbers, from YAML or JSON.
+"""Parses a policy file in YAML or JSON into plain values with line numbers.
 
 YAML is limited to what JSON can express (no tags, no nested aliases, no merge keys), and words are read as in
-YAML 1.2: ``no`` and ``2024-01-01`` are text. Both parsers refuse sizes beyond those of real policies.
+YAML 1.2: ``no`` and ``2024-01-01`` are text. Both parsers refuse files that are much larger than real
+policies.
 """
 
 import bisect
@@ -39,7 +40,7 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Mapping:
-    """An object. ``entries`` keeps the file's order; keys are unique."""
+    """An object. ``entries`` keeps the file's order. Keys are unique."""
 
     entries: dict[str, "Located"]
     line: int
@@ -50,10 +51,10 @@ Located = Scalar | Sequence | Mapping
 
 
 def parse_document(text: str, name: str) -> Located:
-    """Return the values of a YAML or JSON text; ``name`` is the file's name, for errors.
+    """Return the values of a YAML or JSON text. ``name`` is the file's name, for errors.
 
     Raises:
-        SettingsError: the text is neither, or uses a refused feature; the message has the line.
+        SettingsError: the text is neither YAML nor JSON, or uses a refused feature. The message has the line.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         raise broken(name, 1, f"the file is larger than {MOST_BYTES // 1024} KiB")
@@ -63,7 +64,7 @@ def parse_document(text: str, name: str) -> Located:
 
 
 def broken(name: str, line: int, what: str) -> SettingsError:
-    """Return the error for a problem at this line of the file."""
+    """Return the error for a problem on this line of the file."""
     return SettingsError(f"{name}, line {line}: {what}.", f"Fix line {line}.")
 
 
@@ -79,7 +80,7 @@ def plain(located: Located) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain words as YAML 1.2 does: everything except true, false, null and numbers is text."""
+    """Reads plain words like YAML 1.2: everything except true, false, null and numbers is text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - the library's
 
@@ -158,7 +159,7 @@ class _Yaml:
         return Mapping(entries, node.start_mark.line + 1, key_lines)
 
     def _scalar(self, node: ScalarNode, kind: str) -> str | int | float | bool | None:
-        # Explicit tags (`!!int abc`) also end up here, possibly with text that does not fit.
+        # Explicit tags (`!!int abc`) also end up here, possibly with unsuitable text.
         text = str(node.value)
         if kind == "null":
             return None
@@ -170,7 +171,7 @@ class _Yaml:
 
 
 class _Json:
-    """A JSON parser that tracks lines; the standard library's scanner reads the strings."""
+    """A JSON parser that tracks lines. The standard library's scanner reads the strings."""
 
     _SPACE = re.compile(r"[ \t\r\n]*")
     _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")

@@ -1,8 +1,8 @@
-"""Decision on one call: a pure function of the policy, the call and the counters' current values.
+"""Decides on one call: a pure function of the policy, the call and the counters' current values.
 
-The order is the published one: hidden tools, the default for tools that the file does not list, the tool's
-own rules, the rules of ``*``. The first rule that refuses the call decides. Counters are compared with their
-value after this call, so that "at most 5" admits five calls.
+The order is published: hidden tools, the default for tools that the file does not list, the tool's own rules,
+the rules of ``*``. The first rule that refuses the call decides. Counters are compared with their value after
+this call, so that "at most 5" admits five calls.
 """
 
 import itertools
@@ -58,7 +58,7 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
 
 
 def asked(decision: Decision, rules: Iterable[Rule]) -> Decision:
-    """Return the decision as one that asks for the approvals of all these rules."""
+    """Return the decision with a request for the approvals of all these rules."""
     first, *others = {rule.fingerprint: rule for rule in rules}.values()
     why = (rule.on_deny or f"The rule {rule.where} requires the user's approval" for rule in (first, *others))
     reason = " ".join(map(_sentence, why))
@@ -66,7 +66,7 @@ def asked(decision: Decision, rules: Iterable[Rule]) -> Decision:
 
 
 def approved_before(decision: Decision, granted: Callable[[Rule], bool]) -> Decision:
-    """Return the decision without the approvals that were ``granted`` before."""
+    """Return the decision without the approvals that were already ``granted``."""
     if decision.rule is None:
         return decision
     asking = [rule for rule in (decision.rule, *decision.also) if not granted(rule)]
@@ -77,7 +77,7 @@ def approved_before(decision: Decision, granted: Callable[[Rule], bool]) -> Deci
 
 
 def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
-    """Return one rule that combines all of them; an approval is remembered for the combination."""
+    """Return one rule that combines all these rules. An approval is remembered for the combination."""
     if not others:
         return rule
     rules = (rule, *others)
@@ -91,9 +91,9 @@ def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
 
 
 def denied_item(policy: Policy, call: Call, item: Item, now: float) -> Decision | None:
-    """Return why an item of an earlier batch may not start, None if it may.
+    """Return why an item of an earlier batch may not start; None if it may.
 
-    The rules may have changed since then. The user approved the batch as a whole.
+    The rules may have changed since the batch was approved. The user approved the batch as a whole.
     """
     if policy.hides(call.tool) or (policy.default == "deny" and call.tool not in policy.tools):
         return Decision("deny", f"The user's policy no longer allows {call.tool}.")
@@ -103,8 +103,9 @@ def denied_item(policy: Policy, call: Call, item: Item, now: float) -> Decision 
 
 
 def denied_look(policy: Policy, call: Call, now: float) -> Decision | None:
-    """Return why a request related to the call is denied, None if it is allowed; the request itself is not
-    counted."""
+    """Return why a request related to the call is denied; None if it is allowed. The request itself is not
+    counted.
+    """
     facts = _Facts(policy, call, lambda *_: 0.0, now)
     refusal = _not_for_clients(policy, call.tool) or _against(policy, facts)[0]
     return refusal if refusal is not None and refusal.verdict == "deny" else None
@@ -153,7 +154,7 @@ def _against(policy: Policy, facts: "_Facts") -> tuple[Decision | None, tuple[Ru
 
 
 def _item_facts(policy: Policy, call: Call, item: Item, now: float) -> "_Facts":
-    # Counters read 0: a batch is one call and was counted when it was submitted.
+    # Counters read 0, because a batch is one call and was counted when it was submitted.
     as_call = replace(
         call,
         tool=ITEM_TOOL,
@@ -181,7 +182,7 @@ class _Facts:
         }
 
     def resolve(self, path: str, arguments: Mapping[str, Any]) -> Any:
-        """Return the value at a condition's path in these arguments; ``_MISSING`` without one."""
+        """Return the value at a condition's path in these arguments; ``_MISSING`` if there is no value."""
         if path == "call.files":
             return self.call.files
         if path.startswith("args."):
@@ -194,7 +195,7 @@ class _Facts:
         return value + (self.amount(counter) if counter in self._mine else 0.0)
 
     def amount(self, counter: Counter) -> float:
-        """Return the amount that this call adds to the counter; only numbers above 0 count."""
+        """Return the amount that this call adds to the counter. Only numbers above 0 count."""
         if not counter.increment_from:
             return counter.increment
         value = _descend(self.call.arguments, counter.increment_from.removeprefix("args.").split("."))
@@ -224,7 +225,9 @@ def _judge(rule: Rule, facts: _Facts) -> str:
 
 
 def _with_places(call: Call) -> Iterator[Mapping[str, Any]]:
-    """Yield a batch's arguments once for each output of its tasks, in place of the pattern."""
+    """Yield a batch's arguments once for each output of its tasks, with the output in place of
+    the pattern.
+    """
     places = (item.read_as.get("output") for item in call.items)
     return ({**call.arguments, "output": place} for place in places if place)
 
@@ -247,15 +250,16 @@ def _refusal(rule: Rule, facts: _Facts, limited: bool) -> Decision:
         reason = rule.on_deny
     elif rule.limit is not None and counter is not None:
         whose = "all tools" if counter.scope == GLOBAL_SCOPE else rule.tool
-        reason = f"The limit of {rule.limit:.0f} calls of {whose} a {counter.window} is used up."
+        reason = f"The limit of {rule.limit:.0f} calls of {whose} per {counter.window} is used up."
     else:
         reason = f"The user's limit {rule.where} is used up."
     return Decision("limit", _sentence(reason), rule, retry_at=float(ends))
 
 
 def holds(condition: Condition, value: Any) -> bool:
-    """Return whether the condition holds for the value at its path; for a missing value only
-    ``exists: false`` holds."""
+    """Return whether the condition holds for the value at its path. For a missing value, only ``exists:
+    false`` holds.
+    """
     if condition.op == "exists":
         return (value is not _MISSING) == bool(condition.value)
     if value is _MISSING:
@@ -275,8 +279,9 @@ def _contains(value: Any, expected: Any) -> bool:
 
 
 def _equal(value: Any, expected: Any) -> bool:
-    """Compare texts as texts and numbers (also numbers written as text) as numbers; booleans equal only
-    themselves."""
+    """Compare texts as texts, and numbers (also numbers written as text) as numbers. Booleans equal only
+    booleans.
+    """
     if type(value) is type(expected):
         return bool(value == expected)
     left, right = _number(value), _number(expected)
@@ -284,7 +289,7 @@ def _equal(value: Any, expected: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number, also if it is written as text, as tool arguments often are."""
+    """Return a number. Numbers written as text count as well, because tool arguments often contain them."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float | str):

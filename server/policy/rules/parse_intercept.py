@@ -2,7 +2,8 @@
 
 Published description: https://github.com/PolicyLayer/Intercept (POLICY.md). The short form leaves out names
 and writes a limit as ``rate_limit: {max: 30, window: 60}``, the window in seconds. ``call.files`` in a
-condition's path is an addition of this app: the number of files that a call would write (or read, if none).
+condition's path is an addition of this app: the number of files that a call would write (or read, if it
+writes none).
 """
 
 import re
@@ -40,7 +41,7 @@ def parse_intercept(document: Located, name: str) -> Policy:
     """Return the policy of a document in Intercept's format.
 
     Raises:
-        SettingsError: the document violates the format; the message has the line.
+        SettingsError: the document violates the format. The message has the line..
     """
     return _Parser(Reader(name)).policy(document)
 

@@ -1,8 +1,8 @@
 """Parser of PolicyLayer's JSON.
 
-Published description: https://policylayer.com/docs/writing-policies. All of a tool's ``require`` conditions
-must hold, a ``deny_if`` condition that holds denies, and ``limits`` count calls by client session (scope
-``grant``, the default) or over all clients (``server``).
+Published description: https://policylayer.com/docs/writing-policies. All ``require`` conditions of a tool
+must hold. A ``deny_if`` condition that holds denies the call. ``limits`` count calls per client session
+(scope ``grant``, the default) or over all clients (``server``).
 """
 
 from server.policy.rules.document import Located, broken
@@ -25,7 +25,7 @@ def parse_policylayer(document: Located, name: str) -> Policy:
     """Return the policy of a document in PolicyLayer's format.
 
     Raises:
-        SettingsError: the document violates the format; the message has the line.
+        SettingsError: the document violates the format. The message has the line..
     """
     return _Parser(Reader(name)).policy(document)
 

@@ -9,15 +9,15 @@ from typing import Any
 import re2
 
 MOST_PATTERN = 500
-"""Longest pattern, in characters."""
+"""Maximum length of a pattern (characters)."""
 MOST_MEMORY = 1 << 20
-"""Memory limit of one compiled pattern, bytes."""
+"""Memory limit of one compiled pattern (bytes)."""
 MOST_SUBJECT = 1_000_000
-"""Longest text to match, in characters; longer texts never match."""
+"""Maximum length of a text to match (characters). Longer texts never match."""
 
 
 def check_pattern(pattern: str) -> str | None:
-    """Return what is wrong with the pattern, None if it is valid."""
+    """Return the problem of a pattern; None if the pattern is valid."""
     if len(pattern) > MOST_PATTERN:
         return f"takes a pattern of at most {MOST_PATTERN} characters"
     try:
@@ -35,7 +35,7 @@ def search(pattern: str, text: str) -> bool:
     """Return whether a pattern that passed ``check_pattern`` matches anywhere in the text."""
     if len(text) > MOST_SUBJECT:
         return False
-    # Texts from JSON may contain lone surrogates, which patterns cannot name.
+    # Texts from JSON can contain lone surrogates, which patterns cannot name.
     readable = text.encode("utf-8", "replace").decode("utf-8")
     return _compiled(pattern).search(readable) is not None
 

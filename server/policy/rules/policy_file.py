@@ -1,10 +1,10 @@
-"""The user's policy file: loaded, reloaded on change, and kept in force while it has errors.
+"""The user's policy file: loaded, reloaded after changes. If the file has errors, the last good rules apply.
 
-The file is ``policy.yaml`` or ``policy.json`` in the config folder, else the shipped ``default.yaml``. While
-it is broken, the last good rules stay in force, also after a restart (their text is kept in the state
-folder). Without any good rules, every call is denied until the file is fixed. A dangling link counts as a
-broken file. Rules whose file disappears stay in force while the app runs, because an editor may be rewriting
-the file.
+The file is ``policy.yaml`` or ``policy.json`` in the config folder, or otherwise the shipped
+``default.yaml``. While the file is broken, the last good rules stay active, even after a restart (the state
+folder keeps their text). Without any good rules, every call is denied until the file is fixed. A dangling
+link counts as a broken file. If the file disappears, its rules stay active while the app runs, because an
+editor may be rewriting the file.
 """
 
 import logging
@@ -29,7 +29,7 @@ _Stamp = tuple[str, int, int, int] | None
 
 @dataclass(frozen=True)
 class Loaded:
-    """The rules in force, their file, and what is wrong with the file (empty if valid)."""
+    """The active rules, their file, and the file's error (empty if the file is valid)."""
 
     policy: Policy
     path: Path
@@ -37,7 +37,7 @@ class Loaded:
 
     @property
     def until_then(self) -> str:
-        """A sentence on what applies until the file is fixed; empty if the file is valid."""
+        """A sentence on which rules apply until the file is fixed; empty if the file is valid."""
         if not self.error:
             return ""
         nothing_passes = self.policy is DENY_ALL
@@ -47,7 +47,7 @@ class Loaded:
 
 
 class PolicyFile:
-    """Keeps the rules in force. ``current`` compares the file's date: no watcher, no delay."""
+    """Keeps the active rules. ``current`` compares the file's date, so no watcher and no delay are needed."""
 
     def __init__(self, folders: Folders, events: EventBus) -> None:
         self._folders = folders
@@ -57,7 +57,7 @@ class PolicyFile:
         self._loaded: Loaded | None = None
 
     def current(self) -> Loaded:
-        """Return the rules in force."""
+        """Return the active rules."""
         stamp = self._look()
         if self._loaded is None or stamp != self._stamp:
             first = self._loaded is None
@@ -68,7 +68,7 @@ class PolicyFile:
         return self._loaded
 
     def _look(self) -> _Stamp:
-        # Built once and without pathlib, which is ten times slower: every call checks this.
+        # Built once and without pathlib, which is ten times slower, because every call checks this.
         for path in self._candidates:
             try:
                 status = os.stat(path)  # noqa: PTH116
@@ -92,15 +92,15 @@ class PolicyFile:
         return Loaded(policy, path)
 
     def _refuse_loss(self) -> None:
-        """Return unless the user's own rules were in force a moment ago.
+        """Refuse the loss of the user's own rules.
 
         Raises:
-            SettingsError: they were.
+            SettingsError: the user's own rules were active a moment ago.
         """
         if self._loaded is not None and self._loaded.path != SHIPPED:
             raise SettingsError(
-                f"{self._folders.policy_file} is gone.",
-                "Restore it, or restart the app to go on without it.",
+                f"{self._folders.policy_file} is missing.",
+                "Restore the file, or restart the app to continue without it.",
             )
 
     def _fall_back(self, error: str) -> Loaded:
@@ -134,7 +134,7 @@ def read_policy_text(folders: Folders) -> tuple[Path, str]:
     """Return the policy file in use and its text.
 
     Raises:
-        SettingsError: the file cannot be read, or there are two.
+        SettingsError: the file cannot be read, or two policy files exist.
     """
     found = [path for path in candidates(folders) if os.path.lexists(path)]
     if len(found) > 1:

@@ -1,4 +1,4 @@
-"""Reader of typed values from a policy file's document; errors name the line."""
+"""Reader of typed values from a policy file's document. Errors name the line."""
 
 import re
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ _DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads values of the file ``name``. Every method may raise ``SettingsError``."""
+    """Reads values of the file ``name``. Every method can raise ``SettingsError``."""
 
     name: str
 
     def mapping(self, located: Located, what: str, keys: Iterable[str] | None = None) -> Mapping:
-        """Return ``located`` as an object; other keys than ``keys`` are errors."""
+        """Return ``located`` as an object. Keys that are not in ``keys`` are errors."""
         if not isinstance(located, Mapping):
             raise broken(self.name, located.line, f"{what} must be a mapping of keys to values")
         known = None if keys is None else tuple(keys)
@@ -40,7 +40,7 @@ class Reader:
         return located.items
 
     def text(self, located: Located, what: str, *, empty: bool = False) -> str:
-        """Return a text; a blank one is an error unless ``empty``."""
+        """Return a text. A blank text is an error unless ``empty`` is set."""
         if isinstance(located, Scalar) and isinstance(located.value, str):
             if empty or located.value.strip():
                 return located.value
@@ -63,7 +63,9 @@ class Reader:
         return value
 
     def version(self, top: Mapping) -> str:
-        """Check that the file's version is "1". Return a remark if it is missing, empty if not."""
+        """Check that the file's version is "1". Return a remark if the version is missing; empty
+        otherwise.
+        """
         located = top.entries.get("version")
         if located is None:
             return f'{self.name} has no version; it is read as version: "1".'
@@ -76,7 +78,7 @@ class Reader:
         return "deny" if self.one_of(located, "default", ("allow", "deny")) == "deny" else "allow"
 
     def hide(self, located: Located | None) -> frozenset[str]:
-        """Return the hidden tools; blank and repeated entries are errors."""
+        """Return the hidden tools. Blank and repeated entries are errors."""
         hidden: set[str] = set()
         for item in () if located is None else self.sequence(located, "hide"):
             tool = self.text(item, "an entry of hide")
@@ -86,7 +88,7 @@ class Reader:
         return frozenset(hidden)
 
     def window(self, located: Located, what: str, *, seconds: bool) -> Window:
-        """Return minute, hour or day, or with ``seconds`` a number of seconds."""
+        """Return minute, hour or day; or with ``seconds``, a number of seconds."""
         value = plain(located)
         if isinstance(value, str) and value in WINDOWS:
             return Window(WINDOWS[value])
@@ -114,7 +116,7 @@ class Reader:
         return tuple(self.condition(item) for item in self.sequence(located, what))
 
     def condition(self, located: Located) -> Condition:
-        """Return one condition; its value must fit its operator."""
+        """Return one condition. Its value must fit its operator."""
         entries = self.mapping(located, "a condition", ("path", "op", "value")).entries
         for key in ("path", "op", "value"):
             if key not in entries:
@@ -153,7 +155,7 @@ class Reader:
 
 
 def _misfit(op: str, value: Any) -> str | None:
-    """Return what is wrong with an operator's value, None if it fits."""
+    """Return the problem of an operator's value; None if the value fits."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if op in ("in", "not_in"):
         return None if isinstance(value, list) else "needs a list"

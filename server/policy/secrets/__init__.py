@@ -1,1 +1,1 @@
-"""Detection and removal of secrets in results."""
+"""Finds and removes secrets in results."""

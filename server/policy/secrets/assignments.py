@@ -1,9 +1,9 @@
-"""Secrets recognisable only by their place: the value of ``DB_PASSWORD=…`` in a settings file.
+"""Secrets that can be recognised only by their place, such as the value of ``DB_PASSWORD=…`` in a settings
+file.
 
-Three forms are found: a variable in capitals with no blanks around ``=``, a quoted key with a quoted value,
-and a line that consists of ``name: value`` or ``name = value``. In the last two, words without a digit or
-sign do not count as secrets, because they are often names of other things. Calls, references and types are
-code.
+Three forms are found: a variable in capitals without spaces around ``=``, a quoted key with a quoted value,
+and a line that consists of ``name: value`` or ``name = value``. In the last two forms, words without a digit
+or sign do not count as secrets, because they are often other names. Calls, references and types are code.
 """
 
 import re

@@ -1,9 +1,9 @@
-"""Redaction of secrets in texts for Claude: each is replaced by a marker that names its kind.
+"""Redaction of secrets in texts for Claude. A marker with the kind replaces each secret.
 
-Tokens of known shapes are found by the patterns of ``detect-secrets`` (its network checks never run) and some
-additional ones. A value assigned to a name such as ``password`` is found if it is too random for a
-placeholder, or if it stands in a place typical of settings files (see ``assignments.py``). Hashes, ids and
-ordinary code stay: random text alone is not a secret. Text that is written to files is not redacted.
+Tokens with a known form are found by the patterns of ``detect-secrets`` (without its network checks) and some
+additional patterns. A value assigned to a name such as ``password`` is found if it is too random for a
+placeholder, or if it occurs in a place typical of settings files (see ``assignments.py``). Hashes, ids and
+ordinary code stay, because random text alone is not a secret. Text written to files is not redacted.
 """
 
 import functools
@@ -36,12 +36,16 @@ from detect_secrets.plugins import (
 from server.policy.secrets.assignments import assigned_values
 
 MOST_CHARACTERS = 500_000
-"""Longest text to search, characters. A longer text is cut here: unsearched text never goes to Claude."""
+"""Maximum length of a text to search (characters). A longer text is cut here, because text that was not
+searched never goes to Claude.
+"""
 LEAST_ENTROPY = 3.0
-"""Bits per character of an assigned value: English words have about 2.5, 16 random letters and digits 3.7."""
+"""Minimum entropy of an assigned value (bits per character). English words have about 2.5, 16 random letters
+and digits 3.7.
+"""
 LEAST_LENGTH = 12
 
-# The body must look like a key: source code that only mentions the header keeps its next lines.
+# The body must look like a key. Source code that only mentions the header keeps its next lines.
 _KEY_BLOCK = re.compile(
     r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----\s{0,4}(?:\\n)?"
     r"(?:[A-Za-z-]{1,20}: [^\n]{1,200}\n){0,5}"
@@ -86,13 +90,15 @@ _ASSIGNED = re.compile(
     r"(?:\"([^\"\s]{12,512})\"|'([^'\s]{12,512})'|([A-Za-z0-9+/_.~!@#%^&*-]{12,512}={0,2})(?=[\s;,]|$))"
 )
 _NAMED = re.compile(r"(?:pass|pwd|secret|token|key|credential)[^\n]{0,60}?[:=]")
-"""What a text in lower case must hold for a value to be assigned to a telling name: most texts do not."""
+"""Strings of which a lower-case text must contain one for a value to be assigned to a telling name. Most
+texts contain none.
+"""
 _SAMPLE = re.compile(r"(?i)example|placeholder|change_?me|dummy|your[_-]|xxx|\*\*\*|\.\.\.|redacted")
 _NO_VALUE = re.compile(r"[<>\\]|\$\{|\{\{|%\(|://")
 _PLACEHOLDER = re.compile(
     r"(?i)(?:my|the|a)?[_-]?(?:pass|passw|password|passwd|pwd|pw|p|secret|token|tiger|guest)|<.*>"
 )
-"""Passwords that documentation uses in addresses (``scott:tiger`` is Oracle's)."""
+"""Passwords that documentation uses in URLs (``scott:tiger`` is Oracle's)."""
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:[.\-/:][A-Za-z_][\w]*)*|[\d.,:_-]+")
 """A name, a dotted or dashed name, a number or a date: code, not a secret."""
 
@@ -111,8 +117,10 @@ class Redacted:
 
 
 def redact(text: str, known: Iterable[str] = (), *, keep_lines: bool = False) -> Redacted:
-    """Return the text with every secret replaced; ``known`` are values known to be secret. With
-    ``keep_lines``, a secret of several lines leaves as many line ends, so that line numbers still hold."""
+    """Return the text with every secret replaced. ``known`` are values known to be secret.
+
+    With ``keep_lines``, the line ends within a secret are kept, so that line numbers stay correct.
+    """
     cut = text[:MOST_CHARACTERS]
     spans = [(match.start(), match.end(), "private key") for match in _KEY_BLOCK.finditer(cut)]
     for value in known:
@@ -160,7 +168,7 @@ def _replace(text: str, spans: list[tuple[int, int, str]], cut: int, *, keep_lin
     for start, end, kind in sorted(spans):
         if end <= at:
             continue
-        # A secret that overlaps the previous one counts separately and begins at its end.
+        # A secret that overlaps the previous secret counts separately and starts at its end.
         parts += [text[at : max(start, at)], f"[removed: {kind}]"]
         if keep_lines:
             parts.append("\n" * text.count("\n", max(start, at), end))
@@ -174,7 +182,7 @@ def _replace(text: str, spans: list[tuple[int, int, str]], cut: int, *, keep_lin
 
 @functools.cache
 def patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
-    """Return kinds, their patterns, and for each a text that every match contains."""
+    """Return kinds, their patterns, and for each pattern a text that every match contains."""
     found = [(kind, re.compile(pattern)) for kind, pattern in _YOUNGER]
     for detector, edge in _LIBRARY:
         for pattern in detector.denylist:
@@ -191,7 +199,10 @@ _PLAIN = re.compile(r"[\w/:=@ -]|\\[^\w\s]", re.ASCII)
 
 def needed_by(pattern: re.Pattern[str]) -> str:
     """Return the longest literal text that every match of the pattern contains, outside sets and groups;
-    empty without one. A text without this literal cannot match, so the pattern need not be tried."""
+    empty if there is none.
+
+    A text without this literal cannot match, so the pattern need not be tried.
+    """
     runs, depth = [""], 0
     body = pattern.pattern.removeprefix(r"\b(?:").removesuffix(r")\b")
     for piece in _PIECE.findall(body):
@@ -220,7 +231,7 @@ def _is_random(value: str, *, quoted: bool) -> bool:
 
 
 def _looks_minted(value: str, quoted: bool) -> bool:
-    """Return whether a value that could be a name is more likely random: many digits between letters."""
+    """Return whether a value that could be a name is more likely random, with many digits between letters."""
     digits = sum(character.isdigit() for character in value)
     changes = sum(a.isdigit() != b.isdigit() for a, b in itertools.pairwise(value))
     return len(value) >= (12 if quoted else 16) and digits >= 3 and changes >= 5

@@ -1,4 +1,4 @@
-"""Redaction of a text that arrives in pieces, with its line numbers kept."""
+"""Redaction of a text that arrives in pieces. Line numbers are kept."""
 
 import re
 from collections.abc import Iterable
@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from server.policy.secrets.redact import redact
 
 PIECE = 32_000
-"""Characters that are searched at once: some 15 ms."""
+"""Number of characters that are searched at a time: some 15 ms."""
 LONGEST_LINE = 200_000
-"""Longest line, in characters. A longer one is split at its last space, and the first part is searched."""
+"""Maximum length of a line (characters). A longer line is split at its last space, and the first part is
+searched.
+"""
 LONGEST_BLOCK = 25_000
-"""Longest private key, in characters. After its first line, so much text is collected before the search."""
+"""Maximum length of a private key (characters). After its first line, this much text is collected before the
+search.
+"""
 
 _BLOCK = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY|PuTTY-User-Key-File-[23]:")
 _BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{0,40}-----|Private-MAC:[^\n]*\n")
@@ -28,7 +32,7 @@ class StreamRedactor:
         self._waiting = ""
 
     def feed(self, text: str) -> str:
-        """Add more text, and return the part that is now free of secrets."""
+        """Add more text. Return the part that is now free of secrets."""
         self._waiting += text
         released = []
         while len(self._waiting) >= PIECE and (end := self._end()):
@@ -44,7 +48,7 @@ class StreamRedactor:
         )
 
     def _end(self) -> int:
-        """Return where the next piece ends; 0 if more of the text is needed first."""
+        """Return the end of the next piece; 0 if more text is needed first."""
         text = self._waiting
         end = text.rfind("\n", 0, max(PIECE, LONGEST_BLOCK)) + 1
         if not end:
