@@ -1,4 +1,4 @@
-"""Addresses of engines: normalised URLs, and whether they are on this machine."""
+"""Engine addresses: normalised URLs, and whether they are on this machine."""
 
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
@@ -11,8 +11,8 @@ OLLAMA_PORT = 11434
 def engine_url(text: str, *, default_port: int | None = None) -> str:
     """Return ``text`` as ``scheme://host[:port][/path]`` without a trailing slash.
 
-    A missing scheme becomes ``http``, a wildcard address that a server listens on (``0.0.0.0``, ``::``) the
-    loopback address; a trailing ``/v1`` is removed, because every path here includes its version.
+    A missing scheme becomes ``http``. A wildcard address on which a server listens (``0.0.0.0``, ``::``)
+    becomes the loopback address. A trailing ``/v1`` is removed, because every path here includes its version.
 
     Raises:
         SettingsError: the text is not an http address.
@@ -29,17 +29,17 @@ def engine_url(text: str, *, default_port: int | None = None) -> str:
     if parts.username or parts.password:
         raise SettingsError(
             "The engine's address contains a user name or password.",
-            "Remove it; put a key into [backend] api_key.",
+            "Remove it. If the engine needs a key, set [backend] api_key.",
         )
     return f"{parts.scheme}://{_joined(host, port)}{_path(parts)}"
 
 
 def ollama_url(ollama_host: str) -> str:
-    """Return the URL of a client for the value of ``OLLAMA_HOST``, read as Ollama itself does.
+    """Return the client URL for the value of ``OLLAMA_HOST``, read like Ollama itself does.
 
     ``0.0.0.0``, ``host``, ``:port``, ``host:port``, ``[::1]:port`` and ``https://host/path`` are all valid.
-    The port is 11434, or 80 or 443 if a scheme is given; an invalid port is replaced by that default.
-    (``envconfig.Host`` in Ollama's source.)
+    The default port is 11434, or 80 or 443 if a scheme is given. An invalid port is replaced by the default
+    (``envconfig.Host`` in Ollama's source).
     """
     value = ollama_host.strip().strip("\"'").strip()
     scheme, separator, rest = value.rpartition("://")
@@ -107,6 +107,4 @@ def _is_ip(text: str) -> bool:
 
 
 def _not_an_address(text: str) -> SettingsError:
-    return SettingsError(
-        f"{text!r} is not a valid address of an engine.", "Write it like http://127.0.0.1:11434."
-    )
+    return SettingsError(f"{text!r} is not a valid engine address.", "Write it like http://127.0.0.1:11434.")

@@ -1,4 +1,4 @@
-"""Protocol that every engine implements, and its values.
+"""Protocol of all engines, and its values.
 
 Sizes are in bytes, durations in seconds, instants in seconds since the epoch.
 """
@@ -13,9 +13,9 @@ FinishReason = Literal["stop", "length", "cancelled"]
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can do beyond generating, so that tools and pages need not try and fail.
+    """Abilities of an engine beyond generating, so that tools and pages need not try and fail.
 
-    Facts about an engine are flags here; methods that only some engines have are protocols below.
+    Facts about an engine are flags here. Methods that only some engines have are protocols below.
     """
 
     load: bool = False
@@ -26,7 +26,7 @@ class Capabilities:
     set_num_ctx: bool = False
     count_tokens: bool = False
     tells_slots: bool = True
-    """Whether the engine reports ``slots``; otherwise its value is a starting point for measuring."""
+    """Whether the engine reports ``slots``. Otherwise its value is a starting point for measuring."""
     delete: bool = False
     reports_vram: bool = False
     """Whether the engine reports ``LoadedModel.size_vram``, so that 0 means no GPU memory."""
@@ -37,7 +37,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class EngineDevice:
-    """A GPU as the engine sees it. ``total`` and ``free`` are bytes of its memory."""
+    """A GPU as the engine sees it. ``total`` and ``free`` are bytes of GPU memory."""
 
     name: str
     description: str
@@ -65,8 +65,9 @@ class InstalledModel:
 class LoadedModel:
     """A model in memory.
 
-    ``size`` is its total memory, ``size_vram`` the part on GPUs. ``expires_at`` is None if it stays loaded
-    until it is unloaded. ``estimated`` is the estimate of ``size`` before the load; 0 if there was none.
+    ``size`` is the model's total memory, ``size_vram`` the part on GPUs. ``expires_at`` is None if the model
+    stays loaded until it is unloaded. ``estimated`` is the estimate of ``size`` before the load; 0 without an
+    estimate.
     """
 
     name: str
@@ -79,7 +80,7 @@ class LoadedModel:
 
 
 N_UBATCH = 512
-"""llama.cpp's default number of prompt tokens that are processed at once."""
+"""llama.cpp's default number of prompt tokens that are processed at a time."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class ModelFile:
         kv_type: type of the values in the KV cache.
         on_gpu: whether the engine uses a GPU at all.
         overhead: memory of the engine's process beside the model, in bytes.
-        n_ubatch: prompt tokens that the engine processes at once.
+        n_ubatch: prompt tokens that the engine processes at a time.
     """
 
     metadata: Mapping[str, Any]
@@ -113,7 +114,7 @@ class Message:
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """A request to generate. Thinking is always off, and a prompt is never truncated.
+    """A request to generate. Thinking is always off, and prompts are never truncated.
 
     ``num_ctx`` is the context length in tokens for engines that can set it, ``max_tokens`` the limit for the
     answer. ``keep_alive`` has Ollama's form (``"5m"``, ``"-1"``); None means the engine's default.
@@ -130,7 +131,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True)
 class TextDelta:
-    """More text. ``thinking`` marks the thoughts of a reasoning model, which are not part of the answer."""
+    """More text. ``thinking`` marks a reasoning model's thoughts, which are not part of the answer."""
 
     text: str
     thinking: bool = False
@@ -138,7 +139,7 @@ class TextDelta:
 
 @dataclass(frozen=True)
 class PromptProgress:
-    """Progress of the engine in the prompt, in tokens; only some engines report it."""
+    """The engine's progress in the prompt, in tokens. Only some engines report it."""
 
     processed: int
     total: int
@@ -146,10 +147,10 @@ class PromptProgress:
 
 @dataclass(frozen=True)
 class Completed:
-    """The end of a generation, always the last item.
+    """The end of a generation; always the last item.
 
-    ``prompt_tokens`` is the number that the engine read; fewer than were sent mean that it truncated the
-    prompt. The times are those that the engine reports, or else 0.
+    ``prompt_tokens`` is the number of tokens that the engine read. If it is smaller than the number sent, the
+    engine truncated the prompt. Times are reported by the engine, or 0.
     """
 
     finish_reason: FinishReason
@@ -186,9 +187,9 @@ ReportPull = Callable[[PullProgress], Awaitable[None]]
 class Backend(Protocol):
     """One engine.
 
-    Every method may raise ``BackendUnreachable`` (nothing answers) or ``BackendFailed`` (the engine answered
-    with an error or broke off); other errors are named. If a capability is False, its method raises
-    ``BackendUnsupported``.
+    Every method can raise ``BackendUnreachable`` (the address does not answer) or ``BackendFailed`` (the
+    engine answered with an error or closed the connection). Other errors are named. If a capability is False,
+    its method raises ``BackendUnsupported``.
     """
 
     kind: str
@@ -199,7 +200,7 @@ class Backend(Protocol):
     capabilities: Capabilities
 
     async def check(self) -> None:
-        """Return if the engine answers."""
+        """Check that the engine answers."""
 
     async def installed(self) -> tuple[InstalledModel, ...]:
         """Return the models that can be loaded."""
@@ -208,10 +209,11 @@ class Backend(Protocol):
         """Return the models in memory."""
 
     async def context_length(self, model: str) -> int:
-        """Return the longest context that the model supports, or its server's fixed one; 0 if unknown.
+        """Return the longest context that the model supports, or the fixed context of its server; 0 if
+        unknown.
 
         Raises:
-            ModelNotFound: the engine has no such model.
+            ModelNotFound: the engine does not have this model.
         """
 
     async def slots(self, model: str) -> int:
@@ -225,7 +227,7 @@ class Backend(Protocol):
         """
 
     async def unload(self, model: str) -> None:
-        """Free the model's memory. No error if it is not loaded."""
+        """Free the model's memory. No error if the model is not loaded."""
 
     async def pull(self, model: str, report: ReportPull) -> None:
         """Download the model, resuming an interrupted download.
@@ -236,23 +238,24 @@ class Backend(Protocol):
         """
 
     async def count_tokens(self, model: str, messages: tuple[Message, ...], num_ctx: int) -> int | None:
-        """Return the prompt's length in tokens, with the engine's tokenizer and template; None if it cannot.
+        """Return the prompt's length in tokens, with the engine's tokenizer and template; None if the engine
+        cannot count.
 
-        An engine that has to load the model for this does so with ``num_ctx`` tokens of context.
+        If an engine must load the model for this, it uses ``num_ctx`` tokens of context.
         """
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
-        """Generate an answer, item by item; the last item is a ``Completed``.
+        """Generate an answer item by item. The last item is a ``Completed``.
 
         Closing the iterator (or cancelling the task) closes the connection, which frees the engine.
 
         Raises:
-            ModelNotFound: the engine has no such model.
-            PromptTooLong: the prompt does not fit ``num_ctx``; nothing was generated.
+            ModelNotFound: the engine does not have this model.
+            PromptTooLong: the prompt does not fit ``num_ctx``. Nothing was generated.
         """
 
     async def uses_gpu(self) -> bool:
-        """Return whether the engine computes on GPUs if the machine has any."""
+        """Return whether the engine computes on GPUs if the machine has a GPU."""
 
     async def close(self) -> None:
         """Close connections and end child processes."""
@@ -260,41 +263,43 @@ class Backend(Protocol):
 
 @runtime_checkable
 class DownloadsOwnModels(Backend, Protocol):
-    """An engine with its own catalogue of models, downloaded on first use: the embedded one."""
+    """An engine with its own catalogue of models, which are downloaded on first use: the embedded engine."""
 
     def default_model(self) -> str:
-        """Return the model for this machine, whether its weights are on disk or not."""
+        """Return the model for this machine, even if its weights are not on disk."""
 
     def has_weights(self, model: str) -> bool:
         """Return whether the model's weights are on disk, complete and verified."""
 
     def local_name(self, model: str) -> str:
-        """Return the installed model's name for a reference such as ``hf.co/org/repo:Q4_K_M``; other names
-        unchanged."""
+        """Return the installed model's name for a reference such as ``hf.co/org/repo:Q4_K_M``. Other names
+        are unchanged.
+        """
 
     async def look_up(self, model: str) -> str:
-        """Return size and licence of what ``pull`` would download, as words; empty if it is here already.
+        """Return size and licence of the model that ``pull`` would download, as text; empty if it is already
+        on disk.
 
         Raises:
-            DownloadError: its source cannot be reached, or refuses.
-            ModelNotFound: there is no such model.
+            DownloadError: the model's source cannot be reached, or refuses.
+            ModelNotFound: the model does not exist.
         """
 
     async def ensure_model(self, model: str, report: ReportPull) -> None:
-        """Return when the weights are on disk, downloading them if necessary.
+        """Make sure that the weights are on disk. Download them if necessary.
 
         Raises:
             DownloadError: the weights could not be downloaded.
-            ModelNotFound: there is no such model.
+            ModelNotFound: the model does not exist.
         """
 
 
 @runtime_checkable
 class ReportsDevices(Backend, Protocol):
-    """An engine that reports the GPUs that it computes on."""
+    """An engine that reports the GPUs on which it computes."""
 
     known_devices: tuple[EngineDevice, ...] | None
-    """The GPUs; empty if it computes on the CPU, None until it was asked."""
+    """The GPUs; empty if the engine computes on the CPU, None before the engine was asked."""
 
     async def devices(self) -> tuple[EngineDevice, ...]:
         """Ask the engine for its GPUs and return them."""

@@ -1,4 +1,4 @@
-"""Separation of channels in OpenAI's harmony format, for engines that leave its markers in the text.
+"""Separates channels in OpenAI's harmony format, for engines that leave the format's markers in the text.
 
 A message is ``<|start|>assistant<|channel|>NAME<|message|>text<|end|>``; the first ``<|start|>assistant``
 belongs to the prompt. ``final`` is the answer; ``analysis`` and ``commentary`` are thoughts.
@@ -16,11 +16,11 @@ _ENDS = ("<|end|>", "<|return|>", "<|call|>")
 _THOUGHTS = frozenset({"analysis", "commentary"})
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
 _LONGEST_HEADER = 2_000
-"""Characters after which a header without an end is taken as text."""
+"""Number of characters after which a header without an end counts as text."""
 
 
 class ChannelSplitter:
-    """Splits a stream of text in this format into thoughts and answer. Pieces may break anywhere."""
+    """Splits a stream of text in this format into thoughts and answer. Pieces can break anywhere."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -38,7 +38,7 @@ class ChannelSplitter:
                 return [each for each in deltas if each.text]
 
     def finish(self) -> list[TextDelta]:
-        """Return the text that was held back, at the end of the stream."""
+        """Return the text held back at the end of the stream."""
         held, self._held = self._held, ""
         if self._in_header and (not held.strip() or held.lstrip().startswith("<|")):
             return []
@@ -67,5 +67,5 @@ class ChannelSplitter:
 
 
 def overlap(text: str, tag: str) -> int:
-    """Return the number of characters at the end of ``text`` that may be the start of ``tag``."""
+    """Return the number of characters at the end of ``text`` that can be the start of ``tag``."""
     return next((n for n in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:n])), 0)

@@ -1,7 +1,7 @@
-"""HTTP connection to an engine: bounded, without redirects or proxies, with this app's own errors.
+"""HTTP connection to an engine: with limits, without redirects or proxies, with this app's own errors.
 
-Every request has a connection of its own. An engine stops working on a request when its connection closes,
-so connections must not be kept alive.
+Every request has its own connection. An engine stops working on a request when its connection closes, so
+connections must not be kept alive.
 """
 
 import asyncio
@@ -22,26 +22,28 @@ from server.common.errors import BackendFailed, BackendUnreachable, EngineBusy
 from server.config.sections import BackendSettings
 
 BODY_LIMIT = 32 << 20
-"""Longest complete answer, in bytes: a list of models with their templates has about 100 kB."""
+"""Maximum size of a complete answer (bytes). A list of models with their templates has about 100 kB."""
 REFUSAL_LIMIT = 64 << 10
-"""Bytes that are read of an error's body."""
+"""Maximum number of bytes that are read from an error's body."""
 BUSY_STATUSES = frozenset({502, 503, 504})
-"""Statuses of a server that loads a model, and of a gateway whose engine is away."""
+"""HTTP statuses of a server that is loading a model, and of a gateway whose engine is away."""
 LOADING_TYPE = "unavailable_error"
 """llama-server's error type while it loads a model."""
 MOST_RETRY_SECONDS = 600.0
 ANSWER_SECONDS = 30.0
-"""Time limit for a request that takes no work, such as the list of models, on a busy machine. Also the limit
-for the body of any answer that is sent in one piece, once its head has arrived."""
+"""Time limit for a request that causes no work, such as the list of models, on a busy machine (seconds). Also
+the limit for the body of an answer sent in one piece, after its head has arrived.
+"""
 HEAD_MARGIN = 5.0
-"""Seconds for sending the request, and for the rest of an answer's head after its first byte."""
+"""Time limit for sending the request, and for the rest of an answer's head after its first byte (seconds)."""
 
 
 class Refused(Exception):
-    """The engine answered with an HTTP error. Each dialect translates it, so it never leaves this room.
+    """The engine answered with an HTTP error. Each dialect translates the error, so it never leaves this
+    room.
 
     ``message`` is the engine's own sentence, ``details`` holds the fields that came with it, ``retry_after``
-    the seconds of its ``Retry-After`` header (0: none).
+    the seconds of its ``Retry-After`` header (0 without the header).
     """
 
     def __init__(self, status: int, message: str, details: dict[str, Any], retry_after: float = 0.0) -> None:
@@ -53,7 +55,7 @@ class Refused(Exception):
 
     @property
     def is_busy(self) -> bool:
-        """Whether the engine is loading, or a gateway finds no engine behind it."""
+        """Return whether the engine is loading, or a gateway finds no engine behind it."""
         return self.status in BUSY_STATUSES or self.details.get("type") == LOADING_TYPE
 
 
@@ -64,11 +66,11 @@ class EngineConnection:
         url: as ``address.engine_url`` returns it.
         settings: time limits, and whether another machine is allowed.
         product: the engine's name, for errors.
-        start_hint: what to do if nothing answers, one sentence.
-        api_key: sent as a bearer token; empty for none.
+        start_hint: what to do if the address does not answer, one sentence.
+        api_key: sent as a bearer token; empty without a key.
 
     Raises:
-        SettingsError: the engine is on another machine, which is not allowed.
+        SettingsError: the engine is on another machine, and this is not allowed.
     """
 
     def __init__(
@@ -107,14 +109,14 @@ class EngineConnection:
         *,
         seconds: float | None = ANSWER_SECONDS,
     ) -> dict[str, Any]:
-        """Return the JSON object that the engine answers.
+        """Return the JSON object in the engine's answer.
 
-        ``seconds`` limits the whole exchange; None leaves only the limit on silence, for actual work.
+        ``seconds`` limits the whole exchange. With None, only the limit on silence applies, for actual work.
 
         Raises:
             Refused: the engine answered with an HTTP error.
-            BackendUnreachable: nothing answers.
-            BackendFailed: the engine broke off, took too long, or sent invalid data.
+            BackendUnreachable: the address does not answer.
+            BackendFailed: the engine closed the connection, took too long, or sent invalid data.
         """
         with self._translated(seconds):
             async with asyncio.timeout(seconds), self._open(method, path, body) as response:
@@ -127,14 +129,14 @@ class EngineConnection:
         """Send a request whose answer does not matter.
 
         Raises:
-            Refused, BackendUnreachable, BackendFailed: as for ``fetch``.
+            Refused, BackendUnreachable, BackendFailed: as in ``fetch``.
         """
         with self._translated(ANSWER_SECONDS):
             async with asyncio.timeout(ANSWER_SECONDS), self._open(method, path, body) as response:
                 await self._pass_or_refuse(response)
 
     def stall_guard(self) -> StallGuard:
-        """Return the guard for one generation, which may make no progress for the limit on silence."""
+        """Return the guard for one generation. It limits the time without progress."""
         return StallGuard(self._silence)
 
     async def stream(
@@ -142,14 +144,13 @@ class EngineConnection:
     ) -> AsyncGenerator[str, None]:
         """POST ``body`` and yield the answer's lines, without line ends and empty lines.
 
-        ``stall`` ends an answer that goes on without progress. Closing the generator closes the connection.
-        A last line without a line end is yielded as well; the
-        dialect decides whether the stream is complete.
+        ``stall`` ends an answer that continues without progress. Closing the generator closes the connection.
+        A last line without a line end is yielded as well. The dialect decides whether the stream is complete.
 
         Raises:
             Refused: the engine answered with an HTTP error.
-            BackendUnreachable: nothing answers.
-            BackendFailed: the engine broke off, fell silent, or sent invalid or endless data.
+            BackendUnreachable: the address does not answer.
+            BackendFailed: the engine closed the connection, stopped sending, or sent invalid or endless data.
         """
         with self._translated(None):
             async with self._open("POST", path, body) as response:
@@ -168,10 +169,10 @@ class EngineConnection:
         await self._client.aclose()
 
     def failed(self, action: str, next_step: str = "") -> BackendFailed:
-        """Return an error with the engine as subject and ``action`` as predicate."""
+        """Return an error with the engine as the subject and ``action`` as the predicate."""
         return BackendFailed(
             f"{self.product} at {place_of(self.url)} {action}.",
-            next_step or f"Try again; if it happens again, restart {self.product} and check its log.",
+            next_step or f"Try again. If this happens again, restart {self.product} and check its log.",
         )
 
     def busy(self, refusal: Refused) -> EngineBusy:
@@ -187,8 +188,8 @@ class EngineConnection:
     async def _open(
         self, method: str, path: str, body: dict[str, Any] | None
     ) -> AsyncIterator[httpx.Response]:
-        if self._client.is_closed:  # another task found the engine gone and closed this connection
-            raise BackendUnreachable(f"{self.product} at {place_of(self.url)} is gone.", self._start_hint)
+        if self._client.is_closed:  # another task noticed that the engine is gone and closed this connection
+            raise BackendUnreachable(f"{self.product} at {place_of(self.url)} has stopped.", self._start_hint)
         content = None if body is None else dump(body)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         request = self._client.stream(method, path, content=content, headers=headers)
@@ -230,7 +231,7 @@ class EngineConnection:
             if reason := distrust(error):
                 raise self.failed(
                     f"answers, but its certificate is not trusted ({reason})",
-                    "Set [backend] ca_file to the certificate of its authority, or SSL_CERT_FILE.",
+                    "Set [backend] ca_file to the certificate of its authority, or set SSL_CERT_FILE.",
                 ) from None
             raise BackendUnreachable(
                 f"{self.product} does not answer at {place_of(self.url)}.", self._start_hint
@@ -244,13 +245,15 @@ class EngineConnection:
             limit = f" within {seconds:g} s" if seconds is not None else " completely in time"
             raise self.failed(f"did not answer{limit}") from None
         except httpx.HTTPError as error:
-            raise self.failed(f"broke off ({str(error) or type(error).__name__})".rstrip(".")) from None
+            raise self.failed(
+                f"closed the connection early ({str(error) or type(error).__name__})".rstrip(".")
+            ) from None
         except Garbled as error:
             raise self.failed(f"sent {error}") from None
 
 
 def _refusal(status: int, body: bytes, retry_after: float) -> Refused:
-    """Extract the error from ``body``; ``error_texts`` describes the known forms."""
+    """Extract the error from ``body``. ``error_texts`` describes the known forms."""
     try:
         details = error_details(parse_object(body))
     except Garbled:
@@ -259,7 +262,7 @@ def _refusal(status: int, body: bytes, retry_after: float) -> Refused:
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """Return the seconds in ``Retry-After``, which is a number or a date; 0 without a valid one."""
+    """Return the seconds in ``Retry-After``, which is a number or a date; 0 without a valid value."""
     text = response.headers.get("retry-after", "").strip()
     try:
         seconds = float(text) if text[:1].isdigit() else _seconds_until(text)

@@ -1,4 +1,4 @@
-"""Error texts in the JSON of engines, gateways and frameworks, wherever they put them."""
+"""Error texts in the JSON of engines, gateways and frameworks, at all known places."""
 
 import re
 from contextlib import suppress
@@ -8,7 +8,7 @@ from server.backends.wire import Garbled, label_of, object_of, objects_of, parse
 
 UNSAID = "an error without a message"
 MOST_TEXT = 500
-"""Longest error text in characters."""
+"""Maximum length of an error text (characters)."""
 
 _TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _MESSAGES = ("message", "error_message", "detail", "details", "msg", "reason", "error_description")
@@ -16,8 +16,9 @@ _TYPES = ("type", "error_type")
 
 
 def error_in(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the error that one JSON object of a stream reports, as ``error_details`` does; None if it is a
-    part of an answer. ``"error": null`` is no error."""
+    """Return the error that a JSON object of a stream reports, like ``error_details``; None if the object is
+    part of an answer. ``"error": null`` is not an error.
+    """
     if fields.get("error") or "error" in (fields.get("object"), fields.get("type")):
         return error_details(fields)
     named = any(fields.get(key) for key in ("error_message", "error_type", "detail"))
@@ -34,7 +35,7 @@ def error_details(fields: dict[str, Any]) -> dict[str, Any]:
     """
     error = fields.get("error") or fields
     if isinstance(error, str) and error.lstrip().startswith("{"):
-        with suppress(Garbled):  # a sentence may start with a brace
+        with suppress(Garbled):  # a sentence can start with a brace
             inner = parse_object(error)
             error = inner.get("error") or inner
     if isinstance(error, str):
@@ -46,7 +47,7 @@ def error_details(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain_error(body: bytes) -> str:
-    """Return the text of an error that is not JSON. Of a gateway's HTML page that is its title."""
+    """Return the text of an error that is not JSON. For a gateway's HTML page, the text is its title."""
     text = body.decode("utf-8", "replace").strip()
     if text.startswith("<"):
         title = _TITLE.search(text)

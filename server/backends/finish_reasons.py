@@ -1,4 +1,4 @@
-"""Meaning of an engine's finish reason: a natural end, the length limit, or an answer that was broken off."""
+"""Meaning of an engine's finish reason: a natural end, the length limit, or an incomplete answer."""
 
 from typing import Any
 
@@ -14,23 +14,23 @@ _LENGTH = frozenset(
     {"length", "max_tokens", "model_length", "length_limit", "max_length", "max_output_tokens", "limit"}
     | {"model_context_window_exceeded", "finish_reason_max_tokens"}
 )
-"""OpenAI, Anthropic, Gemini, Mistral and others; DeepSeek and vLLM use ``length``."""
+"""OpenAI, Anthropic, Gemini, Mistral and others. DeepSeek and vLLM use ``length``."""
 
 
 def finish_reason_of(value: object, *, ended: bool, tokens: int = 0, max_tokens: int = 0) -> FinishReason:
     """Return the meaning of a finish reason.
 
     Some servers send no reason, an object with a ``type``, or the number of a stop token. The protocol's own
-    end marker then decides, and the number of tokens whether the limit was reached.
+    end marker then decides; the number of tokens shows whether the limit was reached.
 
     Args:
-        value: as it came in the JSON; None if none came.
-        ended: whether the stream's end marker came.
+        value: the value in the JSON; None if it is missing.
+        ended: whether the stream's end marker arrived.
         tokens: number of generated tokens; 0 if unknown.
         max_tokens: the request's limit.
 
     Raises:
-        Garbled: the engine broke the answer off, or the stream ended before the answer did.
+        Garbled: the engine stopped in the middle of the answer, or the stream ended before the answer.
     """
     word = _word(value)
     if word in _NATURAL:
@@ -38,7 +38,7 @@ def finish_reason_of(value: object, *, ended: bool, tokens: int = 0, max_tokens:
     if word in _LENGTH:
         return "length"
     if word:
-        raise Garbled(f"an answer that it broke off itself (finish reason {excerpt(word, 40)})")
+        raise Garbled(f"an answer that it stopped itself (finish reason {excerpt(word, 40)})")
     if not ended:
         raise Garbled("only a part of its answer and then ended")
     return "length" if 0 < max_tokens <= tokens else "stop"

@@ -1,4 +1,4 @@
-"""Limits on every generation: the engine must have read the whole prompt, make progress, and end."""
+"""Limits on every generation: the engine must read the whole prompt, make progress, and end."""
 
 import re
 import time
@@ -11,14 +11,14 @@ from server.common.errors import PromptTooLong
 # Possessive, and only at the start of a word: a long run without letters is scanned once, not per character.
 _WORD = re.compile(r"(?<!\S)(?:(?!\s)[\W\d_])*+[^\W\d_]\S*+")
 
-# The longest tokens in use are runs of about 128 blanks; a longer answer is not limited by max_tokens.
+# The longest tokens in use are runs of about 128 spaces. A longer answer is not limited by max_tokens.
 _CHARACTERS_PER_TOKEN = 256
 _SLACK = 65_536
 
 _MOST_CHARACTERS = 8
-"""Characters per token in a whole prompt, at most: code and prose have about four."""
+"""Maximum characters per token in a whole prompt. Code and prose have about four."""
 _FULL = 0.9
-"""Share of the context that a truncated prompt fills at least."""
+"""Minimum share of the context that a truncated prompt fills."""
 
 
 def minimum_tokens(messages: Iterable[Message]) -> int:
@@ -30,28 +30,27 @@ def minimum_tokens(messages: Iterable[Message]) -> int:
 
 
 class PromptCounts:
-    """Judgement of the prompt counts of one engine.
+    """Judges the prompt counts of one engine.
 
-    Some engines count only the tokens that they did not have in their cache (Ollama 0.30, some gateways), so
-    a small count alone does not mean that the prompt was cut.
+    Some engines count only tokens that were not in their cache (Ollama 0.30, some gateways). A small count
+    alone therefore does not mean that the prompt was truncated.
     """
 
     def __init__(self) -> None:
         self._seen_whole: set[str] = set()
 
     def whole(self, request: GenerationRequest, count: int, cached: int = 0) -> int:
-        """Return the number of tokens in the whole prompt; 0 if it is unknown, because the engine left out
-        the cached ones.
+        """Return the number of tokens in the whole prompt; 0 if it is unknown because the engine left out
+        cached tokens.
 
         Args:
             request: the request that was answered.
-            count: the number that the engine reports; 0 if it reports none.
-            cached: the number of cached tokens that it reports, included in ``count`` or not.
+            count: the number that the engine reports; 0 without a report.
+            cached: the reported number of cached tokens, which ``count`` may include.
 
         Raises:
-            PromptTooLong: the engine truncated the prompt without an error. This is judged until the engine
-                has counted one prompt of the model as a whole; after that, only if the count fills the
-                context.
+            PromptTooLong: the engine truncated the prompt without an error. After the engine has once counted
+            a whole prompt of the model, this is only checked if the count fills the context.
         """
         total = count + cached if 0 < count < cached else count
         minimum = minimum_tokens(request.messages)
@@ -96,7 +95,7 @@ class RunawayGuard:
 
 
 class StallGuard:
-    """Ends an answer that goes on without progress, for example with keep-alive comments alone.
+    """Ends an answer that continues without progress, for example with only keep-alive comments.
 
     Args:
         seconds: the longest time without progress.
@@ -108,19 +107,19 @@ class StallGuard:
         self._since = time.monotonic()
 
     def note(self, progress: int) -> None:
-        """Take in the progress made up to now, a number that only grows."""
+        """Record the current progress, a number that only grows."""
         if progress > self._progress:
             self._progress = progress
             self._since = time.monotonic()
 
     def check(self) -> None:
-        """Return if there was progress recently.
+        """Check that there was progress recently.
 
         Raises:
-            Garbled: there was none.
+            Garbled: there was no progress.
         """
         if time.monotonic() - self._since > self._seconds:
-            raise Garbled(f"no text for {self._seconds:g} s, but kept the connection busy")
+            raise Garbled(f"no text for {self._seconds:g} s, but kept the connection open")
 
 
 def _characters(messages: Iterable[Message]) -> int:
@@ -129,7 +128,7 @@ def _characters(messages: Iterable[Message]) -> int:
 
 def _truncated(count: int, minimum: int) -> PromptTooLong:
     return PromptTooLong(
-        f"The engine read only {count:,} tokens of a prompt with at least {minimum:,}: it "
-        "truncated the prompt without an error, so its answer was discarded.",
-        "Pass less, or raise the model's context length in the engine.",
+        f"The engine read only {count:,} tokens of a prompt with at least {minimum:,}. It truncated the "
+        "prompt without an error, so its answer was discarded.",
+        "Pass less text, or raise the model's context length in the engine.",
     )

@@ -1,4 +1,4 @@
-"""Unloading of idle models, for engines that can unload but lack ``keep_alive``."""
+"""Unloads idle models, for engines that can unload but lack ``keep_alive``."""
 
 import asyncio
 import time
@@ -23,7 +23,9 @@ from server.common.errors import BackendError
 
 @dataclass
 class _Stay:
-    """A model's use: seconds that it stays loaded after it (None: forever), and its current users."""
+    """A model's use: how long it stays loaded afterwards in seconds (None: forever), and its
+    current users.
+    """
 
     seconds: float | None
     users: int = 0
@@ -31,18 +33,18 @@ class _Stay:
 
     @property
     def expires_at(self) -> float | None:
-        """Seconds since the epoch; None while the model is used or stays forever."""
+        """Seconds since the epoch; None while the model is in use or stays forever."""
         return None if self.seconds is None or self.users else self.since + self.seconds
 
 
 class UnloadsWhenIdle:
     """An engine that unloads the app's models ``keep_alive`` after their last use.
 
-    A model that was loaded before its first use here belongs to someone else and is left alone.
+    A model that was loaded before its first use here belongs to another program and is never unloaded.
 
     Args:
         backend: the engine; it can unload and list loaded models.
-        keep_alive: the default for loads and requests without their own.
+        keep_alive: the default for loads and requests without their own value.
     """
 
     def __init__(self, backend: Backend, keep_alive: str) -> None:
@@ -66,7 +68,7 @@ class UnloadsWhenIdle:
         return await self.backend.installed()
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models in memory, with the expiry times of those that were loaded here."""
+        """Return the models in memory. Models loaded here have expiry times."""
         loaded = await self.backend.loaded()
         names = {each.name for each in loaded}
         for gone in [name for name, stay in self._stays.items() if name not in names and not stay.users]:
@@ -82,7 +84,7 @@ class UnloadsWhenIdle:
         return await self.backend.slots(model)
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
-        """Load the model for as long as ``keep_alive`` says."""
+        """Load the model for the time given by ``keep_alive``."""
         stay = await self._stay(model, keep_alive)
         try:
             await self.backend.load(model, num_ctx)
@@ -122,7 +124,7 @@ class UnloadsWhenIdle:
         await self.backend.close()
 
     async def _stay(self, model: str, keep_alive: str | None) -> _Stay | None:
-        """Start a use of the model; return None if the model belongs to someone else."""
+        """Start a use of the model. Return None if the model belongs to another program."""
         seconds = parse_keep_alive(keep_alive or self._keep_alive)
         stay = self._stays.get(model)
         if stay is not None and keep_alive is None:
@@ -149,7 +151,7 @@ class UnloadsWhenIdle:
         return stay.expires_at if stay is not None else None
 
     async def _unload_in_time(self) -> None:
-        """Unload models when they expire, until none is left that will."""
+        """Unload models when they expire, until no model is left that will expire."""
         while ends := [at for stay in self._stays.values() if (at := stay.expires_at) is not None]:
             self._changed.clear()
             with suppress(TimeoutError):
@@ -160,5 +162,7 @@ class UnloadsWhenIdle:
             for name in due:
                 with suppress(BackendError):  # the model is gone, or the whole engine
                     await self.backend.unload(name)
-                if name in self._stays and not self._stays[name].users:  # a use meanwhile has loaded it again
+                if (
+                    name in self._stays and not self._stays[name].users
+                ):  # a use in the meantime has loaded it again
                     del self._stays[name]

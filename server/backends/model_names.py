@@ -1,4 +1,4 @@
-"""Lookup of a model by name, with suggestions of similar names if none matches."""
+"""Looks up a model by name, and suggests similar names if none matches."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
@@ -8,14 +8,14 @@ from server.common.errors import ModelNotFound
 
 
 def resolve(name: str, models: Iterable[InstalledModel]) -> str:
-    """Return the installed model that ``name`` refers to.
+    """Return the installed model with this name.
 
     The first rule that matches applies: the exact name; the name with ``:latest``; either in another case;
-    the name with ``-`` for ``:``; the only one that starts with it at a boundary (``qwen2.5-coder`` →
-    ``qwen2.5-coder:7b``); the only one whose part after the last ``/`` starts with it.
+    the name with ``-`` for ``:``; the only model whose name starts with ``name`` at a boundary
+    (``qwen2.5-coder`` → ``qwen2.5-coder:7b``); the only model whose part after the last ``/`` starts with it.
 
     Raises:
-        ModelNotFound: no model matches, or several do; the message names the nearest.
+        ModelNotFound: no model matches, or several models match. The message names the most similar models.
     """
     models = tuple(models)
     names = [model.name for model in models]
@@ -39,22 +39,25 @@ def resolve(name: str, models: Iterable[InstalledModel]) -> str:
 
 
 def not_found(name: str, models: Iterable[InstalledModel]) -> ModelNotFound:
-    """Return the error with the installed models nearest to ``name`` (empty: no particular model)."""
+    """Return the error with the installed models most similar to ``name`` (empty: no particular model)."""
     near = nearest(name, dict.fromkeys(model.name for model in models))
     cause = f"The engine has no model {name!r}." if name else "The engine has no model that writes text."
     if not near:
-        return ModelNotFound(cause, "Download one first, with pull_model or in the engine itself.")
-    return ModelNotFound(cause, f"Use one that it has: {_listed(near)}; or download that one first.")
+        return ModelNotFound(cause, "First download a model, with pull_model or in the engine itself.")
+    return ModelNotFound(
+        cause, f"Use an installed model ({_listed(near)}), or first download the model that you want."
+    )
 
 
 def spelled_alike(one: str, other: str) -> bool:
-    """Whether two names are equal except for case and ``:`` instead of ``-``, such as Ollama's
-    ``qwen2.5-coder:1.5b`` and the embedded engine's ``qwen2.5-coder-1.5b``."""
+    """Return whether two names are equal except for case and ``:`` instead of ``-``, such as Ollama's
+    ``qwen2.5-coder:1.5b`` and the embedded engine's ``qwen2.5-coder-1.5b``.
+    """
     return one.lower().replace(":", "-") == other.lower().replace(":", "-")
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
-    """Return the ``count`` names most similar to ``name``, the most similar first."""
+    """Return the ``count`` names most similar to ``name``, most similar first."""
     wanted = name.lower()
 
     def similarity(each: str) -> float:

@@ -1,7 +1,7 @@
-"""Separation of a reasoning model's thoughts from its answer.
+"""Separates a reasoning model's thoughts from its answer.
 
-Most engines send thoughts in a field of their own. Others leave them in the text, between tags at its very
-start; later tags belong to the answer, which may be about such tags.
+Most engines send thoughts in a separate field. Others leave thoughts in the text, between tags at its very
+start. Later tags belong to the answer, which can be about such tags.
 """
 
 from server.backends.base import TextDelta
@@ -19,12 +19,13 @@ TAGS = (
 4."""
 
 MOST_BLANK = 1000
-"""Blank characters at the start after which no thought is expected any more, because every piece is checked
-together with all of them."""
+"""Number of leading blank characters after which no thought is expected, because every piece is checked
+together with all of them.
+"""
 
 
 class ThinkingSplitter:
-    """Splits a stream of text into thoughts and answer. Pieces may break anywhere, even within a tag."""
+    """Splits a stream of text into thoughts and answer. Pieces can break anywhere, even within a tag."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -43,7 +44,7 @@ class ThinkingSplitter:
         return self._in_thought() if self._decided else self._at_start()
 
     def finish(self) -> list[TextDelta]:
-        """Return the text that was held back, at the end of the stream."""
+        """Return the text held back at the end of the stream."""
         if self._channels is not None:
             return self._channels.finish()
         held, self._held = self._held, ""

@@ -1,4 +1,4 @@
-"""Certificates that an https engine may use: the usual authorities, the system's, and the user's own."""
+"""Certificates that an https engine can use: the usual authorities, the system's, and the user's own."""
 
 import os
 import ssl
@@ -9,12 +9,12 @@ import certifi
 from server.common.errors import SettingsError
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables of other programs that name a file of authorities; OpenSSL itself reads ``SSL_CERT_FILE``."""
+"""Variables of other programs that name a file of authorities. OpenSSL itself reads ``SSL_CERT_FILE``."""
 
 
 def ssl_context(ca_file: str) -> ssl.SSLContext:
     """Return a context that trusts the public authorities, the system's (``SSL_CERT_FILE`` and
-    ``SSL_CERT_DIR`` included), and those in ``ca_file`` (empty: none).
+    ``SSL_CERT_DIR`` included), and those in ``ca_file`` (empty without a file).
 
     Raises:
         SettingsError: ``ca_file`` cannot be read.
@@ -28,7 +28,7 @@ def ssl_context(ca_file: str) -> ssl.SSLContext:
     if ca_file:
         try:
             context.load_verify_locations(Path(ca_file).expanduser())
-        except OSError as error:  # an SSLError is one too
+        except OSError as error:  # an SSLError is an OSError too
             raise SettingsError(
                 f"[backend] ca_file: {ca_file} cannot be read as certificates "
                 f"({error.strerror or type(error).__name__}).",
@@ -38,7 +38,7 @@ def ssl_context(ca_file: str) -> ssl.SSLContext:
 
 
 def distrust(error: BaseException | None) -> str:
-    """Return why a certificate was rejected, if that is the cause of ``error``; else an empty text."""
+    """Return why a certificate was rejected, if this is the cause of ``error``; otherwise an empty text."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message or "it cannot be verified"

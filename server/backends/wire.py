@@ -1,7 +1,7 @@
-"""Reading of data from an engine: JSON with any content, from any server.
+"""Reads data from an engine: JSON with any content, from any server.
 
 An engine is a foreign program, so no type, size or encoding is trusted. Invalid data raises ``Garbled``.
-Neither it nor ``StreamError`` leaves this room.
+Neither ``Garbled`` nor ``StreamError`` leaves this room.
 """
 
 import json
@@ -9,16 +9,20 @@ import math
 from typing import Any
 
 LINE_LIMIT = 1 << 20
-"""Longest line of a stream, in bytes. A line holds a few tokens; Ollama's own limit is 512 kB."""
+"""Maximum length of a stream's line (bytes). A line holds a few tokens; Ollama's own limit is 512 kB."""
 STREAM_LIMIT = 256 << 20
-"""Longest stream, in bytes. A line for one token takes 150 to 600 bytes, so more than 400,000 tokens fit.
-Without a limit, empty lines or keep-alive messages would be read forever."""
+"""Maximum size of a stream (bytes). A line for one token takes 150 to 600 bytes, so more than 400,000 tokens
+fit. Without a limit, empty lines or keep-alive messages would be read forever.
+"""
 
 MOST_CONTAINERS = 1_000_000
-"""Lists and objects in one answer: 3 bytes of JSON become an object of 64, so 32 MB of them are a bomb."""
+"""Maximum number of lists and objects in one answer. 3 bytes of JSON become an object of 64 bytes, so 32 MB
+of them exhaust the memory.
+"""
 MOST_COUNT = 2**50
-"""Largest plausible count: sizes in bytes (1 PiB) and numbers of parameters. Sums of many stay below SQLite's
-limit of 2**63."""
+"""Largest plausible count: sizes in bytes (1 PiB) and numbers of parameters. Sums of many counts stay below
+SQLite's limit of 2**63.
+"""
 MOST_TOKENS = 1_000_000_000
 """Largest plausible number of tokens, in a context or in one answer."""
 MOST_SLOTS = 256
@@ -26,19 +30,21 @@ MOST_SLOTS = 256
 MOST_SECONDS = 1_000_000.0
 """Longest plausible duration of one request, in seconds (about 12 days)."""
 MOST_MODELS = 1_000
-"""Models that are read from one answer. The app compares, lists and shows all of them."""
+"""Maximum number of models that are read from one answer. The app compares, lists and shows all of them."""
 MOST_LOADED = 64
-"""Loaded models that are read from one answer; some engines need one more request for each."""
+"""Maximum number of loaded models that are read from one answer. Some engines need one more
+request for each.
+"""
 MOST_LABEL = 1_000
-"""Longest name, word or message for display, in characters."""
+"""Maximum length of a name, word or message for display (characters)."""
 
 
 class Garbled(Exception):
-    """The engine sent data that do not follow its protocol."""
+    """The engine sent data that does not follow its protocol."""
 
 
 class StreamError(Exception):
-    """The engine reports a failure in the middle of a stream; the text is the engine's."""
+    """The engine reports a failure in the middle of a stream. The text comes from the engine."""
 
 
 class LineReader:
@@ -52,7 +58,7 @@ class LineReader:
         """Return the lines that ``piece`` completes.
 
         Raises:
-            Garbled: a line is not UTF-8, or a line or the whole is too long.
+            Garbled: a line is not UTF-8, or a line or the whole stream is too long.
         """
         self._read += len(piece)
         if self._read > STREAM_LIMIT:
@@ -66,7 +72,7 @@ class LineReader:
         return [text for line in lines if (text := _decoded(line))]
 
     def end(self) -> list[str]:
-        """Return a last line without a line end; the dialect decides whether the stream is complete.
+        """Return a last line without a line end. The dialect decides whether the stream is complete.
 
         Raises:
             Garbled: the line is not UTF-8.
@@ -100,13 +106,14 @@ def dump(value: dict[str, Any]) -> bytes:
 
 class TextJoiner:
     """Converts the pieces of one text. Some engines split a character outside the basic plane into two
-    pieces, each with one half of its surrogate pair."""
+    pieces, each with one half of its surrogate pair.
+    """
 
     def __init__(self) -> None:
         self._half = ""
 
     def read(self, value: object) -> str:
-        """Return the next piece as ``text_of`` does; a half pair at its end is held back.
+        """Return the next piece like ``text_of``. Half a pair at its end is held back.
 
         Raises:
             Garbled: ``value`` is not text.
@@ -116,7 +123,7 @@ class TextJoiner:
         return _joined(text[: len(text) - len(self._half)])
 
     def end(self) -> str:
-        """Return what was held back, at the end of the text."""
+        """Return the rest held back at the end of the text."""
         text, self._half = self._half, ""
         return _joined(text)
 
@@ -131,7 +138,7 @@ def text_of(value: object) -> str:
 
 
 def plain_text(value: object) -> str:
-    """Return a string as it came, None as an empty one, and content in parts (``[{"type": "text", "text":
+    """Return a string unchanged, None as an empty string, and content in parts (``[{"type": "text", "text":
     …}]``) as one text.
 
     Raises:
@@ -149,7 +156,8 @@ def plain_text(value: object) -> str:
 
 def label_of(value: object) -> str:
     """Return a name or a short text for display, cut at ``MOST_LABEL`` and without control characters; empty
-    if it is not a string."""
+    if it is not a string.
+    """
     if not isinstance(value, str):
         return ""
     text = text_of(value[:MOST_LABEL])
@@ -157,24 +165,25 @@ def label_of(value: object) -> str:
 
 
 def count_of(value: object, most: int = MOST_COUNT) -> int:
-    """Return a count; 0 if there is none, or it is invalid or larger than ``most``."""
+    """Return a count; 0 if it is missing, invalid or larger than ``most``."""
     number = number_of(value)
     return int(number) if number <= most else 0
 
 
 def tokens_of(value: object) -> int:
-    """Return a number of tokens; 0 if there is none or it is not plausible."""
+    """Return a number of tokens; 0 if it is missing or implausible."""
     return count_of(value, MOST_TOKENS)
 
 
 def slots_of(value: object) -> int:
-    """Return a number of parallel requests; 1 if there is none or it is not plausible."""
+    """Return a number of parallel requests; 1 if it is missing or implausible."""
     return max(1, count_of(value, MOST_SLOTS))
 
 
 def seconds_of(value: object, per_second: float) -> float:
-    """Return a duration in seconds from a number with ``per_second`` units a second; 0 if there is none or
-    it is not plausible."""
+    """Return a duration in seconds from a number in units of 1/``per_second`` second; 0 if it is missing or
+    implausible.
+    """
     seconds = number_of(value) / per_second
     return seconds if seconds <= MOST_SECONDS else 0.0
 
@@ -200,7 +209,7 @@ def objects_of(value: object) -> list[dict[str, Any]]:
 
 
 def models_of(value: object) -> list[dict[str, Any]]:
-    """Return the entries of a list of models, ``MOST_MODELS`` at most."""
+    """Return the entries of a list of models, at most ``MOST_MODELS``."""
     return objects_of(value[:MOST_MODELS] if isinstance(value, list) else value)
 
 
@@ -213,7 +222,7 @@ def excerpt(text: str | bytes, length: int = 120) -> str:
 
 
 def _joined(text: str) -> str:
-    """Join surrogate pairs; a lone half, which cannot be encoded, becomes ``?``."""
+    """Join surrogate pairs. A lone half, which cannot be encoded, becomes ``?``."""
     if text.isascii():
         return text
     paired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

@@ -1,1 +1,1 @@
-"""The engine in use: discovery, monitoring, queue, model selection, pausing."""
+"""The active engine: discovery, monitoring, queue, model selection, pausing."""

@@ -1,4 +1,4 @@
-"""The backend in use: discovered when needed, dropped when lost, replaced by a server that was started."""
+"""The active backend: discovered when needed, dropped when lost, replaced when a preferred server starts."""
 
 import asyncio
 import logging
@@ -20,15 +20,15 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _UNUSED_SECONDS = 30.0
-"""How long the embedded engine must be unused before a server replaces it."""
+"""How long the embedded engine must be unused before a server replaces it (seconds)."""
 
 
 class CurrentBackend:
-    """The backend in use, if any.
+    """The active backend, if any.
 
     Args:
-        forget: called when another backend is in use, because what is known of the old one's models is void.
-        wake: called when the state of the engine should be polled.
+        forget: called when the backend changes, because the known facts about its models are no longer valid.
+        wake: called when the engine's state should be polled.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class CurrentBackend:
         wake: Callable[[], None],
     ) -> None:
         self.backend: Backend | None = None
-        """None until one has been found, and after it was lost."""
+        """None before a backend was found, and after the backend was lost."""
         self._settings = settings
         self._folders = folders
         self._events = events
@@ -54,7 +54,7 @@ class CurrentBackend:
         self._discovering = asyncio.Lock()
 
     async def use(self) -> Backend:
-        """Return the backend, discovering one if there is none.
+        """Return the backend. Discover one if necessary.
 
         Raises:
             BackendUnreachable: no engine answers.
@@ -74,7 +74,7 @@ class CurrentBackend:
             return self.backend
 
     async def use_when_ready(self) -> Backend:
-        """Return the backend as ``use`` does, but wait a while for one that is loading a model."""
+        """Return the backend like ``use``, but wait a while if the backend is loading a model."""
         patience = self.patience()
         while True:
             try:
@@ -83,8 +83,8 @@ class CurrentBackend:
                 await patience.wait(busy)
 
     async def call(self, request: Callable[[Backend], Awaitable[T]]) -> T:
-        """Send a request to the backend. If it is gone, discover another one and repeat the request; if it is
-        busy, wait a while.
+        """Send a request to the backend. If the backend is gone, discover another one and repeat the request.
+        If it is busy, wait a while.
 
         Raises:
             BackendUnreachable: no engine answers.
@@ -99,7 +99,7 @@ class CurrentBackend:
                 await patience.wait(busy)
 
     def patience(self) -> Patience:
-        """Return the time that a call waits for a busy engine."""
+        """Return how long a call waits for a busy engine."""
         return Patience(self._settings.backend.busy_timeout)
 
     async def _call(self, request: Callable[[Backend], Awaitable[T]]) -> T:
@@ -112,7 +112,7 @@ class CurrentBackend:
         return await request(await self.use())
 
     def mark_used(self) -> None:
-        """Record that the engine is being used now."""
+        """Record that the engine is now in use."""
         self._used_at = time.monotonic()
 
     async def verify(self, backend: Backend) -> None:
@@ -125,7 +125,9 @@ class CurrentBackend:
             self._monitor.show_error(error)
 
     async def drop(self, backend: Backend | None, error: TokenSaverError) -> None:
-        """Stop using a backend that is gone. An engine run by the app stays: it restarts its process."""
+        """Stop using a backend that is gone. An engine run by the app stays, because it restarts
+        its process.
+        """
         if backend is None or backend is not self.backend:
             return
         self._monitor.show_error(error)
@@ -136,10 +138,10 @@ class CurrentBackend:
         await backend.close()
 
     async def prefer_server(self, is_working: Callable[[], bool]) -> bool:
-        """Replace the embedded engine by a server that was started since, unless it is in use.
+        """Replace the embedded engine with a server that has started since, unless the engine is in use.
 
         Returns:
-            Whether it was replaced.
+            Whether the engine was replaced.
         """
         backend = self.backend
         if self._settings.backend.kind != "auto" or backend is None or not backend.capabilities.run_by_app:
@@ -172,7 +174,7 @@ class CurrentBackend:
         if not isinstance(backend, DownloadsOwnModels):
             self._lost = None
         elif self._lost and not backend.has_weights(backend.default_model()):
-            # The user's own engine is gone; downloading a gigabyte is no substitute for it.
+            # The user's own engine is gone. A download of a gigabyte is no substitute for it.
             await backend.close()
             raise self._lost
         return backend

@@ -1,7 +1,7 @@
-"""Admission of loads: the engine asks it before each load and reports to it afterwards.
+"""Admission of loads: the engine asks before each load and reports after it.
 
-``server.models``, which this room does not import, implements it with the memory that a model needs and the
-machine has. Without an implementation every load is admitted.
+``server.gpu``, which this room does not import, implements the protocol with the model's memory need and the
+machine's memory. Without an implementation, every load is admitted.
 """
 
 from typing import Protocol
@@ -11,26 +11,28 @@ import psutil
 from server.backends.base import Backend, LoadedModel
 
 SHARE_OF_RAM = 0.6
-"""Largest file, as a share of all RAM, of a model that is chosen without being named."""
+"""Size limit for a model that the app chooses, as a share of all RAM."""
 
 
 class Admission(Protocol):
-    """Consulted by ``Engine`` around every load."""
+    """The protocol that ``Engine`` calls around every load."""
 
     async def admit(self, backend: Backend, model: str, num_ctx: int, need: int) -> int:
-        """Return the context length, in tokens, to load the model with: ``num_ctx``, or less if that does not
-        fit, the user did not set it, and ``need`` tokens still fit.
+        """Return the context length, in tokens, for loading the model.
+
+        The result is ``num_ctx``. It is less if ``num_ctx`` does not fit, the user did not set it, and
+        ``need`` tokens still fit.
 
         Raises:
-            ModelTooLarge: the model would not fit; the message names a context that would.
-            ModelNotFound: the engine has no such model.
+            ModelTooLarge: the model would not fit. The message names a context that would fit.
+            ModelNotFound: the engine does not have this model.
         """
 
     async def compare(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
-        """Compare the loaded models with their estimates, and return them with the estimates filled in."""
+        """Compare the loaded models with their estimates. Return the models with the estimates filled in."""
 
     def largest(self, backend: Backend) -> int:
-        """Return the largest file, in bytes, of a model that is chosen without being named."""
+        """Return the size limit, in bytes, for a model that the app chooses."""
 
 
 class AdmitAll:

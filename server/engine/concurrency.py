@@ -1,8 +1,9 @@
 """The number of parallel tasks: reported by the engine, or found by measuring its throughput.
 
-Routers and servers with continuous batching report no number. For those it is doubled while that raises the
-throughput, and halved if fewer tasks do as well. The throughput is measured on real work, only while
-tasks are waiting, and again from time to time, because machines behind a router come and go.
+Routers and servers with continuous batching report no number. For them, the number is doubled while this
+raises the throughput, and halved if fewer tasks do as well. The throughput is measured on real work, and only
+while tasks are waiting. The measurement is repeated from time to time, because machines behind a router come
+and go.
 """
 
 import time
@@ -14,15 +15,15 @@ from server.common.errors import QueueFull
 from server.engine.queue import FairQueue
 
 MAXIMUM = 32
-"""Largest number that is tried; the user may set ``[backend] slots`` higher."""
+"""Maximum number that is tried. The user can set ``[backend] slots`` higher."""
 GAIN = 1.15
-"""Least rise of the throughput that justifies twice as many tasks; less is noise."""
+"""Minimum rise of the throughput that justifies twice as many tasks. A smaller rise is noise."""
 MINIMUM_SAMPLES = 6
-"""Least number of ended tasks in a measurement; three per parallel task if that is more."""
+"""Minimum number of ended tasks in a measurement. If three per parallel task is more, that number counts."""
 HOLD_SECONDS = 120.0
-"""How long a number is kept that neither a larger nor a smaller one beat."""
+"""How long a number is kept that neither a larger nor a smaller number beat (seconds)."""
 PROMPT_TOKEN_COST = 0.1
-"""Cost of reading a prompt token relative to writing a token: engines read about ten times faster."""
+"""Cost of reading a prompt token relative to writing a token. Engines read about ten times faster."""
 
 
 class ConcurrencyControl:
@@ -35,7 +36,8 @@ class ConcurrencyControl:
         self._limit: AdaptiveLimit | None = None
 
     async def refresh(self, backend: Backend, loaded: tuple[LoadedModel, ...], model: str) -> None:
-        """Update the slots from the engine's report. ``model`` is the default model; empty if there is none.
+        """Update the slots from the engine's report. ``model`` is the default model; empty without a default
+        model.
 
         Raises:
             BackendError: the engine failed to answer.
@@ -50,7 +52,7 @@ class ConcurrencyControl:
     async def measured(
         self, items: AsyncGenerator[GenerationItem, None]
     ) -> AsyncGenerator[GenerationItem, None]:
-        """Pass on a generation and measure it while it still holds its slot."""
+        """Pass on a generation, and measure it while it still holds its slot."""
         try:
             async with aclosing(items):
                 async for item in items:
@@ -78,7 +80,7 @@ class AdaptiveLimit:
         self._begin_round()
 
     def task_ended(self, work: float, *, saturated: bool) -> int:
-        """Take in an ended task and return the number of tasks to run in parallel from now on.
+        """Record an ended task. Return the number of tasks to run in parallel from now on.
 
         Args:
             work: size of the task, in any unit.
@@ -99,7 +101,7 @@ class AdaptiveLimit:
         return self.value
 
     def overloaded(self) -> int:
-        """Halve the number at once, and keep it for a while: the engine refused a task."""
+        """Halve the number immediately and keep it for a while, because the engine refused a task."""
         self._keep(max(1, self.value // 2))
         self._begin_round()
         return self.value
@@ -119,12 +121,12 @@ class AdaptiveLimit:
             self._keep(self._previous)
 
     def _try_next(self) -> None:
-        """Try twice as many tasks; the next time, half as many."""
+        """Try twice as many tasks. The next time, try half as many."""
         increase, self._increase_next = self._increase_next, not self._increase_next
         self._try(self.value * 2 if increase else self.value // 2)
 
     def _continue(self) -> None:
-        """Go on in the direction that succeeded."""
+        """Continue in the direction that succeeded."""
         self._try(self.value // 2 if self._increase_next else self.value * 2)
 
     def _try(self, value: int) -> None:

@@ -1,6 +1,7 @@
-"""Discovery of the engine: the configured one, Ollama, LM Studio or llama-server, or else the embedded one.
+"""Discovers the engine: the configured engine, Ollama, LM Studio, llama-server, or otherwise the embedded
+engine.
 
-All addresses are tried at once; the first in this order that answers is used.
+All addresses are tried at the same time. The first that answers, in this order, is used.
 """
 
 import asyncio
@@ -27,17 +28,17 @@ _Opening = Coroutine[Any, Any, Backend]
 
 @dataclass(frozen=True)
 class Discovered:
-    """The engine to use. ``notice`` says why it is not the one that the user expects; empty if it is."""
+    """The engine to use. ``notice`` says why it is not the engine that the user expects; empty if it is."""
 
     backend: Backend
     notice: str = ""
 
 
 async def discover(settings: Settings, folders: Folders, events: EventBus) -> Discovered:
-    """Return the engine to use. A server has answered; the embedded engine starts on first use.
+    """Return the engine to use. A server has answered. The embedded engine starts on first use.
 
-    A configured ``kind`` is the only one tried; with ``auto``, a configured ``url`` is tried first. A server
-    without models gives way to the embedded engine if that has weights on disk.
+    If a ``kind`` is configured, only this kind is tried. With ``auto``, a configured ``url`` is tried first.
+    The embedded engine replaces a server without models if it has weights on disk.
 
     Raises:
         BackendUnreachable: no engine answers.
@@ -67,7 +68,7 @@ async def discover(settings: Settings, folders: Folders, events: EventBus) -> Di
 
 
 async def has_models(server: Backend) -> bool:
-    """Return whether a server has a model that generates; True if it does not tell."""
+    """Return whether a server has a model that generates; True if the server does not say."""
     try:
         return any(each.generates for each in await server.installed())
     except TokenSaverError:
@@ -75,16 +76,16 @@ async def has_models(server: Backend) -> bool:
 
 
 async def _with_weights(server: Backend, embedded: EmbeddedBackend) -> Discovered:
-    """Return the embedded engine if it has weights, or else the server, which has no models."""
+    """Return the embedded engine if it has weights; otherwise the server, which has no models."""
     if not embedded.has_weights(embedded.default_model()):
         await embedded.close()
         return Discovered(server)
     await server.close()
-    return Discovered(embedded, f"{server.label} is not in use: it has no model.")
+    return Discovered(embedded, f"{server.label} is not used because it has no model.")
 
 
 def _not_in_use(cause: str) -> str:
-    return f"The configured engine is not in use: {cause}"
+    return f"The configured engine is not used: {cause}"
 
 
 async def find_server(settings: Settings, usual_urls: Sequence[str] | None = None) -> Backend:
@@ -101,7 +102,7 @@ async def find_server(settings: Settings, usual_urls: Sequence[str] | None = Non
 
 
 async def _search(settings: Settings, usual_urls: Sequence[str]) -> tuple[Backend, list[TokenSaverError]]:
-    """Return the first server that answers, and the errors of those before it."""
+    """Return the first server that answers, and the errors of the servers before it."""
     tasks = [asyncio.create_task(opening) for opening in _openings(settings, usual_urls)]
     errors: list[TokenSaverError] = []
     configured = _configured_openings(settings)
@@ -127,7 +128,7 @@ async def _search(settings: Settings, usual_urls: Sequence[str]) -> tuple[Backen
 
 
 def _configured_openings(settings: Settings) -> int:
-    """Return the number of attempts at the configured address, which come first."""
+    """Return the number of attempts at the configured address. These attempts come first."""
     if not settings.backend.url:
         return 0
     return 2 if settings.backend.kind == "auto" else 1
@@ -136,7 +137,7 @@ def _configured_openings(settings: Settings) -> int:
 def _openings(settings: Settings, usual_urls: Sequence[str]) -> list[_Opening]:
     """Return the attempts in order of preference.
 
-    The API key goes to the configured address only, never to whatever listens at a default address.
+    The API key is sent only to the configured address, never to a program at a default address.
     """
     kind, url, key = settings.backend.kind, settings.backend.url, settings.backend.api_key
     openings: list[_Opening] = []
@@ -167,7 +168,7 @@ async def _open_usual_ollama(settings: Settings) -> Backend:
     """Try ``OLLAMA_HOST`` or Ollama's usual address."""
     try:
         return await _open_ollama(ollama_url(os.environ.get("OLLAMA_HOST", "")), settings)
-    except SettingsError as error:  # the variable is not a setting of this app, so others are tried
+    except SettingsError as error:  # the variable is not a setting of this app, so other addresses are tried
         raise BackendUnreachable(f"OLLAMA_HOST: {error.cause}", error.next_step) from None
 
 

@@ -24,15 +24,15 @@ Start = Callable[[ReportPull], Awaitable[None]]
 
 
 class _Rate:
-    """Bytes per second over the last seconds."""
+    """Bytes per second during the last seconds."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int]] = deque()
 
     def add(self, completed: int, now: float) -> float:
-        """Take in the number of bytes so far and return the rate; 0 until it is known.
+        """Record the number of bytes so far. Return the rate; 0 until it is known.
 
-        Bytes that a resumed download already had are its starting point, because they appear in one step.
+        The bytes of a resumed download are the starting point, because they appear in one step.
         """
         if self._samples and completed < self._samples[-1][1]:
             self._samples.clear()  # another source starts from the beginning
@@ -65,9 +65,9 @@ class Downloads:
         return tuple(download.progress for download in self._running.values())
 
     async def follow(self, model: str, report: ReportPull, start: Start, *, detach: bool = False) -> None:
-        """Start the download or join the running one, and return when it is done.
+        """Start the download or join a running download. Return when it is done.
 
-        When its last follower is cancelled the download ends, unless one of them asked to ``detach`` it.
+        When its last follower is cancelled, the download ends, unless a follower asked to ``detach`` it.
 
         Raises:
             TokenSaverError: any error of ``start``.
@@ -83,14 +83,16 @@ class Downloads:
                 await cancel_and_wait(download.task)
 
     async def cancel(self, model: str) -> None:
-        """Cancel a download; the engine keeps the bytes that have arrived.
+        """Cancel a download. The engine keeps the bytes that have arrived.
 
         Raises:
-            NotFound: no such download is running.
+            NotFound: the download is not running.
         """
         download = self._running.get(model)
         if download is None:
-            raise NotFound(f"No download of {model!r} is running.", "The dashboard lists the running ones.")
+            raise NotFound(
+                f"No download of {model!r} is running.", "The dashboard lists the running downloads."
+            )
         await cancel_and_wait(download.task)
 
     async def close(self) -> None:
@@ -104,7 +106,7 @@ class Downloads:
             done, _ = await asyncio.wait({download.task}, timeout=_REPORT_SECONDS)
             if done and download.task.cancelled():
                 raise DownloadError(
-                    "The download was cancelled.", "Start it again; it continues where it stopped."
+                    "The download was cancelled.", "Start the download again; it continues where it stopped."
                 )
             if download.progress != reported or time.monotonic() - reported_at >= _HEARTBEAT_SECONDS:
                 reported, reported_at = download.progress, time.monotonic()

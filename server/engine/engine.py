@@ -1,8 +1,8 @@
-"""The engine in use, and the queue in front of it. All work with a model goes through here.
+"""The active engine, and the queue in front of it. All work with a model passes through this module.
 
-The parts: ``active`` (which backend), ``poll`` and ``status`` (its state), ``selection`` and ``model_cache``
-(which model), ``queue`` and ``concurrency`` (whose turn it is), ``downloads``, ``admission`` (what fits in
-memory) and ``pause_gate``.
+The parts: ``active`` (the backend), ``poll`` and ``status`` (its state), ``selection`` and ``model_cache``
+(the model), ``queue`` and ``concurrency`` (the order of work), ``downloads``, ``admission`` (the memory) and
+``pause_gate``.
 """
 
 import asyncio
@@ -39,17 +39,17 @@ from server.engine.view import EngineView
 
 
 class Engine:
-    """The engine in use. Belongs to one event loop; ``view`` and ``watched`` may be used from any thread."""
+    """The active engine. It belongs to one event loop; any thread can use ``view`` and ``watched``."""
 
     def __init__(self, settings: Settings, folders: Folders, events: EventBus) -> None:
         self.is_blocked: Callable[[str], bool] = lambda _model: False
-        """Whether the user blocks a model; checked by ``choose_model`` and ``pull``."""
+        """Returns whether the user blocks a model. ``choose_model`` and ``pull`` check it."""
         self.admission: Admission = AdmitAll()
-        """Whether a model fits in memory; consulted by ``num_ctx`` and therefore before every load."""
+        """Decides whether a model fits in memory. ``num_ctx`` asks it, and therefore every load."""
         self.gate = PauseGate()
-        """Closed while offloading is paused: no slot is given, and running work ends."""
+        """Closed while offloading is paused: no slots are given, and running work ends."""
         self.watched = False
-        """Whether a page shows the engine, which shortens the interval of the poll."""
+        """Whether a page shows the engine. This shortens the polling interval."""
         self._settings = settings
         self._events = events
         self._queue = FairQueue(settings.offload.queue_limit)
@@ -66,7 +66,7 @@ class Engine:
         )
 
     async def start(self) -> None:
-        """Discover the engine and poll it in the background. Never raises."""
+        """Discover the engine, and poll it in the background. Never raises."""
         self._poll.start()
 
     async def close(self) -> None:
@@ -76,12 +76,12 @@ class Engine:
         await self._active.close()
 
     def view(self) -> EngineView:
-        """Return the last known state of the engine; no I/O."""
+        """Return the last known state of the engine. No I/O."""
         return self._monitor.view
 
     @property
     def downloads(self) -> tuple[PullProgress, ...]:
-        """The progress of each running download."""
+        """Progress of each running download."""
         return self._downloads.running()
 
     @property
@@ -95,7 +95,7 @@ class Engine:
         return self._queue.waiting
 
     async def use(self) -> Backend:
-        """Return the engine, discovering one if there is none and waiting a while if it is loading.
+        """Return the engine. Discover one if necessary, and wait a while if the engine is loading.
 
         Raises:
             BackendUnreachable: no engine answers.
@@ -106,22 +106,22 @@ class Engine:
 
     @asynccontextmanager
     async def slot(self, client: str, interactive: bool = True) -> AsyncGenerator[None]:
-        """Wait for a slot, with clients taking turns, and hold it for the duration of the context.
+        """Wait for a slot and hold it while the context is open. Clients take turns.
 
         Raises:
-            QueueFull: the queue holds as many tasks as it may.
-            Paused: offloading is paused, or was paused meanwhile.
+            QueueFull: the queue is full.
+            Paused: offloading is paused, or was paused during the wait.
         """
         async with self.gate.passing(), self._queue.slot(client, interactive):
             yield
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
-        """Generate with the engine in use; see ``Backend.generate``. Close the generator to stop it.
+        """Generate with the active engine; see ``Backend.generate``. Close the generator to stop.
 
-        An engine that is busy is asked again for a while.
+        If the engine is busy, the request is repeated for a while.
 
         Raises:
-            EngineChanged: the model was chosen on another engine, and the one in use lacks it.
+            EngineChanged: the model was chosen on another engine, and the active engine lacks it.
             EngineBusy: the engine is still busy.
         """
         patience = self._active.patience()
@@ -161,13 +161,16 @@ class Engine:
             self._poll.wake()
 
     async def choose_model(self, requested: str | None, recent: bool = False) -> str:
-        """Return the installed model that ``requested`` refers to; for None, the configured or the best one.
+        """Return the installed model named by ``requested``. For None, return the configured or the best
+        model.
 
         Args:
-            recent: accept a choice made some seconds ago, for the items of a batch, which all ask the same.
+            recent: accept a choice made some seconds ago. Items of a batch use this, because they all ask for
+            the same model.
 
         Raises:
-            ModelNotFound: no model matches, or several do; the message names the nearest.
+            ModelNotFound: no model matches, or several models match. The message names the most similar
+            models.
             ModelBlocked: the user blocks the model.
         """
         wanted = requested or self._monitor.configured_model
@@ -189,7 +192,7 @@ class Engine:
         )
 
     async def use_by_default(self, model: str) -> None:
-        """Use ``model`` from now on for calls that name none."""
+        """From now on, use ``model`` for calls that name no model."""
         self._monitor.configured_model = model
         self._model_cache.forget()
         await self.refresh()
@@ -197,13 +200,13 @@ class Engine:
     async def num_ctx(self, model: str, need: int = 0) -> int:
         """Return the model's context length in tokens. It rarely changes, because a change reloads the model.
 
-        It is the configured one, or that of the loaded model, or 8,192, and never more than the model
-        supports. If ``need`` tokens (prompt and answer) do not fit, it grows to the next step of the ladder
-        and stays there. A model that must be loaded for it gets less if the memory allows no more.
+        The length is the configured length, or the loaded model's length, or 8,192, and never more than the
+        model supports. If ``need`` tokens (prompt and answer) do not fit, the length grows to the next step
+        of the ladder and stays there. If the model must be loaded and memory is short, the length is smaller.
 
         Raises:
-            ModelNotFound: the engine has no such model.
-            EngineChanged: the model was chosen on another engine, and the one in use lacks it.
+            ModelNotFound: the engine does not have this model.
+            EngineChanged: the model was chosen on another engine, and the active engine lacks it.
             ModelTooLarge: the model does not fit in the free memory.
         """
         # One caller at a time, so that a smaller need cannot overwrite a larger one.
@@ -225,13 +228,13 @@ class Engine:
         return self._contexts[model]
 
     async def ensure_model(self, report: ReportPull, model: str | None = None) -> None:
-        """Return when the model's weights are on disk; the embedded engine downloads them on first use.
+        """Make sure that the model's weights are on disk. The embedded engine downloads them on first use.
 
-        If the caller stops waiting, the download continues, so that the next call finds it further along.
+        If the caller stops waiting, the download continues, and the next call waits less.
 
         Raises:
             DownloadError: the weights could not be downloaded.
-            ModelNotFound: the engine has no such model.
+            ModelNotFound: the engine does not have this model.
         """
         backend = await self.use()
         if isinstance(backend, DownloadsOwnModels):
@@ -243,10 +246,10 @@ class Engine:
                 self._monitor.forget_installed()
 
     async def load(self, model: str, keep_alive: str | None = None) -> None:
-        """Load the model and return when it is ready. A ``keep_alive`` of "0" unloads it.
+        """Load the model and return when it is ready. A ``keep_alive`` of "0" unloads the model.
 
         Raises:
-            ModelNotFound: the engine has no such model.
+            ModelNotFound: the engine does not have this model.
             BackendUnsupported: this engine cannot load on request.
         """
         name = await self.choose_model(model)
@@ -263,7 +266,9 @@ class Engine:
         await self.refresh()
 
     async def _is_kept_loaded(self, model: str) -> bool:
-        """Return whether the model is in the memory of a server that loads and unloads on its own terms."""
+        """Return whether the model is in the memory of a server that controls loading and
+        unloading itself.
+        """
         backend = await self.use()
         if backend.capabilities.load or not backend.capabilities.list_loaded:
             return False
@@ -271,25 +276,25 @@ class Engine:
         return any(each.name == model for each in self.view().loaded)
 
     async def unload(self, model: str) -> None:
-        """Free the model's memory. No error if it is not loaded.
+        """Free the model's memory. No error if the model is not loaded.
 
         Raises:
-            ModelNotFound: the engine has no such model.
+            ModelNotFound: the engine does not have this model.
             BackendUnsupported: this engine cannot unload.
         """
-        name = await self._active.call(lambda backend: choose_model(backend, model))  # a blocked one too
+        name = await self._active.call(lambda backend: choose_model(backend, model))  # a blocked model too
         self._choices.keep(name, None)
         await self._active.call(lambda backend: backend.unload(name))
         self._model_cache.forget()
         await self.refresh()
 
     async def look_up(self, model: str) -> str:
-        """Return size and licence of a model before its download, as words; empty if the engine does not tell
-        them, or if the model is here already.
+        """Return size and licence of a model before its download, as text. The text is empty if the engine
+        does not report them or the model is already on disk.
 
         Raises:
-            DownloadError: its source cannot be reached, or refuses.
-            ModelNotFound: there is no such model.
+            DownloadError: the model's source cannot be reached, or refuses.
+            ModelNotFound: the model does not exist.
             ModelBlocked: the user blocks the model.
         """
         refuse_blocked(model, self.is_blocked)
@@ -301,7 +306,7 @@ class Engine:
 
         Raises:
             DownloadError: the model could not be downloaded.
-            ModelNotFound: the registry has no such model.
+            ModelNotFound: the registry does not have this model.
             ModelBlocked: the user blocks the model.
             BackendUnsupported: this engine cannot download.
         """
@@ -317,7 +322,7 @@ class Engine:
         """Cancel a download.
 
         Raises:
-            NotFound: no such download is running.
+            NotFound: the download is not running.
         """
         await self._downloads.cancel(model)
 
@@ -343,7 +348,7 @@ class Engine:
             self._monitor.show_error(error)
 
     async def prefer_server(self) -> None:
-        """Replace the embedded engine by a server that was started since, unless it is in use."""
+        """Replace the embedded engine with a server that has started since, unless the engine is in use."""
         if await self._active.prefer_server(self._is_working):
             await self.refresh()
 

@@ -1,15 +1,17 @@
-"""Short-lived cache of model choices, so that many calls at once ask the engine only once."""
+"""Short-lived cache of model choices, so that many simultaneous calls ask the engine only once."""
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
 
 CALL_SECONDS = 3.0
-"""How long a choice is valid for a single call, in seconds: about the interval of the poll, because
-the user may load another model by hand."""
+"""How long a choice is valid for a single call (seconds): about the polling interval, because the user may
+load another model by hand.
+"""
 BATCH_SECONDS = 10.0
-"""How long a choice is valid for the items of a batch, in seconds. Loading or unloading by this app and a
-change of the engine end it earlier."""
+"""How long a choice is valid for the items of a batch (seconds). Loading or unloading by this app and a
+change of the engine end it earlier.
+"""
 
 
 class ModelCache:
@@ -26,9 +28,10 @@ class ModelCache:
         is_allowed: Callable[[str], bool],
         choose: Callable[[], Coroutine[None, None, str]],
     ) -> str:
-        """Return the model chosen in the last ``seconds`` if it is still allowed, or else ``choose`` one.
+        """Return the model chosen in the last ``seconds`` if it is still allowed; otherwise ``choose`` a
+        model.
 
-        Concurrent requests for the same name share one choice, or its error.
+        Concurrent requests for the same name share one choice or its error.
         """
         model, at = self._choices.get(wanted, ("", 0.0))
         if model and time.monotonic() - at < seconds and is_allowed(model):
@@ -40,7 +43,7 @@ class ModelCache:
         return await asyncio.shield(task)
 
     def forget(self) -> None:
-        """Drop all choices, pending ones included, because the models changed."""
+        """Drop all choices, including pending choices, because the models changed."""
         self._choices.clear()
         self._pending.clear()
 

@@ -1,4 +1,6 @@
-"""Facts about chosen models: the engine of each choice, and how long the user wants it to stay loaded."""
+"""Facts about chosen models: the engine of each choice, and how long the user wants the model to
+stay loaded.
+"""
 
 from dataclasses import replace
 
@@ -20,22 +22,24 @@ class ModelChoices:
     def explained(
         self, model: str, backend: Backend | None, error: ModelNotFound
     ) -> ModelNotFound | EngineChanged:
-        """Return the error for a chosen model that ``backend`` lacks: another engine may have had it."""
+        """Return the error for a chosen model that ``backend`` lacks. Another engine may have
+        had the model.
+        """
         if self._chosen_on.get(model, backend) is backend:
             return error
         return EngineChanged(
-            f"The engine changed after {model} was chosen, and the new one lacks it.",
-            "Try again: the model is chosen again.",
+            f"The engine changed after {model} was chosen, and the new engine lacks this model.",
+            "Try again: a model will be chosen again.",
         )
 
     def keep(self, model: str, keep_alive: str | None) -> None:
-        """Record how long the user wants the model to stay loaded; None forgets it."""
+        """Record how long the user wants the model to stay loaded. None removes the record."""
         if keep_alive:
             self._keep_alive[model] = keep_alive
         else:
             self._keep_alive.pop(model, None)
 
     def kept(self, request: GenerationRequest) -> GenerationRequest:
-        """Return the request with the user's ``keep_alive``: engines reset it with each request."""
+        """Return the request with the user's ``keep_alive``, because engines reset it with each request."""
         wanted = self._keep_alive.get(request.model)
         return replace(request, keep_alive=wanted) if wanted else request

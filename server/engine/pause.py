@@ -1,7 +1,7 @@
-"""Pauses: by the user, effective at once and across restarts, or by the app for another program.
+"""Pauses: by the user (immediate, surviving restarts), or by the app for another program.
 
-The user's pause is stored in ``pause.json`` in the state folder. A pause by the app is not stored: its reason
-is checked again after a restart.
+The user's pause is stored in ``pause.json`` in the state folder. A pause by the app is not stored, because
+its reason is checked again after a restart.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 class Pause:
-    """Whether offloading is paused. Every method may be called from any thread after ``start``.
+    """Whether offloading is paused. After ``start``, any thread can call every method.
 
     Args:
-        path: file of the user's pause.
+        path: file that stores the user's pause.
         events: receives every change.
         gate: closed while paused, which ends the engine's running work.
     """
@@ -54,7 +54,8 @@ class Pause:
 
     def pause(self, until: float = 0.0, reason: str = "", *, finish: bool = False) -> None:
         """Pause for the user until ``until`` (seconds since the epoch; 0: until ``resume``). With ``finish``,
-        work that has begun is finished; else it ends at once."""
+        running work is finished first; otherwise it ends immediately.
+        """
         with self._lock:
             self._until, self._finish = until, finish
         _write(self._path, until)
@@ -69,20 +70,20 @@ class Pause:
         self._publish()
 
     def give_way(self, reason: str) -> None:
-        """Pause for another program; ``reason`` is a sentence without its full stop."""
+        """Pause for another program. ``reason`` is a sentence without its full stop."""
         with self._lock:
             self._giving_way = reason
         self._publish()
 
     def go_on(self) -> None:
-        """End the pause for another program; the user's pause stays."""
+        """End the pause for another program. The user's pause stays."""
         with self._lock:
             was, self._giving_way = self._giving_way, ""
         if was:
             self._publish()
 
     def reason(self) -> PauseReason | None:
-        """Return why and until when offloading is paused, or None if it is not."""
+        """Return why and until when offloading is paused; None if it is not paused."""
         with self._lock:
             until, giving_way = self._until, self._giving_way
         if until is not None and not 0 < until <= time.time():
@@ -98,7 +99,7 @@ class Pause:
         if until is not None:
             self._events.publish(PauseChanged(paused=True, until=until))
         else:
-            reason = f"{giving_way}. Work resumes on its own." if giving_way else ""
+            reason = f"{giving_way}. Work resumes automatically." if giving_way else ""
             self._events.publish(
                 PauseChanged(paused=bool(giving_way), reason=reason, giving_way=bool(giving_way))
             )
@@ -112,7 +113,8 @@ class Pause:
             self._gate.open()
             return
         if self._finish and not self._giving_way:
-            # No new work begins: tools and batches ask ``reason`` first. What has begun needs the open gate.
+            # No new work begins, because tools and batches ask for ``reason`` first. Work already begun needs
+            # the open gate.
             self._gate.open()
         else:
             self._gate.close(reason)

@@ -1,4 +1,4 @@
-"""The gate in front of the engine: while closed it admits no work, and closing it ends the work inside."""
+"""The gate in front of the engine. A closed gate admits no work; closing the gate ends the work inside."""
 
 import asyncio
 import time
@@ -12,7 +12,8 @@ from server.common.errors import Paused
 @dataclass(frozen=True)
 class PauseReason:
     """Why the gate is closed, as a sentence, and until when: seconds since the epoch, 0 for "until it is
-    opened"."""
+    opened".
+    """
 
     cause: str
     until: float = 0.0
@@ -28,7 +29,8 @@ class PauseGate:
 
     def close(self, reason: PauseReason) -> None:
         """Admit no more work. Work inside ends with ``Paused``, which closes its connection and so frees the
-        engine."""
+        engine.
+        """
         self._reason = self._last = reason
         now = asyncio.get_running_loop().time()
         for work in self._inside:
@@ -51,10 +53,10 @@ class PauseGate:
 
     @asynccontextmanager
     async def passing(self) -> AsyncGenerator[None]:
-        """Pass through the gate for the duration of the context, which must stay in one task.
+        """Pass through the gate while the context is open. The context must stay in one task.
 
         Raises:
-            Paused: the gate is closed, or was closed meanwhile.
+            Paused: the gate is closed, or was closed in the meantime.
         """
         self.check()
         work = asyncio.timeout(None)
@@ -75,6 +77,6 @@ def paused(reason: PauseReason) -> Paused:
     """Return the error for work that is refused while the gate is closed."""
     return Paused(
         reason.cause,
-        "Resume it in the tray's menu or on the dashboard.",
+        "Resume offloading in the tray's menu or on the dashboard.",
         "Do this task yourself, or ask the user.",
     )

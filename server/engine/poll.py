@@ -1,4 +1,4 @@
-"""Polling of the engine, and its background tasks."""
+"""Polls the engine and runs background tasks for it."""
 
 import asyncio
 import logging
@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 WATCHED_SECONDS = 3.0
 """Interval between polls while work runs or a page shows the engine."""
 IDLE_SECONDS = 15.0
-"""Interval at other times, and so the delay until a preferred engine that was started is noticed."""
+"""Interval at other times. It is also the delay until a newly started preferred engine is noticed."""
 LOST_SECONDS = 2.0
-"""Interval between attempts to discover an engine while there is none."""
+"""Interval between attempts to discover an engine if none is active."""
 _COALESCE_SECONDS = 0.3
 """Delay between a change and the poll, because several changes often come together."""
 
@@ -38,7 +38,7 @@ class EnginePoll:
         self._woken.set()
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run ``work`` in the background; ``close`` cancels it."""
+        """Run ``work`` in the background. ``close`` cancels it."""
         self._tasks.start(work)
 
     async def close(self) -> None:

@@ -1,8 +1,8 @@
 """Fair queue in front of an engine.
 
-It admits as many tasks at once as the engine has slots. Interactive tasks precede batch tasks, and within
-each kind the clients take turns, so that a client with a hundred tasks delays another client's first task by
-one task only.
+The queue admits as many tasks at a time as the engine has slots. Interactive tasks come before batch tasks.
+Within each kind the clients take turns, so a client with a hundred tasks delays another client's first task
+by only one task.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _Lane = OrderedDict[str, deque[asyncio.Future[None]]]
 
 
 class FairQueue:
-    """Admits tasks, at most ``slots`` at once with ``limit`` waiting. Belongs to one event loop."""
+    """Admits at most ``slots`` tasks at a time; at most ``limit`` tasks wait. Belongs to one event loop."""
 
     def __init__(self, limit: int, slots: int = 1) -> None:
         self._limit = limit
@@ -38,7 +38,7 @@ class FairQueue:
 
     @property
     def slots(self) -> int:
-        """Number of tasks that may be admitted at once."""
+        """Number of tasks that can be admitted at a time."""
         return self._slots
 
     @slots.setter
@@ -48,7 +48,7 @@ class FairQueue:
 
     @asynccontextmanager
     async def slot(self, client: str, interactive: bool = True) -> AsyncGenerator[None]:
-        """Wait for a slot and hold it for the duration of the context. Cancelling is safe at any moment.
+        """Wait for a slot and hold it while the context is open. Cancelling is safe at any moment.
 
         Raises:
             QueueFull: ``limit`` tasks are waiting.
@@ -66,8 +66,8 @@ class FairQueue:
             return
         if self._waiting >= self._limit:
             raise QueueFull(
-                f"{self._waiting} tasks are waiting for the engine, as many as the queue holds.",
-                "Try again when some of them are done, or raise [offload] queue_limit.",
+                f"{self._waiting} tasks are waiting for the engine, and the queue holds no more.",
+                "Try again when some tasks are done, or raise [offload] queue_limit.",
             )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         lane.setdefault(client, deque()).append(turn)

@@ -1,4 +1,4 @@
-"""Choice of the model and of its context length."""
+"""Chooses the model and its context length."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from server.common.errors import ModelBlocked
 from server.engine.admission import AdmitAll
 
 NUM_CTX_LADDER = (4096, 8192, 16384, 32768)
-"""Context lengths in tokens to choose from. There are few, because each change reloads the model."""
+"""Context lengths to choose from (tokens). There are few, because each change reloads the model."""
 
 USUAL_NUM_CTX = 8192
 """Room for a source file of about 20 kB, the task, and an answer of 2,000 tokens."""
@@ -26,11 +26,11 @@ def block_nothing(_model: str) -> bool:
 async def choose_model(
     backend: Backend, wanted: str, is_blocked: Callable[[str], bool] = block_nothing, largest: int = 0
 ) -> str:
-    """Return the installed model that ``wanted`` refers to. If it is empty, return the best model that is not
-    blocked and has a file of at most ``largest`` bytes (0: 60 % of the RAM).
+    """Return the installed model named by ``wanted``. If ``wanted`` is empty, return the best model that is
+    not blocked and whose file has at most ``largest`` bytes (0: 60 % of the RAM).
 
     Raises:
-        ModelNotFound: no model matches, or several do; the message names the nearest.
+        ModelNotFound: no model matches, or several models match. The message names the most similar models.
         ModelBlocked: the model is blocked.
     """
     if not wanted and isinstance(backend, DownloadsOwnModels):
@@ -58,7 +58,7 @@ def refuse_blocked(model: str, is_blocked: Callable[[str], bool]) -> str:
     if is_blocked(model):
         raise ModelBlocked(
             f"The user blocks {model}, by name or by licence.",
-            "Use another model, or ask Claude to unblock this one.",
+            "Use another model, or ask Claude to unblock this model.",
             "Use another model, or ask the user; configure_model_selector shows the filters.",
         )
     return model
@@ -67,11 +67,12 @@ def refuse_blocked(model: str, is_blocked: Callable[[str], bool]) -> str:
 async def choose_num_ctx(backend: Backend, model: str, need: int, configured: int) -> int:
     """Return the context length for the model, in tokens.
 
-    It is the ``configured`` one (0: none), or the server's fixed one, or that of the loaded model if ``need``
-    tokens fit, or else a step of the ladder; never more than the model supports.
+    The length is the ``configured`` length (0: none), or the server's fixed length, or the loaded model's
+    length if ``need`` tokens fit, or otherwise a step of the ladder. It is never more than the model
+    supports.
 
     Raises:
-        ModelNotFound: the engine has no such model.
+        ModelNotFound: the engine does not have this model.
     """
     supported = await backend.context_length(model)
     if configured:
@@ -83,8 +84,8 @@ async def choose_num_ctx(backend: Backend, model: str, need: int, configured: in
 
 
 def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedModel], largest: int) -> str:
-    """Return the model to use: a loaded one, or else an installed one; among several, the largest that suits
-    code and has at most ``largest`` bytes.
+    """Return the model to use: a loaded model, or otherwise an installed model. Of several models, return the
+    largest that suits code and has at most ``largest`` bytes.
 
     Raises:
         ModelNotFound: no installed model writes text.
@@ -101,8 +102,9 @@ def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedMo
 
 
 def step_up(need: int, supported: int) -> int:
-    """Return the shortest context of the ladder that holds ``need`` tokens: at least the usual one, and at
-    most ``supported`` (0: unknown). If none holds them, return the longest."""
+    """Return the shortest context of the ladder that holds ``need`` tokens: at least the usual context, and
+    at most ``supported`` (0: unknown). If no context holds them, return the longest.
+    """
     top = supported or NUM_CTX_LADDER[-1]
     step = next((each for each in NUM_CTX_LADDER if each >= max(need, USUAL_NUM_CTX)), NUM_CTX_LADDER[-1])
     return min(step, top)

@@ -1,4 +1,4 @@
-"""The last known state of the engine; changes of it are published."""
+"""The last known state of the engine. Changes are published."""
 
 import logging
 import time
@@ -23,18 +23,18 @@ from server.engine.view import LOOKING, EngineView
 logger = logging.getLogger(__name__)
 
 _INSTALLED_SECONDS = 30.0
-"""How long the list of installed models is cached; the loaded ones are requested at every refresh."""
+"""How long the list of installed models is cached (seconds). Loaded models are requested at every refresh."""
 
 
 class EngineMonitor:
-    """Keeps the view of the engine. Publishes ``EngineChanged`` when it changes."""
+    """Keeps the view of the engine. Publishes ``EngineChanged`` when the view changes."""
 
     def __init__(self, configured_model: str, events: EventBus) -> None:
         self.view = EngineView("", "", "", Capabilities(), error=LOOKING)
         self.notice = ""
-        """See ``EngineView``; set when an engine is discovered."""
+        """See ``EngineView``. Set when an engine is discovered."""
         self.configured_model = configured_model
-        """The model for calls that name none; empty lets the app choose."""
+        """The model for calls that name no model. If it is empty, the app chooses."""
         self._events = events
         self._installed: tuple[InstalledModel, ...] = ()
         self._installed_at = -_INSTALLED_SECONDS
@@ -47,8 +47,8 @@ class EngineMonitor:
     async def refresh(self, backend: Backend, admission: Admission) -> tuple[LoadedModel, ...]:
         """Request the engine's state, show it, and return the loaded models with their estimates.
 
-        Of concurrent refreshes the one that started last is shown: an earlier one may have started before a
-        load and end after it.
+        Of concurrent refreshes, the result of the last one to start is shown, because an earlier refresh may
+        start before a load and end after it.
 
         Raises:
             BackendUnreachable: the engine does not answer.
@@ -80,7 +80,7 @@ class EngineMonitor:
         return loaded
 
     def show_error(self, error: TokenSaverError) -> None:
-        """Show that there is no engine or that it fails, and why."""
+        """Show that no engine is active or that the engine fails, and why."""
         old, text = self.view, f"{error.cause} {error.next_step}"
         self._show(EngineView(old.kind, old.label, old.url, Capabilities(), error=text))
 
@@ -104,8 +104,8 @@ class EngineMonitor:
 
 @contextmanager
 def publish_loading(events: EventBus, backend: Backend, model: str) -> Iterator[None]:
-    """Publish that ``model`` is being loaded for the duration of the context, and then the result."""
-    if backend.capabilities.run_by_app:  # it publishes its loads itself
+    """Publish that ``model`` is being loaded while the context is open, and then the result."""
+    if backend.capabilities.run_by_app:  # this engine publishes its loads itself
         yield
         return
     events.publish(ModelProgress(model, "load"))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from server.backends.base import Capabilities, EngineDevice, InstalledModel, LoadedModel
 
 LOOKING = "Looking for an engine."
-"""The ``error`` before the first discovery; not a failure."""
+"""The ``error`` before the first discovery. It is not a failure."""
 
 
 @dataclass(frozen=True)
 class EngineView:
-    """The last known state of the engine. ``error`` is a cause with its next step; empty if all is well."""
+    """The last known state of the engine. ``error`` is a cause with its next step; empty without an error."""
 
     kind: str
     label: str
@@ -21,6 +21,6 @@ class EngineView:
     default_model: str = ""
     error: str = ""
     devices: tuple[EngineDevice, ...] | None = None
-    """The GPUs that the engine reports to compute on; None if it reports none or was not asked yet."""
+    """The GPUs on which the engine reports to compute; None if it reports none or was not asked yet."""
     notice: str = ""
     """Why this is not the engine that the user expects; empty if it is."""

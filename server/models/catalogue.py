@@ -11,10 +11,11 @@ from server.config.folders import Folders
 from server.models.categories import Category
 
 LEAST_PARAMETERS = 1.0
-"""Billions of parameters below which a model writes nothing useful: 0.5B was right in about one of six small
-functions, 135M in none."""
+"""Billions of parameters below which a model writes nothing useful. 0.5B was right in about one of six small
+functions, 135M in none.
+"""
 LEAST_SIZE = 600_000_000
-"""Bytes of a file below which a model of unknown size counts as one of those."""
+"""Bytes of a file below which a model of unknown size counts as such a small model."""
 SHIPPED = Path(__file__).with_name("catalogue.toml")
 
 
@@ -23,7 +24,9 @@ class _Entry(BaseModel):
 
 
 class Quality(_Entry):
-    """A published figure in the benchmark's own unit (per cent for all of the app's own catalogue)."""
+    """A published figure in the benchmark's own unit (per cent for all figures of the app's own
+    catalogue).
+    """
 
     benchmark: str
     value: float
@@ -34,9 +37,9 @@ class Quality(_Entry):
 class CatalogueModel(_Entry):
     """A recommendable model. ``size`` in bytes, ``parameters`` and ``active`` in billions; 0 if unknown.
 
-    ``name`` is that of ``engine``; ``lmstudio`` and ``gguf`` are LM Studio's name and the reference of a GGUF
-    file (empty: none). ``peak`` is its measured memory with the usual context, in bytes; ``common`` marks a
-    model in wide use for chores.
+    ``name`` is the name in ``engine``. ``lmstudio`` and ``gguf`` are LM Studio's name and the reference of a
+    GGUF file (empty: none). ``peak`` is the measured memory with the usual context, in bytes. ``common``
+    marks a model that is widely used for chores.
     """
 
     name: str
@@ -57,13 +60,15 @@ class CatalogueModel(_Entry):
 
     @property
     def is_toy(self) -> bool:
-        """Whether the model is too small for any work: fewer than ``LEAST_PARAMETERS`` billion parameters."""
+        """Return whether the model is too small for any work: fewer than ``LEAST_PARAMETERS`` billion
+        parameters.
+        """
         if self.parameters:
             return self.parameters < LEAST_PARAMETERS
         return 0 < self.size < LEAST_SIZE
 
     def name_for(self, kind: str) -> str:
-        """Return the name by which an engine of this kind downloads the model; empty if it cannot."""
+        """Return the name by which an engine of this kind downloads the model; empty if the engine cannot."""
         if kind == self.engine:
             return self.name
         return {"lmstudio": self.lmstudio, "embedded": self.gguf}.get(kind, "")
@@ -75,7 +80,7 @@ class _Catalogue(_Entry):
 
 
 def load_catalogue(folders: Folders) -> tuple[CatalogueModel, ...]:
-    """Return the user's catalogue if there is one, or else the app's own.
+    """Return the user's catalogue if it exists, otherwise the app's own.
 
     Raises:
         SettingsError: the user's file is not a valid catalogue.
@@ -89,15 +94,15 @@ def load_catalogue(folders: Folders) -> tuple[CatalogueModel, ...]:
 
 
 def own_catalogue(folders: Folders) -> Path:
-    """Return the path of the user's catalogue, whether it exists or not."""
+    """Return the path of the user's catalogue. The file may not exist."""
     return folders.config / "models.toml"
 
 
 def parse_catalogue(text: str, source: str) -> tuple[str, tuple[CatalogueModel, ...]]:
-    """Return a catalogue's date (empty if it has none) and its models.
+    """Return a catalogue's date (empty without a date) and its models.
 
     Raises:
-        SettingsError: the text is not a valid catalogue; ``source`` says where it comes from.
+        SettingsError: the text is not a valid catalogue. ``source`` says where the text comes from..
     """
     try:
         read = _Catalogue.model_validate(tomllib.loads(text))

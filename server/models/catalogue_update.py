@@ -1,4 +1,4 @@
-"""Update of the catalogue of models from a file or an address that the user names."""
+"""Updates the catalogue of models from a file or a URL that the user names."""
 
 from pathlib import Path
 
@@ -11,26 +11,26 @@ from server.config.folders import Folders
 from server.models.catalogue import SHIPPED, own_catalogue, parse_catalogue
 
 LARGEST = 1 << 20
-"""Bytes of a catalogue; the app's own has about 10,000."""
+"""Maximum size of a catalogue (bytes). The app's own has about 10,000 bytes."""
 
 
 def update_catalogue(folders: Folders, source: str) -> str:
-    """Put the catalogue at ``source`` (a path or an http address) in place of the present one.
+    """Replace the present catalogue with the catalogue at ``source`` (a path or an http URL).
 
-    Returns what was done, one sentence. Nothing changes if it is not valid, empty, or older than the present
-    one.
+    Return a sentence about the result. If the new catalogue is invalid, empty or older than the present one,
+    nothing changes.
 
     Raises:
-        BadArguments: there is no such file, or it is too large.
-        NoNetwork: the address cannot be reached.
-        SettingsError: it is not a valid catalogue, or an older one.
+        BadArguments: the file does not exist or is too large.
+        NoNetwork: the URL cannot be reached.
+        SettingsError: the catalogue is invalid or older than the present one.
     """
     text = (
         _fetched(source) if source.startswith(("https://", "http://")) else _read(Path(source).expanduser())
     )
     date, models = parse_catalogue(text, source)
     if not models:
-        raise SettingsError(f"{source} lists no model.", "Name a catalogue with models.")
+        raise SettingsError(f"{source} lists no models.", "Name a catalogue with models.")
     present = own_catalogue(folders)
     current, _ = parse_catalogue(
         (present if present.exists() else SHIPPED).read_text(encoding="utf-8"), str(present)
@@ -38,11 +38,11 @@ def update_catalogue(folders: Folders, source: str) -> str:
     if date and current and date < current:
         raise SettingsError(
             f"{source} is of {date}, older than the present catalogue of {current}.",
-            f"Remove {present} first if you want it.",
+            f"To use it anyway, remove {present} first.",
         )
     present.parent.mkdir(parents=True, exist_ok=True)
     replace_file(present, text.encode())
-    return f"{len(models)} models of {date or 'an unknown date'} from {source} are in use ({present})."
+    return f"{len(models)} models of {date or 'an unknown date'} from {source} are now used ({present})."
 
 
 def _read(path: Path) -> str:

@@ -1,9 +1,9 @@
 """Execution of Python code that a model wrote for a chore, guarded against accidental damage.
 
-The code is inspected first: it may import a few modules that only compute, and use no name that reaches
-beyond computing. It then runs in an isolated process with an empty environment, in an empty folder, with
-limits on time and (on POSIX) memory and files. This is not a sandbox against malicious code: Python offers
-more escapes than a list can name.
+First the code is inspected: it may import a few modules that only compute, and use no names that reach beyond
+computing. The code then runs in an isolated process with an empty environment, in an empty folder, with
+limits on time and (on POSIX) memory and files. This is not a sandbox against malicious code, because Python
+offers more escapes than a list can name.
 """
 
 import ast
@@ -43,7 +43,7 @@ DYNAMIC = {
     *("Formatter", "attrgetter", "get_type_hints", "make_dataclass", "methodcaller", "singledispatch"),
     "singledispatchmethod",
 }
-"""Names that look up other names given as text, or evaluate text."""
+"""Names that look up other names given as text, or that evaluate text."""
 MODULES = {
     "bltns",
     "builtins",
@@ -57,7 +57,7 @@ MODULES = {
     "types",
     "warnings",
 }
-"""Names by which the allowed modules hold modules that do more than compute."""
+"""Names under which the allowed modules hold modules that do more than compute."""
 FORBIDDEN_ATTRIBUTES = MODULES | DYNAMIC
 KNOWN_DUNDERS = {"__init__", "__name__", "__len__", "__iter__", "__next__", "__eq__", "__repr__", "__str__"}
 
@@ -90,7 +90,7 @@ except BaseException as error:
 
 
 async def run_python(code: str, verify: str) -> str:
-    """Run ``code`` and then the statements in ``verify``; return what failed, or an empty text."""
+    """Run ``code`` and then the statements in ``verify``. Return the failure; empty on success."""
     try:
         forbidden = _forbidden(ast.parse(code))
     except SyntaxError as error:
@@ -103,7 +103,7 @@ async def run_python(code: str, verify: str) -> str:
 
 
 async def _run(order: bytes) -> str:
-    # ignore_cleanup_errors: on Windows a killed process holds its folder for a moment.
+    # ignore_cleanup_errors: on Windows, a killed process holds its folder for a moment.
     with tempfile.TemporaryDirectory(prefix="token-saver-", ignore_cleanup_errors=True) as folder:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -135,7 +135,7 @@ async def _run(order: bytes) -> str:
 
 
 def _forbidden(tree: ast.Module) -> str:
-    """Return the first forbidden name in the code; empty if there is none."""
+    """Return the first forbidden name in the code; empty without such a name."""
     for node in ast.walk(tree):
         if found := next((name for name in _forbidden_names(node) if name), ""):
             return found

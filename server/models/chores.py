@@ -1,4 +1,4 @@
-"""Chores that measure a model, and the check of its answers."""
+"""Chores that measure a model, and the check of the model's answers."""
 
 import json
 import re
@@ -17,13 +17,13 @@ from server.models.docstring_check import docstring_error
 FILE = Path(__file__).with_name("chores.toml")
 JAPANESE = ("HIRAGANA", "KATAKANA", "CJK")
 LEAST_SHARE = 0.6
-"""Least share of an answer's letters in the requested script; names and units may be in others."""
+"""Minimum share of an answer's letters in the requested script. Names and units may be in other scripts."""
 _FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 class Chore(BaseModel):
-    """One chore; the comment at the top of ``chores.toml`` describes the fields."""
+    """One chore. The comment at the top of ``chores.toml`` describes the fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +37,7 @@ class Chore(BaseModel):
     most_words: int = 0
     script: Literal["", "japanese", "latin"] = ""
     documents: str = ""
-    """Python code that the answer must be, with a docstring."""
+    """Python code that the answer must equal, plus a docstring."""
 
 
 @cache
@@ -51,7 +51,7 @@ def load_chores() -> tuple[Chore, ...]:
 
 
 async def check_answer(chore: Chore, answer: str) -> str:
-    """Return what is wrong with an answer; empty if it is right."""
+    """Return the fault of an answer; empty if the answer is right."""
     text = _THINKING.sub("", answer).strip()
     if not text:
         return "empty"
@@ -97,5 +97,5 @@ def _script_share(text: str, *, japanese: bool) -> float:
 
 
 def _code(text: str) -> str:
-    """Return the longest fenced block, or the whole text if there is none."""
+    """Return the longest fenced block, or the whole text without a block."""
     return max(_FENCED.findall(text), key=len, default=text)

@@ -1,4 +1,4 @@
-"""Deletion of a model from the engine's disk."""
+"""Deletes a model from the engine's disk."""
 
 from server.backends.base import DeletesModels
 from server.common.errors import BackendUnsupported
@@ -6,17 +6,17 @@ from server.engine.engine import Engine
 
 
 async def delete_model(engine: Engine, model: str) -> None:
-    """Unload a model and delete it. It can be downloaded again.
+    """Unload a model and delete it. The model can be downloaded again.
 
     Raises:
-        ModelNotFound: the engine has no such model.
+        ModelNotFound: the engine does not have this model.
         BackendUnsupported: this engine does not delete models.
         BackendError: the engine is unreachable or failed.
     """
     backend = await engine.use()
     if not isinstance(backend, DeletesModels):
         raise BackendUnsupported(
-            f"{backend.label} does not delete models.", "Delete it in that server itself."
+            f"{backend.label} does not delete models.", "Delete the model in the server itself."
         )
     if any(each.name == model for each in engine.view().loaded):
         await engine.unload(model)

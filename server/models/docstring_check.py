@@ -1,10 +1,10 @@
-"""Check of an answer that adds a docstring to a function: the code must stay as it is."""
+"""Checks an answer that adds a docstring to a function: the code must stay unchanged."""
 
 import ast
 
 
 def docstring_error(original: str, answer: str) -> str:
-    """Return what is wrong with an answer: other code, or no docstring; empty if it is right."""
+    """Return the fault of an answer: other code, or no docstring; empty if the answer is right."""
     try:
         before, after = ast.parse(original), ast.parse(answer)
     except (SyntaxError, ValueError, RecursionError) as error:

@@ -1,6 +1,7 @@
-"""Simulated machines: what the app recommends on them, for the documentation and the tests.
+"""Simulated machines with the app's recommendations, for the documentation and the tests.
 
-``COMMON`` lists what people run for chores by memory, collected from forums and guides in November 2026.
+``COMMON`` lists models that people run for chores, by memory, collected from forums and guides in November
+2026.
 """
 
 from collections.abc import Mapping
@@ -16,12 +17,12 @@ COMMON: Mapping[int, tuple[str, ...]] = {
     16: ("gemma4:12b", "qwen2.5-coder:14b", "gpt-oss:20b"),
     24: ("qwen3.8:27b", "qwen3.6:35b-a3b", "gemma4:31b", "glm-4.7-flash"),
 }
-"""Models by memory in GB; machines with more run those of 24 GB and larger ones."""
+"""Models by memory in GB. Machines with more memory run the 24 GB models and larger ones."""
 
 
 @dataclass(frozen=True)
 class SimulatedMachine:
-    """A machine; ``memory`` is the class of ``COMMON`` that it belongs to, in GB."""
+    """A machine. ``memory`` is its class in ``COMMON``, in GB."""
 
     name: str
     memory: int

@@ -1,4 +1,4 @@
-"""Measurement of a model on this machine: speed of loading, reading and writing, and chores done right."""
+"""Measures a model on this machine: speed of loading, reading and writing, and correct chores."""
 
 import asyncio
 import secrets
@@ -16,7 +16,7 @@ from server.store.measurements import ChoreRecord, MeasurementRecord, Measuremen
 CLIENT = "measure"
 SYSTEM = "Answer with the result alone: no explanation, no example of use."
 SPEED_TOKENS = 96
-"""Tokens that are generated to measure the speed: a few seconds on a CPU."""
+"""Number of tokens that are generated to measure the speed: a few seconds on a CPU."""
 CHORE_TOKENS = 300
 MOST_PARALLEL = 4
 _LINES = 40
@@ -26,7 +26,7 @@ ReportMeasure = Callable[[MeasureProgress], Awaitable[None]]
 
 @dataclass(frozen=True)
 class _Timed:
-    """One generation. Seconds until the first token, and after it."""
+    """One generation: seconds until the first token, and seconds after it."""
 
     text: str
     end: Completed
@@ -45,7 +45,7 @@ class _Timed:
 
 
 class Measuring:
-    """Measures one model at a time. ``running`` is its name; empty if none is being measured.
+    """Measures one model at a time. ``running`` is the model's name; empty if no model is being measured.
 
     Every generation waits for its turn behind interactive work. A pause ends a measurement with ``Paused``.
     An incomplete measurement is not stored.
@@ -72,11 +72,11 @@ class Measuring:
         report: ReportMeasure | None = None,
         own: tuple[Chore, ...] = (),
     ) -> MeasurementRecord:
-        """Measure a model (None: the one in use), store the result and return it. ``own`` are further chores,
-        made from the user's project.
+        """Measure a model (None: the model in use), store the result and return it. ``own`` holds further
+        chores, made from the user's project.
 
         Raises:
-            ModelNotFound, ModelBlocked: there is no such model, or the user blocks it.
+            ModelNotFound, ModelBlocked: the model does not exist, or the user blocks it.
             BackendError: the engine is unreachable or failed.
             Paused: offloading is paused.
             StoreError: the result cannot be written.
@@ -101,7 +101,7 @@ class Measuring:
             return record
 
     def cancel(self) -> None:
-        """Cancel the running measurement, if any; its caller gets ``CancelledError``."""
+        """Cancel the running measurement, if any. Its caller gets ``CancelledError``."""
         if self._work is not None:
             self._work.cancel()
 
@@ -215,4 +215,4 @@ def _request(model: str, messages: tuple[Message, ...], num_ctx: int, max_tokens
 
 
 async def _ignore(_progress: object) -> None:
-    """Discard the progress of a download, which publishes events of its own."""
+    """Ignore the progress of a download, because the download publishes its own events."""

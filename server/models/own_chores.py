@@ -1,6 +1,6 @@
-"""Chores made from the user's own project: a docstring for a function whose code must stay as it is.
+"""Chores made from the user's own project: write a docstring for a function whose code must not change.
 
-They need no execution: the answer is right if it is the same code, by its syntax tree, with a docstring.
+These chores need no execution: the answer is right if its syntax tree is the same, plus a docstring.
 """
 
 import ast
@@ -11,7 +11,7 @@ from pathlib import Path
 from server.models.chores import Chore
 
 MOST = 8
-"""Chores of one project, spread over its files."""
+"""Maximum number of chores per project, spread over its files."""
 FEWEST_LINES, MOST_LINES = 4, 40
 LARGEST_FILE = 200_000
 MOST_FILES = 2_000
@@ -24,7 +24,7 @@ _TASK = """Write a docstring for this function. Return the whole function with i
 
 
 def own_chores(project: Path, most: int = MOST) -> tuple[Chore, ...]:
-    """Return chores from the Python files of a project, at most one a file, the same each time; blocks."""
+    """Return chores from the Python files of a project, at most one per file, and always the same. Blocks."""
     found = [chore for path in _files(project) if (chore := _chore_of(project, path)) is not None]
     step = max(1, len(found) // most)
     return tuple(found[::step][:most])
@@ -60,7 +60,7 @@ def _chore_of(project: Path, path: Path) -> Chore | None:
 
 
 def _bare(text: str, node: ast.stmt) -> str:
-    """Return a function's code without its docstring; empty if it does not suit."""
+    """Return a function's code without its docstring; empty if the function is not suitable."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.decorator_list:
         return ""
     lines = text.splitlines()[node.lineno - 1 : node.end_lineno]

@@ -1,4 +1,4 @@
-"""Ranking of the models that the engine has or can download, for a category of work on this machine."""
+"""Ranks the models that the engine has or can download, for a category of work on this machine."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ async def ranked(
     *,
     prefer_quality: bool = False,
 ) -> tuple[Recommendation, ...]:
-    """Return the models for a category, best first; empty if the user's filters exclude all.
+    """Return the models for a category, best first; empty if the user's filters exclude all models.
 
     Raises:
         BackendError: no engine is available.
@@ -59,11 +59,12 @@ async def installed_model_for(
 ) -> str | None:
     """Return the installed model for work of a category, or None for the default model.
 
-    It is the user's own choice for the category; or the default model if it is made for the category and did
-    not prove bad at it; or else the best model that is made for it and fits in memory.
+    The user's own choice for the category comes first. Next comes the default model if it is made for the
+    category and did not prove bad. Otherwise, the best model that is made for the category and fits in memory
+    is returned.
 
     Raises:
-        BackendError: no engine is available, or it has no model.
+        BackendError: no engine is available, or the engine has no model.
         SettingsError: the user's choices cannot be read.
         StoreError: the measurements cannot be read.
     """
@@ -81,7 +82,9 @@ async def installed_model_for(
 def _candidates(
     folders: Folders, backend: Backend, installed: tuple[InstalledModel, ...]
 ) -> tuple[CatalogueModel, ...]:
-    """Return the catalogue's models that are installed or that this engine can download, by its own names."""
+    """Return the catalogue's models that are installed or that this engine can download, with the engine's
+    names.
+    """
     have = {each.name.removesuffix(":latest") for each in installed}
     found: dict[str, CatalogueModel] = {}
     for each in load_catalogue(folders):

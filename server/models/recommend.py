@@ -1,4 +1,4 @@
-"""Recommendation of models for this machine and a category of work, best first, each with its reason."""
+"""Recommends models for this machine and a category of work, best first, each with its reason."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ from server.models.speed import expected_rate
 GIB = 2**30
 _PARAMETERS = re.compile(r"(\d+(?:\.\d+)?)\s*([BM])", re.IGNORECASE)
 # Memory beside the weights: KV cache and compute buffers for the usual 8,192 tokens. According to
-# `memory.model_memory`, 0.3 GiB for a 1.5B model and 1.7 GiB for a dense one of 14B with wide keys (Phi-4).
+# `memory.model_memory`, 0.3 GiB for a 1.5B model and 1.7 GiB for a dense 14B model with wide keys (Phi-4).
 OVERHEAD_SHARE, OVERHEAD = 0.15, GIB // 2
 # Number of layers assumed for splitting a model whose header is unknown; most models have 24 to 64.
 USUAL_LAYERS = 32
@@ -36,10 +36,10 @@ class Recommendation:
     """A model with the facts that rank it.
 
     Attributes:
-        left: bytes that stay free; negative if the model does not fit at all.
+        left: bytes that stay free; negative if the model does not fit.
         reserve: bytes that must stay free for other programs.
-        evidence: what is known of it on this machine.
-        rate: expected tokens per second according to the memory bandwidth; 0 if unknown.
+        evidence: evidence about the model on this machine.
+        rate: expected tokens per second by memory bandwidth; 0 if unknown.
     """
 
     model: CatalogueModel
@@ -53,12 +53,12 @@ class Recommendation:
 
     @property
     def fits(self) -> bool:
-        """Whether it fits in the free memory and leaves the reserve."""
+        """Return whether the model fits in the free memory and leaves the reserve."""
         return self.left >= self.reserve
 
     @property
     def missing(self) -> int:
-        """Bytes that are missing for it to fit; 0 if it does."""
+        """Bytes of memory that the model lacks; 0 if it fits."""
         return max(0, self.reserve - self.left)
 
     @property
@@ -98,15 +98,15 @@ def recommend(
     known_fits: Mapping[str, Fit] = MappingProxyType({}),
     on_gpu: bool = True,
 ) -> tuple[Recommendation, ...]:
-    """Return the suitable models, best first; empty if the user's filters exclude all.
+    """Return the suitable models, best first; empty if the user's filters exclude all models.
 
     The order is: the user's own choice for the category; models that are not toys; models that fit; models
-    that are not slow; models that proved good here, then untested ones, then those that proved bad
-    (``evidence``), whatever published figures say; models made for the category; installed ones (unless
+    that are not slow; models that proved good here, then untested models, then models that proved bad
+    (``evidence``), regardless of published figures; models made for the category; installed models (unless
     ``prefer_quality``); models in wide use; the better published figure; the larger model.
 
     Args:
-        held: bytes of the engine's loaded models, which it would free.
+        held: bytes of the engine's loaded models, which the engine would free.
         known_fits: fits of installed models according to their own metadata, by name.
         on_gpu: whether the engine uses GPUs.
     """
@@ -138,8 +138,9 @@ def recommend(
 
 
 def reserve_of(machine: Machine, room: Room) -> int:
-    """Return the bytes that a recommended model must leave free: 2 GiB of memory that other programs need
-    too, less on a small machine. A card's own reserve is part of its room."""
+    """Return the bytes that a recommended model must leave free: 2 GiB of memory shared with other programs,
+    less on a small machine. A card's own reserve is part of its room.
+    """
     if room.place == "GPU memory":
         return 0
     return min(RESERVE, machine.ram_total // RESERVE_SHARE)
@@ -151,7 +152,9 @@ def memory_needed(model: CatalogueModel) -> int:
 
 
 def memory_room(machine: Machine, held: int) -> int:
-    """Return the bytes available to a model; ``held`` are those of loaded models, which would be freed."""
+    """Return the bytes available to a model. ``held`` holds the bytes of loaded models, which
+    would be freed.
+    """
     return room_of(machine, held=held).total
 
 
@@ -200,14 +203,14 @@ def _unlisted(model: InstalledModel) -> CatalogueModel:
 
 
 def _billions(text: str) -> float:
-    """Return the parameters in an engine's words, such as ``134.52M`` or ``1.5B``; 0 if they are unknown."""
+    """Return the number of parameters in an engine's text, such as ``134.52M`` or ``1.5B``; 0 if unknown."""
     found = _PARAMETERS.fullmatch(text.strip())
     return float(found[1]) * (1 if found[2].upper() == "B" else 0.001) if found else 0.0
 
 
 def _key(each: Recommendation, category: Category, *, prefer_quality: bool) -> tuple[object, ...]:
     suits = category in each.model.categories
-    # Figures of different benchmarks are not comparable: only the most common one for coding counts.
+    # Figures of different benchmarks are not comparable, so only the most common coding benchmark counts.
     quality = each.model.quality
     figure = quality.value if quality and category in CODING and quality.benchmark == AGENT_BENCHMARK else 0
     size = each.model.size if each.fits else -each.model.size  # too large: smallest first

@@ -1,6 +1,6 @@
 """The user's filters for models: blocked names, licences, and a model per category.
 
-They are stored as JSON in ``models.json`` in the configuration folder, which may be edited by hand.
+The filters are stored as JSON in ``models.json`` in the configuration folder. The user can edit the file.
 """
 
 import json
@@ -18,8 +18,9 @@ from server.models.categories import Category
 
 
 class SelectorSettings(BaseModel):
-    """Filters. ``blocked_models`` are names or patterns (``llama*``); an empty ``license_filter`` allows all
-    licences; ``custom_recommendations`` names the model that ranks first in a category."""
+    """Filters. ``blocked_models`` holds names or patterns (``llama*``). An empty ``license_filter`` allows
+    all licences. ``custom_recommendations`` names the model that ranks first in a category.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,13 +29,13 @@ class SelectorSettings(BaseModel):
     custom_recommendations: Mapping[Category, str] = {}
 
     def blocks(self, model: str) -> bool:
-        """Whether a model must not be used. A name without a tag blocks all its tags."""
+        """Return whether a model must not be used. A name without a tag blocks all its tags."""
         name = model.lower()
         wanted = (name, name.partition(":")[0])
         return any(fnmatchcase(each, pattern.lower()) for pattern in self.blocked_models for each in wanted)
 
     def allows_license(self, license_name: str) -> bool:
-        """Whether a licence is allowed. An unknown licence is allowed only without a filter."""
+        """Return whether a licence is allowed. An unknown licence is allowed only without a filter."""
         return not self.license_filter or license_name.lower() in {
             each.lower() for each in self.license_filter
         }
@@ -84,7 +85,7 @@ class Selector:
             ) from None
 
     def is_blocked(self, model: str) -> bool:
-        """Whether the user blocks a model, by its name or by its licence if the catalogue knows it.
+        """Return whether the user blocks a model, by its name or by its licence if the catalogue knows it.
 
         Raises:
             SettingsError: the file is damaged.

@@ -1,7 +1,7 @@
-"""Estimate of a model's generation speed on this machine, used until the speed has been measured.
+"""Estimates a model's generation speed on this machine, until the speed has been measured.
 
-For every token an engine reads all active weights once, so memory bandwidth is the limit: tokens per second
-are about ``EFFICIENCY`` × bandwidth / bytes of active weights.
+For every token, an engine reads all active weights once. Memory bandwidth is therefore the limit: tokens per
+second are about ``EFFICIENCY`` × bandwidth / bytes of active weights.
 """
 
 import tomllib
@@ -21,13 +21,13 @@ EFFICIENCY_OF_EXPERTS = 0.37
 reads about 2.5 GB per token, on an RTX 4090 with 1,008 GB/s
 (https://runaihome.com/blog/gemma-4-local-ai-gpu-guide-2026/)."""
 RAM_BANDWIDTH = 51.2
-"""GB/s of a common PC: two channels of DDR4-3200 with 8 bytes each."""
+"""Bandwidth of a common PC in GB/s: two channels of DDR4-3200 with 8 bytes each."""
 
 
 def expected_rate(machine: Machine, model: CatalogueModel, *, on_gpu: bool) -> float:
     """Return the expected tokens per second; 0 if the GPU or the model's size is unknown.
 
-    A mixture-of-experts model reads only its active experts. Of several cards the slowest counts.
+    A mixture-of-experts model reads only its active experts. If there are several cards, the slowest counts.
     """
     if not model.size:
         return 0.0
@@ -40,7 +40,7 @@ def expected_rate(machine: Machine, model: CatalogueModel, *, on_gpu: bool) -> f
 
 @cache
 def bandwidth_of(name: str) -> float:
-    """Return the GB/s of a GPU by its name; 0 if it is not listed."""
+    """Return the bandwidth of a GPU in GB/s by its name; 0 if it is not listed."""
     words = f" {name.lower()} "
     known = tomllib.loads(BANDWIDTHS.read_text(encoding="utf-8"))["bandwidth"]
     fitting = [each for each in known if f" {each.lower()} " in words]

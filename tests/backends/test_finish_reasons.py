@@ -49,7 +49,7 @@ async def test_an_answer_that_the_engine_broke_off_is_an_error(
 ) -> None:
     server, backend = openai
     server.given = {CHAT: [recorded(case)]}
-    with pytest.raises(BackendFailed, match=r"broke off itself \(finish reason '(abort|content_filter)'\)"):
+    with pytest.raises(BackendFailed, match=r"stopped itself \(finish reason '(abort|content_filter)'\)"):
         await collect(backend.generate(request(model=MODEL)))
 
 

@@ -70,7 +70,7 @@ def test_pinned_model_is_found_by_another_engines_spelling(given: str) -> None:
 
 
 def test_nothing_is_installed() -> None:
-    with pytest.raises(ModelNotFound, match="Download one first"):
+    with pytest.raises(ModelNotFound, match="First download a model"):
         resolve("llama3.2", ())
 
 

@@ -82,11 +82,11 @@ async def test_nothing_listens(ollama: OllamaBackend, ollama_standin: OllamaStan
 @pytest.mark.parametrize(
     ("ends", "says"),
     [
-        ("broken", "only a part of its answer|broke off"),
-        ("half", "not JSON|broke off"),
+        ("broken", "only a part of its answer|closed the connection early"),
+        ("half", "not JSON|closed the connection early"),
         ("garbage", "not JSON.*Bad Gateway"),
         ("utf8", "not UTF-8"),
-        ("long", "a line of more than 1024 kB|broke off"),
+        ("long", "a line of more than 1024 kB|closed the connection early"),
         ("error", "CUDA error"),
     ],
 )

@@ -94,12 +94,12 @@ async def test_closing_the_iterator_frees_the_engine(backend: Backend, server: O
 @pytest.mark.parametrize(
     ("ends", "says"),
     [
-        ("broken", "only a part of its answer|broke off"),
+        ("broken", "only a part of its answer|closed the connection early"),
         ("early", "only a part of its answer"),
-        ("half", "not JSON|broke off"),
+        ("half", "not JSON|closed the connection early"),
         ("garbage", "not a server-sent event.*Bad Gateway"),
         ("utf8", "not UTF-8"),
-        ("long", "a line of more than 1024 kB|broke off"),
+        ("long", "a line of more than 1024 kB|closed the connection early"),
         ("error", "CUDA error"),
     ],
 )

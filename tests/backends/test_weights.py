@@ -184,7 +184,7 @@ async def test_the_token_opens_a_gated_repository_and_stays_with_the_hub(
 @pytest.mark.parametrize(
     ("reference", "cause", "step"),
     [
-        ("org/none", "The hub has no hf.co/org/none", "Check the name"),
+        ("org/none", "The hub does not have hf.co/org/none", "Check the name"),
         ("org/toy-GGUF:Q2_K", "is not in its repository", "toy-Q4_K_M.gguf"),
         ("org/plain", "has no GGUF file", "GGUF"),
         ("qwen2.5-codr-1.5b", "no model 'qwen2.5-codr-1.5b'", "qwen2.5-coder-1.5b"),
@@ -358,7 +358,7 @@ async def test_a_path_is_used_in_place(folder: Path, tmp_path: Path) -> None:
     assert places_in(folder) == [own / "mine.gguf", own]
     assert [each.name for each in folder.iterdir()] == ["places.json"]
     for missing in (tmp_path / "none.gguf", tmp_path / "none"):
-        with pytest.raises(ModelNotFound, match="no GGUF file at"):
+        with pytest.raises(ModelNotFound, match="No GGUF file was found at"):
             await fetch_weights(folder, str(missing), _silent)
 
 

@@ -54,7 +54,7 @@ async def test_the_outcome_of_a_refused_offload_speaks_to_its_caller(tmp_path: P
             await hub.offloader.refused("offload_work", caller, paused.value)
         of_user, of_agent = await hub.history.page(OffloadFilter())
     assert of_agent.summary.endswith("Do this task yourself, or ask the user.")
-    assert of_user.summary.endswith("Resume it in the tray's menu or on the dashboard.")
+    assert of_user.summary.endswith("Resume offloading in the tray's menu or on the dashboard.")
 
 
 @pytest.mark.anyio

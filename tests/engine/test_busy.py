@@ -125,5 +125,5 @@ async def test_a_configured_engine_that_is_away_is_named(monkeypatch: pytest.Mon
             await engine.refresh()
             view = engine.view()
     assert view.kind == "embedded"
-    assert view.notice.startswith("The configured engine is not in use: ")
+    assert view.notice.startswith("The configured engine is not used: ")
     assert f"127.0.0.1:{server.port}" in view.notice

@@ -77,7 +77,7 @@ async def test_invalid_address_is_an_error(
 ) -> None:
     with pytest.raises(SettingsError, match="another machine"):
         await found((servers[1].url,), url="http://10.1.2.3:11434")
-    with pytest.raises(SettingsError, match="not a valid address of an engine"):
+    with pytest.raises(SettingsError, match="not a valid engine address"):
         await found((servers[1].url,), url="http://")
 
 

@@ -153,7 +153,7 @@ async def test_an_unknown_model(ollama_standin: OllamaStandIn) -> None:
         with pytest.raises(ModelNotFound, match="gpt-5"):
             await engine.choose_model("gpt-5")
         ollama_standin.models.clear()
-        with pytest.raises(ModelNotFound, match="Download one first"):
+        with pytest.raises(ModelNotFound, match="First download a model"):
             await engine.choose_model(None)
 
 

@@ -76,7 +76,7 @@ async def test_a_server_without_models_gives_way_to_weights_on_disk(ollama_stand
         assert await engine.choose_model(None) == name
         await engine.refresh()
         assert engine.view().notice.endswith(
-            f"127.0.0.1:{ollama_standin.port} is not in use: it has no model."
+            f"127.0.0.1:{ollama_standin.port} is not used because it has no model."
         )
         await engine.prefer_server()
         assert engine.view().kind == "embedded"
@@ -95,7 +95,10 @@ async def test_not_found_names_installed_models_once() -> None:
     with pytest.raises(ModelNotFound) as raised:
         await backend.context_length("qwen2.5-coder:1.5b")
     await backend.close()
-    assert raised.value.next_step == f"Use one that it has: {name}; or download that one first."
+    assert (
+        raised.value.next_step
+        == f"Use an installed model ({name}), or first download the model that you want."
+    )
 
 
 @pytest.mark.parametrize(("wanted", "sent"), [("-1", -1), ("30m", "30m")], ids=["stays", "half-an-hour"])

@@ -134,7 +134,7 @@ async def test_hub_pauses_with_the_reason_unloads_and_resumes(ollama_standin: Ol
         await poll("game.exe holds 5.0 of the GPU's 12.0 GiB")
         snapshot = hub.snapshot()
         assert snapshot.state == "paused"
-        assert snapshot.giving_way == "game.exe holds 5.0 of the GPU's 12.0 GiB. Work resumes on its own."
+        assert snapshot.giving_way == "game.exe holds 5.0 of the GPU's 12.0 GiB. Work resumes automatically."
         assert ollama_standin.loaded == {}
         with pytest.raises(Paused, match=r"is paused for another program: game\.exe has 5\.0 of"):
             hub.check_paused()

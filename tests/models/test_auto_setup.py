@@ -89,7 +89,7 @@ async def test_failed_setup_without_a_network_leaves_no_files(hub: ModelHub, tok
         answer = await client.call_tool("auto_setup", {})
         assert answer.is_error
         assert "no_network" in text(answer)
-        assert "name a GGUF file of yours by its path" in text(answer)
+        assert "name your own GGUF file by its path" in text(answer)
         assert app.engine.view().loaded == ()
 
     await with_client(Settings(), work)

@@ -36,7 +36,7 @@ def test_from_a_file(folders: Folders, tmp_path: Path) -> None:
     source = tmp_path / "newer.toml"
     source.write_text(NEWER)
     assert update_catalogue(folders, str(source)).startswith(
-        f"1 models of 2099-01-01 from {source} are in use"
+        f"1 models of 2099-01-01 from {source} are now used"
     )
     [model] = load_catalogue(folders)
     assert (model.name, model.name_for("embedded"), model.name_for("lmstudio")) == (

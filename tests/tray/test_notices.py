@@ -18,7 +18,7 @@ ALL = TraySettings()
 NONE = TraySettings(
     notify_batch=False, notify_approval=False, notify_engine=False, notify_model=False, notify_pause=False
 )
-GAME = "game.exe runs full-screen. Work resumes on its own."
+GAME = "game.exe runs full-screen. Work resumes automatically."
 PULLED = ModelProgress("qwen", "download", 10, 10, done=True)
 ENGINE = EngineView("ollama", "Ollama 0.33", "http://127.0.0.1:11434", Capabilities())
 WELL = Snapshot("0.1.0", "", "idle", 0.0, ENGINE)

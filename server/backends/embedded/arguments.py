@@ -1,6 +1,6 @@
-"""The arguments of llama.cpp's server, for the library and for a ``llama-server`` program.
+"""Arguments of llama.cpp's server, for the library and for a ``llama-server`` program.
 
-Flash attention and the type of the KV cache are left to the build: it knows its devices.
+The build itself chooses flash attention and the type of the KV cache, because it knows its devices.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ BATCH_TOKENS, BATCH_THREADS, BATCH_WEIGHTS = 64, 2, 1_117_320_768
 """See ``cpu_batch``."""
 ALL_LAYERS = 999
 KEY_VARIABLE = "LLAMA_API_KEY"
-"""Variable in which ``llama-server`` takes its key, so that it is never on a command line."""
+"""Variable from which ``llama-server`` takes its key, so that the key is never on a command line."""
 
 
 def command_line(order: dict[str, Any]) -> list[str]:
@@ -51,7 +51,8 @@ def library_parameters(order: dict[str, Any]) -> Any:
     params.api_keys = [order["api_key"]]
     if not order["on_gpu"]:
         params.n_batch = params.n_ubatch = _batch(order)
-    # Finished prompts are kept in RAM for reuse; the library's default of 8 GiB is too much for a guest.
+    # Finished prompts are kept in RAM for reuse. The library's default of 8 GiB is too much for a background
+    # app.
     params.cache_ram_mib = order["cache_mib"]
     params.ui = False
     params.offline = True
@@ -62,14 +63,14 @@ def cpu_batch(weights: int, threads: int) -> int:
     """Return the number of prompt tokens, 32 to 512, that a CPU processes in about a second.
 
     Two threads read 60 to 90 tokens per second with 1.1 GB of weights (Qwen2.5-Coder 1.5B, Q4_K_M). The rate
-    falls with the size of the weights and rises with the threads; larger batches are hardly faster.
+    falls with the size of the weights and rises with the number of threads. Larger batches are hardly faster.
     """
     tokens = BATCH_TOKENS * threads / BATCH_THREADS * BATCH_WEIGHTS / max(1, weights)
     return max(32, min(512, int(tokens) // 32 * 32))
 
 
 def _context(order: dict[str, Any]) -> int:
-    """Return the whole context: llama.cpp divides it among the slots."""
+    """Return the whole context, because llama.cpp divides it among the slots."""
     return int(order["num_ctx"] * order["slots"])
 
 

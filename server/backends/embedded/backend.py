@@ -51,11 +51,11 @@ with 49,152 tokens (SmolLM2), 88 and 89 MiB with 151,936 (Qwen2.5)."""
 
 class _Server(LlamaServer):
     product = "The embedded engine"
-    start_hint = "Try again: it restarts."
+    start_hint = "Try again: the engine restarts."
 
 
 class EmbeddedBackend:
-    """The engine that the app brings along. See ``DownloadsOwnModels``, ``DeletesModels``."""
+    """The engine that comes with the app. Implements ``DownloadsOwnModels`` and ``DeletesModels``."""
 
     kind = "embedded"
     label = "Embedded llama.cpp"
@@ -98,14 +98,16 @@ class EmbeddedBackend:
         self._watching: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Return at once: the engine is part of the app and starts on first use."""
+        """Return immediately: the engine is part of the app and starts on first use."""
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the models in the app's folder, in the user's, and in the caches of other programs."""
+        """Return the models in the app's folder, in the user's folders, and in the caches of
+        other programs.
+        """
         return await asyncio.to_thread(self._files.installed)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the model in memory; ``size`` is the process's resident memory and that on GPUs."""
+        """Return the model in memory. ``size`` is the process's resident memory plus its memory on GPUs."""
         child = self._child
         if child is None or not child.alive:
             return ()
@@ -145,18 +147,20 @@ class EmbeddedBackend:
             pass
 
     async def unload(self, model: str) -> None:
-        """End the process when its work is done, which frees all of its memory."""
+        """End the process when its work is done. This frees all of its memory."""
         async with self._changing:
             if self._child is not None and self._child.order.model == model:
                 await self._unused.wait()
                 await self._stop()
 
     async def delete(self, model: str) -> None:
-        """See ``DeletesModels``. Only files in the app's own folder are deleted."""
+        """Delete a model (see ``DeletesModels``). Only files in the app's own folder are deleted."""
         await asyncio.to_thread(self._files.delete, model)
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download a model of the catalogue, of the hub, or at an address; use a file or folder in place."""
+        """Download a model from the catalogue, from the hub, or from a URL. A file or folder is used in
+        place.
+        """
         await self._files.fetch(model, report)
 
     async def look_up(self, model: str) -> str:
@@ -199,7 +203,7 @@ class EmbeddedBackend:
                 raise await self._explained(error, child) from None
 
     async def uses_gpu(self) -> bool:
-        """Return whether the build finds a GPU and ``[embedded] gpu_layers`` allows it."""
+        """Return whether the build finds a GPU and ``[embedded] gpu_layers`` allows its use."""
         return bool(await self.devices())
 
     async def devices(self) -> tuple[EngineDevice, ...]:
@@ -224,14 +228,14 @@ class EmbeddedBackend:
             return self._build
 
     async def close(self) -> None:
-        """End the process, even while it loads; it is not started again."""
+        """End the process, even while it is loading. The process is not started again."""
         self._closed = True
         await cancel_and_wait(self._starting, self._expiry)
         await self._stop()
 
     @asynccontextmanager
     async def _using(self, model: str, num_ctx: int, keep_alive: str | None) -> AsyncIterator[_Server]:
-        """Keep the process running with this model and context for the duration of the context."""
+        """Keep the process running with this model and context while the context manager is open."""
         async with self._changing:
             same = self._child is not None and self._child.order.model == model
             if keep_alive or not same:
@@ -270,15 +274,16 @@ class EmbeddedBackend:
         return self._server
 
     async def _start_build(self, model: str, path: str, num_ctx: int) -> Child:
-        """Start the build with the model. A program that the app found by itself and that fails is not used
-        again: the next build is tried."""
+        """Start the build with the model. If a program that the app itself found fails, the app never uses it
+        again and tries the next build.
+        """
         build = await self.build()
         try:
             return await self._start(await self._order(build, model, path, num_ctx))
         except BackendFailed as error:
             if not build.program or self._settings.embedded.program not in ("", BUILT_IN):
                 raise
-            logger.warning("%s is not used any more: %s", build.program, error.cause)
+            logger.warning("%s is no longer used: %s", build.program, error.cause)
             self._rejected |= {build.program}
             self._build = None
             return await self._start_build(model, path, num_ctx)
@@ -298,7 +303,7 @@ class EmbeddedBackend:
         )
 
     async def _log_crash(self, child: Child) -> None:
-        """Log the process's end unless this app ended it."""
+        """Log the end of the process, unless this app ended it."""
         status = await child.ended()
         interrupted = self._closed or status in (-signal.SIGINT, 130)  # Ctrl+C reaches both processes
         if not (child.told_to_end or interrupted):
@@ -331,13 +336,14 @@ class EmbeddedBackend:
             await asyncio.shield(self._ending)
 
     async def _explained(self, error: BackendError, child: Child | None) -> BackendError:
-        """Return the error to show: if the process crashed, that is the cause."""
+        """Return the error to show. If the process crashed, the crash is the cause."""
         ending = await child.ending() if child else ""
         if not ending:
             return error
         return BackendFailed(
             f"The embedded engine crashed: {ending}.",
-            f"Try again: it restarts; if it crashes again, choose a smaller model. Its log is {self._log}.",
+            "Try again: the engine restarts. If it crashes again, choose a smaller model. Its log is "
+            f"{self._log}.",
         )
 
     def _expire_after(self, seconds: float | None) -> None:
@@ -347,7 +353,7 @@ class EmbeddedBackend:
             self._expiry = asyncio.create_task(self._expire())
 
     async def _expire(self) -> None:
-        """Unload when the expiry time has come; every use moves it, possibly to an earlier time."""
+        """Unload at the expiry time. Every use changes this time, possibly to an earlier time."""
         while self._child is not None:
             self._moved.clear()
             if self._expires_at is None:
@@ -380,6 +386,6 @@ def _longest_context(header: Mapping[str, Any]) -> int:
 
 
 def _usual_threads() -> int:
-    """Return all cores up to ``MANY_CORES``, and one less than all above that."""
+    """Return all cores up to ``MANY_CORES``, and one core less than all above this number."""
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     return cores - 1 if cores > MANY_CORES else cores

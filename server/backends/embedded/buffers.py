@@ -9,9 +9,9 @@ _LONGEST_LOG = 1 << 20
 
 
 def device_memory(log: Path, devices: Collection[str]) -> int:
-    """Return the bytes that the last loaded model has on these devices; 0 if the log does not tell.
+    """Return the bytes of the last loaded model on these devices; 0 if the log does not say.
 
-    A compute buffer that is reported again replaces the earlier report.
+    A later report of a compute buffer replaces the earlier report.
     """
     try:
         text = log.read_bytes()[:_LONGEST_LOG].decode("utf-8", "replace")

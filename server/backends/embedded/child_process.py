@@ -20,9 +20,9 @@ from server.common.processes import NO_WINDOW
 
 END_SECONDS = 1.0
 REAP_SECONDS = 0.5
-"""A killed process closes its connections shortly before it counts as ended."""
+"""Time in which a killed process closes its connections before it counts as ended (seconds)."""
 LOG_TAIL = 4_000
-# Time limit for reading weights from a slow disk; a warm start takes a second.
+# Time limit for reading weights from a slow disk. A warm start takes a second.
 START_SECONDS = 600.0
 
 
@@ -30,8 +30,8 @@ START_SECONDS = 600.0
 class Order:
     """The process's configuration.
 
-    ``num_ctx`` is the context of one slot, in tokens; ``on_gpu`` whether the build computes on a GPU;
-    ``program`` the path of a ``llama-server`` (empty: the library), with its ``environ``.
+    ``num_ctx`` is the context of one slot in tokens. ``on_gpu`` is true if the build computes on a GPU.
+    ``program`` is the path of a ``llama-server`` (empty for the library), with its ``environ``.
     """
 
     model: str
@@ -49,7 +49,7 @@ class Order:
 class Child:
     """A running process, reached by ``url`` and ``api_key``.
 
-    ``pid`` is reported by the process itself: on Windows the started process may be a launcher.
+    The process itself reports ``pid``, because on Windows the started process can be a launcher.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Child:
         self._process = process
         self._log = log
         self.told_to_end = False
-        """Whether this app ended the process; otherwise it crashed."""
+        """Whether this app ended the process. Otherwise the process crashed."""
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs. A process that was just killed does not."""
+        """Return whether the process runs. A process that was just killed does not run."""
         if self._process.returncode is not None:
             return False
         try:
@@ -95,11 +95,11 @@ class Child:
             return 0
 
     async def ended(self) -> int:
-        """Wait for the end of the process; return its exit status, or minus the signal that killed it."""
+        """Wait for the end of the process. Return its exit status, or minus the signal that killed it."""
         return await self._process.wait()
 
     async def ending(self) -> str:
-        """Return how the process ended, as part of a sentence; empty if it runs."""
+        """Return how the process ended, as part of a sentence; empty while it runs."""
         with suppress(TimeoutError):
             async with asyncio.timeout(REAP_SECONDS):
                 await self._process.wait()
@@ -116,7 +116,7 @@ async def start_child(order: Order, log: Path) -> Child:
     """Start the process and return when the model is loaded. Cancelling ends the process.
 
     Raises:
-        BackendFailed: the process could not load the model; the cause is from its log.
+        BackendFailed: the process could not load the model. The cause comes from its log..
     """
     api_key = secrets.token_urlsafe(24)
     process = await _spawn(log)
@@ -134,7 +134,7 @@ async def start_child(order: Order, log: Path) -> Child:
         raise
     raise BackendFailed(
         f"The embedded engine could not load {order.model}: {cause}.",
-        f"See {log}; free some memory, or choose another model in [embedded] model.",
+        f"See {log}. Free some memory, or choose another model in [embedded] model.",
     )
 
 
@@ -147,14 +147,14 @@ async def _give(process: asyncio.subprocess.Process, order: dict[str, object]) -
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(json.dumps(order).encode() + b"\n")
-    with suppress(ConnectionError):  # a process that has ended gives the reason in its log
+    with suppress(ConnectionError):  # if a process has ended, its log has the reason
         await process.stdin.drain()
     reply: dict[str, Any] = json.loads(await process.stdout.readline())
     return reply
 
 
 async def _spawn(log: Path) -> asyncio.subprocess.Process:
-    # Spinning threads collapse (from 57 to 5 tokens/s) as soon as another process needs the cores.
+    # Spinning threads slow down from 57 to 5 tokens/s as soon as another process needs the cores.
     environ = {**own_environ(), "OMP_WAIT_POLICY": "PASSIVE"}
     with await asyncio.to_thread(_open_log, log) as errors:
         return await asyncio.create_subprocess_exec(
@@ -171,7 +171,7 @@ async def _spawn(log: Path) -> asyncio.subprocess.Process:
 
 
 def _open_log(log: Path) -> BinaryIO:
-    """Start a new log; the previous one is kept, because it may explain a crash."""
+    """Start a new log. The previous log is kept, because it can explain a crash."""
     with suppress(OSError):
         log.replace(log.with_suffix(".log.1"))
     return log.open("wb")
@@ -191,7 +191,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _ending(status: int, log: Path) -> str:
-    """Return how a process with this exit status ended; a negative status is a signal."""
+    """Return how a process with this exit status ended. A negative status is a signal."""
     if status >= 0:
         return _last_words(log)
     if status == -9:
@@ -200,7 +200,7 @@ def _ending(status: int, log: Path) -> str:
 
 
 def _last_words(log: Path) -> str:
-    """Return the last line of the log that mentions a failure, or else the last line."""
+    """Return the last line of the log that mentions a failure, or otherwise the last line."""
     try:
         lines = log.read_bytes()[-LOG_TAIL:].decode("utf-8", "replace").splitlines()
     except OSError:

@@ -1,6 +1,6 @@
 """Devices of the llama.cpp library: most published builds compute on the CPU only.
 
-``python -P -m server.backends.embedded.devices`` prints its version and its GPUs as JSON.
+``python -P -m server.backends.embedded.devices`` prints the library's version and GPUs as JSON.
 """
 
 import json

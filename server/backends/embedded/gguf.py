@@ -16,13 +16,13 @@ from server.common.errors import BackendFailed
 
 MAGIC = b"GGUF"
 LONG_ARRAY = 1024
-# A header with more pairs or longer text is damaged or hostile; real ones have about 30 pairs.
+# A header with more pairs or longer text is damaged or hostile. Real headers have about 30 pairs.
 MOST_PAIRS = 10_000
 LONGEST_TEXT = 16 * 2**20
 LONGEST_ARRAY = 10_000_000
 STRING, ARRAY = 8, 9
 PIECE = 2**18
-"""Bytes of a vocabulary that are read at once."""
+"""Number of vocabulary bytes that are read at a time."""
 NUMBERS = {
     0: "<B",
     1: "<b",
@@ -64,8 +64,8 @@ _EMBEDDING = frozenset({"bert", "nomic-bert", "jina-bert-v2", "clip", "gemma-emb
 
 
 def describe_gguf(path: Path, name: str, files: Sequence[Path]) -> InstalledModel:
-    """Return the model in ``files`` according to the header of the first, ``path``; for a damaged header,
-    only name and size.
+    """Return the model in ``files`` according to the header of the first file, ``path``. For a damaged
+    header, only name and size are known.
 
     Raises:
         OSError: the file cannot be read.
@@ -91,7 +91,7 @@ def describe_gguf(path: Path, name: str, files: Sequence[Path]) -> InstalledMode
 
 def read_gguf(path: Path) -> Mapping[str, Any]:
     """Return the metadata by key, in the form of Ollama's ``model_info``. ``tokenizer.ggml.tokens`` and other
-    long arrays are replaced by their length. An unchanged file is read once.
+    long arrays are replaced by their length. An unchanged file is read only once.
 
     Raises:
         BackendFailed: the file is not a GGUF file, or is truncated.
@@ -149,7 +149,9 @@ def _array(file: BinaryIO) -> Any:
 
 
 def _skip_texts(file: BinaryIO, count: int) -> None:
-    """Skip ``count`` texts in large pieces: a vocabulary has over a hundred thousand texts of a few bytes."""
+    """Skip ``count`` texts in large pieces, because a vocabulary has over a hundred thousand texts of a few
+    bytes.
+    """
     length_of = struct.Struct("<Q").unpack_from
     piece, at = b"", 0
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""Model files of the embedded engine: which there are, which one is the default, deleting one."""
+"""Model files of the embedded engine: finding them, choosing the default, deleting."""
 
 import asyncio
 from pathlib import Path
@@ -17,12 +17,13 @@ from server.config.sections import EmbeddedSettings
 
 USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 ROOM_FOR_USUAL = 6 * 2**30
-"""Free memory in bytes below which the small model is chosen."""
+"""Free memory below which the small model is chosen (bytes)."""
 
 
 class ModelFiles:
-    """The files in ``folder``, in the user's folders, and in the caches of other programs. Methods read the
-    disk."""
+    """The files in ``folder``, in the user's folders, and in the caches of other programs. The methods read
+    the disk.
+    """
 
     def __init__(self, settings: EmbeddedSettings, folder: Path) -> None:
         self._settings = settings
@@ -44,10 +45,10 @@ class ModelFiles:
         )
 
     def model(self, name: str) -> FoundModel:
-        """Return the model of this name.
+        """Return the model with this name.
 
         Raises:
-            ModelNotFound: there is none.
+            ModelNotFound: the model does not exist.
         """
         path = weights_path(self._folder, name)
         if path.exists():
@@ -58,11 +59,13 @@ class ModelFiles:
         return found
 
     def has(self, name: str) -> bool:
-        """Return whether the model's files exist; those of a download do only when complete and verified."""
+        """Return whether the model's files exist. Downloaded files exist only after they are complete and
+        verified.
+        """
         return weights_path(self._folder, name).exists() or self.local_name(name) in self.found()
 
     def local_name(self, name: str) -> str:
-        """Return the name of the installed model that a reference means; other names unchanged."""
+        """Return the name of the installed model to which a reference points. Other names are unchanged."""
         reference = parse_reference(name)
         if isinstance(reference, OnDisk):
             found = find_models(reference.path, (), caches=False)
@@ -79,7 +82,7 @@ class ModelFiles:
         return models.get(files[0], name) if files else name
 
     def default_model(self) -> str:
-        """Return ``[embedded] model``; ``auto`` is the 1.5B coder, or the 0.5B one if memory is short."""
+        """Return ``[embedded] model``. ``auto`` is the 1.5B coder, or the 0.5B coder if memory is short."""
         chosen = self._settings.model
         if chosen != "auto":
             own = self._own_file()
@@ -89,7 +92,7 @@ class ModelFiles:
         return USUAL_MODEL if psutil.virtual_memory().available >= ROOM_FOR_USUAL else SMALL_MODEL
 
     async def fetch(self, name: str, report: ReportPull) -> None:
-        """Download a model of the catalogue or one that a reference means; record a path."""
+        """Download a model from the catalogue or by a reference. A path is recorded instead."""
         await fetch_weights(self._folder, name, report)
 
     async def look_up(self, name: str) -> str:
@@ -102,23 +105,23 @@ class ModelFiles:
         """Delete the files of a model in the app's own folder.
 
         Raises:
-            ModelNotFound: there is no such model.
+            ModelNotFound: the model does not exist.
             BackendUnsupported: the files belong to the user or to another program.
         """
         own = self._own_file()
         if own is not None and own.stem == name:
             raise BackendUnsupported(
-                f"{own} is your own file, set as [embedded] model.", "Delete it yourself."
+                f"{own} is your own file, set as [embedded] model.", "Delete the file yourself."
             )
         found = self.model(name)
         if not found.path.is_relative_to(self._folder):
             owner = f"{found.owner}'s" if found.owner else "your own"
-            raise BackendUnsupported(f"{found.path} is {owner} file.", "Delete it yourself.")
+            raise BackendUnsupported(f"{found.path} is {owner} file.", "Delete the file yourself.")
         for each in found.files:
             each.unlink(missing_ok=True)
 
     def _own_file(self) -> Path | None:
-        """Return the GGUF file set as ``[embedded] model``; None if that is a name."""
+        """Return the GGUF file set as ``[embedded] model``; None if the setting is a name."""
         chosen = self._settings.model
         is_path = chosen.endswith(".gguf") and not isinstance(parse_reference(chosen), OnHub | AtAddress)
         return _absolute(chosen) if is_path else None

@@ -1,8 +1,8 @@
 """The embedded engine's process: llama.cpp's HTTP server, which ends with its parent.
 
-The first line of standard input is the order as JSON; the API key is part of it and therefore never on a
-command line. The address and the process id are written to standard output as a line of JSON. With a
-``program`` in the order this process starts that ``llama-server`` and watches it.
+The first line of standard input is the order as JSON. The API key is part of the order and therefore never on
+a command line. The address and the process id are written to standard output as a line of JSON. If the order
+has a ``program``, this process starts that ``llama-server`` and watches it.
 """
 
 import json
@@ -49,15 +49,16 @@ def _answer(reply: TextIO, url: str, pid: int) -> None:
 
 
 def _claim_stdout() -> TextIO:
-    """Return standard output, and redirect output of libraries to the log: the pipe is read for one line only
-    and would fill up."""
+    """Return standard output, and redirect the output of libraries to the log. The parent reads only one line
+    from the pipe, so the pipe would fill up.
+    """
     reply = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return reply
 
 
 def _run_program(order: dict[str, Any]) -> None:
-    """Run the program, answer when it is ready, and end as it ends."""
+    """Run the program, answer when it is ready, and exit like the program."""
     reply = _claim_stdout()
     process = subprocess.Popen(
         command_line(order),
@@ -89,7 +90,7 @@ def _die_with_this() -> Callable[[], None] | None:
 
 
 def _ready(process: subprocess.Popen[bytes], api_key: str) -> str:
-    """Return the program's address once its model is loaded; empty if it ended before."""
+    """Return the program's address after its model is loaded; empty if the program ended before."""
     while process.poll() is None:
         url = _address(process.pid)
         if url and _is_healthy(url, api_key):
@@ -99,7 +100,7 @@ def _ready(process: subprocess.Popen[bytes], api_key: str) -> str:
 
 
 def _address(pid: int) -> str:
-    """Return the address on which the program listens; it chose the port itself."""
+    """Return the address on which the program listens. The program chose the port itself."""
     try:
         connections = psutil.Process(pid).net_connections(kind="tcp4")
     except psutil.Error:
@@ -114,7 +115,7 @@ def _is_healthy(url: str, api_key: str) -> bool:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
-        return False  # it still loads the model
+        return False  # it is still loading the model
 
 
 if __name__ == "__main__":

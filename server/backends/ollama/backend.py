@@ -49,14 +49,15 @@ from server.common.errors import (
 from server.config.settings import Settings
 
 CHECK_SECONDS = 10.0
-"""Time limit for the check whether Ollama answers. A busy machine needs some seconds; more would delay the
-other engines that are tried after a server that hangs at Ollama's address."""
+"""Time limit for checking whether Ollama answers (seconds). A busy machine needs some seconds. A longer limit
+would delay the search for other engines if the server at Ollama's address hangs.
+"""
 PULL_TRIES = 3
-"""Number of tries for a download whose stream breaks off; Ollama resumes each layer."""
+"""Number of tries for a download whose stream ends early. Ollama resumes each layer."""
 
 _CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
 _FAR_FUTURE = 2200
-"""Year from which ``expires_at`` means forever: for ``keep_alive: -1`` Ollama adds 292 years."""
+"""Year from which ``expires_at`` means forever. For ``keep_alive: -1``, Ollama adds 292 years."""
 
 
 class OllamaBackend:
@@ -93,12 +94,12 @@ class OllamaBackend:
             self.url,
             settings.backend,
             product="Ollama",
-            start_hint="Start it (`ollama serve`, or its app), or set [backend] url to where it listens.",
+            start_hint="Start Ollama (`ollama serve`, or its app), or set [backend] url to its address.",
             api_key=api_key,
         )
 
     async def check(self) -> None:
-        """Return if Ollama answers, and store its version in ``label``."""
+        """Check that Ollama answers, and store its version in ``label``."""
         answer = await self._ask("GET", "/api/version", seconds=CHECK_SECONDS)
         version = label_of(answer.get("version"))
         if not version:
@@ -109,7 +110,8 @@ class OllamaBackend:
 
     async def installed(self) -> tuple[InstalledModel, ...]:
         """Return the models on this machine's disk. Models that Ollama runs in its cloud are left out unless
-        ``allow_remote`` is set, because the user's code would leave the machine."""
+        ``allow_remote`` is set, because the user's code would leave the machine.
+        """
         answer = await self._ask("GET", "/api/tags")
         found = tuple(
             _installed(entry)
@@ -136,20 +138,22 @@ class OllamaBackend:
         )
 
     async def context_length(self, model: str) -> int:
-        """Return the longest context that the model was trained for, in tokens; 0 if unknown."""
+        """Return the longest context for which the model was trained, in tokens; 0 if unknown."""
         info = await self._model_info(model)
         architecture = label_of(info.get("general.architecture"))
         return tokens_of(info.get(f"{architecture}.context_length"))
 
     async def model_file(self, model: str) -> ModelFile:
-        """See ``ReportsModelFile``. The KV type is ``OLLAMA_KV_CACHE_TYPE`` as this process sees it."""
+        """Return the data for a model's memory (see ``ReportsModelFile``). The KV type is
+        ``OLLAMA_KV_CACHE_TYPE`` of this process.
+        """
         info = await self._model_info(model)
         if model not in self._sizes:
             await self.installed()
         return ModelFile(info, self._sizes.get(model, 0), os.environ.get("OLLAMA_KV_CACHE_TYPE", "") or "f16")
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # equal for all models
-        """Return ``OLLAMA_NUM_PARALLEL`` as this process sees it, or else Ollama's default of 1."""
+        """Return ``OLLAMA_NUM_PARALLEL`` of this process, or Ollama's default of 1."""
         return _slots()
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
@@ -170,7 +174,9 @@ class OllamaBackend:
             raise await self._explained(refusal, model) from None
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download the model. If the stream breaks off, repeat the request: Ollama resumes the download."""
+        """Download the model. If the stream ends early, repeat the request, because Ollama resumes the
+        download.
+        """
         model = registry_name(model)
         self._require_local(model)
         for tries_left in reversed(range(PULL_TRIES)):
@@ -190,7 +196,7 @@ class OllamaBackend:
         messages: tuple[Message, ...],  # noqa: ARG002
         num_ctx: int,  # noqa: ARG002
     ) -> int | None:
-        """Return None: Ollama has no such route."""
+        """Return None: Ollama has no route for counting tokens."""
         return None
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
@@ -241,7 +247,7 @@ class OllamaBackend:
             body: dict[str, Any] = {"model": model}
             info = object_of((await self._ask("POST", "/api/show", body, model=model)).get("model_info"))
             if any(value is None or value == [] for value in _of_tensors(info).values()):
-                # Arrays, such as the heads of each layer, are included in the verbose answer only.
+                # Arrays, such as the heads of each layer, are only in the verbose answer.
                 answer = await self._ask("POST", "/api/show", body | {"verbose": True}, model=model)
                 info = object_of(answer.get("model_info"))
             self._metadata[model] = _of_tensors(info)
@@ -261,7 +267,7 @@ class OllamaBackend:
             raise self._connection.failed(f"sent {error}") from None
         if not reader.done:
             raise self._connection.failed(
-                "stopped the download", "Pull again; the download continues where it stopped."
+                "stopped the download", "Pull the model again; the download continues where it stopped."
             )
 
     async def _ask(
@@ -273,7 +279,7 @@ class OllamaBackend:
         model: str = "",
         seconds: float | None = ANSWER_SECONDS,
     ) -> dict[str, Any]:
-        """Return a JSON answer; an HTTP error becomes one of this app's errors."""
+        """Return a JSON answer. An HTTP error becomes one of this app's errors."""
         try:
             return await self._connection.fetch(method, path, body, seconds=seconds)
         except Refused as refusal:
@@ -298,7 +304,7 @@ class OllamaBackend:
 
 
 def keep_alive_value(text: str) -> int | str:
-    """Return ``text`` in Ollama's form: a bare number is seconds (``-1`` forever, ``0`` unloads)."""
+    """Return ``text`` in Ollama's form. A bare number is seconds (``-1`` forever, ``0`` unloads)."""
     try:
         return int(text)
     except ValueError:

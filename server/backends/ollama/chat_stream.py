@@ -36,7 +36,7 @@ class ChatReader:
         """Return the text in one line.
 
         Raises:
-            Garbled: the line does not follow the protocol, or Ollama broke the answer off.
+            Garbled: the line does not follow the protocol, or Ollama stopped in the middle of the answer.
             StreamError: Ollama reports a failure.
         """
         fields = parse_object(line)
@@ -72,7 +72,7 @@ class ChatReader:
         """Return the result of the generation.
 
         Raises:
-            Garbled: the stream ended before the answer did.
+            Garbled: the stream ended before the answer.
         """
         if self.completed is None:
             raise Garbled("only a part of its answer and then ended")

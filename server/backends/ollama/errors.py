@@ -1,4 +1,4 @@
-"""Translation of Ollama's error messages to this app's errors.
+"""Translates Ollama's error messages to this app's errors.
 
 Apart from the HTTP status, Ollama has no error codes, so the messages decide.
 """
@@ -26,7 +26,7 @@ _MEMORY = re.compile(
     re.IGNORECASE,
 )
 
-# Messages of Go's network and file system and of the registry, as they appear in the error line.
+# Messages from Go's network and file system and from the registry, as they appear in the error line.
 _UNKNOWN = re.compile(r"file does not exist|manifest unknown|not found|invalid model name", re.IGNORECASE)
 _OFFLINE = re.compile(
     r"no such host|dial tcp|network is unreachable|connection re(?:fused|set)|i/o timeout|TLS handshake|"
@@ -45,7 +45,7 @@ def refusal_error(refusal: Refused, model: str, connection: EngineConnection) ->
         return too_long(tokens_of(details.get("n_prompt_tokens")), tokens_of(details.get("n_ctx")))
     if _DURATION.search(message):
         return BadArguments(
-            f"Ollama does not accept that keep_alive ({message}).", 'Write "10m", "0", or "-1" for forever.'
+            f"Ollama does not accept this keep_alive ({message}).", 'Write "10m", "0", or "-1" for forever.'
         )
     if _MEMORY.search(message):
         return ModelTooLarge(
@@ -65,11 +65,11 @@ def pull_error(model: str, message: str) -> TokenSaverError:
     if _FULL.search(message):
         return NoDiskSpace(cause, "Free some space or use a smaller model; the download can be resumed.")
     if _CORRUPT.search(message):
-        return ChecksumMismatch(cause, "Pull it again.")
+        return ChecksumMismatch(cause, "Pull the model again.")
     if _OFFLINE.search(message):
-        return NoNetwork(cause, "Check the network and pull again; the download is resumed.")
+        return NoNetwork(cause, "Check the network and pull the model again; the download is resumed.")
     if _UNKNOWN.search(message):
         return ModelNotFound(
             f"The Ollama registry has no model {model!r}.", "See the names at https://ollama.com/search."
         )
-    return DownloadError(cause, "Pull it again; the download is resumed.")
+    return DownloadError(cause, "Pull the model again; the download is resumed.")

@@ -12,11 +12,13 @@ from server.backends.wire import count_of, label_of, parse_object
 from server.common.errors import NoDiskSpace
 
 _FOLDERS = ("~/.ollama/models", "/usr/share/ollama/.ollama/models")
-"""Ollama's model folders unless ``OLLAMA_MODELS`` is set: a user's, and that of the Linux service."""
+"""Ollama's model folders unless ``OLLAMA_MODELS`` is set: the user's folder, and the folder of the Linux
+service.
+"""
 
 
 def registry_name(model: str) -> str:
-    """Return Ollama's name for the address of a model on the Hugging Face Hub; other names unchanged."""
+    """Return Ollama's name for the URL of a model on the Hugging Face Hub. Other names are unchanged."""
     reference = parse_reference(model) if "://" in model else None
     return reference.name if isinstance(reference, OnHub) else model
 
@@ -55,7 +57,7 @@ def require_space(model: str, progress: PullProgress, url: str) -> None:
     """Check that the rest of a download fits on the disk. An unknown disk passes.
 
     Raises:
-        NoDiskSpace: the disk has too little space; closing the request ends the download.
+        NoDiskSpace: the disk has too little space. Closing the request ends the download..
     """
     folder = _folder(url)
     left = progress.total - progress.completed

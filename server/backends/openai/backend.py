@@ -1,7 +1,7 @@
 """Any server with ``/v1/chat/completions``: the parts that all dialects share.
 
 The additional abilities of a server are in its dialect: ``llama_server``, ``llama_router``, ``lmstudio``,
-``llama_swap``, ``vllm``. This class by itself serves all others, which can only generate.
+``llama_swap``, ``vllm``. This class alone serves all other servers, which can only generate.
 """
 
 import re
@@ -46,7 +46,7 @@ class OpenAICompatible:
 
     Args:
         url: its address.
-        api_key: sent as a bearer token; empty for none.
+        api_key: sent as a bearer token; empty without a key.
         settings: time limits, and whether another machine is allowed.
 
     Raises:
@@ -55,7 +55,7 @@ class OpenAICompatible:
 
     kind = "openai"
     product = "The OpenAI-compatible server"
-    start_hint = "Start it, or set [backend] url to where it listens."
+    start_hint = "Start it, or set [backend] url to its address."
     capabilities = Capabilities(tells_slots=False)
 
     def __init__(self, url: str, api_key: str, settings: Settings) -> None:
@@ -88,7 +88,9 @@ class OpenAICompatible:
         self._unsupported("list loaded models")
 
     async def context_length(self, model: str) -> int:
-        """Return the model's context length if reported (vLLM's ``max_model_len``), or else 0."""
+        """Return the model's context length if the server reports it (vLLM's ``max_model_len``),
+        otherwise 0.
+        """
         models = await self.installed()
         for each in models:
             if each.name == model:
@@ -96,7 +98,7 @@ class OpenAICompatible:
         raise not_found(model, models)
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature
-        """Return 1 as a starting point: the protocol does not report the number."""
+        """Return 1 as a starting point, because the protocol does not report the number."""
         return 1
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
@@ -117,7 +119,7 @@ class OpenAICompatible:
         messages: tuple[Message, ...],  # noqa: ARG002
         num_ctx: int,  # noqa: ARG002
     ) -> int | None:
-        """Return None: the protocol has no such route."""
+        """Return None, because the protocol has no route for counting tokens."""
         return None
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
@@ -147,7 +149,7 @@ class OpenAICompatible:
         yield replace(completed, prompt_tokens=tokens)
 
     async def entries(self) -> list[dict[str, Any]]:
-        """Return the entries of ``/v1/models``, ``MOST_MODELS`` at most.
+        """Return the entries of ``/v1/models``, at most ``MOST_MODELS``.
 
         Raises:
             BackendFailed: the server is not OpenAI-compatible, or rejects the key.
@@ -158,14 +160,14 @@ class OpenAICompatible:
         return models_of(data)
 
     async def probe(self, path: str) -> dict[str, Any]:
-        """Return the JSON object at ``path``, or an empty one if the server has none."""
+        """Return the JSON object at ``path``, or an empty object if the server does not have it."""
         try:
             return await self._connection.fetch("GET", path)
         except (Refused, BackendFailed):
             return {}
 
     async def uses_gpu(self) -> bool:
-        """Return True: the protocol does not tell, and such servers usually do."""
+        """Return True: the protocol does not say, and such servers usually use GPUs."""
         return True
 
     async def close(self) -> None:
@@ -173,7 +175,7 @@ class OpenAICompatible:
         await self._connection.close()
 
     async def _prepare(self, request: GenerationRequest) -> None:
-        """Prepare the engine for a request; the shared protocol needs no preparation."""
+        """Prepare the engine for a request. The shared protocol needs no preparation."""
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -189,7 +191,7 @@ class OpenAICompatible:
         return body | self._thinking_off()
 
     def _thinking_off(self) -> dict[str, Any]:
-        """Return the fields that turn thinking off. Plain servers may reject unknown fields."""
+        """Return the fields that turn thinking off. Plain servers can reject unknown fields."""
         return {}
 
     async def _ask(
@@ -201,7 +203,7 @@ class OpenAICompatible:
         model: str = "",
         seconds: float | None = 30.0,
     ) -> dict[str, Any]:
-        """Return a JSON answer; an HTTP error becomes one of this app's errors."""
+        """Return a JSON answer. An HTTP error becomes one of this app's errors."""
         try:
             return await self._connection.fetch(method, path, body, seconds=seconds)
         except Refused as refusal:
@@ -217,7 +219,7 @@ class OpenAICompatible:
             return not_found(model, installed)
         if refusal.status in (401, 403):
             return self._connection.failed(
-                "rejects the key", "Set [backend] url to its address and api_key to its key."
+                "rejects the key", "Set [backend] url to the server's address and api_key to its key."
             )
         if refusal.status == 429:
             return QueueFull(f"{self.product} is overloaded.", "Try again in a moment.")
@@ -233,7 +235,7 @@ class OpenAICompatible:
 
     def _unsupported(self, action: str) -> NoReturn:
         raise BackendUnsupported(
-            f"{self.product} cannot {action}.", "Do it in that server itself, or use another engine."
+            f"{self.product} cannot {action}.", "Do this in the server itself, or use another engine."
         )
 
 

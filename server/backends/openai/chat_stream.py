@@ -1,6 +1,6 @@
 """Parser of a streamed answer of ``/v1/chat/completions``: server-sent events with one JSON object each.
 
-Some servers ignore ``stream`` and send the whole answer as one object, which may have several lines.
+Some servers ignore ``stream`` and send the whole answer as one object, which can have several lines.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ from server.backends.wire import (
 )
 
 _MOST_LINES = 100_000
-"""Lines of an answer that is one JSON object."""
+"""Maximum number of lines of an answer that is one JSON object."""
 
 
 class ChatReader:
@@ -86,13 +86,13 @@ class ChatReader:
         return self._read_chunk(parse_object(value))
 
     def finish(self) -> list[GenerationItem]:
-        """Return the text that was held back.
+        """Return the text held back.
 
         Raises:
-            Garbled: the stream ended before the answer did, or the engine broke the answer off.
+            Garbled: the stream ended before the answer, or the engine stopped in the middle of the answer.
         """
         if self._object:
-            parse_object("\n".join(self._object))  # the line that is not valid is the reason
+            parse_object("\n".join(self._object))  # the invalid line is the reason
         self._reason()
         return [*self._splitter.feed(self._text.end()), *self._splitter.finish()]
 
@@ -121,7 +121,7 @@ class ChatReader:
         )
 
     def _read_object(self, line: str) -> list[GenerationItem]:
-        """Take a line of a JSON object outside of events: a failure, or the whole answer."""
+        """Read a line of a JSON object outside events: a failure, or the whole answer."""
         self._object.append(line)
         if len(self._object) > _MOST_LINES:
             raise Garbled(f"JSON of more than {_MOST_LINES:,} lines")
@@ -169,7 +169,7 @@ def _message(details: dict[str, Any]) -> str:
 
 
 def _failure(data: str) -> str:
-    """Return the text of an error event, whose data are JSON or plain."""
+    """Return the text of an error event, whose data is JSON or plain text."""
     try:
         return _message(error_details(parse_object(data)))
     except Garbled:

@@ -30,7 +30,9 @@ class LlamaRouter(LlamaServer):
         return tuple([await self._loaded_model(entry_model(entry)) for entry in entries[:MOST_LOADED]])
 
     async def context_length(self, model: str) -> int:
-        """Return the context of one slot if the model runs, or else 0: it is set when the model starts."""
+        """Return the context of one slot if the model runs, otherwise 0, because the context is set when the
+        model starts.
+        """
         return context_of(await self._properties_of(model)) if await self._runs(model) else 0
 
     async def slots(self, model: str) -> int:

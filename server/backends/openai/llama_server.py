@@ -1,4 +1,4 @@
-"""llama.cpp's ``llama-server``: one model, loaded as long as the server runs.
+"""llama.cpp's ``llama-server``: one model, loaded while the server runs.
 
 The embedded engine is such a server in a child process.
 """
@@ -12,7 +12,7 @@ from server.backends.wire import count_of, label_of, object_of, slots_of, text_o
 
 
 class LlamaServer(OpenAICompatible):
-    """A ``llama-server`` at ``url``. It truncates nothing: a prompt beyond its context is refused."""
+    """A ``llama-server`` at ``url``. It never truncates: a prompt beyond its context is refused."""
 
     kind = "llama-server"
     product = "llama-server"
@@ -24,7 +24,9 @@ class LlamaServer(OpenAICompatible):
         return tuple(entry_model(entry) for entry in await self.entries() if label_of(entry.get("id")))
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the same model. ``size`` is its weights; the server does not report GPU memory."""
+        """Return the same model. ``size`` is the size of its weights, because the server does not report GPU
+        memory.
+        """
         properties = await self._properties()
         return tuple(
             LoadedModel(
@@ -66,7 +68,7 @@ class LlamaServer(OpenAICompatible):
         except Refused as refusal:
             if refusal.status != 404:
                 raise
-        # Servers from before 2026 lack that route and need two requests.
+        # Servers from before 2026 lack this route and need two requests.
         prompt = (await self._connection.fetch("POST", "/apply-template", chat)).get("prompt")
         text = {"content": text_of(prompt), "add_special": True, "parse_special": True}
         tokens = (await self._connection.fetch("POST", "/tokenize", text)).get("tokens")
@@ -82,12 +84,12 @@ class LlamaServer(OpenAICompatible):
         return await self._ask("GET", "/props")
 
 
-# Templates with this switch (Qwen3, Granite, GLM, …) turn thinking off; others ignore it.
+# Templates with this switch (Qwen3, Granite, GLM, …) turn thinking off. Other templates ignore it.
 _NO_THINKING: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": False}}
 
 
 def entry_model(entry: dict[str, Any]) -> InstalledModel:
-    """Return the model in an entry of ``/v1/models``; ``meta`` exists while the model is loaded."""
+    """Return the model in an entry of ``/v1/models``. ``meta`` exists while the model is loaded."""
     meta = object_of(entry.get("meta"))
     return InstalledModel(
         name=label_of(entry.get("id")),

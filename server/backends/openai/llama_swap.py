@@ -10,7 +10,7 @@ from server.backends.wire import MOST_LOADED, label_of, models_of
 
 
 class LlamaSwap(OpenAICompatible):
-    """A llama-swap at ``url``. It has no route for loading, so a request of one token is used."""
+    """A llama-swap at ``url``. It has no route for loading, so a request for one token loads a model."""
 
     product = "llama-swap"
     start_hint = "Start it (`llama-swap --config config.yaml`), or set [backend] url."

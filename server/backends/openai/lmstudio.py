@@ -1,4 +1,5 @@
-"""LM Studio (0.4 or newer): generates by OpenAI's protocol, manages models by its own in ``/api/v1``.
+"""LM Studio (0.4 or newer): generates by OpenAI's protocol, manages models by its own protocol in
+``/api/v1``.
 
 Unknown routes answer with status 200 and ``{"error": …}``. (https://lmstudio.ai/docs/developer/rest)
 """
@@ -48,7 +49,7 @@ class LMStudio(OpenAICompatible):
         return tuple(_installed(entry) for entry in await self._models())
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models in memory; ``size`` is that of the weights."""
+        """Return the models in memory. ``size`` is the size of the weights."""
         return tuple(
             LoadedModel(
                 name=label_of(entry.get("key")),
@@ -61,7 +62,7 @@ class LMStudio(OpenAICompatible):
         )
 
     async def context_length(self, model: str) -> int:
-        """Return the longest context the model supports."""
+        """Return the longest context that the model supports."""
         return tokens_of((await self._entry(model)).get("max_context_length"))
 
     async def slots(self, model: str) -> int:
@@ -80,11 +81,11 @@ class LMStudio(OpenAICompatible):
             raise self._connection.failed(f"could not load {model}: {_reason(answer)}")
 
     async def unload(self, model: str) -> None:
-        """Free the memory of all the model's instances."""
+        """Free the memory of all instances of the model."""
         await self._unload(_instances(await self._entry(model)))
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download a model of LM Studio's catalogue, or of the Hugging Face Hub by its reference.
+        """Download a model from LM Studio's catalogue, or from the Hugging Face Hub by its reference.
 
         Cancelling does not stop LM Studio's download.
         """
@@ -104,7 +105,7 @@ class LMStudio(OpenAICompatible):
             job = await self._ask("GET", f"/api/v1/models/download/status/{label_of(job.get('job_id'))}")
 
     async def _prepare(self, request: GenerationRequest) -> None:
-        """Load the model with the requested context; loading on demand would use a default context."""
+        """Load the model with the requested context. Loading on demand would use a default context."""
         await self.load(request.model, request.num_ctx)
 
     def _thinking_off(self) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class LMStudio(OpenAICompatible):
 
 
 def _wanted(model: str) -> dict[str, str]:
-    """Return the request for a download. A name such as ``org/repo`` is one of LM Studio's own catalogue."""
+    """Return the request for a download. A name such as ``org/repo`` belongs to LM Studio's own catalogue."""
     reference = parse_reference(model) if "://" in model or model.startswith("hf.co/") else None
     if not isinstance(reference, OnHub):
         return {"model": model}

@@ -18,11 +18,11 @@ class VLLM(OpenAICompatible):
     capabilities = Capabilities(list_loaded=True, tells_slots=False)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models that the server serves: each is in memory as long as the server runs."""
+        """Return the models that the server serves. Each is in memory while the server runs."""
         return tuple(LoadedModel(each.name, num_ctx=each.context_length) for each in await self.installed())
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature
-        """Return a starting point that its continuous batching handles well."""
+        """Return a starting point that vLLM's continuous batching handles well."""
         return _SLOTS
 
     def _thinking_off(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Download of one file: resumed, followed over redirects, verified by size and checksum."""
+"""Download of one file: resumed, with redirects followed, verified by size and checksum."""
 
 import asyncio
 import hashlib
@@ -15,9 +15,9 @@ from server.common.aio import run_thread_uncancellable
 from server.common.errors import ChecksumMismatch, DownloadError
 
 TRIES = 5
-"""Tries in a row without a new byte."""
+"""Number of tries in a row without a new byte."""
 PAUSE = 1.0
-"""Seconds before the next try; twice as long each time."""
+"""Wait before the next try (seconds). The wait doubles each time."""
 _GGUF = b"GGUF"
 
 Advance = Callable[[int], Awaitable[None]]
@@ -25,11 +25,11 @@ Advance = Callable[[int], Awaitable[None]]
 
 
 async def download(client: httpx.AsyncClient, file: HubFile, target: Path, advance: Advance) -> None:
-    """Download ``file`` to ``target``. What an earlier try left in ``target.part`` is kept.
+    """Download ``file`` to ``target``. Bytes from an earlier try in ``target.part`` are kept.
 
     Raises:
-        NoNetwork: the server cannot be reached, or broke off again and again.
-        ChecksumMismatch: the file is not the one that the hub lists; it was removed.
+        NoNetwork: the server cannot be reached, or closed the connection repeatedly.
+        ChecksumMismatch: the file is not the file listed by the hub. It was removed.
         DownloadError: the server refuses.
         OSError: the disk failed.
     """
@@ -64,7 +64,7 @@ async def _fetch_rest(client: httpx.AsyncClient, file: HubFile, partial: Path, a
         start = 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     if file.url.startswith(f"{endpoint()}/"):
-        headers |= credentials()  # httpx drops them when it is redirected to another host
+        headers |= credentials()  # httpx drops these headers when it is redirected to another host
     async with client.stream("GET", file.url, headers=headers) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             await asyncio.to_thread(partial.unlink, missing_ok=True)
@@ -81,7 +81,7 @@ async def _fetch_rest(client: httpx.AsyncClient, file: HubFile, partial: Path, a
                 start += len(chunk)
                 await advance(start)
     if file.size and start < file.size:
-        raise httpx.RemoteProtocolError("the server broke off")
+        raise httpx.RemoteProtocolError("the server closed the connection")
 
 
 def _open_at(partial: Path, start: int) -> BinaryIO:
@@ -97,10 +97,10 @@ def _write(target: BinaryIO, chunk: bytes) -> None:
 
 
 def _verify(partial: Path, file: HubFile) -> None:
-    """Compare size and checksum; of a file without a listed checksum, size and format.
+    """Compare size and checksum. For a file without a listed checksum, compare size and format.
 
     Raises:
-        ChecksumMismatch: it is another file; it was removed.
+        ChecksumMismatch: it is another file. It was removed.
     """
     with partial.open("rb") as content:
         begins = content.read(len(_GGUF))
@@ -110,14 +110,16 @@ def _verify(partial: Path, file: HubFile) -> None:
         return
     partial.unlink()
     raise ChecksumMismatch(
-        f"The file downloaded for {file.file_name} is not the expected one; it was removed.",
-        "Try again; if it happens again, do not trust the source and report it.",
+        f"The file downloaded for {file.file_name} is not the expected file and was removed.",
+        "Try again. If this happens again, do not trust the source, and report it.",
     )
 
 
 def _put_in_place(partial: Path, target: Path) -> None:
     with partial.open("rb+") as content:
-        os.fsync(content.fileno())  # a power cut after the rename could otherwise leave a file with a hole
+        os.fsync(
+            content.fileno()
+        )  # otherwise a power failure after the rename could leave a file with a hole
     partial.replace(target)
 
 
@@ -125,7 +127,7 @@ def _refused(file: HubFile, status: int) -> DownloadError:
     if status in (401, 403):
         return DownloadError(
             f"The server refuses {file.file_name} (status {status}): it needs your permission.",
-            "Accept the model's terms on its page, and set HF_TOKEN to a token of yours.",
+            "Accept the model's terms on its page, and set HF_TOKEN to your token.",
         )
     return DownloadError(f"The server answered {status} for {file.file_name}.", "Check the address.")
 

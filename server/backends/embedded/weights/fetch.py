@@ -26,7 +26,7 @@ from server.common.atomic_write import replace_file
 from server.common.errors import BadArguments, ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace
 
 SPARE_BYTES = 250 * 2**20
-"""Disk space needed beside the model."""
+"""Disk space needed in addition to the model (bytes)."""
 LOCK_POLL_SECONDS = 0.5
 PLACES = "places.json"
 """Paths of the user's own files and folders, as a JSON list."""
@@ -34,7 +34,9 @@ PLACES = "places.json"
 
 @dataclass(frozen=True)
 class _Plan:
-    """A download: its name for the progress, the files with their targets, and what to say meanwhile."""
+    """A download: its name for the progress, its files with their targets, and the text shown during the
+    download.
+    """
 
     name: str
     files: tuple[tuple[HubFile, Path], ...]
@@ -46,21 +48,22 @@ class _Plan:
 
 
 def weights_path(folder: Path, name: str) -> Path:
-    """Return the path of a catalogue model's weights, whether they exist or not."""
+    """Return the path of a catalogue model's weights. The file may not exist."""
     return folder / f"{name}.gguf"
 
 
 async def look_up(name: str) -> HubModel:
-    """Return size, licence and files of what ``fetch_weights`` would download; nothing is downloaded.
+    """Return size, licence and files of the model that ``fetch_weights`` would download. Nothing is
+    downloaded.
 
     Raises:
-        ModelNotFound: there is no such model.
+        ModelNotFound: the model does not exist.
         DownloadError: the hub refuses, or cannot be reached.
         BadArguments: ``name`` is a path.
     """
     reference = _reference(name)
     if isinstance(reference, OnDisk):
-        raise BadArguments(f"{name} is a path: nothing has to be downloaded.", "Use it as it is.")
+        raise BadArguments(f"{name} is a path, so no download is needed.", "Use the path directly.")
     async with open_client() as client:
         if isinstance(reference, OnHub):
             return await find_on_hub(client, reference)
@@ -71,14 +74,14 @@ async def look_up(name: str) -> HubModel:
 
 
 async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
-    """Return the path of the model's verified weights (the first part if they are split), downloading them if
-    necessary. A path of the user's is recorded and used in place.
+    """Return the path of the model's verified weights (the first part if they are split). Download them if
+    necessary. The user's own path is recorded and used in place.
 
     Raises:
-        ModelNotFound: the catalogue, the hub or the disk has no such model.
+        ModelNotFound: the model is missing from the catalogue, the hub and the disk.
         NoNetwork: the model's source cannot be reached.
-        NoDiskSpace: the disk has too little space; nothing was downloaded.
-        ChecksumMismatch: the downloaded file is not the listed one; it was removed.
+        NoDiskSpace: the disk has too little space. Nothing was downloaded..
+        ChecksumMismatch: the downloaded file is not the listed file. It was removed..
         DownloadError: the source refuses, or the disk failed.
     """
     reference = _reference(name)
@@ -100,7 +103,7 @@ async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
 
 
 def places_in(folder: Path) -> list[Path]:
-    """Return the user's own files and folders that were recorded."""
+    """Return the recorded files and folders of the user."""
     try:
         listed = json.loads((folder / PLACES).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -134,12 +137,12 @@ async def _plan(
 
 
 async def _pinned_file(client: httpx.AsyncClient, name: str, pinned: PinnedModel) -> HubFile:
-    """Return the catalogue's file, with the pinned checksum, after a check that the hub has the same."""
+    """Return the catalogue's file with the pinned checksum, after checking that the hub has the same file."""
     model = await find_on_hub(client, OnHub(pinned.official.repo, pinned.official.file))
     [file] = model.files
     if file.sha256 and file.sha256 != pinned.sha256:
         raise ChecksumMismatch(
-            f"The hub has another file for {name} now; it was not downloaded.",
+            f"The hub now has another file for {name}, so it was not downloaded.",
             "Update the app, or name the model by its reference (hf.co/org/repo:quantization).",
         )
     return HubFile(file.path, pinned.size, pinned.sha256, file.url)
@@ -156,7 +159,7 @@ async def _at_address(client: httpx.AsyncClient, reference: AtAddress) -> HubFil
     except httpx.HTTPError as error:
         raise unreachable(reference.url, error) from None
     if head.status_code in (404, 410):
-        raise ModelNotFound(f"There is no file at {reference.url}.", "Check the address.")
+        raise ModelNotFound(f"No file was found at {reference.url}.", "Check the address.")
     length = head.headers.get("content-length", "")
     return HubFile(file_name, int(length) if head.is_success and length.isdecimal() else 0, "", reference.url)
 
@@ -195,14 +198,16 @@ def _require_space(name: str, missing: list[tuple[HubFile, Path]]) -> None:
 
 
 def _record_place(folder: Path, place: Path) -> Path:
-    """Record a file or folder of the user's; return the first model in it.
+    """Record a file or folder of the user. Return the first model in it.
 
     Raises:
-        ModelNotFound: there is no GGUF file.
+        ModelNotFound: the folder contains no GGUF file.
     """
     files = [place] if place.is_file() else sorted(place.rglob("*.gguf"))
     if not files or files[0].suffix.lower() != ".gguf":
-        raise ModelNotFound(f"There is no GGUF file at {place}.", "Name a GGUF file, or a folder with some.")
+        raise ModelNotFound(
+            f"No GGUF file was found at {place}.", "Name a GGUF file, or a folder with GGUF files."
+        )
     places = [*places_in(folder)]
     if place not in places:
         text = json.dumps([str(each) for each in (*places, place)], indent=1)
@@ -212,7 +217,7 @@ def _record_place(folder: Path, place: Path) -> Path:
 
 @asynccontextmanager
 async def _locked(path: Path, plan: _Plan, report: ReportPull) -> AsyncIterator[None]:
-    """Hold the lock file, waiting while another process holds it. It is released when its process ends."""
+    """Hold the lock file. Wait while another process holds it. The lock is released when its process ends."""
     lock = FileLock(path.with_suffix(".lock"), thread_local=False)
     while True:
         try:

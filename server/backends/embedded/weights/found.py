@@ -1,7 +1,7 @@
-"""GGUF files on this machine: the app's own, the user's folders, and the caches of other programs.
+"""GGUF files on this machine: the app's own files, the user's folders, and the caches of other programs.
 
-Files in the caches of LM Studio, Ollama, llama.cpp and Hugging Face are used in place, never copied or
-changed.
+Files in the caches of LM Studio, Ollama, llama.cpp and Hugging Face are used in place. They are never copied
+or changed.
 """
 
 import json
@@ -18,13 +18,14 @@ from platformdirs import user_cache_path
 _PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
 _MOST_FILES = 2_000
-"""Files of one cache; a larger one is not read to its end."""
+"""Maximum number of files in a cache. A larger cache is not read to its end."""
 
 
 @dataclass(frozen=True)
 class FoundModel:
-    """A model: its name, its files (several if it is split), and the program whose cache it is in (empty: the
-    app's own folder or the user's)."""
+    """A model: its name, its files (several if it is split), and the program that owns the cache (empty for
+    the app's own folder or the user's folders).
+    """
 
     name: str
     files: tuple[Path, ...]
@@ -32,7 +33,7 @@ class FoundModel:
 
     @property
     def path(self) -> Path:
-        """The file that llama.cpp is given: the only one, or the first part."""
+        """The file for llama.cpp: the only file, or the first part."""
         return self.files[0]
 
     @property
@@ -49,8 +50,8 @@ def find_models(folder: Path, others: Iterable[Path], *, caches: bool) -> tuple[
     """Return the models in the app's ``folder``, in ``others`` (files and folders of the user), and in the
     caches of other programs.
 
-    Of two models with the same name the later one gets its folder's name in front; a file that is found twice
-    counts once.
+    If two models have the same name, the later one gets its folder's name as a prefix. A file that is found
+    twice counts once.
     """
     models: dict[str, FoundModel] = {}
     seen: set[Path] = set()
@@ -81,7 +82,7 @@ def _owned(owner: str, models: Iterable[FoundModel]) -> Iterator[FoundModel]:
 
 
 def _in_folder(place: Path) -> Iterator[FoundModel]:
-    """Yield the models in a folder and its subfolders, or the model that is this file."""
+    """Yield the models in a folder and its subfolders, or the model in this file."""
     if place.exists() and not place.is_dir():
         files = [place]
         if _PART.search(place.stem):
@@ -103,7 +104,7 @@ def _ggufs(folder: Path) -> Iterator[Path]:
 
 
 def _grouped(files: list[Path]) -> Iterator[FoundModel]:
-    """Yield one model for each file, or for all parts of a split file; incomplete ones are left out."""
+    """Yield one model for each file, or for all parts of a split file. Incomplete models are left out."""
     for path in files:
         part = _PART.search(path.stem)
         if part is None:
@@ -119,7 +120,7 @@ def _grouped(files: list[Path]) -> Iterator[FoundModel]:
 def _in_ollama(folder: Path) -> Iterator[FoundModel]:
     """Yield the models of Ollama's manifests whose weights are one blob.
 
-    A manifest is at ``manifests/HOST/NAMESPACE/NAME/TAG``; the blob of a digest at ``blobs/sha256-…``.
+    A manifest is at ``manifests/HOST/NAMESPACE/NAME/TAG``, the blob of a digest at ``blobs/sha256-…``.
     """
     manifests = folder / "manifests"
     if not manifests.is_dir():
@@ -145,7 +146,7 @@ def _weights_of(manifest: Path, blobs: Path) -> Path | None:
 
 
 def _in_hub_cache(folder: Path) -> Iterator[FoundModel]:
-    """Yield the models of the newest snapshot of each repository."""
+    """Yield the models in the newest snapshot of each repository."""
     if not folder.is_dir():
         return
     for repo in sorted(folder.glob("models--*")):

@@ -1,7 +1,8 @@
 """Listing of a model's files on the Hugging Face Hub: sizes, checksums and licence before the download.
 
 The routes are those of https://huggingface.co/docs/hub/api: ``/api/models/REPO/revision/REVISION?blobs=true``
-lists the files with their sizes and, for large ones, their SHA-256; ``/REPO/resolve/COMMIT/FILE`` sends one.
+lists the files with their sizes and, for large files, their SHA-256. ``/REPO/resolve/COMMIT/FILE`` sends one
+file.
 """
 
 import os
@@ -19,16 +20,16 @@ from server.backends.wire import Garbled, count_of, label_of, object_of, objects
 from server.common.errors import DownloadError, ModelNotFound, NoNetwork
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-"""A slow hub sends something within this time, in seconds."""
+"""Time limit without data from a slow hub (seconds)."""
 USUAL_QUANTIZATIONS = ("Q4_K_M", "UD-Q4_K_XL", "Q4_K_S", "MXFP4", "Q4_0", "IQ4_XS", "Q5_K_M", "Q6_K", "Q8_0")
-"""In order of preference, as llama.cpp's ``-hf``: about the best quality for its size first."""
+"""Quantizations in order of preference, as llama.cpp's ``-hf``: best quality for the size first."""
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 _MOST_LISTED = 8
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file: its path in the repository, its bytes, its SHA-256 (empty if unknown), its address."""
+    """One file: path in the repository, size in bytes, SHA-256 (empty if unknown), URL."""
 
     path: str
     size: int
@@ -43,7 +44,9 @@ class HubFile:
 
 @dataclass(frozen=True)
 class HubModel:
-    """A model to download: its files in order (several if it is split), its licence (empty if unknown)."""
+    """A model to download: its files in order (several if it is split), and its licence (empty
+    if unknown).
+    """
 
     reference: str
     files: tuple[HubFile, ...]
@@ -61,7 +64,7 @@ class HubModel:
 
 
 def open_client() -> httpx.AsyncClient:
-    """Return a client for downloads. Unlike requests to engines, these use the environment's proxies.
+    """Return a client for downloads. Unlike requests to engines, downloads use the environment's proxies.
 
     Raises:
         NoNetwork: the environment names a proxy that cannot be used.
@@ -76,16 +79,16 @@ def open_client() -> httpx.AsyncClient:
 
 
 def credentials() -> dict[str, str]:
-    """Return the header with the user's ``HF_TOKEN``, if it is set. It is sent to the hub only."""
+    """Return the header with the user's ``HF_TOKEN``, if it is set. The token is sent only to the hub."""
     token = os.environ.get("HF_TOKEN", "").strip()
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 async def find_on_hub(client: httpx.AsyncClient, reference: OnHub) -> HubModel:
-    """Return the files that the reference means.
+    """Return the files to which the reference points.
 
     Raises:
-        ModelNotFound: the hub has no such repository or file; the message names those that there are.
+        ModelNotFound: the repository or file does not exist on the hub. The message names existing files.
         NoNetwork: the hub cannot be reached.
         DownloadError: the hub refuses, or answers with something else.
     """
@@ -108,7 +111,8 @@ async def find_on_hub(client: httpx.AsyncClient, reference: OnHub) -> HubModel:
 
 
 def choose_files(paths: list[str], wanted: str) -> list[str]:
-    """Return the files of one model: that named ``wanted``, or of that quantization, or of the usual one.
+    """Return the files of one model: the file named ``wanted``, or the model with this or the usual
+    quantization.
 
     A split model has several files. Projectors for images (``mmproj``) are not models.
     """
@@ -160,23 +164,25 @@ def unreachable(name: str, error: Exception) -> NoNetwork:
     reason = f"its certificate is not trusted: {reason}" if reason else type(error).__name__
     return NoNetwork(
         f"{name} cannot be downloaded: the server cannot be reached ({reason}).",
-        "Connect to the network and try again, or name a GGUF file of yours by its path.",
+        "Connect to the network and try again, or name your own GGUF file by its path.",
     )
 
 
 def refused(
     reference: OnHub, status: int, headers: httpx.Headers, body: bytes
 ) -> DownloadError | ModelNotFound:
-    """Return the error for the hub's refusal. It answers 401 also for a repository that does not exist."""
+    """Return the error for the hub's refusal. The hub also answers 401 for a repository that
+    does not exist.
+    """
     code = headers.get("x-error-code", "")
     page = f"{endpoint()}/{reference.repo}"
     if code == "GatedRepo" or (status in (401, 403) and code != "RepoNotFound"):
         return DownloadError(
             f"{reference.name} needs your permission on the hub (status {status}).",
-            f"Accept its terms at {page}, and set HF_TOKEN to a token of yours.",
+            f"Accept its terms at {page}, and set HF_TOKEN to your token.",
         )
     if status in (401, 404):
-        return ModelNotFound(f"The hub has no {reference.name}.", f"Check the name at {page}.")
+        return ModelNotFound(f"The hub does not have {reference.name}.", f"Check the name at {page}.")
     try:
         message = error_details(parse_object(body))["message"]
     except Garbled:
@@ -191,7 +197,7 @@ def _no_such_file(reference: OnHub, paths: list[str]) -> ModelNotFound:
     if not names:
         return ModelNotFound(
             f"{reference.name} has no GGUF file.",
-            "Look for a repository of the same model whose name has GGUF.",
+            "Look for a repository of the same model with GGUF in its name.",
         )
     shown = ", ".join(names[:_MOST_LISTED]) + (" …" if len(names) > _MOST_LISTED else "")
     return ModelNotFound(f"{reference.name} is not in its repository.", f"Its files: {shown}.")

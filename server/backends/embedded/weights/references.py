@@ -1,7 +1,8 @@
-"""References to models: names on a hub, addresses of files, and paths.
+"""References to models: names on a hub, URLs of files, and paths.
 
-``hf.co/org/repo:Q4_K_M``, ``org/repo:Q4_K_M`` and addresses of the hub's pages name a model on the hub;
-``https://host/file.gguf`` a file anywhere; ``/path/file.gguf`` and ``/path/folder`` what is on this machine.
+``hf.co/org/repo:Q4_K_M``, ``org/repo:Q4_K_M`` and URLs of the hub's pages name a model on the hub.
+``https://host/file.gguf`` names a file anywhere. ``/path/file.gguf`` and ``/path/folder`` name files on this
+machine.
 """
 
 import os
@@ -18,7 +19,9 @@ _PAGES = ("resolve", "blob", "raw", "tree")
 
 @dataclass(frozen=True)
 class OnHub:
-    """A model in the repository ``repo``. ``wanted``: a quantization or a file name; empty: the usual one."""
+    """A model in the repository ``repo``. ``wanted`` is a quantization or a file name; empty for the usual
+    quantization.
+    """
 
     repo: str
     wanted: str = ""
@@ -26,13 +29,13 @@ class OnHub:
 
     @property
     def name(self) -> str:
-        """The reference in the form that the app writes."""
+        """The reference in the app's own spelling."""
         return f"hf.co/{self.repo}" + (f":{self.wanted}" if self.wanted else "")
 
 
 @dataclass(frozen=True)
 class AtAddress:
-    """A GGUF file at an address outside of the hub."""
+    """A GGUF file at a URL outside the hub."""
 
     url: str
 
@@ -63,7 +66,7 @@ def endpoint() -> str:
 
 
 def parse_reference(text: str) -> Reference | None:
-    """Return what ``text`` refers to; None for a plain name of a catalogue or an engine's registry."""
+    """Return the reference in ``text``; None for a plain name from a catalogue or an engine's registry."""
     text = text.strip()
     if "://" in text:
         return _of_address(text)
