@@ -68,8 +68,9 @@ def test_a_missing_default_model_is_named_with_its_size() -> None:
 
 
 def test_an_automatic_pause_shows_its_reason() -> None:
-    paused = replace(REST, paused_until=0.0, giving_way="game.exe runs full-screen. Work resumes automatically.")
-    assert headline(paused).detail == "game.exe runs full-screen. Work resumes automatically."
+    reason = "game.exe runs full-screen. Work resumes automatically."
+    paused = replace(REST, paused_until=0.0, giving_way=reason)
+    assert headline(paused).detail == reason
 
 
 def test_the_state_counts_running_and_waiting_offloads() -> None:
