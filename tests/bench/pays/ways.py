@@ -1,4 +1,4 @@
-"""Turns of a scripted Claude for one chore, in three ways of working.
+"""Turns of a scripted Claude for one chore, in four ways of working.
 
 The script replaces the model: its text counts as output tokens, everything that comes back over the wire as
 input. Tool names and arguments are Claude Code's own, and the tools' answers are real.
@@ -14,6 +14,8 @@ OFFLOAD = "mcp__token-saver__offload_work"
 BATCH = "mcp__token-saver__batch_offload"
 COMPRESS = "mcp__token-saver__compress_context"
 INLINE = "mcp__inline__generate_code"
+AGENT = "Agent"
+"""Claude Code's tool that starts a sub-agent."""
 DONE = [Text("Done.")]
 LAST_LINES = "tail -n 11"
 """About 400 tokens of the logs here, the tail that Claude reads in the median of public sessions."""
@@ -63,6 +65,32 @@ def handed_over(chore: Chore, project: Path) -> Sequence[Turn]:
     if not chore.inputs:
         call = ToolUse(OFFLOAD, {"task": chore.task, "output": output})
     return [[call], *(alone(chore, project) if chore.fails else [DONE])]
+
+
+def delegated(chore: Chore, project: Path) -> Sequence[Turn]:
+    """Return the turns of Claude with its own sub-agent on Haiku, which gets the task and the paths."""
+    prompt = " ".join(
+        [
+            chore.task,
+            *([f"Read {', '.join(chore.inputs)}."] if chore.inputs else []),
+            *([f"Write {', '.join(chore.after)}."] if chore.after else []),
+            "Report in one sentence.",
+        ]
+    )
+    agent = {
+        "description": chore.name,
+        "prompt": prompt,
+        "subagent_type": "general-purpose",
+        "model": "haiku",
+        "run_in_background": False,
+    }
+    last = [Text(chore.answer)] if chore.kind in ("digest", "explain") else DONE
+    return [[ToolUse(AGENT, agent)], last]
+
+
+def subagent(chore: Chore, project: Path) -> Sequence[Turn]:
+    """Return the sub-agent's turns: it works as Claude does alone, and gets everything right."""
+    return alone(chore, project)
 
 
 def distrusted(chore: Chore, project: Path) -> Sequence[Turn]:

@@ -40,6 +40,24 @@ class Cost:
         return float(tokens)
 
 
+@dataclass(frozen=True)
+class Spent:
+    """The cost of a chore: Claude's own, and a sub-agent's at the prices of its model."""
+
+    main: Cost = Cost()
+    side: Cost = Cost()
+    side_price: Price | None = None
+
+    def __add__(self, other: "Spent") -> "Spent":
+        price = self.side_price or other.side_price
+        return Spent(self.main + other.main, self.side + other.side, price)
+
+    def microusd(self, price: Price) -> float:
+        """Return the cost in micro-dollars; ``price`` is that of Claude's own model."""
+        own = self.main.microusd(price)
+        return own + (self.side.microusd(self.side_price) if self.side_price is not None else 0.0)
+
+
 def count(requests: Sequence[dict[str, Any]], last: Turn) -> Cost:
     """Count a conversation from the bodies sent to ``/v1/messages``, and the turn that ended it."""
     turns: dict[int, dict[str, Any]] = {}
