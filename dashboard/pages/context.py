@@ -2,11 +2,13 @@
 
 import asyncio
 import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 from nicegui import Event, ui
 
 from dashboard.components.context.part_table import PartTable
+from dashboard.components.context.switch_dialog import Switcher
 from dashboard.components.controls.button import button
 from dashboard.components.controls.card import card, empty
 from dashboard.components.controls.elements import box, text
@@ -14,8 +16,10 @@ from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.savings.transcript_check import TranscriptCheckCard
 from dashboard.formats import money, number
 from dashboard.hub_updates import HubUpdates
-from server.context.changes import applied
+from server.context.changes import Applied, applied
+from server.context.habits import CostlyHabit
 from server.context.report import Context, read_context
+from server.context.weights import UNRECORDED
 from server.hub import Hub
 
 
@@ -37,10 +41,12 @@ async def show(hub: Hub, updates: HubUpdates, project: str) -> None:
                 return
             with card("Week"):
                 _sums(context)
+            switcher = Switcher(context.claude, hub.folders, acted)
+            habits = [each for each in off if each.part.startswith("habit:")]
             with card("Content of each request"):
-                PartTable(context, off, hub.folders, acted)
+                PartTable(context, [each for each in off if each not in habits], switcher)
             with card("Habits"):
-                _habits(context)
+                _habits(context, habits, switcher)
             with card("The rest of the bill"):
                 _others(context)
 
@@ -82,14 +88,16 @@ def _sums(context: Context) -> None:
     )
 
 
-def _habits(context: Context) -> None:
+def _habits(context: Context, applied_now: Sequence[Applied], switcher: Switcher) -> None:
+    for each in applied_now:
+        switcher.applied_row(each, "applied", "Undo")
     if not context.habits:
         empty("None of the known habits occurred.")
         return
     with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):
-            for head in ("Habit", "How often", "A week", "What helps"):
-                text(head, tag="th").props["scope"] = "col"
+            for head in ("Habit", "How often", "A week", "What helps", ""):
+                text(head, tag="th" if head else "td").props["scope"] = "col"
         with box("", "tbody"):
             for habit in context.habits:
                 with box("", "tr"):
@@ -97,6 +105,19 @@ def _habits(context: Context) -> None:
                     text(f"{number(habit.times)} {habit.unit}", "ts-num", "td")
                     text(money(habit.microusd), "ts-num", "td")
                     text(habit.help, "", "td").style("text-align: left")
+                    with box("", "td"):
+                        if habit.remedy:
+                            _apply_button(habit, switcher)
+
+
+def _apply_button(habit: CostlyHabit, switcher: Switcher) -> None:
+    title = f"Against: {habit.name}"
+    button(
+        "Apply",
+        lambda: switcher.ask(habit.remedy, title, "Applied; it counts in new sessions."),
+        look="quiet",
+        label=f"Apply what helps against: {habit.name}",
+    )
 
 
 def _others(context: Context) -> None:
@@ -115,4 +136,6 @@ def _words(part: str) -> str:
         return f"Results of {name.removesuffix('+')}{large}"
     if kind == "output":
         return f"Written by Claude: {name}"
+    if part == UNRECORDED:
+        return "Compactions, titles and other requests without a line (from the client's own total)"
     return "Written by you" if kind == "user" else part

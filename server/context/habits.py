@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from server.context.switches import DIGESTS, MEMORY_LINES
 from server.context.weights import DAYS
 from server.ledger.transcripts.summary import Summary
 
@@ -14,7 +15,8 @@ _LARGEST = 5
 @dataclass(frozen=True)
 class CostlyHabit:
     """One habit: its name, how often it occurred in the week (or its number of tokens, see ``unit``), its
-    cost in micro-dollars, the method of counting, and a way to avoid it.
+    cost in micro-dollars, the method of counting, and a way to avoid it. ``remedy`` is the part that
+    ``switches.find_switch`` knows it by, empty without one.
     """
 
     name: str
@@ -23,6 +25,7 @@ class CostlyHabit:
     counted: str
     help: str
     unit: str = "times"
+    remedy: str = ""
 
 
 def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[CostlyHabit, ...]:
@@ -50,14 +53,16 @@ def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[C
             round(_sum(week, "git_turns")),
             round(_sum(week, "git_money")),
             "turns that ran git or gh; the context that each turn read",
-            'One line for CLAUDE.md: "Join git commands with && in one call."',
+            f"One line for CLAUDE.md: {MEMORY_LINES['git']}",
+            remedy="habit:git",
         ),
         CostlyHabit(
             "Files read again unchanged",
             round(_sum(week, "reads_again")),
             _again(week),
             "results of Read equal to an earlier one in the session; their share of all results of Read",
-            'One line for CLAUDE.md: "Do not read a file again that has not changed."',
+            f"One line for CLAUDE.md: {MEMORY_LINES['read-again']}",
+            remedy="habit:read-again",
         ),
         *_largest(week),
     ]
@@ -78,8 +83,9 @@ def _largest(week: Sequence[Summary]) -> list[CostlyHabit]:
             round(sum(each.parts[name].entered for each in week if name in each.parts)),
             round(amount),
             "tokens in results of 500 tokens and more; their writes and re-reads",
-            "token-saver run -- COMMAND returns a digest and keeps the whole output.",
+            "A hook replaces large results by digests and keeps the whole output.",
             "tokens",
+            f"habit:{DIGESTS}",
         )
         for name, amount in top
     ]

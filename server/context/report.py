@@ -81,6 +81,7 @@ def context_text(context: Context, scope: Scope, off: frozenset[str] = frozenset
     )
     lines += [
         f"{each.name}: {each.times:,} {each.unit} ({each.counted}), {_dollars(each.microusd)}. {each.help}"
+        + _apply_words(each.remedy, off)
         for each in context.habits
     ]
     return "\n".join(lines)
@@ -127,6 +128,12 @@ def _row(weight: Weight, context: Context, scope: Scope, off: frozenset[str]) ->
         _dollars(weight.microusd),
         "off" if weight.part in off else _switch(weight, context, scope),
     )
+
+
+def _apply_words(remedy: str, off: frozenset[str]) -> str:
+    if not remedy:
+        return ""
+    return " (applied)" if remedy in off else f" (--apply {remedy})"
 
 
 def _switch(weight: Weight, context: Context, scope: Scope) -> str:

@@ -1,4 +1,4 @@
-"""Switches that remove a part from Claude's context: each is one edit of one of Claude Code's settings files.
+"""Switches that remove a part from Claude's context, and remedies of habits: each is one edit of one file.
 
 ==========  ==========================================================================================
 skill       ``skillOverrides: {"NAME": "off"}``
@@ -7,10 +7,12 @@ MCP server  ``deniedMcpServers: [{"serverName": "NAME"}]``
 plugin      ``enabledPlugins: {"NAME@MARKETPLACE": false}``
 CLAUDE.md   ``claudeMdExcludes: ["PATH"]``
 hook        the event's entry in ``hooks`` is removed
+habit       a line in CLAUDE.md, or this app's hook for digests
 ==========  ==========================================================================================
 
 For one project, the file is ``.claude/settings.local.json``. For all projects, the file is ``settings.json``
-in Claude Code's folder. The client reads both files when a session starts.
+in Claude Code's folder. The client reads both files when a session starts. A line goes into the project's
+``CLAUDE.md`` or into the one in Claude Code's folder.
 """
 
 import json
@@ -19,10 +21,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from server.clients.hooks import add_hook
 from server.config.textedit.jsonc import JsonError, append_item, get_member, remove_member, set_member
 from server.ledger.transcripts.injected import server_key
 
 Scope = Literal["project", "user"]
+
+MEMORY_LINES = {
+    "git": "Join git commands with && in one call, and look at their result once.",
+    "read-again": "Do not read a file again that has not changed since you read it.",
+}
+"""Lines for CLAUDE.md, by the name of the habit that they help against."""
+DIGESTS = "digests"
+"""The name of the habit that digests of results help against."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,10 @@ class ClaudeFolders:
         if scope == "user":
             return self.config / "settings.json"
         return self.project / ".claude" / "settings.local.json"
+
+    def memory(self, scope: Scope) -> Path:
+        """Return the CLAUDE.md file of a scope."""
+        return (self.config if scope == "user" else self.project) / "CLAUDE.md"
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,8 @@ def find_switch(part: str, scope: Scope, folders: ClaudeFolders) -> Switch | Non
     and prompts).
     """
     kind, _, name = part.partition(":")
+    if kind == "habit":
+        return _remedy(part, name, scope, folders)
     find = _FINDERS.get(kind)
     return find(part, name, folders.settings(scope), folders) if find is not None else None
 
@@ -92,6 +109,27 @@ def _plugin_id(name: str, folders: ClaudeFolders) -> str:
             if each.partition("@")[0] == name:
                 return str(each)
     return ""
+
+
+def _remedy(part: str, name: str, scope: Scope, folders: ClaudeFolders) -> Switch | None:
+    """Return what helps against a habit, None if nothing can be set for it."""
+    if name == DIGESTS:
+        path = folders.settings(scope)
+        return Switch(part, path, "hooks.PostToolUse has digests of large results", _with_digests)
+    line = MEMORY_LINES.get(name)
+    if line is None:
+        return None
+    return Switch(part, folders.memory(scope), f'the line "{line}"', lambda text: _with_line(text, line))
+
+
+def _with_digests(text: str) -> str:
+    return add_hook(text or "{}", "digest")
+
+
+def _with_line(text: str, line: str) -> str:
+    if line in text.splitlines():
+        return text
+    return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{line}\n"
 
 
 def _skill(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:

@@ -8,7 +8,7 @@ import pytest
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders
 from server.context.changes import Applied, applied, apply, plan, undo
-from server.context.switches import ClaudeFolders, Scope
+from server.context.switches import MEMORY_LINES, ClaudeFolders, Scope
 
 pytestmark = pytest.mark.fast
 
@@ -64,6 +64,34 @@ def test_each_kind_has_its_setting(
     undo(Applied(part, scope, str(claude.project)), folders, claude)
     after = claude.settings(scope).read_bytes() if claude.settings(scope).exists() else None
     assert after == before
+
+
+@pytest.mark.parametrize("scope", ["project", "user"])
+@pytest.mark.parametrize("before", [None, b"# Mine", b"# Mine\n"], ids=["no-file", "no-line-end", "line-end"])
+def test_a_remedy_is_a_line_that_is_undone_to_the_byte(
+    claude: ClaudeFolders, folders: Folders, scope: Scope, before: bytes | None
+) -> None:
+    path = claude.memory(scope)
+    if before is not None:
+        path.write_bytes(before)
+    change = plan("habit:git", scope, claude)
+    assert f"+{MEMORY_LINES['git']}" in change.diff()
+    apply(change, folders)
+    assert path.read_text().splitlines()[-1] == MEMORY_LINES["git"]
+    assert plan("habit:git", scope, claude).diff() == ""
+    undo(Applied("habit:git", scope, str(claude.project)), folders, claude)
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_the_remedy_of_large_results_is_the_digest_hook(claude: ClaudeFolders, folders: Folders) -> None:
+    path = claude.settings("project")
+    path.write_bytes(BEFORE)
+    apply(plan("habit:digests", "project", claude), folders)
+    assert "server.digest_hook" in path.read_text()
+    undo(Applied("habit:digests", "project", str(claude.project)), folders, claude)
+    assert path.read_bytes() == BEFORE
+    with pytest.raises(NotFound):
+        plan("habit:unknown", "project", claude)
 
 
 def test_switches_of_one_file_are_undone_in_any_order(claude: ClaudeFolders, folders: Folders) -> None:

@@ -32,7 +32,7 @@ def show_context(settings: Settings, folders: Folders, scope: Scope, *, as_json:
 
 
 def switch_off(settings: Settings, folders: Folders, part: str, scope: Scope, *, dry_run: bool) -> None:
-    """Show the change of Claude Code's settings that removes a part from the context, and make it.
+    """Show the change that removes a part from the context or applies a habit's remedy, and make it.
 
     Raises:
         NotFound: Claude Code cannot switch this part off.
@@ -40,18 +40,21 @@ def switch_off(settings: Settings, folders: Folders, part: str, scope: Scope, *,
     """
     change = plan(part, scope, claude_folders(settings.savings.transcripts, Path.cwd()))
     diff = change.diff()
+    habit = part.startswith("habit:")
     if not diff:
-        echo(f"{part} is already off: {change.switch.setting} in {change.switch.path}.")
+        state = "applied" if habit else "off"
+        echo(f"{part} is already {state}: {change.switch.setting} in {change.switch.path}.")
         return
     echo(diff, nl=False)
     if not dry_run:
         apply(change, folders)
-        undo_command = f"token-saver context --on {part} --scope {scope}"
-        echo(f"{part} is off in new sessions. `{undo_command}` switches it on again.")
+        undo_command = f"token-saver context --{'undo' if habit else 'on'} {part} --scope {scope}"
+        state = "applied; it counts in new sessions" if habit else "off in new sessions"
+        echo(f"{part} is {state}. `{undo_command}` undoes that.")
 
 
 def switch_on(settings: Settings, folders: Folders, part: str, scope: Scope) -> None:
-    """Switch a part on again.
+    """Switch a part on again, or undo a habit's remedy.
 
     Raises:
         NotFound: this app did not switch the part off.
@@ -62,7 +65,7 @@ def switch_on(settings: Settings, folders: Folders, part: str, scope: Scope) -> 
     done = next((each for each in matching if scope == "user" or each.project == project), None)
     claude = claude_folders(settings.savings.transcripts, Path.cwd())
     undo(done or Applied(part, scope, project), folders, claude)
-    echo(f"{part} is on again in new sessions.")
+    echo(f"{part} is undone." if part.startswith("habit:") else f"{part} is on again in new sessions.")
 
 
 async def _read(settings: Settings, folders: Folders) -> Context:
