@@ -22,8 +22,10 @@ from server.engine.engine import Engine
 from server.engine.pause import Pause
 from server.gpu.memory_gate import MemoryGate
 from server.gpu.yielding import YieldMonitor
+from server.ledger.holdout import Holdout
 from server.ledger.metrics import Metrics
 from server.ledger.prices import load_prices
+from server.ledger.quota import QuotaFile
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck
 from server.ledger.transcripts.check_loop import TranscriptCheckLoop
@@ -62,6 +64,8 @@ class HubParts:
     selector: Selector
     memory: MemoryGate
     ledger: Ledger
+    holdout: Holdout
+    quota: QuotaFile
     metrics: Metrics
     history: History
     measuring: Measuring
@@ -80,6 +84,10 @@ class HubParts:
     _loop: asyncio.AbstractEventLoop
     _closing: contextlib.AsyncExitStack
     version: str = VERSION
+
+    def __post_init__(self) -> None:
+        """Let the digests fall silent where a session is held out."""
+        self.result_digester.is_silent = self.holdout.is_silent
 
     @classmethod
     async def start(
@@ -132,7 +140,7 @@ class HubParts:
         digester = ResultDigester(
             ResultDigests(history.database, settings.history.contents),
             folders.kept_texts,
-            ledger.family,
+            ledger,
             lambda: _secrets(keys),
             events.publish,
         )
@@ -190,6 +198,8 @@ class HubParts:
             selector=selector,
             memory=memory,
             ledger=ledger,
+            holdout=Holdout(settings.savings.holdout, history.database),
+            quota=QuotaFile(folders.state),
             metrics=metrics,
             history=history,
             measuring=Measuring(engine, Measurements(history.database), events),

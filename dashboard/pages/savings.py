@@ -1,5 +1,6 @@
 """The page *Savings*: tokens saved and spent, by day, tool, model and project, and the largest losses."""
 
+import asyncio
 import csv
 import io
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from dashboard.hub_updates import HubUpdates
 from dashboard.savings_chart import ChartData, ChartView, chart_data
 from server.common.days import midnight
 from server.hub import Hub
+from server.ledger.holdout import read_comparison
 from server.store.records import Totals
 from server.store.series import SavingsSeries
 
@@ -72,7 +74,10 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
                 with card("Your whole bill for Claude Code"):
                     report = await hub.transcript_check.report()
                     saved = {each.day: each.totals.corrected_microusd for each in days}
-                    bill_card(report.bill, await history.totals(midnight(6).timestamp()), saved)
+                    quota = await asyncio.to_thread(hub.quota.read)
+                    arms = await history.database.read(read_comparison)
+                    week = await history.totals(midnight(6).timestamp())
+                    bill_card(report.bill, week, saved, (quota.text(), arms.text()))
                 with card("Check against Claude Code's transcripts"):
                     audit = TranscriptCheckCard(hub)
                 with card("Largest losses"):

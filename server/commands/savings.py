@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.progress import Progress
@@ -12,16 +13,20 @@ from server.commands.hub_client import connect
 from server.commands.open_history import opened_history
 from server.commands.terminal.output import echo
 from server.common.days import day_begin, midnight
-from server.common.errors import BadArguments
+from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders
 from server.config.settings import Settings
 from server.config.settings_file import set_setting
 from server.ledger.explain import receipt_text
-from server.ledger.prices import load_prices
+from server.ledger.holdout import read_comparison
+from server.ledger.prices import Prices, load_prices
+from server.ledger.quota import QuotaFile
 from server.ledger.receipt import Ledger
 from server.ledger.savings import savings_csv, savings_json, savings_text, share_saved
 from server.ledger.transcripts.check import TranscriptCheck, TranscriptReport
 from server.store.records import GroupTotal, Totals
+from server.store.result_digests import DIGEST_ID, ResultDigest, ResultDigests
+from server.store.totals import DIGEST_TOOL
 
 
 def show_savings(
@@ -33,14 +38,14 @@ def show_savings(
         BadArguments: ``since`` is neither a date nor a number of days.
         StoreError: the history cannot be read.
     """
-    groups, report, week = asyncio.run(_read(settings, folders, _instant(since), by))
+    groups, report, week, arms = asyncio.run(_read(settings, folders, _instant(since), by))
     if as_json:
         echo(savings_json(groups, by))
     elif as_csv:
         echo(savings_csv(groups, by), nl=False)
     else:
         echo(savings_text(groups, settings.ledger))
-        echo(_found(settings, report, week))
+        echo(_found(settings, report, week, (QuotaFile(folders.state).read().text(), arms)))
 
 
 def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
@@ -50,8 +55,11 @@ def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
         NotFound: no offload has this id, or several ids start with it.
         StoreError: the history cannot be read.
     """
-    detail = asyncio.run(find_offload(folders, given))
     prices = load_prices(folders.prices_file)
+    if given.startswith(DIGEST_ID):
+        _explain_digest(folders, given, prices)
+        return
+    detail = asyncio.run(find_offload(folders, given))
     row = detail.row
     echo(f"{row.id}  {row.tool}, {row.outcome}: {row.output or row.task}")
     if row.by_user and not row.net_tokens:
@@ -69,6 +77,25 @@ def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
             "Not checked yet: `token-saver savings --audit on` compares the receipt with Claude Code's "
             "transcript."
         )
+
+
+def _explain_digest(folders: Folders, given: str, prices: Prices) -> None:
+    number = given.removeprefix(DIGEST_ID)
+    digest = asyncio.run(_find_digest(folders, int(number))) if number.isdecimal() else None
+    if digest is None:
+        raise NotFound(f"There is no digest {given!r}.", "The page Digests lists them.")
+    echo(f"{given}  {DIGEST_TOOL}, {digest.kind}: {digest.source}")
+    if digest.receipt is None:
+        echo("This digest is older than the receipts of digests: its tokens count, its money does not.")
+        return
+    ending = "Claude came back for the whole text" if digest.loss else "the digest took the result's place"
+    echo(f"Estimated (family {digest.receipt.family} of the tokenizers); {ending}:")
+    echo(receipt_text(digest.receipt, prices))
+
+
+async def _find_digest(folders: Folders, number: int) -> ResultDigest | None:
+    async with opened_history(folders) as history:
+        return await ResultDigests(history.database).find(number)
 
 
 def switch_transcript_check(settings: Settings, folders: Folders, *, on: bool) -> None:
@@ -110,13 +137,14 @@ async def _first_check(settings: Settings, folders: Folders) -> None:
 
 async def _read(
     settings: Settings, folders: Folders, since: float | None, by: str
-) -> tuple[tuple[GroupTotal, ...], TranscriptReport, Totals]:
+) -> tuple[tuple[GroupTotal, ...], TranscriptReport, Totals, str]:
     async with opened_history(folders, contents=settings.history.contents) as history:
         ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
         audit = TranscriptCheck(settings.savings, history.database, ledger)
         await audit.run()
         week = await history.totals(midnight(6).timestamp())
-        return await history.by(by, since), await audit.report(), week
+        arms = (await history.database.read(read_comparison)).text()
+        return await history.by(by, since), await audit.report(), week, arms
 
 
 def _instant(since: str) -> float | None:
@@ -133,7 +161,7 @@ def _instant(since: str) -> float | None:
         ) from None
 
 
-def _found(settings: Settings, report: TranscriptReport, saved: Totals) -> str:
+def _found(settings: Settings, report: TranscriptReport, saved: Totals, extra: Sequence[str] = ()) -> str:
     if not settings.savings.audit and not report.transcripts:
         return (
             "\nAll figures are estimates. `token-saver savings --audit on` checks them against Claude Code's "
@@ -147,7 +175,13 @@ def _found(settings: Settings, report: TranscriptReport, saved: Totals) -> str:
         f"Your bill for Claude Code at list prices: ${report.bill.since(week) / 1e6:,.2f} in the last 7 "
         f"days, ${report.bill.total / 1e6:,.2f} in all ({report.bill.requests:,} requests)."
     )
+    if report.bill.unrecorded:
+        lines.append(
+            f"${report.bill.unrecorded / 1e6:,.2f} of it is for compactions, titles and other requests "
+            "without a line, from the client's own totals."
+        )
     lines.append(f"Saved in the last 7 days: {share_saved(saved, report.bill.since(week))} of the bill.")
+    lines += [each for each in extra if each]
     if report.habits.basis == "transcripts":
         habits = report.habits
         lines.append(
@@ -163,14 +197,7 @@ def _found(settings: Settings, report: TranscriptReport, saved: Totals) -> str:
                 f"  Size estimates (family {family}, {accuracy.items:,} items) have a median error of "
                 f"{accuracy.median:.1%} and a total error of {accuracy.aggregate or 0:+.1%}."
             )
-    lines += [
-        f"Missed: {each.form}, {each.tokens:,} tokens, ${each.microusd / 1e6:,.2f} including re-reads"
-        + (f"; {each.tool} succeeded in {each.success:.0%} of your calls" if each.success is not None else "")
-        + "."
-        for each in report.forms
-    ]
-    if report.missed.rate is not None:
-        lines.append(f"Claude used this server for {report.missed.rate:.0%} of the possible offloads.")
+    lines += [f"Missed: {each.text()}" for each in report.forms]
     if report.missed.advice:
         lines += ["Suggested for your CLAUDE.md:", report.missed.advice]
     return "\n".join(lines)

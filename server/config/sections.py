@@ -199,6 +199,13 @@ class SavingsSettings(Section):
     transcripts: str = Field(
         "", description="Claude Code's folder; empty means `CLAUDE_CONFIG_DIR` or else `~/.claude`."
     )
+    holdout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of Claude Code's sessions in which the app stays silent: no tools, no digests. "
+        "The saving is then measured as the difference between the two groups of sessions.",
+    )
 
 
 class PathsSettings(Section):

@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from server.ledger.transcripts.bill import unrecorded_money
 from server.ledger.transcripts.summary import PartCost, Summary
 
 SETUP = ("mcp", "skill", "agent", "memory", "hook", "client")
@@ -22,6 +23,8 @@ NAMES = {
     "client": "client",
     "plugin": "plugin",
 }
+UNRECORDED = "requests without a line"
+"""Compactions, titles and the like, which only the client's own total includes."""
 DAYS = 7
 
 
@@ -81,14 +84,19 @@ def weigh(summaries: Iterable[Summary], today: datetime.date, project: str = "")
     parts = {name for each in week for name in each.parts}
     weights = [_weight(name, week) for name in parts if name.partition(":")[0] in SETUP]
     others = {name: _money(name, week) for name in parts if name.partition(":")[0] not in SETUP}
+    others[UNRECORDED] = round(sum(unrecorded_money(week).values()))
     return ContextReport(
         weights=tuple(sorted(weights, key=lambda each: (-each.microusd, each.part))),
         plugins=_plugins(weights),
-        others=tuple(sorted(others.items(), key=lambda each: -each[1])),
+        others=tuple(sorted(((name, money) for name, money in others.items() if money), key=_by_money)),
         sessions=sum(not each.side for each in week),
-        microusd=round(sum(each.money for each in week)),
+        microusd=round(sum(each.money for each in week)) + others[UNRECORDED],
         since=since,
     )
+
+
+def _by_money(named: tuple[str, int]) -> int:
+    return -named[1]
 
 
 def plugin_of(part: str) -> str:

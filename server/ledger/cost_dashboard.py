@@ -29,16 +29,11 @@ def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
         *_audited(savings.all, savings.audit),
         *_share_of_bill(savings),
     ]
-    if savings.context:
-        lines.append(savings.context)
+    lines += [each for each in (savings.quota, savings.arms, savings.context) if each]
     if savings.worst is not None:
         lines.append(_worst(savings.worst, settings))
-    if savings.audit is not None and savings.audit.missed.kinds:
-        missed = savings.audit.missed
-        lines.append(
-            f"Missed: mostly {missed.kinds[0].kind}, ~{missed.tokens:,} tokens in all; "
-            f"Claude used this server for {missed.rate or 0:.0%} of the calls it could have offloaded."
-        )
+    if savings.audit is not None and savings.audit.forms:
+        lines.append(f"Missed, mostly: {savings.audit.forms[0].text()}")
     lines += ["By tool:", *_groups(savings.by_tool, settings)]
     lines += ["By model:", *_groups(savings.by_model, settings)]
     return _within_limit(lines)

@@ -218,6 +218,16 @@ class Ledger:
         input_least, input_most = sum(each.least for each in read), sum(each.most for each in read)
         return self.price(figures, assumed=Assumed(_round(input_least), _round(input_most), least, most))
 
+    def digest_receipt(self, shown_tokens: int, digest_tokens: int, *, lost: bool = False) -> Receipt:
+        """Return the receipt of a digest that took the place of a result of Claude's own call.
+
+        Claude would have read all of ``shown_tokens``, and the call was made in any case. ``lost``: Claude
+        came back for the whole text. That saves nothing and costs one more turn.
+        """
+        saved, turns = (0, TURN) if lost else (shown_tokens, 0)
+        figures = Figures(saved_input=saved, cost_input=digest_tokens, cost_turns=turns)
+        return self.price(figures, assumed=Assumed(saved, saved))
+
     @property
     def share(self) -> int:
         """One call's share of the definitions: their tokens divided by the usual calls of a session."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from server.common.days import midnight
 from server.config.sections import LedgerSettings
+from server.ledger.holdout import read_comparison
 from server.ledger.transcripts.check import TranscriptReport
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
@@ -45,12 +46,15 @@ class Savings:
     worst: OffloadRow | None = None
     audit: TranscriptReport | None = field(default=None)
     context: str = ""
+    quota: str = ""
+    arms: str = ""
 
 
 async def gather_savings(
-    history: History, audit: TranscriptReport | None = None, context: str = ""
+    history: History, audit: TranscriptReport | None = None, context: str = "", quota: str = ""
 ) -> Savings:
-    """Read the sums from the history; ``context`` is a line on what weighs on the context.
+    """Read the sums from the history; ``context`` is a line on what weighs on the context, ``quota`` one on
+    the subscription's quotas.
 
     Raises:
         StoreError: the history cannot be read.
@@ -65,6 +69,8 @@ async def gather_savings(
         worst=losses[0] if losses else None,
         audit=audit,
         context=context,
+        quota=quota,
+        arms=(await history.database.read(read_comparison)).text(),
     )
 
 

@@ -8,18 +8,16 @@ from collections.abc import Callable
 from server.common.aio import cancel_and_wait
 from server.common.days import midnight, seconds_to_midnight
 from server.common.errors import StoreError
-from server.common.events import Event, JobChanged, OffloadEnded, OffloadUndone
+from server.common.events import Event, JobChanged, OffloadEnded, OffloadUndone, ResultDigested
 from server.store.history import History
 from server.store.records import Totals
 
 logger = logging.getLogger(__name__)
 
 COALESCE_SECONDS = 0.2
-"""Delay between a change and the recalculation, so that batch items that end together share one
-recalculation.
-"""
-CHANGES_TOTALS = OffloadEnded | OffloadUndone | JobChanged
-"""Events that can change the totals. Calls about a batch cost tokens too."""
+"""Delay between a change and the recalculation, so that items of a batch that end together share one."""
+CHANGES_TOTALS = OffloadEnded | OffloadUndone | JobChanged | ResultDigested
+"""Events that may change the totals. Calls about a batch cost tokens too."""
 
 OnTotals = Callable[[Totals, Totals], None]
 """Called with the totals of today and of all time."""

@@ -57,6 +57,8 @@ def status_line(session: dict[str, Any], hub: dict[str, Any] | None) -> str:
     """Return the line. ``hub`` is the hub's answer; None if the hub is not running."""
     if hub is None:
         return "token-saver: not running"
+    if hub.get("held_out"):
+        return _joined(["token-saver: silent in this session, to measure what it saves"], session)
     state = str(hub.get("model") or "no model")
     if hub.get("paused"):
         state = "paused"
@@ -64,10 +66,12 @@ def status_line(session: dict[str, Any], hub: dict[str, Any] | None) -> str:
         f"token-saver: {state}",
         f"saved {_short(hub.get('today'))} today, {_short(hub.get('session'))} here",
     ]
+    return _joined(parts, session)
+
+
+def _joined(parts: list[str], session: dict[str, Any]) -> str:
     week = _weekly(session)
-    if week is not None:
-        parts.append(f"week {week:.0f} %")
-    return " · ".join(parts)
+    return " · ".join(parts if week is None else [*parts, f"week {week:.0f} %"])
 
 
 def ask_hub(session: Any) -> dict[str, Any] | None:
@@ -84,6 +88,9 @@ def ask_hub(session: Any) -> dict[str, Any] | None:
         try:
             demand_proof(connection, token)
             query = wire.percent_encoded(os.fsencode(str(name)))
+            limits = session.get("rate_limits") if isinstance(session, dict) else None
+            if isinstance(limits, dict):
+                query += f"&limits={wire.percent_encoded(json.dumps(limits).encode())}"
             connection.send("GET", f"{PATH}?session={query}", {wire.AUTHORIZATION: wire.bearer(token)})
             connection.limit(max(0.01, deadline - time.monotonic()))
             answer = connection.answer()

@@ -28,7 +28,7 @@ from server.store.records import (
     UndoRecord,
 )
 from server.store.tables import offload
-from server.store.totals import RUNNING, add_to_removed
+from server.store.totals import RUNNING, add_to_removed, totals_query
 from server.store.transcript_checks import receipt_values, seq_of, set_savings_to_zero, unknown
 
 INTERRUPTED = "interrupted"
@@ -300,7 +300,7 @@ def _prune(connection: Connection, before: float) -> int:
     seqs = [row[0] for row in connection.exec_driver_sql(oldest, {"before": before})]
     if not seqs:
         return 0
-    add_to_removed(connection, f"o.seq IN ({oldest})", {"before": before})
+    add_to_removed(connection, totals_query(f"o.seq IN ({oldest})"), {"before": before})
     connection.execute(delete(offload).where(offload.c.seq.in_(seqs)))
     return len(seqs)
 

@@ -34,13 +34,12 @@ from server.store.records import (
     OffloadFilter,
     OffloadRow,
     Totals,
-    TranscriptCheckRecord,
     UndoRecord,
 )
 from server.store.search import like_patterns, match_expression
 from server.store.tables import DIMENSIONS, MEASURES, offload
-from server.store.totals import RUNNING, totals_query
-from server.store.transcript_checks import receipt_of
+from server.store.totals import RUNNING, digest_totals_query, totals_query
+from server.store.transcript_checks import check_of, receipt_of
 
 _ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
 _EXACT = ("tool", "outcome", "model", "project", "client")
@@ -89,7 +88,7 @@ def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None
         attempts=tuple(_attempt(each) for each in attempts),
         receipt=receipt_of(row, row.family) if row.family else None,
         undo=UndoRecord(undo.path, undo.before, undo.after_digest) if undo else None,
-        audit=_audit(audit) if audit else None,
+        audit=check_of(audit) if audit else None,
         notices=tuple(json.loads(texts.notices)) if texts else (),
     )
 
@@ -124,15 +123,18 @@ def read_undoable(connection: Connection, job_id: str) -> tuple[tuple[str, str],
 
 
 def read_totals(connection: Connection, since: float | None) -> Totals:
-    """Return the totals of offloads that began at ``since`` or later; of all if None."""
+    """Return the totals of offloads and digests that began at ``since`` or later; of all if None."""
     if since is None:
         return _sum(connection, "1", {}, removed=True)
     day = local_day(since)
     if since == _midnight(day):
         return _sum(connection, "day >= :day", {"day": day}, removed=True)
     later = _sum(connection, "day > :day", {"day": day}, removed=True)
-    query = totals_query("o.day = :day AND o.started_at >= :since")
-    rows = connection.execute(text(query), {"day": day, "since": since})
+    partial = (
+        totals_query("o.day = :day AND o.started_at >= :since"),
+        digest_totals_query("o.day = :day AND o.at >= :since"),
+    )
+    rows = [row for query in partial for row in connection.execute(text(query), {"day": day, "since": since})]
     return _added([later, *(_totals(row[len(DIMENSIONS) :]) for row in rows)])
 
 
@@ -238,11 +240,6 @@ def _attempt(row: Row[Any]) -> AttemptRecord:
         completion_tokens=row.completion_tokens,
         checks=tuple(CheckRecord(*check) for check in json.loads(row.checks)),
     )
-
-
-def _audit(row: Row[Any]) -> TranscriptCheckRecord:
-    receipt = receipt_of(row, row.family)
-    return TranscriptCheckRecord(row.audited_at, row.ending, row.survived, bool(row.measured), receipt)
 
 
 def _both_sums() -> Any:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, Float, Index, Integer, Table, Text
 
-from server.store.tables import metadata
+from server.store.tables import RECEIPT_FIGURES, metadata
 
 result_digest = Table(
     "result_digest",
@@ -25,6 +25,11 @@ result_digest = Table(
     Column("digest_tokens", Integer, nullable=False),
     Column("text", Text, nullable=False, server_default=""),
     Column("loss", Text, nullable=False, server_default=""),
+    Column("day", Text, nullable=False, server_default=""),
+    Column("family", Text, nullable=False, server_default=""),
+    Column("price_model", Text, nullable=False, server_default=""),
+    *(Column(figure, Integer, nullable=False, server_default="0") for figure in RECEIPT_FIGURES),
+    Column("terms", Text, nullable=False, server_default=""),
     Index("ix_result_digest_session", "session"),
     Index("ix_result_digest_at", "at"),
 )

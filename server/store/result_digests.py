@@ -1,18 +1,25 @@
 """Digests that replaced tool results in Claude Code, and the kinds of results that are left alone."""
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from server.store.database import Database
+from server.store.queries import local_day
+from server.store.records import ReceiptRecord
 from server.store.result_digest_tables import result_digest, result_left_alone
+from server.store.totals import add_to_removed, digest_totals_query
+from server.store.transcript_checks import receipt_of, receipt_values
 
 EVERYWHERE = ""
 """The project of a kind that is switched off in all projects."""
 BY_USER = "switched off"
 """The reason of a kind that the user switched off; other reasons are losses."""
+DIGEST_ID = "digest-"
+"""What the number of a digest is preceded by where ids of offloads stand as well."""
 _OF_SESSION = 50
 """Digests of a session that are compared with later results."""
 
@@ -34,6 +41,7 @@ class ResultDigest:
         shown_tokens: tokens that Claude would have seen without the digest.
         text: the digest; empty if the history keeps no contents.
         loss: how Claude came back for more: ``again``, ``read`` or ``opened``; empty if it did not.
+        receipt: what it saved and cost; None if it was never priced.
     """
 
     at: float
@@ -54,6 +62,7 @@ class ResultDigest:
     text: str
     loss: str = ""
     id: int = 0
+    receipt: ReceiptRecord | None = None
 
     @property
     def net_tokens(self) -> int:
@@ -101,7 +110,8 @@ class ResultDigests:
     async def add(self, record: ResultDigest) -> int:
         """Write a digest and return its number."""
         kept = record if self._contents else replace(record, source="", text="", kept_path="")
-        values = {name: value for name, value in asdict(kept).items() if name != "id"}
+        values = {name: getattr(kept, name) for name in _PLAIN if name != "id"}
+        values |= {"day": local_day(kept.at), **receipt_values(kept.receipt)}
 
         def write(connection: Connection) -> int:
             key = connection.execute(insert(result_digest).values(**values)).inserted_primary_key
@@ -150,11 +160,19 @@ class ResultDigests:
             query = query.where(table.session == session)
         return await self._database.read(lambda connection: int(connection.execute(query).scalar_one()))
 
-    async def book_loss(self, record: ResultDigest, loss: str) -> None:
-        """Book a digest as a loss and leave its kind alone in its project from now on."""
+    async def find(self, number: int) -> ResultDigest | None:
+        """Return the digest with this number, None if there is none."""
+        query = select(result_digest).where(result_digest.c.id == number)
+        found = await self._database.read(lambda connection: _records(connection, query))
+        return found[0] if found else None
+
+    async def book_loss(self, record: ResultDigest, loss: str, receipt: ReceiptRecord) -> None:
+        """Book a digest as a loss, with its new receipt, and leave its kind alone in its project from now
+        on."""
 
         def write(connection: Connection) -> None:
-            connection.execute(update(result_digest).where(result_digest.c.id == record.id).values(loss=loss))
+            booked = update(result_digest).where(result_digest.c.id == record.id)
+            connection.execute(booked.values(loss=loss, **receipt_values(receipt)))
             _leave_alone(connection, record.kind, record.project, loss)
 
         await self._database.write(write)
@@ -187,13 +205,27 @@ class ResultDigests:
         await self._database.write(lambda connection: connection.execute(query))
 
     async def prune(self, before: float) -> None:
-        """Delete digests from before an instant (seconds since the epoch)."""
+        """Delete digests from before an instant (seconds since the epoch). Their totals are kept."""
         query = delete(result_digest).where(result_digest.c.at < before)
-        await self._database.write(lambda connection: connection.execute(query))
+
+        def write(connection: Connection) -> None:
+            add_to_removed(connection, digest_totals_query("o.at < :before"), {"before": before})
+            connection.execute(query)
+
+        await self._database.write(write)
 
 
-def _records(connection: Connection, query: object) -> tuple[ResultDigest, ...]:
-    return tuple(ResultDigest(**row._asdict()) for row in connection.execute(query))  # type: ignore[call-overload] # a select
+def _records(connection: Connection, query: Select[Any]) -> tuple[ResultDigest, ...]:
+    return tuple(_record(row) for row in connection.execute(query))
+
+
+def _record(row: Row[Any]) -> ResultDigest:
+    receipt = receipt_of(row, row.family) if row.family else None
+    return ResultDigest(**{name: getattr(row, name) for name in _PLAIN}, receipt=receipt)
+
+
+_PLAIN = tuple(field.name for field in fields(ResultDigest) if field.name != "receipt")
+"""The fields that are columns of the same name."""
 
 
 def _leave_alone(connection: Connection, kind: str, project: str, reason: str) -> None:

@@ -205,6 +205,24 @@ charged_message = Table(
     Index("ix_charged_message_owner", "owner"),
 )
 
+# How many requests of a transcript sent the result of a call of ours: a forked session sends it again.
+call_requests = Table(
+    "call_requests",
+    metadata,
+    Column("tool_use_id", Text, primary_key=True),
+    Column("owner", Integer, primary_key=True),
+    Column("requests", Integer, nullable=False),
+)
+
+# Sessions that take part in a measured comparison, see ``server.ledger.holdout``.
+session_arm = Table(
+    "session_arm",
+    metadata,
+    Column("session", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("held_out", Boolean, nullable=False),
+)
+
 
 def _sums(name: str) -> Table:
     return Table(

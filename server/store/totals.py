@@ -1,9 +1,12 @@
 """Running totals that always equal the sums of the rows.
 
-Triggers update ``total`` in the transaction that changes a row of ``offload``, so it is exact whatever the
-order of changes and wherever a crash falls. Totals are kept by local day, tool, model and project: a page
-of savings reads a few thousand rows however long the history is.
+Triggers update ``total`` in the transaction that changes a row of ``offload`` or ``result_digest``, so it is
+exact whatever the order of changes and wherever a crash falls. Totals are kept by local day, tool, model and
+project: a page of savings reads a few thousand rows however long the history is. A digest of the hook counts
+as a call of the tool ``digest hook``: returned, or failed if Claude came back for the whole text.
 """
+
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
@@ -11,32 +14,77 @@ from server.store.records import OWN_CLIENTS
 from server.store.tables import DIMENSIONS, MEASURES
 
 RUNNING = "running"
+DIGEST_TOOL = "digest hook"
+"""The tool under which digests of Claude Code's own results are counted."""
 
-# What one row adds to each measure; ``{r}`` is the row. Other measures are columns of the same name.
-_AMOUNT = {
-    "offloads": "1",
-    **{
-        outcome: f"({{r}}.outcome = '{outcome}')"
-        for outcome in (
-            "delivered",
-            "returned",
-            "handed_back",
-            "failed",
-            "cancelled",
-            "denied",
-            "interrupted",
-        )
+_OUTCOMES = ("delivered", "returned", "handed_back", "failed", "cancelled", "denied", "interrupted")
+_SPARED = "{r}.spared_input + {r}.spared_output"
+_SPENT = "{r}.spent_output + {r}.spent_input + {r}.spent_share"
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A table whose rows are counted. ``amounts``: what a row adds to a measure, ``{r}`` being the row; other
+    measures are 0 if ``plain`` is False, else columns of the same name. ``key``: the row's dimensions.
+    ``ended``: the condition under which it counts."""
+
+    table: str
+    triggers: str
+    ended: str
+    key: dict[str, str]
+    amounts: dict[str, str]
+    plain: bool
+
+    def amount(self, measure: str, row: str) -> str:
+        usual = f"{{r}}.{measure}" if self.plain else "0"
+        return self.amounts.get(measure, usual).format(r=row)
+
+    def keys(self, row: str) -> tuple[str, ...]:
+        return tuple(self.key.get(name, f"{{r}}.{name}").format(r=row) for name in DIMENSIONS)
+
+    def counts(self, row: str) -> str:
+        return self.ended.format(r=row)
+
+
+_OFFLOADS = _Rows(
+    table="offload",
+    triggers="total",
+    ended=f"{{r}}.outcome <> '{RUNNING}'",
+    key={},
+    amounts={
+        "offloads": "1",
+        **{outcome: f"({{r}}.outcome = '{outcome}')" for outcome in _OUTCOMES},
+        "losing": "({r}.net_tokens < 0)",
+        "by_user": f"({{r}}.client IN ({', '.join(repr(client) for client in OWN_CLIENTS)}))",
+        "spared_tokens": _SPARED,
+        "spent_tokens": _SPENT,
+        "audited": "({r}.audited_net_tokens IS NOT NULL)",
+        "audited_estimate_tokens": "iif({r}.audited_net_tokens IS NULL, 0, {r}.net_tokens)",
+        "audited_net_tokens": "coalesce({r}.audited_net_tokens, 0)",
+        "audited_estimate_microusd": "iif({r}.audited_net_tokens IS NULL, 0, {r}.net_microusd)",
+        "audited_net_microusd": "coalesce({r}.audited_net_microusd, 0)",
     },
-    "losing": "({r}.net_tokens < 0)",
-    "by_user": f"({{r}}.client IN ({', '.join(repr(client) for client in OWN_CLIENTS)}))",
-    "spared_tokens": "{r}.spared_input + {r}.spared_output",
-    "spent_tokens": "{r}.spent_output + {r}.spent_input + {r}.spent_share",
-    "audited": "({r}.audited_net_tokens IS NOT NULL)",
-    "audited_estimate_tokens": "iif({r}.audited_net_tokens IS NULL, 0, {r}.net_tokens)",
-    "audited_net_tokens": "coalesce({r}.audited_net_tokens, 0)",
-    "audited_estimate_microusd": "iif({r}.audited_net_tokens IS NULL, 0, {r}.net_microusd)",
-    "audited_net_microusd": "coalesce({r}.audited_net_microusd, 0)",
-}
+    plain=True,
+)
+_DIGESTS = _Rows(
+    table="result_digest",
+    triggers="total_digest",
+    ended="1",
+    key={"tool": f"'{DIGEST_TOOL}'", "model": "''"},
+    amounts={
+        "offloads": "1",
+        "returned": "({r}.loss = '')",
+        "failed": "({r}.loss <> '')",
+        "losing": "({r}.net_tokens < 0)",
+        "spared_tokens": _SPARED,
+        "spent_tokens": _SPENT,
+        **{
+            name: f"{{r}}.{name}"
+            for name in ("net_tokens", "spared_microusd", "spent_microusd", "net_microusd")
+        },
+    },
+    plain=False,
+)
 _KEY = ", ".join(DIMENSIONS)
 _COLUMNS = f"{_KEY}, {', '.join(MEASURES)}"
 
@@ -57,27 +105,32 @@ def ensure_totals(connection: Connection) -> None:
 def rebuild(connection: Connection) -> None:
     """Recalculate ``total`` from the rows."""
     connection.execute(text("DELETE FROM total"))
-    connection.execute(text(f"INSERT INTO total ({_COLUMNS}) {totals_query()}"))
+    for rows in (_OFFLOADS, _DIGESTS):
+        connection.execute(text(f"INSERT INTO total ({_COLUMNS}) {_query(rows, '1')}"))
 
 
 def totals_query(where: str = "1") -> str:
-    """Return the query for the totals of the ended rows that satisfy ``where`` (for row ``o``)."""
-    amounts = ", ".join(f"sum({_amount(measure, 'o')})" for measure in MEASURES)
+    """Return the query for the totals of the ended offloads that satisfy ``where`` (for row ``o``)."""
+    return _query(_OFFLOADS, where)
+
+
+def digest_totals_query(where: str = "1") -> str:
+    """Return the query for the totals of the digests that satisfy ``where`` (for row ``o``)."""
+    return _query(_DIGESTS, where)
+
+
+def add_to_removed(connection: Connection, query: str, values: dict[str, object]) -> None:
+    """Add the totals that a query returns, of rows that are about to be deleted, to ``removed``."""
+    connection.execute(text(f"INSERT INTO removed ({_COLUMNS}) {query} {_conflict('+')}"), values)
+
+
+def _query(rows: _Rows, where: str) -> str:
+    key = ", ".join(f"{value} AS {name}" for name, value in zip(DIMENSIONS, rows.keys("o"), strict=True))
+    amounts = ", ".join(f"sum({rows.amount(measure, 'o')})" for measure in MEASURES)
     return (  # every part is a constant of this package
-        f"SELECT {_KEY}, {amounts} FROM offload AS o "  # noqa: S608
-        f"WHERE o.outcome <> '{RUNNING}' AND {where} GROUP BY {_KEY}"
+        f"SELECT {key}, {amounts} FROM {rows.table} AS o "  # noqa: S608
+        f"WHERE {rows.counts('o')} AND {where} GROUP BY {', '.join(rows.keys('o'))}"
     )
-
-
-def add_to_removed(connection: Connection, where: str, values: dict[str, object]) -> None:
-    """Add the totals of rows that are about to be deleted to ``removed``."""
-    connection.execute(
-        text(f"INSERT INTO removed ({_COLUMNS}) {totals_query(where)} {_conflict('+')}"), values
-    )
-
-
-def _amount(measure: str, row: str) -> str:
-    return _AMOUNT.get(measure, f"{{r}}.{measure}").format(r=row)
 
 
 def _conflict(sign: str) -> str:
@@ -85,28 +138,32 @@ def _conflict(sign: str) -> str:
     return f"ON CONFLICT ({_KEY}) DO UPDATE SET {updates}"
 
 
-def _add(row: str, sign: str) -> str:
-    key = ", ".join(f"{row}.{dimension}" for dimension in DIMENSIONS)
-    amounts = ", ".join(f"{sign}({_amount(measure, row)})" for measure in MEASURES)
+def _add(rows: _Rows, row: str, sign: str) -> str:
+    amounts = ", ".join(f"{sign}({rows.amount(measure, row)})" for measure in MEASURES)
     return (
-        f"INSERT INTO total ({_COLUMNS}) SELECT {key}, {amounts} "
-        f"WHERE {row}.outcome <> '{RUNNING}' {_conflict('+')};"
+        f"INSERT INTO total ({_COLUMNS}) SELECT {', '.join(rows.keys(row))}, {amounts} "
+        f"WHERE {rows.counts(row)} {_conflict('+')};"
     )
 
 
-def _drop_empty(row: str) -> str:
-    key = " AND ".join(f"{dimension} = {row}.{dimension}" for dimension in DIMENSIONS)
+def _drop_empty(rows: _Rows, row: str) -> str:
+    pairs = zip(DIMENSIONS, rows.keys(row), strict=True)
+    key = " AND ".join(f"{dimension} = {value}" for dimension, value in pairs)
     return f"DELETE FROM total WHERE {key} AND offloads = 0;"  # noqa: S608
 
 
-_TRIGGERS = {
-    "total_insert": f"CREATE TRIGGER total_insert AFTER INSERT ON offload BEGIN {_add('NEW', '+')} END",
-    "total_update": (
-        f"CREATE TRIGGER total_update AFTER UPDATE ON offload BEGIN "
-        f"{_add('OLD', '-')} {_add('NEW', '+')} {_drop_empty('OLD')} END"
-    ),
-    "total_delete": (
-        f"CREATE TRIGGER total_delete AFTER DELETE ON offload BEGIN "
-        f"{_add('OLD', '-')} {_drop_empty('OLD')} END"
-    ),
-}
+def _triggers_of(rows: _Rows) -> dict[str, str]:
+    bodies = {
+        "insert": _add(rows, "NEW", "+"),
+        "update": f"{_add(rows, 'OLD', '-')} {_add(rows, 'NEW', '+')} {_drop_empty(rows, 'OLD')}",
+        "delete": f"{_add(rows, 'OLD', '-')} {_drop_empty(rows, 'OLD')}",
+    }
+    return {
+        f"{rows.triggers}_{when}": (
+            f"CREATE TRIGGER {rows.triggers}_{when} AFTER {when.upper()} ON {rows.table} BEGIN {body} END"
+        )
+        for when, body in bodies.items()
+    }
+
+
+_TRIGGERS = {**_triggers_of(_OFFLOADS), **_triggers_of(_DIGESTS)}

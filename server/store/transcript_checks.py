@@ -1,7 +1,7 @@
 """Reads and writes of the transcript check: progress, recorded offloads, results."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +17,7 @@ from server.store.records import (
     TranscriptCheckRecord,
     TranscriptRecord,
 )
-from server.store.tables import RECEIPT_FIGURES, charged_message, offload, transcript
+from server.store.tables import RECEIPT_FIGURES, call_requests, charged_message, offload, transcript
 
 
 def read_known(connection: Connection) -> dict[str, tuple[int, int]]:
@@ -43,6 +43,25 @@ def is_charged(connection: Connection, key: int, path: str) -> bool:
     return found is not None and found[0] != _owner(path)
 
 
+def requests_elsewhere(connection: Connection, tool_use_id: str, path: str) -> int:
+    """Return how many requests of other transcripts than ``path`` sent the result of a call."""
+    query = "SELECT coalesce(sum(requests), 0) FROM call_requests WHERE tool_use_id = ? AND owner <> ?"
+    return int(connection.exec_driver_sql(query, (tool_use_id, _owner(path))).scalar_one())
+
+
+def read_check(connection: Connection, offload_id: str) -> TranscriptCheckRecord | None:
+    """Return the result of one offload's transcript check, None if there is none."""
+    seq = seq_of(connection, offload_id)
+    row = connection.execute(select(tables.audit).where(tables.audit.c.seq == seq)).first()
+    return None if row is None else check_of(row)
+
+
+def check_of(row: Row[Any]) -> TranscriptCheckRecord:
+    """Return the result of a transcript check in a row of ``audit``."""
+    receipt = receipt_of(row, row.family)
+    return TranscriptCheckRecord(row.audited_at, row.ending, row.survived, bool(row.measured), receipt)
+
+
 def read_recorded(connection: Connection, tool_use_id: str) -> tuple[RecordedOffload, ...]:
     """Return the ended offloads of one call of the client, in order."""
     rows = connection.execute(
@@ -59,15 +78,20 @@ def write_pass(
     record: TranscriptRecord,
     findings: Iterable[tuple[str, TranscriptCheckRecord]],
     charged: Iterable[int] = (),
+    requests: Mapping[str, int] | None = None,
 ) -> None:
-    """Write the progress in a transcript together with the results found in it, and the messages that it was
-    charged for."""
+    """Write the progress in a transcript together with the results found in it, the messages that it was
+    charged for, and how many requests sent the result of each call (by tool use id)."""
     values = asdict(record)
     row = upsert(transcript).values(**values)
     connection.execute(row.on_conflict_do_update(index_elements=["path"], set_=values))
     keys = [{"key": key, "owner": _owner(record.path)} for key in charged]
     if keys:
         connection.execute(upsert(charged_message).on_conflict_do_nothing(), keys)
+    for use_id, count in (requests or {}).items():
+        values = {"tool_use_id": use_id, "owner": _owner(record.path), "requests": count}
+        sent = upsert(call_requests).values(**values)
+        connection.execute(sent.on_conflict_do_update(index_elements=["tool_use_id", "owner"], set_=values))
     for offload_id, audit in findings:
         write_transcript_check(connection, offload_id, audit)
 
@@ -117,10 +141,9 @@ def _cost_alone(receipt: Table) -> dict[str, Any]:
 
 
 def read_success(connection: Connection) -> dict[str, float]:
-    """Return, by tool, the share of calls that delivered or returned a result, of those that tried to."""
-    rows = connection.exec_driver_sql(
-        "SELECT tool, sum(delivered + returned), sum(handed_back + failed) FROM total GROUP BY tool"
-    )
+    """Return, by form of work, the share of this user's calls that delivered or returned a result, of those
+    that tried to. An offload whose output is one of its inputs is an edit."""
+    rows = connection.exec_driver_sql(_SUCCESS)
     return {row[0]: row[1] / (row[1] + row[2]) for row in rows if row[1] + row[2]}
 
 
@@ -182,6 +205,20 @@ def _recorded(connection: Connection, row: Row[Any]) -> RecordedOffload:
         job_id=row.job_id or "",
     )
 
+
+_SUCCESS = """
+SELECT form, sum(outcome IN ('delivered', 'returned')), sum(outcome IN ('handed_back', 'failed')) FROM (
+    SELECT outcome, CASE
+        WHEN tool = 'compress_context' THEN 'files read'
+        WHEN tool = 'batch_offload' OR job_id IS NOT NULL THEN 'turns that wrote one file each'
+        WHEN EXISTS (SELECT 1 FROM file WHERE file.seq = offload.seq AND role = 'input' AND path = output)
+            THEN 'edits'
+        ELSE 'files written' END AS form
+    FROM offload
+) GROUP BY form
+UNION ALL
+SELECT 'output of commands', sum(loss = ''), sum(loss <> '') FROM result_digest HAVING count(*)
+"""
 
 # Built once: building a statement takes as long as running it.
 _SEQ_OF = select(offload.c.seq).where(offload.c.id == bindparam("of"))

@@ -8,7 +8,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from server.common.errors import TokenSaverError
 from server.common.events import Event, ResultDigested
 from server.digests import Digest, make_digest
 from server.digests.kept import KeptTexts
+from server.ledger.receipt import Ledger
 from server.ledger.tokens import Family, estimate_result
 from server.policy.secrets.redact import redact
 from server.store.result_digests import ResultDigest, ResultDigests
@@ -63,15 +64,14 @@ class Made:
 
 
 class ResultDigester:
-    """Makes and records digests of results. ``known`` returns values that must never leave: this app's
-    tokens.
-    """
+    """Makes and records digests of results. ``known`` returns values that never leave: this app's tokens.
+    Results of a session for which ``is_silent`` returns True pass unchanged."""
 
     def __init__(
         self,
         digests: ResultDigests,
         texts: Path,
-        family: Family,
+        ledger: Ledger,
         known: Callable[[], Iterable[str]],
         publish: Callable[[Event], None],
     ) -> None:
@@ -79,7 +79,9 @@ class ResultDigester:
         self._texts = texts
         self._known = known
         self._publish = publish
-        self._family: Family = family
+        self.is_silent: Callable[[str], Awaitable[bool]] = _never
+        self._ledger = ledger
+        self._family: Family = ledger.family
         self._free = asyncio.Semaphore(AT_ONCE)
         self._started = time.time()
         self._edits: dict[str, float] = {}
@@ -105,7 +107,7 @@ class ResultDigester:
 
     async def _answer(self, event: bytes, project: str) -> dict[str, Any] | None:
         result = parse_event(event, project)
-        if result is None:
+        if result is None or await self.is_silent(result.session):
             return None
         earlier = await self.digests.of_session(result.session)
         if (reopened := find_reopened(result, earlier)) is not None:
@@ -129,7 +131,8 @@ class ResultDigester:
         return {"hookSpecificOutput": output}
 
     async def _book_loss(self, record: ResultDigest, loss: str) -> None:
-        await self.digests.book_loss(record, loss)
+        receipt = self._ledger.digest_receipt(record.shown_tokens, record.digest_tokens, lost=True)
+        await self.digests.book_loss(record, loss, receipt.as_record())
         self._publish(ResultDigested(record.kind))
 
     def _note_edit(self, session: str) -> None:
@@ -184,7 +187,13 @@ class ResultDigester:
             shown_tokens=made.shown_tokens,
             digest_tokens=made.digest_tokens,
             text=text,
+            receipt=self._ledger.digest_receipt(made.shown_tokens, made.digest_tokens).as_record(),
         )
+
+
+async def _never(session: str) -> bool:
+    del session
+    return False
 
 
 def last_line(result: ToolResult, made: Made) -> str:

@@ -32,6 +32,7 @@ from server.tools.arguments import as_read
 from server.tools.batch_offload import batch_offload_tool
 from server.tools.check_job import check_job_tool
 from server.tools.compress_context import compress_context_tool
+from server.tools.holdout import HoldoutMiddleware
 from server.tools.make_tool import ALWAYS_LOAD_KEY
 from server.tools.model_choice import model_choice_tools
 from server.tools.model_tools import model_tools
@@ -173,6 +174,7 @@ def build_mcp(hub: Hub) -> TokenSaverServer:
         tools=tools,
         extensions=[Tasks(hub)],
         request_state_security=_state_security(hub),
+        middleware=[HoldoutMiddleware(hub.holdout)],
     )
     for prompt in prompts():
         server.add_prompt(prompt)

@@ -1,5 +1,6 @@
 """``cost_dashboard`` and ``get_metrics``: net savings, for Claude and for programs."""
 
+import asyncio
 import datetime
 from typing import Literal
 
@@ -27,7 +28,8 @@ def _cost_dashboard(hub: Hub) -> Tool:
             lambda connection: read_context(connection, hub.settings, today)
         )
         report = await hub.transcript_check.report()
-        savings = await gather_savings(hub.history, report, context_line(context))
+        quota = await asyncio.to_thread(hub.quota.read)
+        savings = await gather_savings(hub.history, report, context_line(context), quota.text())
         return cost_dashboard_text(savings, hub.settings.ledger)
 
     return make_tool(cost_dashboard, "Claude's tokens and money saved, net, by tool and model.", READS)

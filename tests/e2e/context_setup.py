@@ -1,5 +1,9 @@
-"""A set-up of Claude Code for tests: three MCP servers, twenty skills, five agents, two plugins, a CLAUDE.md
-file and a hook."""
+"""A set-up of Claude Code for tests: three MCP servers, twenty skills, five agents, two plugins.
+
+Beside them it has two CLAUDE.md files and two hooks.
+
+Parts of each kind are the user's and the project's. The plugin ``alpha`` brings an MCP server and a hook.
+"""
 
 import json
 import subprocess
@@ -12,11 +16,17 @@ from tests.standins.claude_code import claude_binary, shut_off
 from tests.standins.messages import MessagesStandIn
 
 SERVERS = ("docs", "issues", "weather")
+IN_PROJECT = "weather"
+"""The server of the project's ``.mcp.json``; the others are the user's."""
+PLUGIN_SERVER = "plugin_alpha_maps"
+"""The plugin's server, as its tools name it."""
 SKILLS = tuple(f"skill{number:02}" for number in range(20))
 AGENTS = tuple(f"agent{number}" for number in range(5))
 PLUGINS = ("alpha", "beta")
 MEMORY = "# The project\n\nTests live in tests/. Run them with pytest.\n"
+USER_MEMORY = "# Me\n\nAnswer in English.\n"
 HOOK_TEXT = "The build is green."
+PLUGIN_HOOK_TEXT = "Alpha is ready."
 
 SERVER = """
 import json, sys
@@ -77,27 +87,28 @@ def make_setup(folder: Path) -> ClaudeSetup:
     """Write all files of the set-up, and install its plugins."""
     setup = ClaudeSetup(folder / "home", folder / "project")
     claude = setup.project / ".claude"
-    for name in SKILLS:
-        _skill(claude / "skills", name)
-    for name in AGENTS:
-        _agent(claude / "agents", name)
+    for number, name in enumerate(SKILLS):
+        _skill((claude if number % 2 else setup.config) / "skills", name)
+    for number, name in enumerate(AGENTS):
+        _agent((claude if number % 2 else setup.config) / "agents", name)
     (setup.project / "CLAUDE.md").write_text(MEMORY)
-    output = {"hookSpecificOutput": {"hookEventName": "UserPromptSubmit", "additionalContext": HOOK_TEXT}}
-    hook = {"type": "command", "command": f"echo '{json.dumps(output)}'"}
-    # With a comment and odd spaces, which a switch must keep.
+    (setup.config / "CLAUDE.md").write_text(USER_MEMORY)
+    hooks = {"UserPromptSubmit": [_hook("UserPromptSubmit", HOOK_TEXT)]}
+    # With odd spaces, which a switch must keep.
     (claude / "settings.local.json").write_text(
-        '{\n    "hooks":  ' + json.dumps({"UserPromptSubmit": [{"hooks": [hook]}]}) + "\n}\n"
+        '{\n    "hooks":  ' + json.dumps(hooks) + f',\n  "enabledMcpjsonServers": ["{IN_PROJECT}"]\n}}\n'
     )
     script = folder / "server.py"
     script.write_text(SERVER)
-    setup.config.mkdir(parents=True)
-    servers: dict[str, Any] = {
-        name: {"type": "stdio", "command": sys.executable, "args": [str(script), name]} for name in SERVERS
-    }
-    (setup.config / ".claude.json").write_text(json.dumps({"mcpServers": servers}))
+    servers = {name: _server(script, name) for name in SERVERS}
+    _write_json(setup.project / ".mcp.json", {"mcpServers": {IN_PROJECT: servers.pop(IN_PROJECT)}})
+    _write_json(setup.config / ".claude.json", {"mcpServers": servers})
     market = folder / "market"
     for name in PLUGINS:
         _plugin(market / name, name)
+    _write_json(market / "alpha" / ".mcp.json", {"mcpServers": {"maps": _server(script, "maps")}})
+    hooks = {"SessionStart": [_hook("SessionStart", PLUGIN_HOOK_TEXT)]}
+    _write_json(market / "alpha" / "hooks" / "hooks.json", {"hooks": hooks})
     _write_json(
         market / ".claude-plugin" / "marketplace.json",
         {
@@ -110,6 +121,15 @@ def make_setup(folder: Path) -> ClaudeSetup:
     for name in PLUGINS:
         setup.plugin("install", f"{name}@market")
     return setup
+
+
+def _server(script: Path, name: str) -> dict[str, Any]:
+    return {"type": "stdio", "command": sys.executable, "args": [str(script), name]}
+
+
+def _hook(event: str, text: str) -> dict[str, Any]:
+    output = {"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}
+    return {"hooks": [{"type": "command", "command": f"echo '{json.dumps(output)}'"}]}
 
 
 def _plugin(folder: Path, name: str) -> None:

@@ -192,6 +192,58 @@ async def test_a_forked_session_is_not_charged_twice(
     assert sum(part.money for part in rest.parts.values()) == pytest.approx(rest.money)
 
 
+@pytest.mark.parametrize("names", [("s1", "s2"), ("s2", "s1")], ids=["original-first", "fork-first"])
+async def test_a_call_that_a_fork_sends_again_is_counted_once_with_all_its_re_reads(
+    history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    await record(history, ledger, "toolu_1")
+    original = Conversation(tmp_path, names[0])
+    call(original)
+    original.use("Bash", {"command": "ls"}, "a", call_tokens=30, result_tokens=8)
+    fork = Conversation(tmp_path, names[1])
+    repeated = []
+    for text in original.path.read_text().splitlines():
+        line = json.loads(text) | {"sessionId": names[1]}
+        repeated.append(line | {"requestSessionId": names[0]} if line["type"] == "assistant" else line)
+    fork.path.write_text("".join(json.dumps(line) + "\n" for line in repeated))
+    fork.prompt = original.prompt
+    fork.use("Bash", {"command": "ls"}, "a", call_tokens=30, result_tokens=8)
+    fork.end()
+    original.end()
+    found = await checked(history, check)
+    report = await check.report()
+    terms = Terms.from_json(found.receipt.terms)
+    assert terms is not None
+    # The original sent the result with two requests, the fork with two more: one wrote it, three read it.
+    assert terms.cache_reads == 3
+    assert (report.our_calls, report.unmatched) == (1, 0)
+    assert report.bill.requests == 5
+
+
+async def test_requests_without_a_line_are_in_the_bill_by_the_clients_own_total(
+    history: History, check: TranscriptCheck, tmp_path: Path
+) -> None:
+    conversation = Conversation(tmp_path)
+    conversation.read("/home/me/project/a.py", "x = 1\n" * 300, 900)
+    conversation.end()
+    reads = (12_000 - 100) + (12_000 + 990 - 100)
+    usage = {
+        "inputTokens": 8,
+        "cacheCreationInputTokens": 192,
+        "cacheReadInputTokens": reads,
+        "outputTokens": 95,
+    }
+    conversation.write({"type": "cost-state", "modelUsage": {"claude-opus-5-5": usage}})
+    compaction = {"cacheReadInputTokens": reads + 13_000, "outputTokens": 595}
+    conversation.write({"type": "cost-state", "modelUsage": {"claude-opus-5-5": usage | compaction}})
+    await check.run()
+    report = await check.report()
+    [summary] = await summaries(history)
+    # A compaction read 13,000 tokens from the cache and wrote a summary of 500.
+    assert report.bill.unrecorded == 13_000 * 0.20 + 500 * 20 == 12_600
+    assert report.bill.total == pytest.approx(summary.money + 12_600, abs=1)
+
+
 async def test_habits_are_measured_over_sessions(
     history: History, ledger: Ledger, check: TranscriptCheck, tmp_path: Path
 ) -> None:
@@ -217,5 +269,5 @@ async def test_habits_are_measured_over_sessions(
 
 async def test_a_state_of_an_earlier_version_is_read_again(history: History, check: TranscriptCheck) -> None:
     values: dict[str, Any] = json.loads(SessionState().as_json())
-    assert SessionState.from_json(json.dumps(values | {"version": 4})) is None
+    assert SessionState.from_json(json.dumps(values | {"version": 5})) is None
     assert Summary.from_json('{"our_calls":1,"accuracy":{}}').our_calls == 1

@@ -33,7 +33,7 @@ def test_forms_are_weighed_by_the_users_own_success() -> None:
         "result:make+": PartCost(entered=1_000, money=10_000),
         "output:Write": PartCost(entered=500, money=40_000),
     }
-    read, write, command = missed_forms([Summary(parts=parts)], {"offload_work": 0.75})
+    read, write, command = missed_forms([Summary(parts=parts)], {"files written": 0.75})
     assert (read.form, read.tokens, read.microusd, read.success, read.likely) == (
         "files read",
         4_000,
@@ -43,3 +43,25 @@ def test_forms_are_weighed_by_the_users_own_success() -> None:
     )
     assert (write.form, write.likely) == ("files written", 30_000)
     assert command.form == "output of commands"
+
+
+def test_listings_turns_and_edited_files_have_rules_of_their_own() -> None:
+    parts = {
+        "skill:a": PartCost(entered=50, money=3_000),
+        "skill:b": PartCost(entered=50, money=3_000, uses=1),
+        "result:Read+": PartCost(entered=4_000, money=80_000),
+    }
+    habits = {
+        "write_turns": 9.0,
+        "write_turn_money": 126_900.0,
+        "reads_large": 8.0,
+        "reads_large_edited": 6.0,
+    }
+    turns, read, listed = missed_forms([Summary(parts=parts, habits=habits)], {"files read": 0.5})
+    assert (turns.form, turns.tokens, turns.tool) == ("turns that wrote one file each", 9, "batch_offload")
+    # Three quarters of the large files were edited later: Claude needed them.
+    assert (read.tokens, read.microusd, read.likely) == (1_000, 20_000, 10_000)
+    assert (listed.form, listed.microusd, listed.likely) == ("listings never used", 3_000, 3_000)
+    assert "nothing is promised" in turns.text()
+    assert "likely $0.01" in read.text()
+    assert "switches them off" in listed.text()

@@ -143,6 +143,21 @@ def test_a_hand_back_costs_in_full(ledger: Ledger) -> None:
     assert receipt.net_microusd == -20_838
 
 
+def test_a_digest_of_a_result_saves_what_claude_would_have_seen(ledger: Ledger) -> None:
+    receipt = ledger.digest_receipt(9_000, 600)
+    assert (receipt.saved_input, receipt.cost_input, receipt.cost_turns) == (9_000, 600, 0)
+    assert receipt.net_tokens == 8_400
+    # 9,000 x 11.83 = 106,470; 600 x 11.83 = 7,098; Claude's call was made in any case
+    assert receipt.net_microusd == 106_470 - 7_098 == 99_372
+
+
+def test_a_digest_that_claude_came_back_from_costs_a_turn(ledger: Ledger) -> None:
+    receipt = ledger.digest_receipt(9_000, 600, lost=True)
+    assert (receipt.saved_input, receipt.net_tokens) == (0, -600)
+    # 600 x 11.83 + 14,100 = 21,198
+    assert receipt.net_microusd == -21_198
+
+
 def test_a_losing_call_is_negative(ledger: Ledger) -> None:
     receipt = ledger.receipt("offload_work", CALL, [], "x", DIGEST)
     # one word 0.2742 + one letter 0.2787 = 0.5529

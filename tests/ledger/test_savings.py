@@ -21,7 +21,7 @@ from server.ledger.savings import (
     savings_text,
 )
 from server.ledger.transcripts.check import TranscriptReport
-from server.ledger.transcripts.missed import merge
+from server.ledger.transcripts.missed_money import MissedForm
 from server.store.history import History
 from server.store.records import GroupTotal, OffloadRow, Totals
 from tests.standins.serving import eventually
@@ -154,9 +154,8 @@ def test_the_report_stays_under_its_limit(
         -(10**15),
         False,
     )
-    found = TranscriptReport(
-        accuracy={"B": Accuracy({"7": 3}, 10, 9)}, missed=merge([{"command output": [3, 10**12]}], 1)
-    )
+    missed = MissedForm("output of commands", "digest hook", 10**12, 10**15, 0.5)
+    found = TranscriptReport(accuracy={"B": Accuracy({"7": 3}, 10, 9)}, forms=(missed,))
     text = cost_dashboard_text(Savings(one, other, one, tools, models, worst, found), SETTINGS)
     assert len(text) < LIMIT
     assert all(part in text for part in ("today", "7 days", "all ", "Worst loss", "Missed", "By tool:"))

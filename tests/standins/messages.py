@@ -10,7 +10,8 @@ A script says what the "model" answers, turn by turn::
 
 The turn is chosen by how many assistant messages a request holds, so repeats of a request get the same
 answer. Requests without tools (titles, summaries) are answered with a plain word. Token counts are one
-for every four characters of JSON: not Claude's, but consistent, as a transcript's reader needs.
+for every four characters of JSON: not Claude's, but consistent, as a transcript's reader needs. With a
+``PromptCache`` they are divided into reads and writes, as the API's.
 """
 
 import json
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+
+from tests.standins.prompt_cache import PromptCache, blocks_of
 
 CHARACTERS_PER_TOKEN = 4
 
@@ -46,10 +49,13 @@ Turn = Sequence[Text | ToolUse]
 class MessagesStandIn:
     """Serves ``/v1/messages`` on a free port of 127.0.0.1 within a ``with`` block."""
 
-    def __init__(self, script: Sequence[Turn]) -> None:
+    def __init__(self, script: Sequence[Turn], cache: PromptCache | None = None) -> None:
         self.script = script
+        self.cache = cache
         self.requests: list[dict[str, Any]] = []
         self.arrivals: list[float] = []
+        self.answers: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
@@ -58,6 +64,15 @@ class MessagesStandIn:
     def url(self) -> str:
         """Value for ``ANTHROPIC_BASE_URL``."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the message that answers a request, and remember both. A sub-agent asks at the same time."""
+        with self._lock:
+            self.requests.append(request)
+            self.arrivals.append(time.monotonic())
+            message = _message(request, self.turn_for(request), len(self.requests), self.cache)
+            self.answers.append(message)
+        return message
 
     def turn_for(self, request: dict[str, Any]) -> Turn:
         """Return the script's reply to this request."""
@@ -104,8 +119,6 @@ def _handler(stand_in: MessagesStandIn) -> type[BaseHTTPRequestHandler]:
             elif path != "/v1/messages":
                 self._send_json({}, 404)
             else:
-                stand_in.requests.append(body)
-                stand_in.arrivals.append(time.monotonic())
                 self._send_message(body)
 
         def do_GET(self) -> None:
@@ -120,7 +133,7 @@ def _handler(stand_in: MessagesStandIn) -> type[BaseHTTPRequestHandler]:
             return
 
         def _send_message(self, request: dict[str, Any]) -> None:
-            message = _message(request, stand_in.turn_for(request), len(stand_in.requests))
+            message = stand_in.answer(request)
             if not request.get("stream"):
                 self._send_json(message)
                 return
@@ -143,7 +156,7 @@ def _handler(stand_in: MessagesStandIn) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _message(request: dict[str, Any], turn: Turn, number: int) -> dict[str, Any]:
+def _message(request: dict[str, Any], turn: Turn, number: int, cache: PromptCache | None) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
     for index, block in enumerate(turn):
         if isinstance(block, Text):
@@ -160,12 +173,22 @@ def _message(request: dict[str, Any], turn: Turn, number: int) -> dict[str, Any]
         "content": content,
         "stop_reason": "tool_use" if calls else "end_turn",
         "stop_sequence": None,
-        "usage": {
-            "input_tokens": _tokens([request.get("system"), request.get("tools"), request["messages"]]),
-            "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": 0,
-            "output_tokens": _tokens(content),
-        },
+        "usage": _usage(request, content, number, cache),
+    }
+
+
+def _usage(
+    request: dict[str, Any], content: list[dict[str, Any]], number: int, cache: PromptCache | None
+) -> dict[str, Any]:
+    if cache is not None:
+        answer = {"messages": [{"content": content}]}
+        output = sum(cache.size(block) for block in blocks_of(answer))
+        return {**cache.usage(request, number), "output_tokens": output}
+    return {
+        "input_tokens": _tokens([request.get("system"), request.get("tools"), request["messages"]]),
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "output_tokens": _tokens(content),
     }
 
 

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from server.common.events import Event, ResultDigested
+from server.config.sections import LedgerSettings
 from server.digests.kept import KeptTexts, Reference
-from server.ledger.tokens import family_of
+from server.ledger.prices import load_prices
+from server.ledger.receipt import Ledger
 from server.store.database import open_database
 from server.store.result_digests import BY_USER, ResultDigest, ResultDigests
 from server.tool_results import digester as module
@@ -21,7 +23,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 SAMPLE = Path(__file__).parents[1] / "digests" / "samples" / "pytest-verbose" / "output.txt.gz"
 LOG = gzip.decompress(SAMPLE.read_bytes()).decode()[-25_000:]
-FAMILY = family_of("claude-opus-5.5")
+LEDGER = Ledger(LedgerSettings(), load_prices(), 0)
+FAMILY = LEDGER.family
 SECRET = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
 
 
@@ -35,7 +38,7 @@ class DigesterHarness:
         self.database = open_database(folder / "history.db", owner=True)
         self.records = ResultDigests(self.database, contents)
         self.digester = ResultDigester(
-            self.records, self.texts, FAMILY, lambda: ["app-token-value"], self.events.append
+            self.records, self.texts, LEDGER, lambda: ["app-token-value"], self.events.append
         )
 
     async def bash(self, text: str, command: str = "pytest -v", **more: Any) -> str | None:

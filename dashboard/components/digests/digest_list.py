@@ -6,7 +6,7 @@ from dashboard import formats
 from dashboard.components.controls.elements import box, text
 from dashboard.components.digests.digest_kinds import LOSSES
 from dashboard.components.live.clock import Clock
-from server.store.result_digests import ResultDigest
+from server.store.result_digests import DIGEST_ID, ResultDigest
 
 
 class DigestRow:
@@ -39,5 +39,6 @@ def _figures(record: ResultDigest) -> str:
             f"Claude saw {formats.number(record.digest_tokens)}",
             f"net {formats.signed(record.net_tokens)}",
             record.project,
+            f"{DIGEST_ID}{record.id}",
         )
     )

@@ -1,6 +1,6 @@
 """The user's whole bill for Claude Code by day and week, with the saved share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dashboard import formats
 from dashboard.components.controls.card import empty
@@ -13,8 +13,9 @@ from server.store.records import Totals
 DAYS = 7
 
 
-def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int]) -> None:
-    """Show the bill of each recent day beside the amount saved on that day (micro-dollars)."""
+def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int], notes: Sequence[str] = ()) -> None:
+    """Show the bill of each of the last days beside what was saved on it (micro-dollars), and ``notes``: on
+    the quota, and on the measured arm."""
     if not bill.days:
         empty("The transcript check has read no transcript yet.")
         return
@@ -34,11 +35,19 @@ def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int]) -> None
                 text(day, tag="dt")
                 saved = formats.signed_money(saved_by_day.get(day, 0))
                 text(f"{formats.money(bill.days[day])}, saved {saved}", "ts-num", "dd")
+    for note in notes:
+        if note:
+            text(note, "ts-sub", "p")
     estimated = (
         f" The output of {formats.number(bill.placeholders)} answers was not recorded and is an estimate."
         if bill.placeholders
         else ""
     )
+    if bill.unrecorded:
+        estimated += (
+            f" {formats.money(bill.unrecorded)} are for compactions, titles and other requests without a "
+            "line, from the client's own totals."
+        )
     text(
         "Token counts of all transcripts at list prices. The share relates to the bill without the "
         f"savings.{estimated}",

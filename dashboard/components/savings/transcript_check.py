@@ -7,6 +7,7 @@ from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import run_action
 from server.hub import Hub
 from server.ledger.transcripts.check import TranscriptReport
+from server.ledger.transcripts.missed_money import MissedForm
 from server.store.records import Totals
 
 ENDINGS = {
@@ -80,20 +81,28 @@ def _found(totals: Totals, report: TranscriptReport) -> None:
 
 
 def _missed(report: TranscriptReport) -> None:
-    missed = report.missed
-    if not missed.kinds:
+    if not report.forms:
         return
     text("Missed opportunities", tag="h3")
-    called = f"Claude used Token Saver in {missed.rate or 0:.0%} of the possible cases"
-    _facts(
-        [
-            (f"{formats.number(each.count)} {each.kind}", f"~{formats.short(each.tokens)} tokens")
-            for each in missed.kinds
-        ]
+    _facts([(each.form.capitalize(), _worth(each)) for each in report.forms])
+    text(
+        "From all transcripts: what these cost in the bill with their re-reads, and the part of it that is "
+        "likely to be saved, by the share of your own calls for the same that succeeded. Reports of "
+        "subagents and files that Claude edited later do not count.",
+        "ts-sub",
+        "p",
     )
-    text(f"{called}. These lines in your CLAUDE.md would help:", "ts-sub", "p")
-    text(missed.advice, "ts-command ts-pre", "pre")
-    copy_button(missed.advice, "Copy the lines for CLAUDE.md")
+    if advice := report.missed.advice:
+        text("These lines in your CLAUDE.md would help:", "ts-sub", "p")
+        text(advice, "ts-command ts-pre", "pre")
+        copy_button(advice, "Copy the lines for CLAUDE.md")
+
+
+def _worth(form: MissedForm) -> str:
+    unit = "turns" if form.form.startswith("turns") else "tokens"
+    unknown = form.tool and form.success is None
+    likely = "no calls of yours yet" if unknown else f"likely {formats.money(form.likely)}"
+    return f"{formats.short(form.tokens)} {unit}, {formats.money(form.microusd)}, {likely}"
 
 
 def _figure(name: str, tokens: int) -> None:

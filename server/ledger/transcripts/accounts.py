@@ -4,17 +4,22 @@ import hashlib
 import shlex
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
 
 from server.ledger.prices import Price
-from server.ledger.spread import Spread
 from server.ledger.tokens import estimate_tokens, family_of
-from server.ledger.transcripts.context_cost import ContextCost, request_money
+from server.ledger.transcripts.account_state import FREE, Accounts, ChainAccount
+from server.ledger.transcripts.context_cost import request_money
 from server.ledger.transcripts.injected import mcp_server
-from server.ledger.transcripts.lines import AssistantMessage, Injected, ToolResult, ToolUse, Turn, Usage
+from server.ledger.transcripts.lines import (
+    AssistantMessage,
+    ClientTotal,
+    Injected,
+    ToolResult,
+    ToolUse,
+    Turn,
+    Usage,
+)
 from server.ledger.transcripts.missed import rough_tokens
 
 PriceOf = Callable[[str, int], Price]
@@ -25,75 +30,11 @@ LARGE = 500
 PLAUSIBLE = 3.0
 """Beyond this factor, a count contains something that the transcript does not show, or is none."""
 _READERS = frozenset({"Read", "NotebookRead"})
+_WRITERS = frozenset({"result:Write", "result:Edit", "result:MultiEdit", "result:NotebookEdit"})
 _AGENTS = frozenset({"Agent", "Task"})
 _CUTTERS = frozenset({"tail", "head"})
 LONG_CONTEXT = 100_000
 """Tokens of context from which a session could have been two, and from which some models cost more."""
-
-
-FREE = Price("", *(Decimal(0) for _ in range(5)))
-"""The price of a request that another transcript was charged for."""
-
-
-@dataclass
-class ChainAccount:
-    """One chain's account: its context, and the request under way. ``result_tokens`` are those of all results
-    in the context, ``new_results`` of those that no request sent yet. ``free``: the request under way was
-    charged elsewhere."""
-
-    cost: ContextCost = field(default_factory=ContextCost)
-    usage: list[int] = field(default_factory=list)
-    model: str = ""
-    day: str = ""
-    output: dict[str, float] = field(default_factory=dict)
-    uses: dict[str, str] = field(default_factory=dict)
-    result_tokens: float = 0.0
-    new_results: float = 0.0
-    free: bool = False
-
-
-@dataclass
-class Accounts:
-    """The accounts of a transcript; plain JSON values.
-
-    ``bill``: tokens by ``day model`` (or ``day model long``): input, 5-minute writes, 1-hour writes, reads,
-    output, and requests. ``placeholders``: answers with an estimated output. ``uses``: how often a part was
-    used. ``listed``: the tokens and characters of each part of the set-up, by the kind of text with which the
-    client put it into the context. ``charged``: keys of the messages charged since they were last stored.
-    ``habits``: sums of what Claude does, by name; ``spreads``: sizes, by name.
-    """
-
-    chains: dict[str, ChainAccount] = field(default_factory=dict)
-    bill: dict[str, list[int]] = field(default_factory=dict)
-    money: float = 0.0
-    placeholders: int = 0
-    uses: dict[str, int] = field(default_factory=dict)
-    listed: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-    habits: dict[str, float] = field(default_factory=dict)
-    spreads: dict[str, Spread] = field(default_factory=dict)
-    reads: list[int] = field(default_factory=list)
-    charged: list[int] = field(default_factory=list)
-    first_day: str = ""
-    last_day: str = ""
-    project: str = ""
-
-    @classmethod
-    def from_values(cls, values: dict[str, Any]) -> "Accounts":
-        """Return the accounts from their JSON values."""
-        values["chains"] = {
-            key: ChainAccount(**{**chain, "cost": ContextCost(**chain["cost"])})
-            for key, chain in values["chains"].items()
-        }
-        values["spreads"] = {key: Spread(**each) for key, each in values["spreads"].items()}
-        return cls(**values)
-
-    def add(self, name: str, amount: float = 1.0) -> None:
-        """Add to one of the sums of habits."""
-        self.habits[name] = self.habits.get(name, 0.0) + amount
-
-    def spread(self, name: str) -> Spread:
-        """Return the sizes of that name."""
-        return self.spreads.setdefault(name, Spread())
 
 
 class Accountant:
@@ -105,14 +46,17 @@ class Accountant:
     """
 
     def __init__(
-        self, accounts: Accounts, price_of: PriceOf, is_charged: Callable[[str], bool] = lambda _: False
+        self,
+        accounts: Accounts,
+        price_of: PriceOf,
+        is_charged: Callable[[AssistantMessage], bool] = lambda _: False,
     ) -> None:
         self.accounts = accounts
         self._price_of = price_of
         self._is_charged = is_charged
 
-    def begin_answer(self, line: AssistantMessage) -> None:
-        """Charge the request that this new answer belongs to."""
+    def begin_answer(self, line: AssistantMessage) -> bool:
+        """Charge the request that this new answer belongs to; return whether it was charged elsewhere."""
         accounts, chain = self.accounts, self._chain(line.chain)
         self._close(chain)
         day = day_of(line.at) if line.at else accounts.last_day
@@ -122,8 +66,9 @@ class Accountant:
         if not accounts.project and line.uses:
             accounts.project = line.uses[0].cwd
         usage = line.usage
-        chain.free = self._is_charged(line.message_id)
+        chain.free = self._is_charged(line)
         if chain.free:
+            accounts.borrows = True
             chain.cost.request(usage, FREE)
         else:
             accounts.charged.append(message_key(line.message_id))
@@ -138,6 +83,7 @@ class Accountant:
         chain.usage = [usage.input, usage.write_5m, usage.write_1h, usage.read, 0]
         chain.model, chain.day = line.model, day
         chain.output, chain.uses = {}, {}
+        return chain.free
 
     def continue_answer(self, line: AssistantMessage, estimates: dict[str, float]) -> None:
         """Add to the answer under way what one of its lines holds; ``estimates``: output tokens by part."""
@@ -206,6 +152,29 @@ class Accountant:
         chain.result_tokens = chain.new_results = 0.0
         self.accounts.add("compactions")
 
+    def state_total(self, total: ClientTotal) -> None:
+        """Compare the client's own total with the lines since its last one.
+
+        The first total of a forked session includes the session before it, and is only remembered.
+        """
+        accounts = self.accounts
+        for chain in accounts.chains.values():
+            self._close(chain)
+        grown = 0.0
+        restarted = any(
+            min(now - before for now, before in zip(_counts(usage), accounts.stated[model], strict=True)) < 0
+            for model, usage in total.usage.items()
+            if model in accounts.stated
+        )
+        for model, usage in total.usage.items():
+            before = Usage() if restarted else Usage(*accounts.stated.get(model, [0] * 5))
+            grown += self._money_of(model, usage) - self._money_of(model, before)
+        if accounts.stated or not accounts.borrows:
+            extra = grown - (accounts.money - accounts.stated_money)
+            accounts.unrecorded[accounts.last_day] = accounts.unrecorded.get(accounts.last_day, 0.0) + extra
+        accounts.stated = {model: _counts(usage) for model, usage in total.usage.items()}
+        accounts.stated_money = accounts.money
+
     def money(self) -> tuple[dict[str, float], float]:
         """Return the cost of each part, and the whole bill, with the answers under way."""
         parts: dict[str, float] = {}
@@ -244,12 +213,22 @@ class Accountant:
         if chain.uses:
             accounts.add("turns_with_calls")
             accounts.add("calls", len(chain.uses))
+        self._note_writing(chain, usage)
         if any(part.startswith("result:git") or part == "result:gh" for part in chain.uses.values()):
             price = self._price_of(chain.model, usage.prompt)
             accounts.add("git_turns")
             accounts.add("git_money", usage.read * float(price.cache_read))
         _add(accounts.bill, _bill_key(chain, usage), [*chain.usage[:4], usage.output, 1])
         chain.usage = []
+
+    def _note_writing(self, chain: ChainAccount, usage: Usage) -> None:
+        """Note a turn that wrote one file after another turn that wrote one: a batch takes one for all."""
+        writes = len(chain.uses) == 1 and next(iter(chain.uses.values())) in _WRITERS
+        if writes and chain.wrote:
+            price = self._price_of(chain.model, usage.prompt)
+            self.accounts.add("write_turns")
+            self.accounts.add("write_turn_money", usage.read * float(price.cache_read))
+        chain.wrote = writes
 
     def _money_of(self, model: str, usage: Usage) -> float:
         price = self._price_of(model, usage.prompt)
@@ -358,6 +337,10 @@ def _settled(chain: ChainAccount) -> tuple[Usage, dict[str, float]]:
     sent, write_5m, write_1h, read, _ = chain.usage
     usage = Usage(sent, write_5m, write_1h, read, output)
     return usage, {part: tokens * factor for part, tokens in parts.items()}
+
+
+def _counts(usage: Usage) -> list[int]:
+    return [usage.input, usage.write_5m, usage.write_1h, usage.read, usage.output]
 
 
 def _bill_key(chain: ChainAccount, usage: Usage) -> str:

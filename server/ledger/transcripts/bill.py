@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from server.ledger.prices import Prices, microusd
+from server.ledger.terms import decimal
 from server.ledger.transcripts.accounts import LONG_CONTEXT
 from server.ledger.transcripts.summary import Summary
 
@@ -29,11 +30,13 @@ class BillLine:
 @dataclass(frozen=True)
 class Bill:
     """The bill at list prices: micro-dollars by local day, and the requests. ``placeholders``: answers whose
-    output the client did not record, counted by estimate."""
+    output the client did not record, counted by estimate. ``unrecorded``: the part of the bill for requests
+    without a line of their own (compactions, titles), from the client's own totals."""
 
     days: Mapping[str, int]
     requests: int = 0
     placeholders: int = 0
+    unrecorded: int = 0
 
     @property
     def total(self) -> int:
@@ -47,7 +50,9 @@ class Bill:
 
 def bill_of(summaries: Iterable[Summary], prices: Prices) -> Bill:
     """Return the bill of all transcripts."""
-    days: dict[str, Decimal] = {}
+    summaries = tuple(summaries)
+    extra = unrecorded_money(summaries)
+    days = {day: decimal(amount) for day, amount in extra.items()}
     requests = placeholders = 0
     for summary in summaries:
         placeholders += summary.placeholders
@@ -56,7 +61,31 @@ def bill_of(summaries: Iterable[Summary], prices: Prices) -> Bill:
             requests += counts[5]
             amount = sum((line.amount for line in lines_of_key(key, counts, prices)), Decimal(0))
             days[day] = days.get(day, Decimal(0)) + amount
-    return Bill({day: microusd(amount) for day, amount in sorted(days.items())}, requests, placeholders)
+    by_day = {day: microusd(amount) for day, amount in sorted(days.items())}
+    return Bill(by_day, requests, placeholders, round(sum(extra.values())))
+
+
+def unrecorded_money(summaries: Iterable[Summary]) -> dict[str, float]:
+    """Return, by day, the micro-dollars of requests without a line of their own.
+
+    The client's own total of a session includes its subagents, whose transcripts are files of their own.
+    """
+    stated: dict[str, dict[str, float]] = {}
+    subagents: dict[str, float] = {}
+    for summary in summaries:
+        if summary.side:
+            subagents[summary.session] = subagents.get(summary.session, 0.0) + summary.money
+        for day, money in summary.unrecorded.items():
+            days = stated.setdefault(summary.session, {})
+            days[day] = days.get(day, 0.0) + money
+    found: dict[str, float] = {}
+    for session, days in stated.items():
+        whole = sum(days.values())
+        rest = whole - subagents.get(session, 0.0)
+        if rest >= 1:
+            for day, money in days.items():
+                found[day] = found.get(day, 0.0) + rest * money / whole
+    return found
 
 
 def lines_of_key(key: str, counts: list[int], prices: Prices) -> tuple[BillLine, ...]:

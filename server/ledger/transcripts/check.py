@@ -26,6 +26,7 @@ from sqlalchemy import Connection
 
 from server.config.sections import SavingsSettings
 from server.ledger.accuracy import Accuracy, add_up
+from server.ledger.explain import figures_of
 from server.ledger.habits import PUBLIC, Habits
 from server.ledger.prices import Price, Prices
 from server.ledger.receipt import Cost, Ledger
@@ -42,6 +43,7 @@ from server.ledger.transcripts.reader import (
     TranscriptFile,
     find_transcripts,
     new_lines,
+    session_of,
     transcripts_folder,
 )
 from server.ledger.transcripts.session import TranscriptSession
@@ -51,12 +53,14 @@ from server.store.database import Database
 from server.store.records import ReceiptRecord, RecordedOffload, TranscriptCheckRecord, TranscriptRecord
 from server.store.transcript_checks import (
     is_charged,
+    read_check,
     read_endings,
     read_known,
     read_recorded,
     read_success,
     read_summaries,
     read_transcript,
+    requests_elsewhere,
     write_pass,
 )
 
@@ -80,7 +84,7 @@ class TranscriptReport:
     broken_lines: int = 0
     endings: dict[str, int] = field(default_factory=dict)
     accuracy: dict[str, Accuracy] = field(default_factory=dict)
-    missed: MissedSavings = field(default_factory=lambda: MissedSavings((), 0))
+    missed: MissedSavings = field(default_factory=lambda: MissedSavings(()))
     bill: Bill = field(default_factory=lambda: Bill({}))
     habits: Habits = PUBLIC
     forms: tuple[MissedForm, ...] = ()
@@ -96,6 +100,7 @@ class TranscriptCheck:
         self.folder = transcripts_folder(settings.transcripts) if folder is None else folder
         self._database = database
         self._ledger = ledger
+        self._sessions: frozenset[str] = frozenset()
         self._prices: dict[tuple[str, bool], Price] = {}
 
     async def run(self, progress: Progress | None = None) -> int:
@@ -132,25 +137,21 @@ class TranscriptCheck:
 
     def _changed(self, connection: Connection) -> list[TranscriptFile]:
         known = read_known(connection)
-        return [
-            file
-            for file in find_transcripts(self.folder)
-            if known.get(str(file.path)) != (file.size, file.mtime_ns)
-        ]
+        files = find_transcripts(self.folder)
+        self._sessions = frozenset(file.path.stem for file in files)
+        return [file for file in files if known.get(str(file.path)) != (file.size, file.mtime_ns)]
 
     async def _pass(self, file: TranscriptFile) -> None:
         try:
-            record, findings, charged = await self._database.read(
-                lambda connection: self._read(connection, file)
-            )
+            found = await self._database.read(lambda connection: self._read(connection, file))
         except OSError as error:
             logger.info("cannot read the transcript %s: %s", file.path, error)
             return
-        await self._database.write(lambda connection: write_pass(connection, record, findings, charged))
+        await self._database.write(lambda connection: write_pass(connection, *found))
 
     def _read(
         self, connection: Connection, file: TranscriptFile
-    ) -> tuple[TranscriptRecord, list[Finding], list[int]]:
+    ) -> tuple[TranscriptRecord, list[Finding], list[int], dict[str, int]]:
         state, start = _resume(connection, file)
         reached = start
         path = str(file.path)
@@ -158,7 +159,9 @@ class TranscriptCheck:
             state,
             lambda use_id: tuple(map(_known, read_recorded(connection, use_id))),
             self._price_of,
-            lambda message_id: is_charged(connection, message_key(message_id), path),
+            lambda line: (
+                line.session in self._sessions or is_charged(connection, message_key(line.message_id), path)
+            ),
         )
         session.look_again()
         for end, line in new_lines(file.path, start):
@@ -171,17 +174,19 @@ class TranscriptCheck:
             if parsed is not None:
                 session.follow(parsed)
         session.look_again()
-        findings = self._findings(connection, state)
+        requests = {use_id: call.requests for use_id, call in state.calls.items() if call.changed}
+        findings = self._findings(connection, state, path)
         own, state.accounts.charged = state.accounts.charged, []
+        dated = self._ledger.prices.dated.isoformat()
         record = TranscriptRecord(
             path=str(file.path),
             size=file.size,
             mtime_ns=file.mtime_ns,
             position=reached,
             state=state.as_json(),
-            summary=summarise(state, session.accountant, self._ledger.prices.dated.isoformat()).as_json(),
+            summary=summarise(state, session.accountant, dated, session_of(file.path)).as_json(),
         )
-        return record, findings, own
+        return record, findings, own, requests
 
     def _price_of(self, model: str, prompt_tokens: int) -> Price:
         key = (model, prompt_tokens > LONG_CONTEXT)
@@ -189,12 +194,16 @@ class TranscriptCheck:
             self._prices[key] = self._ledger.prices.find(model, prompt_tokens)
         return self._prices[key]
 
-    def _findings(self, connection: Connection, state: SessionState) -> list[Finding]:
+    def _findings(self, connection: Connection, state: SessionState, path: str) -> list[Finding]:
         """Return corrections for the calls that this pass changed."""
         findings = []
         changed_jobs = {call.job for call in state.calls.values() if call.changed and call.job}
         for use_id, call in state.calls.items():
             if not call.answered or not (call.changed or call.job in changed_jobs):
+                continue
+            elsewhere = requests_elsewhere(connection, use_id, path)
+            if call.borrowed:
+                findings += self._read_again_elsewhere(connection, call, elsewhere)
                 continue
             cost = self._cost(call, state)
             recorded = {each.id: each for each in read_recorded(connection, use_id)}
@@ -202,11 +211,28 @@ class TranscriptCheck:
             for number, offload in enumerate(call.offloads):
                 if offload.id in recorded:
                     part = cost.part(number, count)
-                    terms = session_terms(call, state, self._ledger)
+                    terms = session_terms(call, state, self._ledger, elsewhere)
                     found = correct(call, offload, part, recorded[offload.id], self._ledger, terms=terms)
                     findings.append((offload.id, found))
         for call in state.calls.values():
             call.changed = call.changed and not call.answered
+        return findings
+
+    def _read_again_elsewhere(
+        self, connection: Connection, call: FollowedCall, elsewhere: int
+    ) -> list[Finding]:
+        """Return the results of a call that another transcript has, with the re-reads of this one, too."""
+        findings = []
+        for offload in call.offloads:
+            known = read_check(connection, offload.id)
+            terms = Terms.from_json(known.receipt.terms) if known is not None else None
+            if known is None or terms is None:
+                continue  # the other transcript is read later, and counts these requests then
+            terms = replace(terms, cache_reads=Decimal(max(0, call.requests + elsewhere - 1)))
+            receipt = self._ledger.price(
+                figures_of(known.receipt), call.model, assumed=terms.assumed, terms=terms
+            )
+            findings.append((offload.id, replace(known, receipt=receipt.as_record())))
         return findings
 
     def _cost(self, call: FollowedCall, state: SessionState) -> Cost:
@@ -270,9 +296,10 @@ def correct(
     )
 
 
-def session_terms(call: FollowedCall, state: SessionState, ledger: Ledger) -> Terms:
+def session_terms(call: FollowedCall, state: SessionState, ledger: Ledger, elsewhere: int = 0) -> Terms:
     """Return the terms of a call whose session is known: how often its result was really read from the cache,
     how the session wrote to the cache, and how much context a turn read when the call was made.
+    ``elsewhere``: the requests of forked sessions that sent the result.
 
     A session without any cached request says nothing about the cache; there, the usual habits count.
     """
@@ -284,7 +311,7 @@ def session_terms(call: FollowedCall, state: SessionState, ledger: Ledger) -> Te
         terms,
         basis="session",
         sessions=1,
-        cache_reads=Decimal(call.reads),
+        cache_reads=Decimal(max(0, call.requests + elsewhere - 1)),
         share_reads=Decimal(max(0, state.requests.get(call.chain, 1) - 1)),
         long_writes=decimal(round(long / (short + long), 3)),
         turn_reads=call.prompt_tokens,
@@ -316,7 +343,7 @@ def read_report(connection: Connection, prices: Prices) -> TranscriptReport:
             family: add_up(part.accuracy[family] for part in parts if family in part.accuracy)
             for family in families
         },
-        missed=merge([part.chances for part in parts], our_calls),
+        missed=merge(part.chances for part in parts),
         bill=bill_of(parts, prices),
         habits=measured_habits(parts),
         forms=missed_forms(parts, read_success(connection)),

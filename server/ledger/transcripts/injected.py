@@ -12,6 +12,7 @@ from server.ledger.transcripts.lines import Injected
 
 # Attachments that tell of the client itself; Claude does not read them.
 _SILENT = frozenset({"hook_success", "session_context"})
+_OPENING, _CLOSING = "<system-reminder>", "</system-reminder>"
 _TEXT_KEYS = ("content", "snippet", "text", "stdout", "prompt")
 
 
@@ -26,7 +27,7 @@ def parse_attachment(record: dict[str, Any], chain: str) -> Injected | None:
     parts = tuple(_parts(kind, attachment))
     path = string(attachment.get("filename")) or string(attachment.get("path"))
     if "rendered" in record:
-        rendered = "\n".join(_texts(record["rendered"]))
+        rendered = "\n".join(_as_sent(text, record) for text in _texts(record["rendered"]))
         return Injected(chain, kind, (*parts, *_rest(kind, parts, rendered)), path)
     if kind in _SILENT:
         return None
@@ -35,6 +36,13 @@ def parse_attachment(record: dict[str, Any], chain: str) -> Injected | None:
     texts = [text for key in _TEXT_KEYS if (text := string(attachment.get(key)))]
     parts = tuple((f"client:{kind}", text) for text in texts)
     return Injected(chain, kind, parts, path, known=bool(texts))
+
+
+def _as_sent(text: str, record: dict[str, Any]) -> str:
+    """Return a rendered text without its tags if the client sends it in a message of the role ``system``."""
+    if record.get("renderedRole") != "system":
+        return text
+    return text.strip().removeprefix(_OPENING).removesuffix(_CLOSING).strip("\n")
 
 
 def parse_shape(record: dict[str, Any], chain: str) -> Injected | None:

@@ -51,6 +51,7 @@ class Usage:
 class AssistantMessage:
     """One line of an assistant's message. ``usage.output`` counts the whole message so far. ``chain``
     distinguishes subagents; ``at`` is the instant of the line, seconds since the epoch (0: unknown).
+    ``session``: the session that made the request, if it is another one: a forked session repeats its lines.
     """
 
     chain: str
@@ -61,6 +62,7 @@ class AssistantMessage:
     texts: tuple[str, ...]
     thinking: bool
     at: float = 0.0
+    session: str = ""
 
     @property
     def prompt_tokens(self) -> int:
@@ -109,4 +111,13 @@ class Compaction:
     chain: str
 
 
-TranscriptLine = AssistantMessage | Turn | Injected | Compaction
+@dataclass(frozen=True)
+class ClientTotal:
+    """The client's own count of everything that it sent so far, by model. It includes requests that leave no
+    line of their own: compactions, titles. A forked session's count goes on from that of the first one."""
+
+    usage: Mapping[str, Usage]
+    chain: str = ""
+
+
+TranscriptLine = AssistantMessage | Turn | Injected | Compaction | ClientTotal

@@ -50,21 +50,9 @@ class MissedChance:
 
 @dataclass(frozen=True)
 class MissedSavings:
-    """All kinds of missed savings, the most tokens first, and the number of calls to this server."""
+    """All kinds of missed savings, the most tokens first."""
 
     kinds: tuple[MissedChance, ...]
-    calls: int
-
-    @property
-    def rate(self) -> float | None:
-        """The fraction of possible offloads for which Claude called this server; None without any."""
-        times = self.calls + sum(chance.count for chance in self.kinds)
-        return self.calls / times if times else None
-
-    @property
-    def tokens(self) -> int:
-        """The tokens of all kinds."""
-        return sum(chance.tokens for chance in self.kinds)
 
     @property
     def advice(self) -> str:
@@ -82,7 +70,7 @@ def rough_tokens(characters: int) -> int:
     return int(characters / CHARACTERS_A_TOKEN)
 
 
-def merge(counts: Iterable[Mapping[str, Iterable[int]]], calls: int) -> MissedSavings:
+def merge(counts: Iterable[Mapping[str, Iterable[int]]]) -> MissedSavings:
     """Add up the missed savings of all sessions; each maps a kind to its count and tokens."""
     sums: dict[str, list[int]] = {}
     for each in counts:
@@ -95,4 +83,4 @@ def merge(counts: Iterable[Mapping[str, Iterable[int]]], calls: int) -> MissedSa
         for kind, (count, tokens) in sums.items()
         if count
     ]
-    return MissedSavings(tuple(sorted(missed, key=lambda chance: -chance.tokens)), calls)
+    return MissedSavings(tuple(sorted(missed, key=lambda chance: -chance.tokens)))

@@ -1,28 +1,35 @@
 """Missed chances in money, by form: what large results and written files cost, with their re-reads.
 
 The money is that of the parts in the bill: a text that entered early was read from the cache more often. Only
-results of 500 tokens and more count, no reports of subagents. A chance is no certainty: it is weighed by the
-rate at which this user's own calls of the tool for that form succeeded.
+results of 500 tokens and more count, no reports of subagents, and no files that Claude edited later. Listings
+count in sessions that used nothing of what was listed. Turns count the context that a turn read which wrote
+one file right after another such turn. A chance is no certainty: it is weighed by the rate at which this
+user's own calls of that form succeeded.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from server.ledger.transcripts.summary import Summary
+from server.ledger.transcripts.summary import PartCost, Summary
 
 _CLIENT_RESULTS = frozenset({"Agent", "Task", "Skill", "ToolSearch", "TodoWrite", "unknown"})
 _FORM_TOOLS = {
     "files read": "compress_context",
-    "output of commands": "compress_context",
+    "output of commands": "digest hook",
     "files written": "offload_work",
     "edits": "offload_work",
+    "listings never used": "",
+    "turns that wrote one file each": "batch_offload",
 }
+"""The tool that helps, by form; listings are switched off instead."""
+_LISTINGS = ("mcp:", "skill:", "agent:")
 
 
 @dataclass(frozen=True)
 class MissedForm:
-    """One form: its tokens, its micro-dollars in the bill, and ``success``, the share (0 to 1) of this user's
-    calls of ``tool`` that delivered; None without calls."""
+    """One form: its tokens (turns: their number), its micro-dollars in the bill, and ``success``, the share
+    (0 to 1) of this user's calls of ``tool`` for this form that delivered; None without calls. ``tool`` is
+    empty where a switch helps, which always works."""
 
     form: str
     tool: str
@@ -33,20 +40,37 @@ class MissedForm:
     @property
     def likely(self) -> int:
         """The micro-dollars weighed by the rate of success; 0 while that is unknown."""
-        return round(self.microusd * self.success) if self.success is not None else 0
+        success = self.success if self.tool else 1.0
+        return round(self.microusd * success) if success is not None else 0
+
+    def text(self) -> str:
+        """Return the form as a sentence."""
+        unit = "turns" if self.form.startswith("turns") else "tokens"
+        said = f"{self.form}: {self.tokens:,} {unit}, ${self.microusd / 1e6:,.2f} with their re-reads"
+        if not self.tool:
+            return f"{said}; `token-saver context` switches them off."
+        if self.success is None:
+            return f"{said}; you have no calls of {self.tool} for this yet, so nothing is promised."
+        return (
+            f"{said}; {self.tool} succeeded in {self.success:.0%} of your calls for this: likely "
+            f"${self.likely / 1e6:,.2f}."
+        )
 
 
 def missed_forms(summaries: Iterable[Summary], success: Mapping[str, float]) -> tuple[MissedForm, ...]:
-    """Return the forms that occurred, the most expensive first; ``success``: rates by tool."""
+    """Return the forms that occurred, the most expensive first; ``success``: rates by form."""
     sums: dict[str, list[float]] = {}
     for summary in summaries:
         for name, part in summary.parts.items():
-            if form := form_of(name):
-                whole = sums.setdefault(form, [0.0, 0.0])
-                whole[0] += part.entered
-                whole[1] += part.money
+            form = "listings never used" if _unused(name, part) else form_of(name)
+            share = _unedited(summary) if form == "files read" else 1.0
+            if form:
+                _add(sums, form, part.entered * share, part.money * share)
+        if turns := summary.habits.get("write_turns"):
+            money = summary.habits.get("write_turn_money", 0.0)
+            _add(sums, "turns that wrote one file each", turns, money)
     forms = [
-        MissedForm(form, _FORM_TOOLS[form], round(tokens), round(money), success.get(_FORM_TOOLS[form]))
+        MissedForm(form, _FORM_TOOLS[form], round(tokens), round(money), success.get(form))
         for form, (tokens, money) in sums.items()
     ]
     return tuple(sorted(forms, key=lambda each: -each.microusd))
@@ -63,3 +87,19 @@ def form_of(part: str) -> str:
     if name in _CLIENT_RESULTS or name.startswith("mcp__"):
         return ""
     return "files read" if name.startswith("Read") else "output of commands"
+
+
+def _unedited(summary: Summary) -> float:
+    """Return the share of large reads whose file Claude did not edit afterwards: it needed the others."""
+    large = summary.habits.get("reads_large", 0.0)
+    return 1 - min(1.0, summary.habits.get("reads_large_edited", 0.0) / large) if large else 1.0
+
+
+def _unused(name: str, part: PartCost) -> bool:
+    return name.startswith(_LISTINGS) and not part.uses and part.entered > 0
+
+
+def _add(sums: dict[str, list[float]], form: str, tokens: float, money: float) -> None:
+    whole = sums.setdefault(form, [0.0, 0.0])
+    whole[0] += tokens
+    whole[1] += money

@@ -13,6 +13,7 @@ from typing import Any
 from server.ledger.transcripts.injected import parse_attachment, parse_shape, string
 from server.ledger.transcripts.lines import (
     AssistantMessage,
+    ClientTotal,
     Compaction,
     Injected,
     ToolResult,
@@ -25,7 +26,7 @@ from server.ledger.transcripts.lines import (
 # Other kinds of lines (progress, snapshots of files, requests) are skipped without parsing. The keys of a
 # line come in any order, and a large message may stand before its type.
 _TELLING = re.compile(
-    rb'"type"\s*:\s*"(?:user|assistant|attachment|api-request-shape)"|"subtype"\s*:\s*"compact_boundary"'
+    rb'"type"\s*:\s*"(?:user|assistant|attachment|api-request-shape|cost-state)"|"subtype"\s*:\s*"compact_boundary"'
 )
 
 # No request has more tokens; a larger number is a defect of the file.
@@ -53,6 +54,25 @@ def parse_line(line: bytes) -> TranscriptLine | None:
 
 def _boundary(record: dict[str, Any], chain: str) -> Compaction | None:
     return Compaction(chain) if record.get("subtype") == "compact_boundary" else None
+
+
+def _client_total(record: dict[str, Any], chain: str) -> ClientTotal | None:
+    del chain
+    models = _mapping(record.get("modelUsage"))
+    found = {model: _usage_by_model(each) for model, each in models.items() if isinstance(each, dict)}
+    return ClientTotal(found) if found else None
+
+
+def _usage_by_model(usage: dict[str, Any]) -> Usage:
+    written = _integer(usage.get("cacheCreationInputTokens"))
+    long = min(written, _integer(usage.get("cacheCreationEphemeral1hInputTokens")))
+    return Usage(
+        input=_integer(usage.get("inputTokens")),
+        write_5m=written - long,
+        write_1h=long,
+        read=_integer(usage.get("cacheReadInputTokens")),
+        output=_integer(usage.get("outputTokens")),
+    )
 
 
 def _user(record: dict[str, Any], chain: str) -> Turn | Injected | None:
@@ -87,7 +107,14 @@ def _answer(record: dict[str, Any], chain: str) -> AssistantMessage | None:
         texts=tuple(string(block.get("text")) for block in blocks if block.get("type") == "text"),
         thinking=any("thinking" in string(block.get("type")) for block in blocks),
         at=_instant(record.get("timestamp")),
+        session=_origin(record),
     )
+
+
+def _origin(record: dict[str, Any]) -> str:
+    """Return the session that made the request, empty if it is the one of the transcript."""
+    origin = string(record.get("requestSessionId"))
+    return origin if origin != record.get("sessionId") else ""
 
 
 def usage_of(usage: dict[str, Any]) -> Usage:
@@ -161,4 +188,5 @@ _READERS: dict[str, Callable[[dict[str, Any], str], TranscriptLine | None]] = {
     "attachment": parse_attachment,
     "api-request-shape": parse_shape,
     "system": _boundary,
+    "cost-state": _client_total,
 }

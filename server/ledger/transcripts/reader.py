@@ -5,6 +5,7 @@ session runs. Files are only opened for reading.
 """
 
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,19 @@ def find_transcripts(folder: Path) -> list[TranscriptFile]:
         except OSError:  # deleted meanwhile, or without permission to read
             continue
     return sorted(found, key=lambda each: each.path)
+
+
+def session_of(path: Path) -> str:
+    """Return the session of a transcript: ``PROJECT/SESSION.jsonl``, or ``SESSION/subagents/AGENT.jsonl``."""
+    return next((part for part in reversed(path.parts[:-1]) if is_uuid(part)), path.stem)
+
+
+def is_uuid(text: str) -> bool:
+    """Return whether a text is a UUID in its usual form, as Claude Code's session ids are."""
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def new_lines(path: Path, position: int) -> Iterator[tuple[int, bytes]]:

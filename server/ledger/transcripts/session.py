@@ -31,6 +31,7 @@ from server.ledger.transcripts.accounts import (
 from server.ledger.transcripts.followup import Followup, KnownOffload, checksums, taken_out
 from server.ledger.transcripts.lines import (
     AssistantMessage,
+    ClientTotal,
     Compaction,
     Injected,
     ToolResult,
@@ -62,7 +63,7 @@ class TranscriptSession:
         state: SessionState,
         lookup: Lookup,
         price_of: PriceOf | None = None,
-        is_charged: Callable[[str], bool] = lambda _: False,
+        is_charged: Callable[[AssistantMessage], bool] = lambda _: False,
     ) -> None:
         self.state = state
         self._lookup = lookup
@@ -82,14 +83,17 @@ class TranscriptSession:
             self._take_injected(chain, line)
         elif isinstance(line, Compaction):
             self._compact(chain, line.chain)
+        elif isinstance(line, ClientTotal):
+            self._accountant.state_total(line)
         elif line.message_id == chain.message_id:
             self._take_answer(chain, line)
         elif not self._repeated(line.message_id):
             self._measure(chain, line.prompt_tokens)
-            self._count_request(line.chain)
             self.state.answers += 1
             self.state.chains[line.chain] = chain = Chain(message_id=line.message_id, model=line.model)
-            self._accountant.begin_answer(line)
+            chain.borrowed = self._accountant.begin_answer(line)
+            if not chain.borrowed:
+                self._count_request(line.chain)
             self._take_answer(chain, line)
 
     def _count_request(self, chain: str) -> None:
@@ -156,7 +160,7 @@ class TranscriptSession:
         return estimate
 
     def _begin_call(self, name: str, chain: Chain, use: ToolUse, tool: str, estimate: float) -> None:
-        call = FollowedCall(tool, chain.model, chain.prompt, estimate, chain=name)
+        call = FollowedCall(tool, chain.model, chain.prompt, estimate, chain=name, borrowed=chain.borrowed)
         if tool == "check_job":
             call.job = _text(use.arguments.get("job"))
         self.state.calls[use.id] = call
@@ -241,8 +245,11 @@ class TranscriptSession:
         if kind == "read":
             large = rough_tokens(characters)
             self.state.reads[path] = large if large >= LARGE_RESULT else 0
+            self.state.accounts.add("reads_large", self.state.reads[path])
         elif kind == "edit":
-            self.state.reads[path] = 0  # Claude read it in order to edit it
+            # Claude read it in order to edit it.
+            self.state.accounts.add("reads_large_edited", self.state.reads.get(path, 0))
+            self.state.reads[path] = 0
         elif kind == "write" and expected["size"] >= LARGE_FILE:
             self._note_chance(kind_of("Write"), expected["size"])
         if kind in ("read", "print"):

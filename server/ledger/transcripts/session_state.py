@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from server.ledger.accuracy import Accuracy
-from server.ledger.transcripts.accounts import Accounts
+from server.ledger.transcripts.account_state import Accounts
 from server.ledger.transcripts.followup import Followup
 
 OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
 """The tools whose calls are offloads; ``check_job`` only asks about one."""
 
 # Layout of the stored state. Transcripts with an older version are read again from the start.
-VERSION = 5
+VERSION = 6
 
 
 @dataclass
@@ -20,7 +20,8 @@ class FollowedCall:
     """One of our calls. ``*_tokens`` are true sizes if ``*_measured``, else estimates; ``prompt_tokens`` is
     the size of the request that made the call; ``job`` the batch that it started or asked about.
     ``requests`` counts those that sent the result, in ``chain``; the first one wrote it to the cache.
-    ``gone``: a compaction took it out of the context.
+    ``gone``: a compaction took it out of the context. ``borrowed``: a forked session repeats it, and another
+    transcript has it.
     """
 
     tool: str
@@ -36,12 +37,8 @@ class FollowedCall:
     chain: str = ""
     requests: int = 0
     gone: bool = False
+    borrowed: bool = False
     offloads: list[Followup] = field(default_factory=list)
-
-    @property
-    def reads(self) -> int:
-        """How often the result was read from the cache so far."""
-        return max(0, self.requests - 1)
 
 
 @dataclass
@@ -62,6 +59,7 @@ class Chain:
     injected: float = 0.0
     thinking: bool = False
     other: bool = False
+    borrowed: bool = False
 
 
 @dataclass

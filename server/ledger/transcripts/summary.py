@@ -33,7 +33,9 @@ class Summary:
     answers. ``broken``: incomplete lines. ``chances``: missed savings by kind (count, tokens). ``accuracy``:
     estimates and true counts by family. ``bill``: as in ``Accounts``; ``money`` is its sum, micro-dollars at
     the prices of the table dated ``priced``. ``parts``: by part of the context. ``first_day``, ``last_day``:
-    local days. ``side``: a subagent's transcript.
+    local days. ``side``: a subagent's transcript. ``session``: the session that it belongs to.
+    ``unrecorded``: by day, the money by which the client's own total exceeds the lines of this transcript;
+    that of its subagents is in it (``bill.unrecorded_money``).
     """
 
     our_calls: int = 0
@@ -53,6 +55,8 @@ class Summary:
     last_day: str = ""
     project: str = ""
     side: bool = False
+    session: str = ""
+    unrecorded: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> str:
         """Return the summary as JSON text."""
@@ -68,13 +72,13 @@ class Summary:
         return cls(**values)
 
 
-def summarise(state: SessionState, accountant: Accountant, priced: str) -> Summary:
+def summarise(state: SessionState, accountant: Accountant, priced: str, session: str = "") -> Summary:
     """Return the figures that reports add up."""
     large = [tokens for tokens in state.reads.values() if tokens]
     chances = dict(state.chances)
     if large:
         chances[READ_FILE] = [len(large), sum(large)]
-    ours = [call for call in state.calls.values() if call.tool in OFFLOADING]
+    ours = [call for call in state.calls.values() if call.tool in OFFLOADING and not call.borrowed]
     accounts = state.accounts
     money, whole = accountant.money()
     return Summary(
@@ -95,6 +99,8 @@ def summarise(state: SessionState, accountant: Accountant, priced: str) -> Summa
         last_day=accounts.last_day,
         project=accounts.project,
         side="" not in accounts.chains,
+        session=session,
+        unrecorded=accounts.unrecorded,
     )
 
 

@@ -1,0 +1,138 @@
+"""The measured arm: sessions in which the app stays silent, so that its saving shows as a difference.
+
+With ``[savings] holdout`` above 0, that share of Claude Code's sessions is held out: no tools are listed, and
+hooks change nothing. A hash of the session's id decides, so neither the task nor the user does. Both arms are
+recorded, and compared by the money of their transcripts.
+"""
+
+import hashlib
+import statistics
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from server.ledger.transcripts.reader import is_uuid
+from server.ledger.transcripts.summary import Summary
+from server.store.database import Database
+from server.store.session_arms import read_arm, read_arms, write_arm
+from server.store.transcript_checks import read_summaries
+
+LEAST_SESSIONS = 30
+"""Sessions that each arm needs before a difference is shown."""
+_NORMAL_95 = 1.96
+"""Standard errors on either side of a 95 % interval."""
+
+
+class Holdout:
+    """Decides on and remembers the arm of each session.
+
+    Args:
+        share: the share (0 to 1) of sessions that are held out.
+    """
+
+    def __init__(self, share: float, database: Database) -> None:
+        self.share = share
+        self._database = database
+        self._known: dict[str, bool] = {}
+
+    async def is_silent(self, session: str) -> bool:
+        """Return whether the app stays silent in a session, and record its arm.
+
+        Only sessions of Claude Code take part, whose ids are UUIDs: they alone have transcripts.
+
+        Raises:
+            StoreError: the arm cannot be recorded.
+        """
+        if not self.share or not is_uuid(session):
+            return False
+        if session not in self._known:
+            self._known[session] = await self._database.write(
+                lambda connection: self._recorded(connection, session)
+            )
+        return self._known[session]
+
+    def _recorded(self, connection: Connection, session: str) -> bool:
+        arm = read_arm(connection, session)
+        if arm is None:
+            arm = is_held_out(session, self.share)
+            write_arm(connection, session, time.time(), held_out=arm)
+        return arm
+
+
+def is_held_out(session: str, share: float) -> bool:
+    """Return whether a session falls into the held-out share: a fixed answer for each id."""
+    number = int.from_bytes(hashlib.blake2b(session.encode(), digest_size=8).digest())
+    return number < share * 2**64
+
+
+@dataclass(frozen=True)
+class ArmComparison:
+    """What sessions cost with the app and without it; micro-dollars per session. ``saved`` is the difference
+    of the means, ``margin`` half of its 95 % interval (Welch)."""
+
+    used: int = 0
+    held_out: int = 0
+    used_mean: float = 0.0
+    held_out_mean: float = 0.0
+    margin: float = 0.0
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough sessions for a difference."""
+        return min(self.used, self.held_out) >= LEAST_SESSIONS
+
+    @property
+    def saved(self) -> float:
+        """The mean of the held-out sessions less that of the others."""
+        return self.held_out_mean - self.used_mean
+
+    def text(self) -> str:
+        """Return the comparison as a sentence; empty without any session."""
+        if not self.used + self.held_out:
+            return ""
+        counted = f"{self.held_out:,} sessions without the app, {self.used:,} with it"
+        if not self.enough:
+            return f"Measured arm: {counted}. A difference is shown from {LEAST_SESSIONS} of each on."
+        low, high = self.saved - self.margin, self.saved + self.margin
+        verdict = "" if low > 0 or high < 0 else " The interval contains 0: no saving is proven."
+        return (
+            f"Measured arm: {counted}. A session costs ${self.held_out_mean / 1e6:,.3f} without it and "
+            f"${self.used_mean / 1e6:,.3f} with it: saved {_dollars(self.saved)} a session, 95 % interval "
+            f"{_dollars(low)} to {_dollars(high)}.{verdict}"
+        )
+
+
+def read_comparison(connection: Connection) -> ArmComparison:
+    """Return the comparison of all recorded sessions with a transcript."""
+    arms = read_arms(connection)
+    if not arms:
+        return ArmComparison()
+    return compare(arms, session_money(map(Summary.from_json, read_summaries(connection))))
+
+
+def session_money(summaries: Iterable[Summary]) -> dict[str, float]:
+    """Return the micro-dollars of each session, its subagents included."""
+    money: dict[str, float] = {}
+    for summary in summaries:
+        money[summary.session] = money.get(summary.session, 0.0) + summary.money
+    return money
+
+
+def compare(arms: Mapping[str, bool], money: Mapping[str, float]) -> ArmComparison:
+    """Compare the sessions of both arms that have a transcript."""
+    used = [money[session] for session, held_out in arms.items() if not held_out and session in money]
+    held = [money[session] for session, held_out in arms.items() if held_out and session in money]
+    errors = [statistics.variance(each) / len(each) for each in (used, held) if len(each) > 1]
+    return ArmComparison(
+        used=len(used),
+        held_out=len(held),
+        used_mean=statistics.fmean(used) if used else 0.0,
+        held_out_mean=statistics.fmean(held) if held else 0.0,
+        margin=_NORMAL_95 * sum(errors) ** 0.5,
+    )
+
+
+def _dollars(microusd: float) -> str:
+    return f"{'-' if microusd < 0 else '+'}${abs(microusd) / 1e6:,.3f}"

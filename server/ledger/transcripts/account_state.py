@@ -1,0 +1,81 @@
+"""State of the accounts of one transcript: plain values, stored as JSON between two passes."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from server.ledger.prices import Price
+from server.ledger.spread import Spread
+from server.ledger.transcripts.context_cost import ContextCost
+
+FREE = Price("", *(Decimal(0) for _ in range(5)))
+"""The price of a request that another transcript was charged for."""
+
+
+@dataclass
+class ChainAccount:
+    """One chain's account: its context, and the request under way. ``result_tokens`` are those of all results
+    in the context, ``new_results`` of those that no request sent yet. ``free``: the request under way was
+    charged elsewhere. ``wrote``: the turn before made one call, which wrote a file."""
+
+    cost: ContextCost = field(default_factory=ContextCost)
+    usage: list[int] = field(default_factory=list)
+    model: str = ""
+    day: str = ""
+    output: dict[str, float] = field(default_factory=dict)
+    uses: dict[str, str] = field(default_factory=dict)
+    result_tokens: float = 0.0
+    new_results: float = 0.0
+    free: bool = False
+    wrote: bool = False
+
+
+@dataclass
+class Accounts:
+    """The accounts of a transcript; plain JSON values.
+
+    ``bill``: tokens by ``day model`` (or ``day model long``): input, 5-minute writes, 1-hour writes, reads,
+    output, and requests. ``placeholders``: answers with an estimated output. ``uses``: how often a part was
+    used. ``listed``: the tokens and characters of each part of the set-up, by the kind of text with which the
+    client put it into the context. ``charged``: keys of the messages charged since they were last stored.
+    ``stated``: the client's last own total by model, and ``stated_money`` the value of ``money`` then.
+    ``unrecorded``: by day, the micro-dollars by which its totals grew beyond the lines (negative if lines
+    were not in them). ``borrows``: whether another transcript was charged for a message.
+    ``habits``: sums of what Claude does, by name; ``spreads``: sizes, by name.
+    """
+
+    chains: dict[str, ChainAccount] = field(default_factory=dict)
+    bill: dict[str, list[int]] = field(default_factory=dict)
+    money: float = 0.0
+    placeholders: int = 0
+    uses: dict[str, int] = field(default_factory=dict)
+    listed: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    habits: dict[str, float] = field(default_factory=dict)
+    spreads: dict[str, Spread] = field(default_factory=dict)
+    reads: list[int] = field(default_factory=list)
+    stated: dict[str, list[int]] = field(default_factory=dict)
+    stated_money: float = 0.0
+    unrecorded: dict[str, float] = field(default_factory=dict)
+    borrows: bool = False
+    charged: list[int] = field(default_factory=list)
+    first_day: str = ""
+    last_day: str = ""
+    project: str = ""
+
+    @classmethod
+    def from_values(cls, values: dict[str, Any]) -> "Accounts":
+        """Return the accounts from their JSON values."""
+        values["chains"] = {
+            key: ChainAccount(**{**chain, "cost": ContextCost(**chain["cost"])})
+            for key, chain in values["chains"].items()
+        }
+        values["spreads"] = {key: Spread(**each) for key, each in values["spreads"].items()}
+        return cls(**values)
+
+    def add(self, name: str, amount: float = 1.0) -> None:
+        """Add to one of the sums of habits."""
+        self.habits[name] = self.habits.get(name, 0.0) + amount
+
+    def spread(self, name: str) -> Spread:
+        """Return the sizes of that name."""
+        return self.spreads.setdefault(name, Spread())
