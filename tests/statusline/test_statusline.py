@@ -9,11 +9,13 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from server.clients.statusline import add_statusline, remove_statusline
 from server.digest_hook.main import ask_hub
+from server.ledger.quota import QuotaFile
 from server.statusline.main import status_line
 from tests.hub_process import HubProcess
 from tests.standins.hub import hub_standin
@@ -59,6 +61,12 @@ def command(text: str = "{}") -> str:
             "token-saver: paused · saved 2.0M today, 1 here",
             id="paused",
         ),
+        pytest.param(
+            SESSION,
+            {"model": "qwen", "held_out": True, "today": 12_345, "session": 0},
+            "token-saver: silent in this session, to measure what it saves · week 41 %",
+            id="held-out",
+        ),
     ],
 )
 def test_the_line(session: dict[str, Any], hub: dict[str, Any] | None, line: str) -> None:
@@ -71,7 +79,10 @@ def test_the_hub_is_asked_for_this_session(token_saver_home: Path) -> None:
     with hub_standin(token_saver_home, json.dumps(figures).encode()) as asked:
         said = run(command(), SESSION, {})
     assert said == "token-saver: qwen · saved 1.5k today, 700 here · week 41 %\n"
-    assert asked == ["/api/statusline?session=s"]
+    [path] = asked
+    query = parse_qs(urlsplit(path).query)
+    assert (urlsplit(path).path, query["session"]) == ("/api/statusline", ["s"])
+    assert [json.loads(text) for text in query["limits"]] == [SESSION["rate_limits"]]
 
 
 @pytest.mark.fast
@@ -79,6 +90,12 @@ def test_the_hub_is_asked_for_this_session(token_saver_home: Path) -> None:
 def test_an_odd_answer_of_the_hub_counts_as_none(answer: bytes, token_saver_home: Path) -> None:
     with hub_standin(token_saver_home, answer):
         assert run(command(), SESSION, {}) == "token-saver: not running\n"
+
+
+def test_the_quotas_are_kept_for_the_reports(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(hub.home))
+    run(command(), SESSION, {})
+    assert QuotaFile(hub.home).read().seven_day == 41.3
 
 
 def test_a_digest_counts_in_its_own_session(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> None:
