@@ -102,7 +102,7 @@ def _habits(context: Context, applied_now: Sequence[Applied], switcher: Switcher
             for habit in context.habits:
                 with box("", "tr"):
                     text(habit.name, tag="th", title=f"Counted: {habit.counted}.").props["scope"] = "row"
-                    text(f"{number(habit.times)} {habit.unit}", "ts-num", "td")
+                    text(habit.amount, "ts-num", "td")
                     text(money(habit.microusd), "ts-num", "td")
                     text(habit.help, "", "td").style("text-align: left")
                     with box("", "td"):

@@ -163,7 +163,7 @@ def _audited(totals: Totals) -> str:
     estimated, found = totals.audited_estimate_tokens, totals.audited_net_tokens
     return (
         f"{formats.count(totals.audited, 'offload')} checked against Claude Code's transcripts. Estimate: "
-        f"{formats.signed(estimated)} tokens, actual: {formats.signed(found)}. Correction: "
+        f"{formats.signed(estimated)} tokens, actual: {formats.signed(found)}. Corrected total: "
         f"{formats.signed(totals.corrected_tokens)}, {formats.signed_worth(totals.corrected_microusd)}."
     )
 

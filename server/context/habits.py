@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from server.context.switches import DIGESTS, MEMORY_LINES
+from server.context.switches import DIGESTS, IDLE, MEMORY_LINES
 from server.context.weights import DAYS
 from server.ledger.transcripts.summary import Summary
 
@@ -27,6 +27,12 @@ class CostlyHabit:
     unit: str = "times"
     remedy: str = ""
 
+    @property
+    def amount(self) -> str:
+        """The number with its unit."""
+        unit = "time" if self.unit == "times" and self.times == 1 else self.unit
+        return f"{self.times:,} {unit}"
+
 
 def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[CostlyHabit, ...]:
     """Return the habits of the last seven days, most expensive first."""
@@ -39,7 +45,8 @@ def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[C
             round(_sum(week, "rewritten_money")),
             "requests that wrote most of the context to the cache again; its price beyond a read",
             "After a long pause, use /compact or /clear first. Claude Code's idleCompaction does "
-            "this automatically.",
+            "this automatically, unless it is switched off.",
+            remedy=f"habit:{IDLE}",
         ),
         CostlyHabit(
             "Context above 100,000 tokens",

@@ -80,7 +80,7 @@ def context_text(context: Context, scope: Scope, off: frozenset[str] = frozenset
         "first request; a plugin is the sum of its parts."
     )
     lines += [
-        f"{each.name}: {each.times:,} {each.unit} ({each.counted}), {_dollars(each.microusd)}. {each.help}"
+        f"{each.name}: {each.amount} ({each.counted}), {_dollars(each.microusd)}. {each.help}"
         + _apply_words(each.remedy, off)
         for each in context.habits
     ]

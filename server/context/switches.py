@@ -32,6 +32,8 @@ MEMORY_LINES = {
     "read-again": "Do not read a file again that has not changed since you read it.",
 }
 """Lines for CLAUDE.md, by the name of the habit that they help against."""
+IDLE = "idle"
+"""The name of the habit that the client's own compaction of idle sessions helps against."""
 DIGESTS = "digests"
 """The name of the habit that digests of results help against."""
 
@@ -116,6 +118,8 @@ def _remedy(part: str, name: str, scope: Scope, folders: ClaudeFolders) -> Switc
     if name == DIGESTS:
         path = folders.settings(scope)
         return Switch(part, path, "hooks.PostToolUse has digests of large results", _with_digests)
+    if name == IDLE:
+        return _member(part, folders.settings(scope), ("idleCompaction",), value=True)
     line = MEMORY_LINES.get(name)
     if line is None:
         return None

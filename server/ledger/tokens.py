@@ -149,6 +149,7 @@ def rescale(tokens: float, counted_as: Family, wanted: Family) -> float:
     return tokens * _B_FOR_A if wanted == "B" else tokens / _B_FOR_A
 
 
+@lru_cache(maxsize=256)
 def model_version(model: str) -> tuple[int, int] | None:
     """Return the version in a model's name, None without one.
 

@@ -83,6 +83,17 @@ def test_a_remedy_is_a_line_that_is_undone_to_the_byte(
     assert (path.read_bytes() if path.exists() else None) == before
 
 
+def test_the_remedy_of_cold_caches_is_a_setting_of_the_client(
+    claude: ClaudeFolders, folders: Folders
+) -> None:
+    path = claude.settings("user")
+    path.write_text('{"idleCompaction": false}')
+    apply(plan("habit:idle", "user", claude), folders)
+    assert json.loads(path.read_text()) == {"idleCompaction": True}
+    undo(Applied("habit:idle", "user", str(claude.project)), folders, claude)
+    assert path.read_text() == '{"idleCompaction": false}'
+
+
 def test_the_remedy_of_large_results_is_the_digest_hook(claude: ClaudeFolders, folders: Folders) -> None:
     path = claude.settings("project")
     path.write_bytes(BEFORE)

@@ -64,18 +64,19 @@ def _found(totals: Totals, report: TranscriptReport) -> None:
     with box("ts-figures"):
         _figure("Estimated", totals.audited_estimate_tokens)
         _figure("Actual", totals.audited_net_tokens)
-        _figure("Correction", totals.corrected_tokens)
+        _figure("Corrected total", totals.corrected_tokens)
     facts = [
         ("Offloads checked", formats.number(totals.audited)),
-        *((ENDINGS[name].capitalize(), formats.number(report.endings.get(name, 0))) for name in ENDINGS),
+        *((_sentence(ENDINGS[name]), formats.number(report.endings.get(name, 0))) for name in ENDINGS),
         ("Calls in transcripts but not in the history", formats.number(report.unmatched)),
     ]
     for family, accuracy in report.accuracy.items():
         if accuracy.median is not None:
-            off = f"{accuracy.median:.1%} median, {accuracy.aggregate or 0:+.1%} in total"
-            facts.append(
-                (f"Error of the size estimates (model family {family}, {accuracy.items:,} items)", off)
-            )
+            sizes = f"size estimates (family {family}, {accuracy.items:,} items)"
+            facts += [
+                (f"Median error of the {sizes}", f"{accuracy.median:.1%}"),
+                ("Error of their sum", f"{accuracy.aggregate or 0:+.1%}"),
+            ]
     _facts(facts)
     _missed(report)
 
@@ -84,7 +85,7 @@ def _missed(report: TranscriptReport) -> None:
     if not report.forms:
         return
     text("Missed opportunities", tag="h3")
-    _facts([(each.form.capitalize(), _worth(each)) for each in report.forms])
+    _facts([(_form_words(each), _worth(each)) for each in report.forms])
     text(
         "From all transcripts: what these cost in the bill with their re-reads, and the part of it that is "
         "likely to be saved, by the share of your own calls for the same that succeeded. Reports of "
@@ -98,11 +99,18 @@ def _missed(report: TranscriptReport) -> None:
         copy_button(advice, "Copy the lines for CLAUDE.md")
 
 
+def _form_words(form: MissedForm) -> str:
+    unit = "" if form.form.startswith("turns") else " tokens"
+    return f"{_sentence(form.form)} ({formats.short(form.tokens)}{unit})"
+
+
 def _worth(form: MissedForm) -> str:
-    unit = "turns" if form.form.startswith("turns") else "tokens"
     unknown = form.tool and form.success is None
-    likely = "no calls of yours yet" if unknown else f"likely {formats.money(form.likely)}"
-    return f"{formats.short(form.tokens)} {unit}, {formats.money(form.microusd)}, {likely}"
+    return f"{formats.money(form.microusd)}, likely {'unknown' if unknown else formats.money(form.likely)}"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def _figure(name: str, tokens: int) -> None:

@@ -40,7 +40,8 @@ class Accounts:
     client put it into the context. ``charged``: keys of the messages charged since they were last stored.
     ``stated``: the client's last own total by model, and ``stated_money`` the value of ``money`` then.
     ``unrecorded``: by day, the micro-dollars by which its totals grew beyond the lines (negative if lines
-    were not in them). ``borrows``: whether another transcript was charged for a message.
+    were not in them). ``borrows``: whether another transcript was charged for a message;
+    ``owns``: whether this one was for any.
     ``habits``: sums of what Claude does, by name; ``spreads``: sizes, by name.
     """
 
@@ -57,6 +58,7 @@ class Accounts:
     stated_money: float = 0.0
     unrecorded: dict[str, float] = field(default_factory=dict)
     borrows: bool = False
+    owns: bool = False
     charged: list[int] = field(default_factory=list)
     first_day: str = ""
     last_day: str = ""

@@ -71,6 +71,7 @@ class Accountant:
             accounts.borrows = True
             chain.cost.request(usage, FREE)
         else:
+            accounts.owns = True
             accounts.charged.append(message_key(line.message_id))
             price = self._price_of(line.model, usage.prompt)
             self._note_habits(chain, usage, price)

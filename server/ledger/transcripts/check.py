@@ -35,6 +35,7 @@ from server.ledger.tokens import Family, family_of, rescale
 from server.ledger.transcripts.accounts import LONG_CONTEXT, message_key
 from server.ledger.transcripts.bill import Bill, bill_of
 from server.ledger.transcripts.followup import Followup, KnownOffload
+from server.ledger.transcripts.lines import AssistantMessage
 from server.ledger.transcripts.measured import measured_habits
 from server.ledger.transcripts.missed import MissedSavings, merge
 from server.ledger.transcripts.missed_money import MissedForm, missed_forms
@@ -159,9 +160,7 @@ class TranscriptCheck:
             state,
             lambda use_id: tuple(map(_known, read_recorded(connection, use_id))),
             self._price_of,
-            lambda line: (
-                line.session in self._sessions or is_charged(connection, message_key(line.message_id), path)
-            ),
+            lambda line: self._is_elsewhere(connection, state, line, path),
         )
         session.look_again()
         for end, line in new_lines(file.path, start):
@@ -187,6 +186,15 @@ class TranscriptCheck:
             summary=summarise(state, session.accountant, dated, session_of(file.path)).as_json(),
         )
         return record, findings, own, requests
+
+    def _is_elsewhere(
+        self, connection: Connection, state: SessionState, line: AssistantMessage, path: str
+    ) -> bool:
+        """Return whether another transcript has this message. A fork's repeated lines come first, so nothing
+        is looked up after the first message of its own."""
+        if line.session in self._sessions:
+            return True
+        return not state.accounts.owns and is_charged(connection, message_key(line.message_id), path)
 
     def _price_of(self, model: str, prompt_tokens: int) -> Price:
         key = (model, prompt_tokens > LONG_CONTEXT)
