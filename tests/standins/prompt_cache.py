@@ -2,7 +2,7 @@
 
 A prompt is a row of blocks: tools, system prompt, then the blocks of each message. The blocks that an earlier
 request of the same model has sent in the same order are read; the others are written, and each request
-decides for how long. The count of a block is a fact of the stand-in: ``tokens_of`` of its text.
+decides for how long. A block has the tokens of its text, and a call or a result those that the API adds.
 """
 
 import json
@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 RESULT_FRAMING = 6
-"""Tokens that the API adds to a tool's result (``tests/data/calibration.csv.gz``)."""
+CALL_FRAMING = 22
+PARAMETER_FRAMING = 25
+"""Tokens that the API adds to a tool's result, to a call, and to each of its parameters, with its name
+(``tests/data/calibration.csv.gz``)."""
 
 Counter = Callable[[str], int]
 """Counts the tokens of a text."""
@@ -91,7 +94,8 @@ def _plain(block: dict[str, Any]) -> Block:
     if kind == "text":
         return Block(str(block["text"]))
     if kind == "tool_use":
-        return Block(json.dumps(block["input"], ensure_ascii=False))
+        values = [each if isinstance(each, str) else json.dumps(each) for each in block["input"].values()]
+        return Block("\n".join(values), CALL_FRAMING + PARAMETER_FRAMING * len(values))
     if kind == "tool_result":
         texts = (each.text for each in _content(block.get("content")))
         return Block("\n".join(texts), RESULT_FRAMING)
