@@ -132,7 +132,7 @@ def _lost_hub() -> None:
     """Show how to reconnect. The stylesheet hides this text while the browser is connected to the hub."""
     with box("ts-banner ts-banner-error ts-lost"):
         icon("power_off", "ts-banner-icon")
-        with box("ts-banner-words"):
+        with box("ts-lost-words"):
             text("Token Saver is not running. Start it from your applications, or in a terminal with ")
             text("token-saver", "ts-lost-command", "code")
             text(". This page then reconnects automatically.")
