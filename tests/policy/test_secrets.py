@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.policy.secrets.assignments import assigned_values
-from server.policy.secrets.redact import MOST_CHARACTERS, needed_by, patterns, redact
+from server.policy.secrets.redact import MOST_CHARACTERS, is_absent, needed_by, patterns, redact
 
 ALPHABET = string.ascii_letters + string.digits
 
@@ -212,6 +212,14 @@ def test_text_beyond_the_search_limit_is_left_out() -> None:
 def test_every_match_contains_the_needed_text(data: st.DataObject) -> None:
     _kind, pattern, needed = data.draw(st.sampled_from(patterns()))
     assert needed in data.draw(st.from_regex(pattern))
+
+
+@settings(max_examples=200, deadline=None, database=None)
+@given(data=st.data())
+def test_a_match_is_never_absent(data: st.DataObject) -> None:
+    _kind, pattern, _needed = data.draw(st.sampled_from(patterns()))
+    text = data.draw(st.from_regex(pattern, alphabet=st.characters(codec="ascii")))
+    assert not is_absent(pattern, text)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ _SYNTAX = re.compile(r"(?i)(?:invalid-)?syntax(?:-?error)?|E999|E0001")
 """Rules of files that cannot be read at all."""
 _MANY_RULES = 8
 """Rules beyond which the most frequent ones are also counted in one line."""
+_MOST_RULES = 20
 
 
 @dataclass(slots=True)
@@ -95,8 +96,9 @@ class Diagnostics:
         rules = Counter({group.rule: group.total for group in self._groups.values() if group.rule})
         if len(rules) <= _MANY_RULES:
             return []
-        told = ", ".join(f"{rule} ×{count}" for rule, count in rules.most_common(_MANY_RULES))
-        return [Fact(Section.RESULT, (computed(f"{len(rules)} rules, most often {told}", 88),))]
+        told = [f"{rule} ×{count}" for rule, count in rules.most_common(_MOST_RULES)]
+        label = computed(f"{len(rules)} rules, most often", 88)
+        return [Fact(Section.RESULT, (label, *(computed(text, 87) for text in told)))]
 
 
 def _urgency(group: _Group) -> tuple[bool, int]:

@@ -13,7 +13,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+import re2
 from detect_secrets.plugins import (
     aws,
     azure_storage_key,
@@ -130,8 +132,13 @@ def redact(text: str, known: Iterable[str] = (), *, keep_lines: bool = False) ->
             if len(value) >= LEAST_LENGTH
         ]
     lower = cut.lower()
+    plain = cut.isascii()
     for kind, pattern, needed in patterns():
-        if needed not in cut or (kind == "Bearer Token" and "bearer" not in lower):
+        if (
+            needed not in cut
+            or (plain and is_absent(pattern, cut))
+            or (kind == "Bearer Token" and "bearer" not in lower)
+        ):
             continue
         for match in pattern.finditer(cut):
             group = 1 if pattern.groups and match.group(1) and kind in _INNER else 0
@@ -157,6 +164,8 @@ def _add_assigned(text: str, spans: list[tuple[int, int, str]]) -> None:
             spans.append((start, end, "password or token"))
 
 
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 _INNER = frozenset({"Basic Auth Credentials", "Bearer Token", "AWS Access Key"})
 """Kinds whose pattern has the secret in its first group."""
 
@@ -190,6 +199,23 @@ def patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
             bounded = re.compile(f"{edge}(?:{pattern.pattern}){edge}", pattern.flags) if edge else pattern
             found.append((detector.secret_type, bounded))
     return tuple((kind, pattern, needed_by(pattern)) for kind, pattern in found)
+
+
+def is_absent(pattern: re.Pattern[str], text: str) -> bool:
+    """Whether a text of ASCII alone certainly has no match: RE2 is several times as fast as ``re``."""
+    quick = _quick(pattern)
+    return quick is not None and quick.search(text) is None
+
+
+@functools.cache
+def _quick(pattern: re.Pattern[str]) -> Any:
+    """Return a pattern as RE2 reads it; None if it means something else there."""
+    if pattern.flags & re.VERBOSE or re.search(r"\\[sSvZA]", pattern.pattern):
+        return None
+    try:
+        return re2.compile(("(?i)" if pattern.flags & re.IGNORECASE else "") + pattern.pattern, _QUIET)
+    except re2.error:
+        return None
 
 
 _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[^}]*\}|.", re.DOTALL)

@@ -13,7 +13,7 @@ _MESSAGE = re.compile(r"^(?P<severity>error|warning)(?:\[(?P<code>[\w:]+)\])?: (
 _PLACE = re.compile(r"^ *--> (?P<place>\S+?:\d+:\d+)$")
 _SUMMARY = re.compile(
     r"^(?:error: could not compile|error: aborting due to|warning: `[^`]+` .* generated \d+ warning|"
-    r"error: test failed|error: \d+ targets? failed|warning: build failed)"
+    r"error: (?:doc)?test failed|error: \d+ targets? failed|warning: build failed)"
 )
 _NOTE = re.compile(r"^(?: *= )?(?P<text>(?:help|note|expected|found): .+)$| *= note: (?:expected|found) .+")
 _LABEL = re.compile(r"^ *\d* *\|[ |]*[\^-]+ +(?P<text>\S.*)$|^ *\|[ |]*(?P<under>[a-z`].*)$")

@@ -2,10 +2,10 @@
 
 import re
 
+from server.digests.frames import short_place
 from server.digests.recognisers.base import literal
-from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.recognisers.line_messages import LineMessages
-from server.digests.values import Line
+from server.digests.values import Fact, Line, Part
 
 _LINK = re.compile(
     r"^(?:\S*/)?(?:ld(?:\.\w+)?|collect2|clang(?:\+\+)?|ld64\.lld): (?:(?P<place>\S+?:(?:\S+?:)?"
@@ -14,6 +14,7 @@ _LINK = re.compile(
     r" definition of|first defined here).*)$"
 )
 _SYMBOL = re.compile(r"undefined reference to|multiple definition of|cannot find|undefined symbol|relocation")
+UNKNOWN_SYMBOL = "cannot find symbol"
 
 
 class Gcc(LineMessages):
@@ -37,12 +38,13 @@ class Gcc(LineMessages):
     )
     total = re.compile(r"^\d+ (?:errors?|warnings?)(?: and \d+ (?:errors?|warnings?))?(?: generated\.?)?$")
     context = re.compile(
-        r"^ *\d* \||^\s*\^|^ +[~^ ]+$|^ {4,}\S|^In file included from |^ +from \S+:\d+|^\S+: (?:In|At) "
+        r"^ *\d* \||^\s*\^|^ +[~^ ]+$|^ {2,}\S|^In file included from |^ +from \S+:\d+|^\S+: (?:In|At) "
     )
 
     def __init__(self) -> None:
         super().__init__()
-        self._link = Diagnostics()
+        self._unknown: tuple[str, Part, Part] | None = None
+        self._waited = 0
 
     def feed(self, line: Line) -> bool:
         if self.message.match(line.text) is None and (found := _LINK.match(line.text)):
@@ -52,12 +54,43 @@ class Gcc(LineMessages):
             return True
         return super().feed(line)
 
+    def facts(self) -> list[Fact]:
+        self._flush(None)
+        return super().facts()
+
     def continued(self, line: Line) -> bool:
         """Read javac's lines below the code: the symbol and its location."""
+        if self._unknown is not None:
+            self._waited += 1
+            if line.text.startswith("  symbol:"):
+                self._flush(literal(line))
+                return True
+            if self._waited < 3:
+                return True
+            self._flush(None)
         if self.open and line.text.startswith(("  symbol:", "  location:", "  required:", "  found:")):
             self._details.append(literal(line))
             return True
         return super().continued(line)
+
+    def _message(self, line: Line, found: re.Match[str]) -> None:
+        """Hold javac's message of an unknown symbol: which one stands below the code."""
+        self._flush(None)
+        if found["text"] != UNKNOWN_SYMBOL:
+            super()._message(line, found)
+            return
+        place = literal(line, short_place(found["place"]))
+        self._unknown = (self.severity(found), literal(line, UNKNOWN_SYMBOL), place)
+        self._waited, self.open = 0, True
+
+    def _flush(self, symbol: Part | None) -> None:
+        """Add a held message, grouped by its text if the symbol is known."""
+        if self._unknown is not None:
+            severity, text, place = self._unknown
+            self.messages += 1
+            rule = text if symbol else None
+            self._details = self.diagnostics.add(severity, symbol or text, place, rule)
+        self._unknown = None
 
     def _link_message(self, line: Line, found: re.Match[str]) -> None:
         text = found["text"] or found["what"] or ""
@@ -66,7 +99,7 @@ class Gcc(LineMessages):
         if "warning: " in text and not _SYMBOL.search(text):
             self.diagnostics.add("warning", literal(line, text))
         else:
-            place = (found["place"] or found["object"] or "").removesuffix("error")
+            place = (found["place"] or found["object"] or "").rstrip(":").removesuffix("error")
             symbol = text[match.start() :] if (match := _SYMBOL.search(text)) else text
             self.diagnostics.add(
                 "error", literal(line, symbol), literal(line, place.rstrip(":")) if place else None

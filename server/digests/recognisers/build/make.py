@@ -10,7 +10,9 @@ _NOT_MADE = re.compile(
     r"^(?:\S*make)(?:\[\d+\])?: (?P<text>Target .* not remade because of errors\.|\[.*\] Error"
     r" \d+ \(ignored\)|.*[Ww]arning:.*)$"
 )
-_PROGRAM = re.compile(r"^(?:[\w./+-]*[A-Za-z][\w./+-]*|/bin/\w+: \d+|\w+: line \d+): (?!\*\*\*)\D.*$")
+_PROGRAM = re.compile(
+    r"^(?:[\w./+-]*[A-Za-z][\w./+-]*|/bin/\w+: \d+|\w+: line \d+): (?!\*\*\*|error: ld )\D.*$"
+)
 _COMMAND_FAILED = re.compile(r"\] Error \d+$")
 _NINJA = re.compile(r"^(?:FAILED: (?:\[code=\d+\] )?.+|ninja: .+)$")
 _QUIET = re.compile(

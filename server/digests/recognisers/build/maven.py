@@ -4,6 +4,7 @@ import re
 
 from server.digests.frames import frame_of, short_place
 from server.digests.recognisers.base import Ends, Recogniser, literal
+from server.digests.recognisers.build.gcc import UNKNOWN_SYMBOL
 from server.digests.recognisers.diagnostics import Diagnostics
 from server.digests.recognisers.failures import Failure, Failures
 from server.digests.values import Fact, Line, Part, Section
@@ -47,15 +48,18 @@ class Maven(Recogniser):
         self._goal: Ends[Part] = Ends()
         self._seen = 0
         self._details: list[Part] = []
+        self._unknown: tuple[str, Part, Part] | None = None
 
     def feed(self, line: Line) -> bool:
         if not (found := _LINE.match(line.text)):
             if self._current is None and _SYMBOL.match(line.text):
-                self._details.append(literal(line))
+                self._symbol(literal(line))
                 return True
             return self._current is not None and self._trace_line(self._current, line)
         self._seen += 1
         self._close()
+        if not _SYMBOL.match(found["text"] or ""):
+            self._flush()
         level, text = found["level"], found["text"] or ""
         if _TOTAL.match(text):
             self._results.append((99, literal(line, text)))
@@ -67,6 +71,7 @@ class Maven(Recogniser):
 
     def facts(self) -> list[Fact]:
         self._close()
+        self._flush()
         if self._seen < 3:
             return []
         found = [Fact(Section.RESULT, (Part(p.text, p.line, worth),)) for worth, p in self._results[-12:]]
@@ -94,10 +99,14 @@ class Maven(Recogniser):
                 self.open = True
         elif found := _COMPILER.match(text):
             place = literal(line, short_place(found["place"]))
-            self._details = self._diagnostics.add(severity, literal(line, found["text"]), place)
+            told = literal(line, found["text"])
             self.open = True
+            if told.text == UNKNOWN_SYMBOL:
+                self._unknown = (severity, told, place)
+            else:
+                self._details = self._diagnostics.add(severity, told, place)
         elif _SYMBOL.match(text):
-            self._details.append(literal(line, text))
+            self._symbol(literal(line, text))
         elif level == "ERROR" and text.startswith("Failed to execute goal"):
             self._goal.append(literal(line, text))
         elif level == "ERROR" and (found := _SUMMARY.match(text)) and not _BOILERPLATE.match(text):
@@ -106,6 +115,21 @@ class Maven(Recogniser):
             )
         elif not _BOILERPLATE.match(text) and not text.startswith("Tests run:"):
             self._others.add("warning", literal(line, text))
+
+    def _symbol(self, part: Part) -> None:
+        """Read a line below a compiler's message; the unknown symbol makes different messages of one text."""
+        if self._unknown is not None and part.text.startswith("symbol:"):
+            severity, told, place = self._unknown
+            self._unknown = None
+            self._details = self._diagnostics.add(severity, part, place, told)
+        else:
+            self._details.append(part)
+
+    def _flush(self) -> None:
+        if self._unknown is not None:
+            severity, told, place = self._unknown
+            self._details = self._diagnostics.add(severity, told, place)
+        self._unknown = None
 
     def _trace_line(self, current: Failure, line: Line) -> bool:
         text = line.text

@@ -1,6 +1,7 @@
 """JSON lines: logs with one JSON object per line."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from server.digests.recognisers.logs.records import LEVELS, Record, RecordLog
@@ -10,7 +11,10 @@ TEXT_KEYS = ("msg", "message", "ev", "event", "error", "err", "name", "text")
 TIME_KEYS = ("time", "ts", "t", "timestamp", "@timestamp", "date", "datetime", "asctime")
 STATUS_KEYS = ("status", "status_code", "statusCode", "code", "http_status")
 _MOST_FIELDS = 60
-_JSON_FIELD = re.compile(r'(?<!\\)"(?P<key>(?:[^"\\]|\\.)*)" ?: ?(?P<value>"(?:[^"\\]|\\.)*"|[^\s,{}\[\]"]+)')
+_TOLD = frozenset((*LEVEL_KEYS, *TIME_KEYS))
+_NO_ERROR = ("null", "", "false", "<nil>")
+_JSON_FIELD = re.compile(r'((?<!\\)"((?:[^"\\]|\\.)*)" ?: ?("(?:[^"\\]|\\.)*"|[^\s,{}\[\]"]+))')
+"""A field: all of it, its key, its value."""
 
 
 class JsonLines(RecordLog):
@@ -21,36 +25,37 @@ class JsonLines(RecordLog):
     field: ClassVar[re.Pattern[str]] = _JSON_FIELD
 
     def parse(self, text: str) -> Record | None:
-        values: dict[str, str] = {}
-        spelled: dict[str, str] = {}
-        for found in self.field.finditer(text):
-            if len(values) >= _MOST_FIELDS:
-                break
-            key = found["key"]
-            values[key] = _bare(found["value"])
-            spelled[key] = found[0]
-        return _record(values, spelled) if values else None
+        pairs = self.field.findall(text)
+        return _record(pairs[:_MOST_FIELDS]) if pairs else None
 
 
-def _record(values: dict[str, str], spelled: dict[str, str]) -> Record:
-    text_key = next((key for key in TEXT_KEYS if values.get(key)), "")
-    status = next((values[key] for key in STATUS_KEYS if values.get(key, "").isdigit()), "")
-    told = (*LEVEL_KEYS, *TIME_KEYS, text_key)
+def _record(pairs: list[tuple[str, str, str]]) -> Record:
+    """Return the record of fields: each as written, its key, and its value with quotes."""
+    values = {key: value[1:-1] if value[:1] == '"' else value for _, key, value in pairs}
+    text = _first(values, TEXT_KEYS)
+    spelled = {key: whole for whole, key, _ in pairs}
+    status = next((found for key in STATUS_KEYS if (found := values.get(key, "")).isdigit()), "")
     return Record(
         _level(values),
-        values.get(text_key, ""),
-        next((values[key] for key in TIME_KEYS if key in values), ""),
+        values[text] if text else "",
+        values.get(_first(values, TIME_KEYS), ""),
         status if len(status) == 3 and status >= "400" else "",
-        tuple((key, value, spelled[key]) for key, value in values.items() if key not in told),
+        tuple(
+            [(key, value, spelled[key]) for key, value in values.items() if key != text and key not in _TOLD]
+        ),
     )
 
 
-def _level(values: dict[str, str]) -> int:
+def _first(values: Mapping[str, str], keys: Sequence[str]) -> str:
+    """Return the first of some keys that has a value; empty if none has."""
+    for key in keys:
+        if values.get(key):
+            return key
+    return ""
+
+
+def _level(values: Mapping[str, str]) -> int:
     for key in LEVEL_KEYS:
         if key in values:
             return LEVELS.get(values[key].casefold(), 0)
-    return 2 if values.get("error", "null") not in ("null", "", "false", "<nil>") else 0
-
-
-def _bare(value: str) -> str:
-    return value[1:-1] if value[:1] == '"' else value
+    return 2 if values.get("error", "null") not in _NO_ERROR else 0

@@ -13,7 +13,7 @@ class Logfmt(JsonLines):
 
     name = "logfmt"
     triggers = (r'^(?:[A-Za-z_@][\w.@/-]*=(?:"(?:[^"\\]|\\.)*"|\S*) ?){2,}',)
-    field = re.compile(r'(?<![\w.@/-])(?P<key>[A-Za-z_@][\w.@/-]*)=(?P<value>"(?:[^"\\]|\\.)*"|[^\s"]\S*)')
+    field = re.compile(r'((?<![\w.@/-])([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"]\S*))')
 
     def parse(self, text: str) -> Record | None:
         return super().parse(text) if _KNOWN.search(text) else None

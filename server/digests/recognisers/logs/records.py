@@ -6,6 +6,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from server.digests.fold import Kind, key_of
 from server.digests.recognisers.base import MOST_KEPT, Recogniser, computed
@@ -23,10 +24,10 @@ _PLACE = re.compile(
     r'File \\?"[^"\\]+\\?", line \d+|[\w./-]+\.(?:py|js|ts|go|rb|java|rs|cs|php|kt):\d+(?::\d+)?'
 )
 _MOST_RANGES = 8
+_NUMBER_STARTS = frozenset("-0123456789")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record, with its pieces as written on its line. ``status`` is an HTTP status, if present."""
 
     level: int
@@ -58,7 +59,8 @@ class RecordLog(Recogniser):
         super().__init__()
         self._groups: dict[tuple[int, str], _Group] = {}
         self._records = 0
-        self._times: list[Part] = []
+        self._first_time: tuple[str, int] | None = None
+        self._last_time: tuple[str, int] | None = None
 
     @abstractmethod
     def parse(self, text: str) -> Record | None:
@@ -70,8 +72,8 @@ class RecordLog(Recogniser):
             return False
         self._records += 1
         if record.time:
-            time = Part(record.time, line.number, 70)
-            self._times = [self._times[0] if self._times else time, time]
+            self._last_time = (record.time, line.number)
+            self._first_time = self._first_time or self._last_time
         level, text, key = record.level, record.text, key_of(record.text[:200])
         if record.status >= "400" and len(record.status) == 3:
             level = max(level, 2 if record.status >= "500" else 1)
@@ -99,7 +101,9 @@ class RecordLog(Recogniser):
         }
         said = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
         label = computed(f"{self._records:,} records; {said or 'none above information by level'}", 96)
-        found = [Fact(Section.RESULT, (label, *self._times))]
+        ends = dict.fromkeys(filter(None, (self._first_time, self._last_time)))
+        times = (Part(time, number, 70) for time, number in ends)
+        found = [Fact(Section.RESULT, (label, *times))]
         ordered = sorted(self._groups.values(), key=lambda group: (-group.level, group.count))
         for place, group in enumerate(ordered):
             found += _facts(group, place)
@@ -144,12 +148,15 @@ def _sample(line: Line, record: Record, worth: int, said: set[str]) -> list[Part
 
 def _widen(ranges: dict[str, tuple[float, float]], record: Record) -> None:
     for key, value, _ in record.fields:
-        if value[:1] not in "-0123456789" or not value:
+        if value[:1] not in _NUMBER_STARTS or not value:
             continue
         try:
             number = float(value)
         except ValueError:
             continue
-        low, high = ranges.get(key, (number, number))
-        if key in ranges or len(ranges) < _MOST_RANGES:
-            ranges[key] = (min(low, number), max(high, number))
+        known = ranges.get(key)
+        if known is None:
+            if len(ranges) < _MOST_RANGES:
+                ranges[key] = (number, number)
+        elif not known[0] <= number <= known[1]:
+            ranges[key] = (min(known[0], number), max(known[1], number))
