@@ -49,7 +49,7 @@ class Jest(Recogniser):
         self.open = True
         if found := _TOTAL.match(text):
             self._close()
-            told = 60 if "failed" in text or "obsolete" in text else 0
+            told = 84 if "failed" in text or "obsolete" in text else 0
             self._totals[found["what"]] = literal(line, worth=max(_WORTHS[found["what"]], told))
             self.open = found["what"] != "Time"
         elif found := _SUITE.match(text):
