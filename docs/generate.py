@@ -36,23 +36,23 @@ def pages() -> dict[str, str]:
 
 
 def models_page() -> str:
-    """Return the catalogue, and what is recommended on simulated machines."""
+    """Return the catalogue, and the recommendations for simulated machines."""
     date, models = parse_catalogue(SHIPPED.read_text(encoding="utf-8"), str(SHIPPED))
     lines = [
         "# Models",
         "",
-        f"The app's catalogue is of {date}. `token-saver models update FILE_OR_ADDRESS` uses a newer one",
-        "that you name. Each entry in `server/models/catalogue.toml` says what was checked, and where. Any",
+        f"The app's catalogue is of {date}. `token-saver models update FILE_OR_ADDRESS` installs a newer",
+        "catalogue. Each entry in `server/models/catalogue.toml` says what was checked, and where. Any",
         "other GGUF model works too: `token-saver models pull hf.co/org/repo:Q4_K_M`.",
         "",
         "## What is recommended for code",
         "",
-        "Simulated machines with nothing installed. A model must fit with a context of 8,192 tokens; in",
-        "memory that other programs need too, 2 GiB stay free (an eighth of the RAM on small machines).",
-        "Models of less than a billion parameters come last. Results on your machine count once their 95 %",
-        "interval says something.",
+        "Simulated machines with nothing installed. A model must fit with a context of 8,192 tokens. If",
+        "other programs need the same memory, 2 GiB stay free (an eighth of the RAM on small machines).",
+        "Models with less than a billion parameters come last. Results on your machine count as soon as",
+        "their 95 % interval is conclusive.",
         "",
-        "| machine | first | download | stays free | second | what people run there, and why not |",
+        "| machine | first | download | stays free | second | widely used there, and why not chosen |",
         "| --- | --- | ---: | ---: | --- | --- |",
         *map(line_of, MACHINES),
         "",
@@ -71,7 +71,7 @@ def models_page() -> str:
 
 
 def settings_page() -> str:
-    """Return the tables of all settings, one for each section."""
+    """Return the tables of all settings, one per section."""
     lines = [
         "# Settings",
         "",
@@ -81,8 +81,10 @@ def settings_page() -> str:
         "`TOKEN_SAVER_HOME` set, everything is in that folder. An unknown key or an invalid value is an",
         "error that names the line.",
         "",
-        "A change of the file applies at the next start of the app (`token-saver quit`, then `token-saver`);",
-        "only `[checks]` are read again for each task that names one. [policy.yaml](policy.md) controls what",
+        "A change of the file takes effect at the next start of the app (`token-saver quit`, then "
+        "`token-saver`).",
+        "Only `[checks]` are read again for each task that names a check. [policy.yaml](policy.md) "
+        "controls what",
         "Claude may do.",
         "",
     ]
@@ -98,7 +100,7 @@ def settings_page() -> str:
 
 
 def errors_page() -> str:
-    """Return the tables of all error codes, and of the reasons of a hand-back."""
+    """Return the tables of all error codes, and of the reasons for a hand-back."""
     rows = sorted((e.code, _first_sentence(e)) for e in _tree(TokenSaverError) if "code" in vars(e))
     head = ["# Errors", "", "Every error has a stable code, its cause, and the next step.", ""]
     table = ["| code | meaning |", "| --- | --- |", *(f"| `{code}` | {text} |" for code, text in rows)]
@@ -106,7 +108,7 @@ def errors_page() -> str:
         "",
         "## Why a result was handed back",
         "",
-        "An answer that fails the checks even after repairs is not an error: nothing was written, and the",
+        "An answer that fails the checks even after repairs is not an error: no file was written, and the",
         "summary names the failed check by one of these codes.",
         "",
         "| code | meaning |",
@@ -122,7 +124,8 @@ def commands_page() -> str:
     lines = [
         "# Commands",
         "",
-        "`token-saver` without a command starts the app. `--help` explains each, `--json` prints facts for",
+        "`token-saver` without a command starts the app. `--help` explains each command, `--json` "
+        "prints facts for",
         "programs, `--debug` shows an error with its traceback, and `--install-completion` teaches your",
         "shell to complete commands, options and clients (bash, zsh, fish, PowerShell).",
         "",

@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
 
 class Actions:
     """Carries out clicks. Errors become notices, through ``notify``. ``changed`` is called when the result of
-    ``system_state`` may have changed."""
+    ``system_state`` may have changed.
+    """
 
     def __init__(
         self,

@@ -32,9 +32,9 @@ logger = logging.getLogger(__name__)
 
 NAME = "token-saver"
 PACE_SECONDS = 0.2
-"""Least time between two updates of the icon (seconds). A model causes many events per second."""
-# Python handles Ctrl-C only between its own instructions. The native loops of Windows and macOS run none, so
-# the tray calls back at this interval there.
+"""Minimum time between two updates of the icon (seconds). A model causes many events per second."""
+# Python handles Ctrl-C only between its own instructions. The native loops of Windows and macOS run no Python
+# instructions, so the tray calls back at this interval.
 TICK_SECONDS = 0.5 if sys.platform in ("win32", "darwin") else 20.0
 
 
@@ -44,13 +44,13 @@ def run_tray(hub: Hub, say: Callable[[str], None] = say_no_tray) -> None:
     Without a panel, ``say`` gets one line, and the icon appears as soon as a panel starts.
 
     Raises:
-        TrayUnavailable: this session cannot show an icon (any more).
+        TrayUnavailable: this session cannot show an icon, or can no longer show one.
     """
     Tray(hub, find_autostart(), say).run()
 
 
 class Tray:
-    """Keeps the icon up to date. A separate thread computes what to show."""
+    """Keeps the icon up to date. A separate thread computes the content."""
 
     def __init__(self, hub: Hub, autostart: Autostart | None, say: Callable[[str], None]) -> None:
         self._hub = hub
@@ -125,7 +125,7 @@ class Tray:
         return face(snapshot, pending), tooltip(snapshot, pending), menu
 
     def _show(self, picture: tuple[Face, str, Menu]) -> None:
-        """Update what differs from the current display. Runs on the icon's thread."""
+        """Update the parts that differ from the current display. Runs on the icon's thread."""
         before, self._shown = self._shown, picture
         if picture[0] != before[0]:
             self._icon.icon = draw(picture[0])
@@ -197,7 +197,7 @@ class Tray:
             self._notify(notice)
 
     def _notify(self, notice: Notice) -> None:
-        """Queue a notice. Any thread may call this."""
+        """Queue a notice. Any thread can call this."""
         self._notices.put(notice)
         self._changed.set()
 

@@ -6,7 +6,7 @@ from server.common.events import ApprovalAnswered, ApprovalRequested, Event
 
 
 class ApprovalWatch:
-    """Keeps the unanswered requests. Any thread may call any method."""
+    """Keeps the unanswered requests. Any thread can call any method."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -17,7 +17,7 @@ OPEN_STATES = ("running", "paused")
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch: ``ended`` of ``total`` items are finished, ``wrong`` of them without a result."""
+    """A batch: ``ended`` of ``total`` items are finished, ``wrong`` of these without a result."""
 
     id: str
     task: str
@@ -29,7 +29,7 @@ class Batch:
 
     @property
     def open(self) -> bool:
-        """Whether it is running or can be resumed."""
+        """Return whether the batch is running or can be resumed."""
         return self.state in OPEN_STATES
 
 

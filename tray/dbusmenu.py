@@ -50,7 +50,7 @@ class DBusMenu(ServiceInterface):
     """Shows a menu and reports clicks to ``on_click``.
 
     An entry keeps its id while its path of labels stays the same, and ids are never reused. A click that
-    arrives during a change of the menu reaches the intended entry or none.
+    arrives during a change of the menu reaches the intended entry or no entry.
     """
 
     def __init__(self, on_click: Callable[[Any], None], on_open: Callable[[], None]) -> None:
@@ -87,7 +87,7 @@ class DBusMenu(ServiceInterface):
     def get_layout(
         self, parent: DBusInt32, depth: DBusInt32, names: Annotated[list[str], DBusSignature("as")]
     ) -> Annotated[tuple[int, Layout], DBusSignature("u(ia{sv}av)")]:
-        """Return the revision and the tree below ``parent``, with all properties: there are few."""
+        """Return the revision and the tree below ``parent``, with all properties, because there are few."""
         del names
         return self._revision, self._node(parent).layout(depth)
 
@@ -139,7 +139,7 @@ class DBusMenu(ServiceInterface):
     def about_to_show_group(
         self, ids: Annotated[list[int], DBusSignature("ai")]
     ) -> Annotated[tuple[list[int], list[int]], DBusSignature("aiai")]:
-        """Do the same for several entries. Return the changed and the unknown ones."""
+        """Refresh before several entries open. Return the changed entries and the unknown entries."""
         before = self._revision
         if ROOT in ids:
             self._on_open()
@@ -155,7 +155,7 @@ class DBusMenu(ServiceInterface):
     def items_properties_updated(
         self,
     ) -> Annotated[tuple[list[Any], list[Any]], DBusSignature("a(ia{sv})a(ias)")]:
-        """Required by the protocol, never sent: ``LayoutUpdated`` covers it."""
+        """Required by the protocol, but never sent: ``LayoutUpdated`` covers it."""
         return [], []
 
     @dbus_property(access=PropertyAccess.READ, name="Version")

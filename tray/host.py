@@ -1,4 +1,4 @@
-"""The kind of icon that this desktop can show, or what is missing."""
+"""The kind of icon that this desktop can show, or the reason why it cannot show an icon."""
 
 import asyncio
 import os
@@ -13,12 +13,13 @@ GRACE_SECONDS = 3.0
 QUERY_SECONDS = 2.0
 """Time limit for asking the session bus whether a panel runs (seconds)."""
 WAITING = (
-    "no panel shows tray icons (GNOME needs the AppIndicator extension); the icon appears as soon as one does"
+    "no panel shows tray icons (GNOME needs the AppIndicator extension); the icon appears as soon as "
+    "a panel supports it"
 )
 
 
 def make_icon(*args: Any, **kwargs: Any) -> Any:
-    """Return an icon for this desktop; the arguments are those of ``tray.sni.Icon``.
+    """Return an icon for this desktop. The arguments are the same as for ``tray.sni.Icon``.
 
     With a session bus but no panel, the icon waits for a panel.
 
@@ -46,7 +47,7 @@ def make_icon(*args: Any, **kwargs: Any) -> Any:
 
 
 def missing_host() -> str:
-    """Return one line that says why no icon is visible, or an empty string."""
+    """Return one line that explains why no icon is visible, or an empty string."""
     if sys.platform in ("win32", "darwin"):
         return ""
     from tray.sni import session_bus_address  # noqa: PLC0415 - dbus-fast exists on Linux only
@@ -58,8 +59,9 @@ def missing_host() -> str:
 
 
 def _awaits_watcher(address: str) -> bool:
-    """Return whether a panel appears on the bus soon. At login, a panel with both protocols may start the old
-    one first, which has no menu."""
+    """Return whether a panel will soon appear on the bus. At login, a panel with both protocols may first
+    start the old protocol, which has no menu.
+    """
     deadline = time.monotonic() + GRACE_SECONDS
     while not _has_watcher(address):
         if time.monotonic() > deadline:

@@ -16,7 +16,7 @@ IconState = Literal["idle", "loaded", "working", "paused", "attention", "error"]
 ICON_STATES: tuple[IconState, ...] = ("idle", "loaded", "working", "paused", "attention", "error")
 
 MASTER_SIZE = 128
-"""Size of the picture in pixels; the desktop scales it down."""
+"""Size of the picture in pixels. The desktop scales it down."""
 SCALE = 4
 """Supersampling factor for smooth edges."""
 PROGRESS_STEPS = 24
@@ -34,7 +34,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Face:
-    """The content of the icon. ``progress`` (0 to 1) is the arc while working, None if unknown."""
+    """The content of the icon. ``progress`` (0 to 1) is the arc while working; None if unknown."""
 
     state: IconState
     progress: float | None = None

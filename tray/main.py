@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def start_app(start: Start) -> NoReturn:
-    """Run the app until the user quits. A second start opens the dashboard of the first instead.
+    """Run the app until the user quits. A second start opens the dashboard of the first app instead.
 
     Raises:
         TokenSaverError: the app cannot start.
@@ -50,7 +50,7 @@ def _run(start: Start) -> bool:
     # Imported modules stay. Garbage collection among them takes a sixth of the start, and later stops all
     # threads for a fifth of a second each time.
     gc.disable()
-    # Imported here, because commands and second starts must not wait a second for it.
+    # Imported here, because commands and second starts must not wait a second for this import.
     from server.commands.welcome import say_no_tray, say_ready  # noqa: PLC0415
     from server.web.dashboard_mount import Pages  # noqa: PLC0415
     from server.web.log_file import log_to_file  # noqa: PLC0415
@@ -79,9 +79,9 @@ def _run(start: Start) -> bool:
 
 
 def _open_pages(hub: "Hub", pages: "Pages") -> None:
-    """Load the dashboard. If that fails, the hub goes on without it: clients need no pages."""
+    """Load the dashboard. If this fails, the hub continues without it, because clients need no pages."""
     try:
-        # Imported here, so that clients need not wait for it: the hub answers them by now.
+        # Imported here, so that clients need not wait for the import: the hub already answers them.
         from dashboard.app import build_dashboard  # noqa: PLC0415
 
         hub.submit(pages.open(build_dashboard(hub))).result()
@@ -92,7 +92,7 @@ def _open_pages(hub: "Hub", pages: "Pages") -> None:
 
 @contextlib.contextmanager
 def _errors_logged() -> Iterator[None]:
-    """Log the error that ended the app. After a start from a menu or at login the log is the only trace."""
+    """Log the error that ended the app. After a start from a menu or at login, the log is the only trace."""
     try:
         yield
     except Exception as error:

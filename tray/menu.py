@@ -48,7 +48,8 @@ PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), 
 @dataclass(frozen=True)
 class Action:
     """The action of a click. ``target`` is a model, a client, the seconds of a pause, or the id of an
-    offload, batch or approval; ``extent`` applies to approvals."""
+    offload, batch or approval. ``extent`` applies to approvals.
+    """
 
     name: ActionName
     target: str = ""
@@ -57,7 +58,7 @@ class Action:
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """One line of the menu. ``children`` form a submenu; a line without action or children only informs."""
+    """One line of the menu. ``children`` form a submenu. A line without action or children only informs."""
 
     label: str
     action: Action | None = None
@@ -67,7 +68,7 @@ class MenuEntry:
 
     @property
     def enabled(self) -> bool:
-        """Whether it can be clicked."""
+        """Return whether the line can be clicked."""
         return self.action is not None or bool(self.children)
 
 
@@ -193,7 +194,7 @@ def _activity(activity: ModelActivity) -> str:
 def _load(engine: EngineView, room: int | None) -> Menu:
     if not engine.capabilities.load:
         return (
-            (MenuEntry(f"{engine.label} loads models on its own"),)
+            (MenuEntry(f"{engine.label} loads models on demand"),)
             if engine.label and not engine.error
             else ()
         )

@@ -28,7 +28,7 @@ ANSWERS = (("approve", "Approve"), ("deny", "Deny"))
 
 
 def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
-    """Return the notice for an event, or None, as for most events."""
+    """Return the notice for an event; None for most events."""
     match event:
         case ModelProgress(phase="download", done=True, error="") if settings.notify_model:
             return Notice("Model ready", f"{event.model} is downloaded and ready.")

@@ -1,8 +1,8 @@
 """The tray icon on Linux: a StatusNotifierItem with a menu, over the session bus.
 
-pystray's own backends need GTK, which a virtual environment lacks, or have no menu (X11). This one only needs
-a session bus. The panel may start and stop at any time; it gets the icon at each start. Specification:
-https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/
+pystray's own backends need GTK, which a virtual environment lacks, or have no menu (X11). This backend only
+needs a session bus. The panel can start and stop at any time, and receives the icon at each start.
+Specification: https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/
 """
 
 import asyncio
@@ -48,7 +48,7 @@ async def has_watcher(address: str) -> bool:
     """Return whether a StatusNotifierWatcher runs on the bus at ``address``.
 
     Raises:
-        OSError: nothing listens at this address.
+        OSError: no program listens at this address.
         DBusFastError: the listener does not speak D-Bus.
     """
     bus = await MessageBus(address).connect()
@@ -69,10 +69,10 @@ async def has_watcher(address: str) -> bool:
 
 
 class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
-    """pystray's ``Icon`` over D-Bus. ``run`` blocks; any thread may call the other methods.
+    """pystray's ``Icon`` over D-Bus. ``run`` blocks; any thread can call the other methods.
 
-    ``on_host`` gets whether a panel shows the icon, at the start and after each change. ``on_open`` is called
-    before the menu opens. Both run on the thread of ``run`` and must not block.
+    ``on_host`` is told at the start and after each change whether a panel shows the icon. ``on_open`` is
+    called before the menu opens. Both run on the thread of ``run`` and must not block.
     """
 
     HAS_MENU_RADIO = True
@@ -100,7 +100,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._on_choice: Callable[[str, str], None] = lambda _topic, _choice: None
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Run ``call`` at once: every method here is thread-safe."""
+        """Run ``call`` immediately, because every method here is thread-safe."""
         call()
 
     def _run(self) -> None:
@@ -120,7 +120,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._menu_export = DBusMenu(self._click, self._on_open)
         bus.export(ITEM_PATH, self._item)
         bus.export(MENU_PATH, self._menu_export)
-        # The name comes first: a panel may start at any moment and needs it.
+        # The name comes first, because a panel can start at any moment and needs the name.
         await bus.request_name(self._bus_name)
         if self._icon:
             self._item.set_pixmaps(pixmaps(self._icon))
@@ -149,7 +149,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         return self._bus
 
     async def _until_stopped(self, bus: MessageBus) -> None:
-        """Return on ``stop``; raise if the bus ends with the user's session."""
+        """Return on ``stop``. Raise if the bus ends with the user's session."""
         stopping = asyncio.create_task(self._stopping.wait())
         lost = asyncio.create_task(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]  # untyped in dbus-fast
         try:
@@ -329,7 +329,9 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._tasks.start(work)
 
     def _soon(self, call: Callable[[], Any]) -> None:
-        """Call on the loop's thread: at once if already there, otherwise as soon as it is free."""
+        """Call on the loop's thread: immediately if already there, otherwise as soon as the
+        thread is free.
+        """
         loop = self._loop
         if loop is None or self._bus is None or loop.is_closed():
             return

@@ -34,5 +34,6 @@ MenuItem: Any = _pystray.MenuItem
 
 
 class TrayUnavailable(Exception):
-    """No icon is possible, and the app continues without one. The message is one line that says what is
-    missing."""
+    """No icon is possible, and the app continues without an icon. The message is one line that says what is
+    missing.
+    """

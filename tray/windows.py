@@ -26,7 +26,7 @@ class Icon(pystray._win32.Icon):  # type: ignore[misc]  # noqa: SLF001 - no type
         self._message_handlers[WM_CALLS] = lambda wparam, lparam: self._run_calls()  # noqa: ARG005 - pystray's signature
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Schedule a call in the message loop. Any thread may call this."""
+        """Schedule a call in the message loop. Any thread can call this."""
         self._calls.put(call)
         if self._hwnd:
             win32.PostMessage(self._hwnd, WM_CALLS, 0, 0)

@@ -18,7 +18,7 @@ class Icon(pystray._xorg.Icon):  # type: ignore[misc]  # noqa: SLF001 - no types
     def __init__(
         self, *args: Any, on_host: Callable[[bool], None], on_open: Callable[[], None], **kwargs: Any
     ) -> None:
-        del on_host, on_open  # a tray exists by now, and there is no menu
+        del on_host, on_open  # a tray exists now, and there is no menu
         super().__init__(*args, **kwargs)
 
     def __del__(self) -> None:
@@ -27,7 +27,7 @@ class Icon(pystray._xorg.Icon):  # type: ignore[misc]  # noqa: SLF001 - no types
             super().__del__()
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Call at once: the methods that use the display switch to its thread themselves."""
+        """Call immediately: methods that use the display switch to its thread themselves."""
         call()
 
     def _events(self) -> Iterator[Any]:

@@ -1,1 +1,1 @@
-"""Many tasks as durable jobs: rows before the first token, resumed after a crash."""
+"""Many tasks as durable jobs: stored as rows before the first token, resumed after a crash."""

@@ -1,4 +1,4 @@
-"""The circuit breaker: stops a batch whose items mostly fail, and says why."""
+"""The circuit breaker: stops a batch in which most items fail, and says why."""
 
 from dataclasses import dataclass, replace
 
@@ -6,15 +6,16 @@ from server.store.job_records import FailureGroup, ItemRecord
 from server.store.job_states import SUCCESSFUL
 
 FEWEST = 5
-"""Items after which a batch is judged for the first time; it is judged again after each further one."""
+"""Number of items after which a batch is first judged. It is judged again after each further item."""
 GOOD_SHARE = 0.2
-"""A batch stops when a smaller share of its ended items was successful."""
+"""Minimum share of successful items. If the share is smaller, the batch stops."""
 
 
 @dataclass(frozen=True)
 class Tally:
     """The results of one run's items. Items that ended before a resume do not count, so that a stopped batch
-    can be resumed."""
+    can be resumed.
+    """
 
     good: int = 0
     bad: int = 0
@@ -27,7 +28,7 @@ class Tally:
 
     @property
     def suspicious(self) -> bool:
-        """Whether most items fail; cancelled items do not count."""
+        """Return whether most items fail. Cancelled items do not count."""
         judged = self.good + self.bad
         return judged >= FEWEST and self.good < judged * GOOD_SHARE
 
@@ -47,6 +48,6 @@ def why_stop(tally: Tally, failures: tuple[FailureGroup, ...]) -> str:
     worst = max(failures, key=lambda group: group.count, default=None)
     because = f", mostly {worst.code}" if worst else ""
     return (
-        f"Stopped after {tally.good + tally.bad} items because {tally.bad} of them failed{because}: "
-        "the task or the model does not suit these files."
+        f"Stopped after {tally.good + tally.bad} items because {tally.bad} of them failed{because}: the "
+        "task or the model does not suit these files."
     )

@@ -1,9 +1,9 @@
-"""The cost of a batch for Claude, counted once: the batch's call, its result, every ``check_job``.
+"""The cost of a batch for Claude, counted once: the batch's call, its result, and every ``check_job``.
 
-While a batch runs, each item carries a share of the cost of the call that started it. When the batch ends,
-the total cost is divided again among its offloads, so that their receipts add up to it exactly. If there were
-no offloads (the batch was cancelled before its first item), a separate row carries the cost. A batch that the
-user started has no cost; an agent's calls about it get separate rows.
+While a batch runs, each item carries a share of the cost of the call that started the batch. When the batch
+ends, the total cost is divided again among its offloads, so that their receipts add up to it exactly. If
+there were no offloads (the batch was cancelled before its first item), a separate row carries the cost. A
+batch started by the user has no cost. An agent's calls about such a batch get separate rows.
 """
 
 import secrets
@@ -32,7 +32,7 @@ from server.store.records import OffloadStart, ReceiptRecord
 
 
 class CallCosts:
-    """The costs of all batches. Methods may raise ``StoreError``."""
+    """The costs of all batches. Methods can raise ``StoreError``."""
 
     def __init__(self, history: History, ledger: Ledger) -> None:
         self._database = history.database
@@ -51,15 +51,18 @@ class CallCosts:
         return ItemOf(job.id, whole.part(item.position, items) if item.tries <= 1 else Cost())
 
     def of_answer(self, arguments: Mapping[str, Any] | None, text: str) -> BatchCostRecord:
-        """Return the cost of the answer ``text``, and with ``arguments`` of the call that requested it."""
+        """Return the cost of the answer ``text``. With ``arguments``, add the cost of the call that requested
+        it.
+        """
         answer = BatchCostRecord(spent_input=self._ledger.cost_of_result(text))
         if arguments is None:
             return answer
         return replace(answer, spent_output=self._ledger.cost_of_call(arguments), spent_turns=TURN)
 
     async def charge(self, job: JobRecord, cost: BatchCostRecord, caller: Caller | None = None) -> None:
-        """Add the cost of a call; divide the total again unless the batch runs. If an agent asks about the
-        user's own batch, the cost gets a separate row."""
+        """Add the cost of a call, and divide the total again unless the batch runs. If an agent asks about
+        the user's own batch, the cost gets a separate row.
+        """
         if job.by_user and caller is not None:
             await self._book_question(job.id, caller, cost)
             return
@@ -93,11 +96,11 @@ class CallCosts:
         await self._database.write(lambda connection: record_status_call(connection, start, summary, receipt))
 
     async def divide(self, job_id: str) -> None:
-        """Divide the total cost among the offloads: the batch has ended, or is about to."""
+        """Divide the total cost among the offloads. The batch has ended or is about to end."""
         await self._database.write(self.dividing(job_id))
 
     def dividing(self, job_id: str) -> Callable[[Connection], None]:
-        """Return a function that does what ``divide`` does within a transaction of the caller."""
+        """Return a function that divides the cost within a transaction of the caller; see ``divide``."""
 
         def divide(connection: Connection) -> None:
             if not distribute_cost(connection, job_id, self._rebook):
@@ -117,7 +120,7 @@ class CallCosts:
         return self._ledger.price(figures, terms=terms, assumed=terms.assumed).as_record()
 
     def _terms_of(self, receipt: ReceiptRecord) -> Terms:
-        """Return what the receipt was calculated with; a receipt keeps the prices of its time."""
+        """Return the terms with which the receipt was calculated. A receipt keeps the prices of its time."""
         if (terms := Terms.from_json(receipt.terms)) is not None:
             return terms
         prices = self._ledger.prices

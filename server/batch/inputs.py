@@ -1,4 +1,4 @@
-"""The inputs of a batch: the globs of ``each`` expanded, ``path::*`` replaced by the file's functions."""
+"""The inputs of a batch: the globs of ``each`` expanded, and ``path::*`` replaced by the file's functions."""
 
 import os
 from collections import Counter
@@ -21,10 +21,11 @@ FUNCTION_KINDS = ("function", "method", "constructor")
 
 
 def expand_inputs(workspace: Workspace, each: Sequence[str]) -> tuple[str, ...]:
-    """Return the inputs, each once, in the order given; blocks.
+    """Return the inputs in the given order, each once. Blocks.
 
     Raises:
-        WorkspaceError: a pattern matches nothing, leads outside, names a folder, or a file has no functions.
+        WorkspaceError: a pattern matches no file, leads outside or names a folder, or a file has no
+        functions.
     """
     inputs: dict[str, None] = {}
     for given in each:
@@ -40,10 +41,11 @@ def expand_inputs(workspace: Workspace, each: Sequence[str]) -> tuple[str, ...]:
 
 
 def confine_outputs(workspace: Workspace, planned: Planned) -> None:
-    """Return if the caller may write every file that the batch would write; blocks.
+    """Check that the caller may write every file that the batch would write. Blocks.
 
     Raises:
-        BadArguments, WorkspaceError: one is a pattern, a folder, leads outside, or may not be written.
+        BadArguments, WorkspaceError: an output is a pattern or a folder, leads outside, or must not be
+        written.
     """
     for output in planned.outputs:
         confine_target(workspace, output)
@@ -75,7 +77,7 @@ def _is_function(definition: Definition) -> bool:
 
 
 def _outermost(found: Iterable[Definition]) -> Iterator[Definition]:
-    """Yield the definitions that are not inside another one, in the order of the file."""
+    """Yield the definitions that are not inside another definition, in the order of the file."""
     end = -1
     for each in sorted(found, key=lambda each: (each.start, -each.end)):
         if each.end > end:

@@ -1,4 +1,4 @@
-"""Conversions of an item: its stored arguments to a task, the task's outcome to the item's result."""
+"""Converts an item: its stored arguments to a task, and the task's outcome to the item's result."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,11 +19,11 @@ from server.store.jobs import Jobs
 async def task_of(
     job: JobRecord, item: ItemRecord, jobs: Jobs, history: History, returned: Mapping[int, str]
 ) -> Task | ItemRecord:
-    """Return the item's task; in a sequential job with the result of the previous task.
+    """Return the item's task. In a sequential job, the task includes the result of the previous task.
 
-    A file that the previous task wrote becomes an input. A text that it returned becomes context; it is taken
-    from ``returned``, by position, or from the history. The item is returned as failed if
-    a result is missing.
+    A file that the previous task wrote becomes an input. A text that it returned becomes context; the text
+    comes from ``returned``, by position, or from the history. If a result is missing, the item is returned as
+    failed.
     """
     task = Task.from_arguments(item.arguments, tool="batch_offload")
     before = await _before(job, item, jobs)
@@ -42,7 +42,7 @@ async def task_of(
 
 
 def outcome_to_item(item: ItemRecord, outcome: Outcome, *, contents: bool) -> ItemRecord:
-    """Return the item with its result; without ``contents`` a returned text is not kept."""
+    """Return the item with its result. Without ``contents``, a returned text is not kept."""
     generations = [attempt.generation for attempt in outcome.attempts]
     return replace(
         item,
@@ -73,8 +73,9 @@ async def _before(job: JobRecord, item: ItemRecord, jobs: Jobs) -> ItemRecord | 
 
 
 async def judged_item(job: JobRecord, item: ItemRecord, workspace: Workspace) -> tuple[Call, Item]:
-    """Return the call that started the job and the item, both as the policy judges them: by where the item's
-    paths lead now."""
+    """Return the call that started the job, and the item, both as the policy judges them: by the present
+    targets of the item's paths.
+    """
     call = Call("batch_offload", client=job.client, session=job.session, project=job.project)
     return call, await search(workspace, _resolved, item.arguments)
 

@@ -1,4 +1,4 @@
-"""One run of a job: its workers take item after item until none waits or a limit is reached."""
+"""One run of a job: its workers take item after item until no item waits or a limit is reached."""
 
 import asyncio
 import secrets
@@ -32,26 +32,28 @@ from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
 
 ENGINE_LOOK = 1.0
-"""Seconds between looks for an engine that is down. Items wait meanwhile."""
+"""Interval between attempts to reach an engine that is down (seconds). Items wait in the meantime."""
 ENGINE_PAUSES = (2.0, 5.0, 15.0, 30.0)
-"""Seconds before each further try at an engine that broke off or is overloaded."""
+"""Wait before each further try at an engine that closed the connection or is overloaded (seconds)."""
 PAUSED_LOOK = 1.0
-"""Seconds between looks at whether the user has resumed."""
+"""Interval between checks whether the user has resumed work (seconds)."""
 MOST_WORKERS = 64
-"""Tasks at once. An engine's batching gains nothing from more, and each holds files in memory."""
+"""Maximum number of simultaneous tasks. An engine's batching gains nothing from more, and each task holds
+files in memory.
+"""
 LONGEST_TASK = 60
-"""Characters of a task in the line about its batch."""
+"""Length of a task's text in the line about its batch (characters)."""
 DEFERRING = frozenset(
     error.code
     for error in (BackendUnreachable, EngineBusy, EngineChanged, StillDownloading, QueueFull, Paused)
 )
 """Codes of outcomes that say nothing about the item: it waits and runs again."""
 MOST_BROKEN_TRIES = 3
-"""Tries of an item at which the engine broke off: the item may be the reason."""
+"""Number of tries of an item at which the engine closes the connection, because the item may be the cause."""
 
 
 Denies = Callable[[Call, Item], Awaitable[str]]
-"""Returns why the policy does not let an item begin, empty if it does."""
+"""Returns why the policy does not let an item begin; empty if it does."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,15 @@ class JobServices:
 
 @dataclass(frozen=True)
 class Deferred:
-    """An item that did not end and waits again. ``tried``: the engine broke off at it."""
+    """An item that did not end and waits again. ``tried``: the engine closed the connection while working on
+    it.
+    """
 
     tried: bool
 
 
 class JobRun:
-    """One run of a job, from its start or resume to its end or pause. For one event loop."""
+    """One run of a job, from its start or resume to its end or pause. Belongs to one event loop."""
 
     def __init__(self, job: JobRecord, services: JobServices) -> None:
         self.job = job
@@ -95,14 +99,15 @@ class JobRun:
         self._items_in_all = self._ended_before = 0
         self._started = time.monotonic()
         self._unwanted: set[str] = set()
-        # The text that the last task of a sequence returned, by position: the history may not keep texts.
+        # The text that the last task of a sequence returned, by position, because the history may not keep
+        # texts.
         self._returned: dict[int, str] = {}
         self._stop = ""
 
     async def work(self) -> str:
-        """Run all waiting items; return why the job was stopped, empty if all have ended.
+        """Run all waiting items. Return why the job was stopped; empty if all items have ended.
 
-        If this is cancelled or fails, items stay marked as running: see ``recovery.settle_interrupted``.
+        If the run is cancelled or fails, items stay marked as running: see ``recovery.settle_interrupted``.
 
         Raises:
             ExceptionGroup: a defect, or a store that cannot be written.
@@ -119,7 +124,7 @@ class JobRun:
 
     @property
     def seconds_an_item(self) -> float | None:
-        """Seconds per item in this run so far; None until one has ended."""
+        """Seconds per item in this run so far; None before the first item has ended."""
         ended = self._tally.ended
         return (time.monotonic() - self._started) / ended if ended else None
 
@@ -139,7 +144,7 @@ class JobRun:
             self._unwanted.add(offload_id)
 
     async def _items(self, workers: WorkerPool) -> None:
-        """Run item after item until none waits."""
+        """Run item after item until no item waits."""
         pauses = 0
         while not await self._must_stop():
             workers.scale_to(self._wanted())
@@ -168,11 +173,12 @@ class JobRun:
         return True
 
     def _wanted(self) -> int:
-        # More than the engine has slots: while some generate, others read their files or write their results.
+        # More than the engine has slots: while some items generate, others read their files or write their
+        # results.
         return 2 * self._services.engine.slots + 1
 
     async def _do(self, item: ItemRecord, offload_id: str) -> bool:
-        """Run one item and write its result; False if it has to wait for the engine."""
+        """Run one item and write its result. Return False if the item must wait for the engine."""
         jobs = self._services.jobs
         ended = await self._run(item, offload_id)
         if isinstance(ended, Deferred):
@@ -185,7 +191,7 @@ class JobRun:
         return not isinstance(ended, Deferred)
 
     async def _run(self, item: ItemRecord, offload_id: str) -> ItemRecord | Deferred:
-        """Run one item and return it with its result, or that it has to wait."""
+        """Run one item. Return it with its result, or as deferred."""
         history = self._services.history
         task = await task_of(self.job, item, self._services.jobs, history, self._returned)
         if isinstance(task, ItemRecord):
@@ -202,7 +208,7 @@ class JobRun:
         return outcome_to_item(item, outcome, contents=history.contents)
 
     async def _denied(self, item: ItemRecord, workspace: Workspace) -> ItemRecord | None:
-        """Return the item as denied if the current policy does not let it start; else None."""
+        """Return the item as denied if the current policy does not let it start; otherwise None."""
         reason = await self._services.denies(*await judged_item(self.job, item, workspace))
         return replace(item, state="denied", code=Denied.code, summary=reason) if reason else None
 
@@ -221,7 +227,7 @@ class JobRun:
         )
 
     async def _must_stop(self) -> bool:
-        """Whether the job has reached a limit; the first worker to notice records which."""
+        """Return whether the job has reached a limit. The first worker to notice records the limit."""
         job = self.job
         if not self._stop and (bound := job.limit_reached(self._tokens, time.time())):
             self._stop = f"Stopped at its {bound}."
@@ -231,4 +237,4 @@ class JobRun:
 
 
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
-    """Ignore an item's progress: the job's own progress counts items."""
+    """Ignore an item's progress, because the job's own progress counts items."""

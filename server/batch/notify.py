@@ -5,11 +5,11 @@ import asyncio
 from server.common.events import EventBus, JobChanged
 
 INTERVAL = 0.25
-"""Seconds between two events about the same job. A page reads the job again at each of them."""
+"""Interval between two events about the same job (seconds). A page reads the job again at each event."""
 
 
 class JobNotifier:
-    """Wakes waiters and publishes ``JobChanged``. For one event loop; the last change is always published."""
+    """Wakes waiters and publishes ``JobChanged``, on one event loop. The last change is always published."""
 
     def __init__(self, events: EventBus) -> None:
         self._events = events

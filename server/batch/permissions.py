@@ -7,17 +7,17 @@ from server.store.job_records import JobRecord
 
 
 def require_agent_may_continue(job: JobRecord, tokens: int) -> None:
-    """Return if an agent may continue the job, which has used ``tokens`` tokens.
+    """Check that an agent may continue the job, which has used ``tokens`` tokens.
 
     Raises:
-        Denied: it may not.
+        Denied: the agent may not continue the job.
     """
     if job.user_locked:
         raise locked_by_user(f"job {job.id}", "paused" if job.state == "paused" else "cancelled")
     if bound := job.limit_reached(tokens, time.time()):
         raise Denied(
             f"Job {job.id} has reached its {bound}; only the user may resume it.",
-            "Resume it on the dashboard.",
+            "Resume the job on the dashboard.",
             "Submit the rest as a new batch, or ask the user to resume this one on the dashboard.",
         )
 
@@ -27,5 +27,5 @@ def locked_by_user(what: str, done: str) -> Denied:
     return Denied(
         f"The user {done} {what}.",
         "Resume it on the dashboard.",
-        "Leave it as it is, or ask the user to resume it on the dashboard.",
+        "Do not change it, or ask the user to resume it on the dashboard.",
     )

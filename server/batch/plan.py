@@ -1,8 +1,8 @@
-"""The plan of a batch: its items, checked before anything runs.
+"""The plan of a batch: its items, checked before any item runs.
 
-The map form takes one ``task``, inputs ``each`` and an ``output`` pattern with the placeholders
-``{path}`` ``{dir}`` ``{name}`` ``{stem}`` ``{ext}`` of the input, relative to the project. The list form
-takes up to ten whole tasks.
+The map form takes one ``task``, inputs ``each`` and an ``output`` pattern with the placeholders ``{path}``
+``{dir}`` ``{name}`` ``{stem}`` ``{ext}`` of the input, relative to the project. The list form takes up to ten
+whole tasks.
 """
 
 import posixpath
@@ -18,7 +18,7 @@ from server.offload.values import OUTPUT_FORMATS
 
 MOST_LISTED_TASKS = 10
 MOST_TASK_CHARACTERS = 100_000
-"""Longer texts are material and belong in files."""
+"""Maximum length of a task text (characters). Longer texts are material and belong in files."""
 ARGUMENTS = (
     "task",
     "files",
@@ -54,8 +54,8 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
     """Return the list form's items.
 
     Raises:
-        BadArguments: no tasks, too many, one without a task text, or two that at the same time write the
-            same file, or of which one reads what the other writes.
+        BadArguments: there are no tasks or too many, a task has no text, or two parallel tasks conflict: both
+        write the same file, or one reads a file that the other writes.
     """
     if not 1 <= len(tasks) <= MOST_LISTED_TASKS:
         raise BadArguments(
@@ -69,10 +69,10 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
 
 
 def run_in_parallel(planned: Planned) -> Planned:
-    """Return a sequential plan as one whose items run at the same time.
+    """Return a sequential plan as a plan whose items run in parallel.
 
     Raises:
-        BadArguments: two of them write the same file, or one reads what another writes.
+        BadArguments: two items write the same file, or one reads a file that another writes.
     """
     _refuse_shared_outputs([str(item["output"]) for item in planned.items if item.get("output")])
     _refuse_dependent(planned.items)
@@ -88,15 +88,15 @@ def plan_each(
     *,
     file_of: Callable[[str], str] | None = None,
 ) -> Planned:
-    """Return the map form's items, one for each of ``inputs`` (expanded: no globs, each once).
+    """Return the map form's items, one per input in ``inputs`` (expanded: no globs, no duplicates).
 
     ``shared`` are arguments that all items have; ``shared["files"]`` are read by every item, before
     its own input, so that the engine can reuse that part of the prompt. ``file_of`` returns the file of an
-    input without a selection; by default the function of that name, which knows no files.
+    input without its selection. The default is the function of that name, which reads no files.
 
     Raises:
-        BadArguments: no inputs, more than ``cap``, an unknown placeholder, an output that two inputs
-            would write, or one that is another item's input.
+        BadArguments: there are no inputs or more than ``cap``, a placeholder is unknown, two inputs would
+        write the same output, or an output is another item's input.
     """
     _refuse_bad_task("The batch", {**shared, "task": task})
     if not inputs:
@@ -119,9 +119,9 @@ def plan_each(
 
 
 def by_shared_prefix(items: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Return the items with those that read the same files next to each other, in order of the first.
+    """Return the items in an order that puts items with the same files next to each other.
 
-    Prompts begin with the files, so that the engine need not read them again for the next item.
+    Prompts begin with the files, so the engine need not read them again for the next item.
     """
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for item in items:
@@ -132,14 +132,14 @@ def by_shared_prefix(items: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], .
 def fill(pattern: str, given: str) -> str:
     """Return the output path for one input: ``fill("{dir}/{stem}.md", "src/a.py")`` is ``src/a.md``.
 
-    A selection (``src/a.py::f``, ``src/a.py:1-9``) counts as its file, except that ``{path}`` by itself
-    stands for editing the selection in place.
+    A selection (``src/a.py::f``, ``src/a.py:1-9``) counts as its file, except that a bare ``{path}`` means to
+    edit the selection in place.
     """
     return posixpath.normpath(fill_literally(pattern, given))
 
 
 def fill_literally(pattern: str, given: str) -> str:
-    """Return what ``fill`` does before dots are taken out."""
+    """Return the result of ``fill`` before dots are removed."""
     return _filled(pattern, file_of(given))
 
 
@@ -151,7 +151,7 @@ def _filled(pattern: str, path: str) -> str:
 
 
 def file_of(given: str) -> str:
-    """Return the file of an input that may carry a selection, with forward slashes."""
+    """Return the file of an input that can carry a selection, with forward slashes."""
     path = given.split("::", 1)[0].replace("\\", "/")
     return re.sub(r":\d+(-\d+)?$", "", path)
 
@@ -160,10 +160,10 @@ _file_of = file_of
 
 
 def require_few_names(arguments: Mapping[str, Any]) -> None:
-    """Return unless the task text or the list of files is too long, before anything looks at them.
+    """Check that the task text and the list of files are not too long, before any other check.
 
     Raises:
-        BadArguments: it is.
+        BadArguments: the text or the list is too long.
     """
     files, task = arguments.get("files"), arguments.get("task")
     if isinstance(files, list) and len(files) > MOST_FILES:
@@ -179,7 +179,7 @@ def require_few_names(arguments: Mapping[str, Any]) -> None:
 
 
 def _refuse_bad_task(which: str, item: object) -> None:
-    if not isinstance(item, dict):  # asked for again before the arguments are held to their schema
+    if not isinstance(item, dict):  # checked again before the arguments are validated against their schema
         raise BadArguments(f"{which} is not an object.", 'Write {"task": "…", "files": […], "output": "…"}.')
     for name, value in item.items():
         if name not in ARGUMENTS:
@@ -199,8 +199,8 @@ def _refuse_bad_task(which: str, item: object) -> None:
 def _refuse_bad_pattern(output: str) -> None:
     if not output:
         raise BadArguments(
-            "each needs an output pattern: many answers do not fit into one call's result.",
-            'Say where to write: output="{path}" edits in place, "{dir}/{stem}.md" writes beside.',
+            "each needs an output pattern, because many answers do not fit into one call's result.",
+            'Say where to write: output="{path}" edits in place, "{dir}/{stem}.md" writes next to the input.',
         )
     if output.endswith("/"):
         raise BadArguments(
@@ -220,14 +220,14 @@ def _refuse_collisions(files: Sequence[str], outputs: Sequence[str]) -> None:
         posixpath.normpath(out) == posixpath.normpath(own) for out, own in zip(outputs, files, strict=True)
     ]
     if all(in_place):
-        return  # several selections of one file follow one another
+        return  # several selections of one file come one after another
     _refuse_shared_outputs(outputs)
     own = {posixpath.normpath(path) for path in files}
     for output, path, same in zip(outputs, files, in_place, strict=True):
         if not same and posixpath.normpath(output) in own:
             raise BadArguments(
                 f"The output of {path} would be {output}, which is itself an input.",
-                "Choose a pattern that writes beside the inputs, or {path} to edit in place.",
+                "Choose a pattern that writes next to the inputs, or {path} to edit in place.",
             )
 
 
@@ -243,7 +243,7 @@ def _refuse_dependent(tasks: Sequence[dict[str, Any]]) -> None:
             if writer != position:
                 raise BadArguments(
                     f"Task {position} reads {file_of(path)}, which task {writer} writes at the same time.",
-                    "Pass sequential=true and put the one that writes it first, or make it two batches.",
+                    "Pass sequential=true and put the task that writes it first, or use two batches.",
                 )
 
 
@@ -253,11 +253,11 @@ def _refuse_shared_outputs(outputs: Sequence[str]) -> None:
     if shared:
         raise BadArguments(
             f"{counts[shared[0]]} items would write {shared[0]}.",
-            "Put {stem} or {path} into the output pattern so that each writes its own file.",
+            "Put {stem} or {path} into the output pattern so that each item writes its own file.",
         )
     parts = [path for path in counts if file_of(path) != path and file_of(path) in counts]
     if parts:
         raise BadArguments(
             f"One item would write {parts[0]} and another the whole of {file_of(parts[0])} at the same time.",
-            "Pass sequential=true, or make it two batches.",
+            "Pass sequential=true, or use two batches.",
         )

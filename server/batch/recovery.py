@@ -15,10 +15,10 @@ from server.store.records import OffloadDetail
 async def settle_interrupted(job_id: str, jobs: Jobs, history: History) -> None:
     """Finish or requeue every item of the job that is still marked ``running``.
 
-    An item whose offload has ended in the history gets that result. Any other item waits again: its file has
-    its old contents, because an unfinished offload was rolled back before (``undo.recover``,
-    ``Offloader.settled``). An item whose file could not be rolled back fails: a second run would edit the
-    file twice.
+    If the history has the end of an item's offload, the item gets that result. Any other item waits again:
+    its file has its old contents, because the unfinished offload was already rolled back (``undo.recover``,
+    ``Offloader.settled``). If the file could not be rolled back, the item fails, because a second run would
+    edit the file twice.
     """
     for item in await jobs.running_items(job_id):
         detail = await history.get(item.offload_id) if item.offload_id else None
@@ -31,7 +31,7 @@ async def settle_interrupted(job_id: str, jobs: Jobs, history: History) -> None:
 
 def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:
     row = detail.row
-    # A cancelled offload says nothing about its item: the hub may have been closing.
+    # A cancelled offload says nothing about its item, because the hub may have been closing.
     state = next((each for each in ENDED - {"cancelled"} if each == row.outcome), None)
     if state is not None:
         return replace(
@@ -44,7 +44,7 @@ def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:
             seconds=row.seconds,
         )
     if detail.undo is not None and _sha256(Path(detail.undo.path)) == detail.undo.after_digest:
-        summary = f"{detail.undo.path} could not be put back: it holds a result that was not accepted."
+        summary = f"{detail.undo.path} could not be restored; it holds a result that was not accepted."
         return replace(item, state="failed", code=WriteFailed.code, summary=summary)
     return None
 

@@ -20,8 +20,8 @@ def describe(
     """Return the digest.
 
     Args:
-        left: estimated time left in seconds, None if unknown.
-        for_user: name the user's next step instead of Claude's.
+        left: estimated time left in seconds; None if unknown.
+        for_user: give the user's next step instead of Claude's.
     """
     lines = [f"Job {job.id} {_state(job)}: {counts.successful} of {counts.total} done{_rest(counts)}."]
     if job.reason:
@@ -58,7 +58,9 @@ def why(code: str, summary: str) -> str:
 
 
 def _net(job: JobRecord, counts: JobCounts) -> str:
-    if job.by_user and not counts.net_tokens:  # older versions charged it with what Claude asked
+    if (
+        job.by_user and not counts.net_tokens
+    ):  # older versions charged the user's batch with Claude's questions
         return "Net 0, not by Claude"
     return f"Net {counts.net_tokens:+,} tokens"
 
@@ -86,7 +88,7 @@ def _next_step(job: JobRecord, counts: JobCounts) -> str:
     if job.state == "paused":
         return f'check_job(job="{job.id}", action="resume") resumes it.'
     if counts.unsuccessful:
-        return f'check_job(job="{job.id}", action="retry") retries the failed ones.'
+        return f'check_job(job="{job.id}", action="retry") retries the failed items.'
     return f'Diffs are on the dashboard; check_job(job="{job.id}", action="undo") restores the files.'
 
 
@@ -97,7 +99,7 @@ def _users_step(job: JobRecord, counts: JobCounts) -> str:
         return f"`token-saver jobs resume {job.id}` resumes it."
     if counts.unsuccessful or counts.ended < counts.total:
         return f"`token-saver jobs retry {job.id}` retries the items without a result."
-    return f"`token-saver undo {job.id}` restores the files; `token-saver history` lists them."
+    return f"`token-saver undo {job.id}` restores the files; `token-saver history` lists the offloads."
 
 
 def _short(text: str) -> str:

@@ -1,8 +1,8 @@
 """The batches of a hub: submit, wait, pause, resume, cancel, retry.
 
-A job and its items are rows in the database before the first token. An item is marked ``running`` with the
-id of its offload before that starts. After a crash the offload's own row therefore tells whether it ended:
-if so, the item gets its result, else its file was rolled back and the item runs again.
+A job and its items are rows in the database before the first token. Before an item's offload starts, the item
+is marked ``running`` with the offload's id. After a crash, the offload's own row therefore tells whether it
+ended. If it ended, the item gets its result. Otherwise its file was rolled back, and the item runs again.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ from server.store.records import OffloadFilter
 logger = logging.getLogger(__name__)
 
 RECENT = 20
-"""Offloads whose speed an estimate is based on."""
+"""Number of offloads whose speed an estimate uses."""
 RETRY_SECONDS = 1.0
-"""Seconds between two tries to write while the disk is full or the database is locked."""
+"""Wait between two tries to write while the disk is full or the database is locked (seconds)."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class _AtWork:
 
 
 class BatchService:
-    """All batches of this hub. Belongs to one event loop."""
+    """All batches of this hub, on one event loop."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class BatchService:
         self._at_work: dict[str, _AtWork] = {}
         self._changes = BackgroundTasks()
         self.closed = False
-        # Held while a job is stopped or started: two at once would start it twice.
+        # Held while a job is stopped or started, because two simultaneous starts would start it twice.
         self._switching = asyncio.Lock()
 
     async def start(self) -> None:
@@ -98,8 +98,9 @@ class BatchService:
                 self._launch(job)
 
     async def close(self) -> None:
-        """Stop all jobs; their running items wait again and run after the next start. Waiters are woken and
-        find ``closed`` set."""
+        """Stop all jobs. Their running items wait again and run after the next start. Waiters are woken and
+        find ``closed`` set.
+        """
         self.closed = True
         self._notifier.wake_all()
         await self._changes.close()
@@ -107,14 +108,14 @@ class BatchService:
         await self._notifier.close()
 
     async def submit(self, planned: Planned, caller: Caller, hours: float = 0.0) -> str:
-        """Store the job, start it and return its id. If this is cancelled, so is the job.
+        """Store the job, start it and return its id. Cancelling this call cancels the job.
 
         Args:
-            hours: the job stops after this time, or after that of the settings if it is shorter or ``hours``
-                is 0.
+            hours: the job stops after this time. The limit in the settings applies if it is shorter or
+            ``hours`` is 0.
         """
         arguments = None if caller.by_user else caller.arguments
-        # The cost of a text of megabytes takes a tenth of a second to estimate.
+        # Estimating the cost of a text of megabytes takes a tenth of a second.
         bill = await asyncio.to_thread(self._costs.of_call, arguments)
         job = JobRecord(
             id=f"j{secrets.token_hex(4)}",
@@ -135,7 +136,7 @@ class BatchService:
         try:
             await asyncio.shield(begun)
         except asyncio.CancelledError:
-            # The caller did not get the id, so nobody else could cancel the job.
+            # The caller did not get the id, so no one else could cancel the job.
             await self._changes.finish(self._cancel_unknown(begun, job.id))
             raise
         return job.id
@@ -144,7 +145,7 @@ class BatchService:
         """Return the job.
 
         Raises:
-            NotFound: there is no such job.
+            NotFound: the job does not exist.
         """
         job = await self._jobs.get(job_id)
         if job is None:
@@ -155,13 +156,13 @@ class BatchService:
         return job
 
     def under_way(self) -> tuple[str, ...]:
-        """Return a line about each job that has items left, from any thread."""
+        """Return a line about each job that has items left. Any thread can call this."""
         return tuple(each.run.line for each in tuple(self._at_work.values()))
 
     async def charge(
         self, job_id: str, arguments: Mapping[str, Any] | None, text: str, caller: Caller | None = None
     ) -> None:
-        """Record the cost of an answer about the job, and with ``arguments`` of the call for it."""
+        """Record the cost of an answer about the job. With ``arguments``, add the cost of the call."""
         await self._costs.charge(await self.get(job_id), self._costs.of_answer(arguments, text), caller)
         self._notifier.notify(job_id)
 
@@ -178,10 +179,10 @@ class BatchService:
         return await self._jobs.unsuccessful_items(job_id)
 
     async def time_left(self, job_id: str, counts: JobCounts | None = None) -> float | None:
-        """Return the estimated seconds left, by the speed of this run; None until an item has ended.
+        """Return the estimated seconds left at the speed of this run; None before an item has ended.
 
         Args:
-            counts: the job's counts, if they were read before.
+            counts: the job's counts, if already read.
         """
         at_work = self._at_work.get(job_id)
         each = at_work.run.seconds_an_item if at_work else None
@@ -191,7 +192,9 @@ class BatchService:
         return each * (counts.total - counts.ended)
 
     async def estimate(self, planned: Planned) -> float | None:
-        """Return the seconds that the items would take at the last offloads' speed, None without any."""
+        """Return the seconds that the items would take at the speed of the last offloads; None without
+        offloads.
+        """
         recent = await self._history.page(OffloadFilter(outcome="delivered"), limit=RECENT)
         if not recent:
             return None
@@ -200,11 +203,11 @@ class BatchService:
         return each * len(planned.items) / width
 
     async def wait(self, job_id: str, seconds: float) -> bool:
-        """Wait until the job ends or pauses, the time is over or the hub closes; return whether the job ended
-        or paused.
+        """Wait until the job ends or pauses, the time is over, or the hub closes. Return whether the job
+        ended or paused.
 
         Raises:
-            NotFound: there is no such job.
+            NotFound: the job does not exist.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -217,8 +220,9 @@ class BatchService:
         return (await self.get(job_id)).state != "running"
 
     async def pause(self, job_id: str, *, by_user: bool = True) -> None:
-        """Start no further items, and requeue the running ones. A job that the user paused cannot be resumed
-        by an agent (whose calls are not ``by_user``)."""
+        """Start no further items, and requeue the running items. If the user paused a job, an agent cannot
+        resume it (an agent's calls are not ``by_user``).
+        """
         await self._changes.finish(self._pause(job_id, by_user=by_user))
 
     async def _pause(self, job_id: str, *, by_user: bool) -> None:
@@ -230,8 +234,8 @@ class BatchService:
                 await self._with_retries(lambda: self._stop(job_id))
 
     async def resume(self, job_id: str, *, by_user: bool = True) -> None:
-        """Resume a paused or stopped job. The user gets a full new limit of time and tokens, an agent what is
-        left of the old one.
+        """Resume a paused or stopped job. The user gets a full new limit of time and tokens; an agent gets
+        the rest of the old limit.
 
         Raises:
             Denied: nothing is left for an agent, or the user paused the job.
@@ -247,11 +251,11 @@ class BatchService:
                 self._notifier.notify(job_id)
 
     async def cancel(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> None:
-        """Cancel the item at ``position`` (from 0), or all that have not ended. Written files stay. An item
-        that the user cancelled cannot be retried by an agent.
+        """Cancel the item at ``position`` (from 0), or all unfinished items. Written files stay. An agent
+        cannot retry an item that the user cancelled.
 
         Raises:
-            NotFound: there is no such job or item.
+            NotFound: the job or item does not exist.
         """
         await self._changes.finish(self._cancel(job_id, position, by_user=by_user))
 
@@ -267,12 +271,12 @@ class BatchService:
         self._notifier.notify(job_id)
 
     async def retry(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> int:
-        """Retry the item at ``position`` (from 0), or all that ended without a result; return how many. An
-        agent can use what is left of the job's time and tokens, and cannot retry items that the user
-        cancelled.
+        """Retry the item at ``position`` (from 0), or all items without a result. Return the number of items.
+
+        An agent can use the rest of the job's time and tokens. It cannot retry items that the user cancelled.
 
         Raises:
-            NotFound: there is no such job or item, or its tasks were not kept.
+            NotFound: the job or item does not exist, or its tasks were not kept.
             Denied: nothing is left, or the user paused or cancelled the job or the item.
         """
         return await self._changes.finish(self._retry(job_id, position, by_user=by_user))
@@ -293,7 +297,7 @@ class BatchService:
             count, starts = await self._jobs.retry_failed(
                 job_id, position, deadline=deadline, token_budget=budget, include_locked=by_user
             )
-            if starts:  # a running job notices the waiting items by itself
+            if starts:  # a running job notices the waiting items automatically
                 await self._start_again(job_id)
         self._notifier.notify(job_id)
         return count
@@ -309,14 +313,14 @@ class BatchService:
             await self._cancel(job_id, None, by_user=False)
 
     async def _start_again(self, job_id: str) -> None:
-        await self._stop(job_id)  # a run that has ended may not have stored that yet
+        await self._stop(job_id)  # a run that has ended may not have stored this yet
         self._launch(await self.get(job_id))
 
     async def _limits_for(self, job: JobRecord, *, by_user: bool) -> tuple[float | None, int]:
         """Return the deadline and the token budget with which a job continues.
 
         Raises:
-            Denied: an agent asks, and only the user may continue it.
+            Denied: an agent asks, and only the user may continue the job.
         """
         tokens = (await self._jobs.counts(job.id)).tokens
         if not by_user:
@@ -352,7 +356,9 @@ class BatchService:
         await self._costs.divide(job_id)
 
     async def _with_retries(self, change: Callable[[], Awaitable[None]]) -> None:
-        """Make the change, with retries until the store accepts it: a job must not stay half stopped."""
+        """Make the change, with retries until the store accepts it, because a job must not stay
+        half stopped.
+        """
         while True:
             try:
                 return await change()
@@ -361,7 +367,7 @@ class BatchService:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _drive(self, run: JobRun) -> None:
-        """Run the job until it has ended, including items that a retry adds meanwhile."""
+        """Run the job until it has ended, including items that a retry adds in the meantime."""
         job_id = run.job.id
         reason = ""
         try:

@@ -1,4 +1,4 @@
-"""Undo of a batch: every file that it wrote gets its earlier contents back, unless it changed since."""
+"""Undo of a batch: every file that it wrote is restored, unless the file changed since."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from server.batch.service import BatchService
 
 MOST_NAMED = 10
-"""Files named in the text; the others are counted."""
+"""Number of files named in the text. Further files are only counted."""
 
 
 @dataclass(frozen=True)
 class UndoneBatch:
-    """Result of an undo: the restored paths, and for each other file why it was left as it is."""
+    """Result of an undo: the restored paths, and for each other file the reason why it was not restored."""
 
     job_id: str
     restored: tuple[str, ...]
@@ -24,11 +24,11 @@ class UndoneBatch:
 
     @property
     def text(self) -> str:
-        """The result in words."""
+        """The result as text."""
         files = "file" if len(self.restored) == 1 else "files"
-        lines = [f"Batch {self.job_id}: {len(self.restored):,} {files} as before."]
+        lines = [f"Batch {self.job_id}: {len(self.restored):,} {files} restored."]
         if self.left:
-            lines[0] += f" {len(self.left):,} left as they are:"
+            lines[0] += f" {len(self.left):,} not restored:"
             lines += [f"- {reason}" for reason in self.left[:MOST_NAMED]]
         if len(self.left) > MOST_NAMED:
             lines.append(f"… and {len(self.left) - MOST_NAMED:,} more")
@@ -38,21 +38,21 @@ class UndoneBatch:
 async def undo_batch(
     batches: "BatchService", history: History, offloader: Offloader, job_id: str, *, by_user: bool = True
 ) -> UndoneBatch:
-    """Undo the batch's offloads, the last one first: a sequence may have written a file several times.
+    """Undo the batch's offloads, the last offload first, because a sequence can write a file several times.
 
     Raises:
-        NotFound: there is no such batch, or it has nothing to undo.
-        BadArguments: it is running.
+        NotFound: the batch does not exist, or has nothing to undo.
+        BadArguments: the batch is running.
         Denied: an agent asks, and the user started the batch.
     """
     job = await batches.get(job_id)
     if job.by_user and not by_user:
         raise own_work(job_id)
     if job.state == "running":
-        raise BadArguments(f"Batch {job_id} is running.", "Pause or cancel it, then undo it.")
+        raise BadArguments(f"Batch {job_id} is running.", "Pause or cancel the batch, then undo it.")
     written = await history.undoable(job_id)
     if not written:
-        raise NotFound(f"Batch {job_id} has nothing to undo.", "It wrote no file, or was undone before.")
+        raise NotFound(f"Batch {job_id} has nothing to undo.", "It wrote no files, or was already undone.")
     restored, left = dict[str, None](), list[str]()
     for offload_id, path in written:
         try:
@@ -65,7 +65,7 @@ async def undo_batch(
 
 
 def is_job_id(given: str) -> bool:
-    """Return whether an id is that of a batch. Ids of offloads are hexadecimal."""
+    """Return whether an id belongs to a batch. Ids of offloads are hexadecimal."""
     return given.startswith("j")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class WorkerPool:
-    """Workers of one job, up to ``most``. The pool only grows; a worker ends when no item waits."""
+    """Workers of one job, up to ``most``. The pool only grows. A worker ends when no item waits."""
 
     def __init__(
         self, group: asyncio.TaskGroup, work: Callable[[], Coroutine[Any, Any, None]], most: int
@@ -17,7 +17,7 @@ class WorkerPool:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def scale_to(self, wanted: int) -> None:
-        """Start workers until there are ``wanted``, or ``most``."""
+        """Start workers until ``wanted`` or ``most`` are running."""
         while len(self._tasks) < min(wanted, self._most):
             task = self._group.create_task(self._work())
             self._tasks.add(task)

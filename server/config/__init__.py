@@ -1,1 +1,1 @@
-"""Settings, folders and start at login; ``textedit`` changes single values in files that the user wrote."""
+"""Settings, folders and start at login. ``textedit`` changes single values in files written by the user."""

@@ -1,7 +1,7 @@
 """Start at login: an XDG autostart file, a launchd agent, or a value of the Windows Run key.
 
-The existence of that file or value is the setting; it is stored nowhere else. Linux gets no systemd user
-unit because some desktops do not start those.
+The existence of this file or value is the setting; it is stored nowhere else. Linux does not use a systemd
+user unit, because some desktops do not start such units.
 """
 
 import os
@@ -41,7 +41,7 @@ class Autostart(Protocol):
         """
 
     def disable(self) -> None:
-        """Stop starting the app at login. No error if it was not enabled.
+        """Stop starting the app at login. No error if start at login is off.
 
         Raises:
             OSError: the entry cannot be removed.
@@ -59,7 +59,7 @@ def find_autostart(
     if platform == "darwin":
         return LaunchAgent(user / "Library" / "LaunchAgents" / f"{AGENT}.plist", command)
     config = environ.get("XDG_CONFIG_HOME", "")
-    # The XDG base directory specification: a relative path counts as unset.
+    # In the XDG base directory specification, a relative path counts as unset.
     base = Path(config) if config.startswith("/") else user / ".config"
     return DesktopEntry(base / "autostart" / f"{NAME}.desktop", command)
 
@@ -67,8 +67,8 @@ def find_autostart(
 def start_command(platform: str = sys.platform, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the command that starts the app in the background, with absolute paths.
 
-    ``-P`` prevents imports from the working directory. ``--home`` passes on ``TOKEN_SAVER_HOME``, which a
-    login session does not have.
+    ``-P`` prevents imports from the working directory. ``--home`` passes on ``TOKEN_SAVER_HOME``, which is
+    not set in a login session.
     """
     python = Path(sys.executable)
     if platform == "win32" and (windowless := python.with_name("pythonw.exe")).exists():
@@ -100,7 +100,9 @@ class DesktopEntry(_EntryFile):
     """Linux: a file in ``autostart`` (XDG desktop application autostart specification 0.5)."""
 
     def enabled(self) -> bool:
-        """Whether the file exists and is not marked ``Hidden``, which is how desktops disable an entry."""
+        """Return whether the file exists and is not marked ``Hidden``. Desktops disable an entry
+        in this way.
+        """
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError):
@@ -125,7 +127,7 @@ class DesktopEntry(_EntryFile):
 
 @dataclass(frozen=True)
 class LaunchAgent(_EntryFile):
-    """macOS: a property list in ``~/Library/LaunchAgents``; launchd reads it at the next login."""
+    """macOS: a property list in ``~/Library/LaunchAgents``, which launchd reads at the next login."""
 
     """macOS: a property list in ``~/Library/LaunchAgents``, which launchd reads at the next login."""
 

@@ -1,4 +1,4 @@
-"""Folders of the app: those of ``platformdirs``, or all in ``TOKEN_SAVER_HOME`` if that is set."""
+"""Folders of the app: the folders of ``platformdirs``, or ``TOKEN_SAVER_HOME`` for all if it is set."""
 
 import os
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ class Folders:
 
     @property
     def accepted_checks(self) -> Path:
-        """``accepted-checks.json``: the checks of projects that the user accepted."""
+        """``accepted-checks.json``: the project checks that the user accepted."""
         return self.config / "accepted-checks.json"
 
     @property
     def prices_file(self) -> Path:
-        """``prices.toml``, the user's price table; the app's own table is used if it is missing."""
+        """``prices.toml``, the user's price table. If it is missing, the app's own table is used."""
         return self.config / "prices.toml"
 
     @property
@@ -86,7 +86,7 @@ class Folders:
 
 
 def find_folders(environ: Mapping[str, str] | None = None) -> Folders:
-    """Return the folders for this user, or those under ``TOKEN_SAVER_HOME``."""
+    """Return the folders for this user, or the folders under ``TOKEN_SAVER_HOME``."""
     root = chosen_home(os.environ if environ is None else environ)
     if root is not None:
         return Folders(config=root, data=root, state=root, cache=root / "cache")
@@ -102,7 +102,8 @@ def find_folders(environ: Mapping[str, str] | None = None) -> Folders:
 def chosen_home(environ: Mapping[str, str]) -> Path | None:
     """Return ``TOKEN_SAVER_HOME`` as an absolute path, or None if it is not set.
 
-    Pass it on to programs that start later, from a desktop or at login: they lack the variable.
+    Pass the path on to programs that start later, from a desktop or at login, because they do not have the
+    variable.
     """
     home = environ.get(HOME_VARIABLE)
     return Path(home).expanduser().absolute() if home else None

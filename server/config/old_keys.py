@@ -1,4 +1,4 @@
-"""Setting names of earlier versions: still read, each with a remark that names the current one."""
+"""Names of settings in earlier versions: still read, each with a remark that gives the current name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 RENAMED_TABLES = {"manners": "yielding"}
 """Old and current names of tables of ``config.toml``."""
 REMOVED_KEYS = {
-    ("yielding", "yield_to_games"): "only the share of GPU memory that other programs hold matters now"
+    ("yielding", "yield_to_games"): "only the share of GPU memory held by other programs matters now"
 }
-"""Keys without effect, and why."""
+"""Keys without effect, with the reason."""
 
 
 def update_keys(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the settings under their current names, and one remark for each old name.
+    """Return the settings under their current names, and one remark per old name.
 
     A key that is set under both names keeps the value of the current name.
     """
@@ -24,12 +24,14 @@ def update_keys(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ..
     for (section, key), why in REMOVED_KEYS.items():
         if isinstance(values := current.get(section), dict) and key in values:
             current[section] = {name: value for name, value in values.items() if name != key}
-            remarks.append(f"[{section}] {key} has no effect any more: {why}")
+            remarks.append(f"[{section}] {key} no longer has an effect: {why}")
     return current, tuple(remarks)
 
 
 def table_in_file(document: Mapping[str, Any], name: str) -> str:
-    """Return the name under which ``config.toml`` has a table: the old name if it has only that one."""
+    """Return the name under which ``config.toml`` has a table: the old name if the file has only the old
+    name.
+    """
     old = next((old for old, new in RENAMED_TABLES.items() if new == name and old in document), name)
     return name if name in document else old
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """A table of ``config.toml``. Unknown keys are errors; values are frozen."""
+    """A table of ``config.toml``. Unknown keys are errors. Values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -16,14 +16,18 @@ class BackendSettings(Section):
 
     kind: Literal["auto", "ollama", "openai", "embedded"] = Field(
         "auto",
-        description="The engine. `auto` uses the first running one it finds, or else the built-in one.",
+        description="The engine. `auto` uses the first running engine that it finds, otherwise the built-in "
+        "engine.",
     )
-    url: str = Field("", description="The engine's address; empty means its usual one.")
-    api_key: str = Field("", description="Bearer token for the engine at `url`; sent to no other address.")
+    url: str = Field("", description="The engine's address; empty for the usual address.")
+    api_key: str = Field(
+        "", description="Bearer token for the engine at `url`. It is not sent to any other address."
+    )
     ca_file: str = Field(
-        "", description="PEM file with the certificate authority of an https engine, if it is a private one."
+        "",
+        description="PEM file with the certificate authority of an https engine, if it is private.",
     )
-    model: str = Field("", description="The model for calls that name none; empty lets the app choose.")
+    model: str = Field("", description="The model for calls that name no model; empty lets the app choose.")
     num_ctx: int = Field(0, ge=0, description="Context length in tokens; 0 lets the app choose.")
     keep_alive: str = Field(
         "10m", description="How long a model stays loaded after use, such as `10m`; `-1` means forever."
@@ -37,7 +41,7 @@ class BackendSettings(Section):
     silence_timeout: float = Field(
         300.0,
         gt=0,
-        description="How long an engine may send nothing before it is considered dead, in seconds.",
+        description="How long an engine may send nothing before it counts as dead, in seconds.",
     )
     busy_timeout: float = Field(
         20.0,
@@ -65,33 +69,35 @@ class EmbeddedSettings(Section):
     )
     program: str = Field(
         "",
-        description="A `llama-server` to run, by path or name. Empty uses one on this machine that finds a "
-        "GPU, or else the library; `built-in` always uses the library.",
+        description="A `llama-server` to run, by path or name. Empty uses a `llama-server` on this "
+        "machine that finds a GPU, otherwise the library. `built-in` always uses the library.",
     )
-    folders: tuple[str, ...] = Field((), description="Folders with GGUF files of yours, used in place.")
+    folders: tuple[str, ...] = Field((), description="Your folders with GGUF files, used in place.")
     use_caches: bool = Field(
         True,
-        description="Use the GGUF files that LM Studio, Ollama, llama.cpp and Hugging Face have downloaded.",
+        description="Use GGUF files that LM Studio, Ollama, llama.cpp and Hugging Face have downloaded.",
     )
-    slots: int = Field(1, ge=1, le=16, description="Number of tasks that it runs in parallel.")
+    slots: int = Field(
+        1, ge=1, le=16, description="Number of tasks that the built-in engine runs in parallel."
+    )
     threads: int = Field(
-        0, ge=0, description="CPU threads; 0 uses every core up to four, and one less than all above that."
+        0, ge=0, description="CPU threads. 0 uses every core up to four, and all cores but one above four."
     )
     gpu_layers: int = Field(-1, ge=-1, description="Model layers on the GPU; -1 means as many as fit.")
     cache_mib: int = Field(
-        512, ge=0, description="RAM for reusing the work on earlier prompts, in MiB; 0 switches it off."
+        512, ge=0, description="RAM for reusing the work on earlier prompts, in MiB; 0 switches this off."
     )
 
 
 class OffloadSettings(Section):
-    """``[offload]``: how a single task is done."""
+    """``[offload]``: how a single task is run."""
 
     max_file_bytes: int = Field(
         1_000_000, ge=1, description="Size limit for a file that a prompt includes, in bytes."
     )
     max_output_tokens: int = Field(4096, ge=16, description="Length limit for an answer, in tokens.")
     repair_rounds: int = Field(
-        2, ge=0, le=5, description="How often the model may try again after a failed check."
+        2, ge=0, le=5, description="How often the model can try again after a failed check."
     )
     temperature: float = Field(
         0.2, ge=0, le=2, description="Sampling temperature. Each repair adds 0.3, up to 1."
@@ -100,15 +106,18 @@ class OffloadSettings(Section):
         120.0, gt=0, description="How long a check from `[checks]` may run, in seconds."
     )
     check_env: tuple[str, ...] = Field(
-        (), description="Environment variables that checks get beside PATH, HOME, the language and the like."
+        (),
+        description="Environment variables for checks, in addition to PATH, HOME, the language and similar "
+        "variables.",
     )
     check_sandbox: bool = Field(
         False,
-        description="Run the checks from `[checks]` in the sandbox: without network, with changes in the "
-        "project alone. Needs Linux; `token-saver doctor` says whether this machine has a sandbox.",
+        description="Run the checks from `[checks]` in the sandbox: without network access, and with "
+        "changes only in the project. Needs Linux; `token-saver doctor` shows whether this "
+        "machine has a sandbox.",
     )
     checks_outside: tuple[str, ...] = Field(
-        (), description="Names of checks that run outside of the sandbox nevertheless, with your rights."
+        (), description="Names of checks that run outside the sandbox anyway, with your permissions."
     )
     run_code: bool = Field(
         True,
@@ -119,23 +128,28 @@ class OffloadSettings(Section):
         6,
         ge=1,
         le=12,
-        description="How many answers may be drawn for new code, if they can be run. With 1, new code needs "
+        description="Maximum number of answers drawn for new code that can be run. With 1, new code needs "
         "no examples and no agreement.",
     )
     agreement: int = Field(
-        3, ge=2, le=12, description="How many samples have to behave alike if new code has no examples."
+        3, ge=2, le=12, description="How many samples must behave alike if new code has no examples."
     )
     least_right: float = Field(
         0.3,
         ge=0,
         le=1,
-        description="Share of a kind of chore that a model has to get right to be given one, where results "
-        "are run before they are delivered. 0 gives it everything.",
+        description="Share of a kind of chore that a model must get right to be given such chores, if "
+        "results are run before delivery. With 0, the model gets every chore.",
     )
     least_right_unrun: float = Field(
-        0.6, ge=0, le=1, description="The same where results are not run, so that wrong ones are delivered."
+        0.6,
+        ge=0,
+        le=1,
+        description="The same share if results are not run, so that wrong results are delivered.",
     )
-    allow_losing: bool = Field(False, description="Run calls that would cost more tokens than they save.")
+    allow_losing: bool = Field(
+        False, description="Run calls even if they would cost more tokens than they save."
+    )
     client_patience: float = Field(
         45.0,
         gt=0,
@@ -143,17 +157,17 @@ class OffloadSettings(Section):
         'running" and gets a job id, in seconds. Claude Code waits ten minutes for a batch. A single task '
         "is never cut short.",
     )
-    queue_limit: int = Field(512, ge=1, description="Number of tasks that may wait for the engine.")
+    queue_limit: int = Field(512, ge=1, description="Number of tasks that can wait for the engine.")
 
 
 class BatchSettings(Section):
     """``[batch]``: limits of a batch."""
 
-    max_items: int = Field(500, ge=1, le=100_000, description="Number of items that a batch may have.")
+    max_items: int = Field(500, ge=1, le=100_000, description="Maximum number of items in a batch.")
     max_tokens: int = Field(
-        0, ge=0, description="Number of tokens that a batch may use in total; 0 means no limit."
+        0, ge=0, description="Maximum number of tokens that a batch uses in total; 0 means no limit."
     )
-    max_hours: float = Field(12.0, gt=0, description="How long a batch may run, in hours.")
+    max_hours: float = Field(12.0, gt=0, description="Maximum running time of a batch, in hours.")
     stop_failing: bool = Field(True, description="Stop a batch when most of its items fail.")
 
 
@@ -162,8 +176,8 @@ class HistorySettings(Section):
 
     contents: bool = Field(
         True,
-        description="Keep tasks, prompts, answers and diffs, not only figures. If off, the contents of a "
-        "batch are removed when it ends, and it cannot be retried.",
+        description="Keep tasks, prompts, answers and diffs, not only figures. If this is off, the "
+        "contents of a batch are removed at its end, and the batch cannot be retried.",
     )
     days: int = Field(90, ge=1, description="How long offloads and batches are kept, in days.")
 
@@ -175,17 +189,20 @@ class LedgerSettings(Section):
     cache_reads: float = Field(
         0.0,
         ge=0,
-        description="How often Claude reads a text in its context again from the prompt cache. 0 takes the "
-        "median of your transcripts, or of public sessions (22) until they are read.",
+        description="How often Claude reads a text in its context again from the prompt cache. 0 uses the "
+        "median of your transcripts, or of public sessions (22) until your transcripts are "
+        "read.",
     )
     calls_per_session: float = Field(
-        5.0, gt=0, description="Average number of calls per session. They share the tool definitions' cost."
+        5.0,
+        gt=0,
+        description="Average number of calls per session. The calls share the cost of the tool definitions.",
     )
     unit: Literal["dollars", "quota"] = Field(
         "dollars", description="Show money in dollars, or as a share of your subscription's quota."
     )
     quota_dollars: float = Field(
-        0.0, ge=0, description="A week of your subscription in dollars at list prices; 0 if unknown."
+        0.0, ge=0, description="Price of a week of your subscription in dollars at list prices; 0 if unknown."
     )
 
 
@@ -223,15 +240,19 @@ class PathsSettings(Section):
             "azure-pipelines.yml",
             ".ci/*",
         ),
-        description="Files that are written only after you approve.",
+        description="Files that are written only after your approval.",
     )
     allow: tuple[str, ...] = Field(
-        (), description="Configuration that other programs run, and that may be written without approval."
+        (), description="Configuration that other programs run and that may be written without approval."
     )
-    never_read: tuple[str, ...] = Field((), description="Files that are never read, as in `.gitignore`.")
-    never_write: tuple[str, ...] = Field((), description="Files that are never written, as in `.gitignore`.")
+    never_read: tuple[str, ...] = Field(
+        (), description="Files that are never read, with patterns as in `.gitignore`."
+    )
+    never_write: tuple[str, ...] = Field(
+        (), description="Files that are never written, with patterns as in `.gitignore`."
+    )
     read: tuple[str, ...] = Field(
-        (), description="Credential files, including `.env`, that may be read nevertheless."
+        (), description="Credential files, including `.env`, that may be read anyway."
     )
 
 
@@ -242,7 +263,7 @@ class PolicySettings(Section):
 
 
 class YieldingSettings(Section):
-    """``[yielding]``: when to pause for other programs. Work waits and continues on its own."""
+    """``[yielding]``: when to pause for other programs. Work waits and continues automatically."""
 
     yield_share: float = Field(
         0.5,

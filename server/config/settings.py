@@ -2,7 +2,7 @@
 
 ``TOKEN_SAVER_PORT`` sets ``port``; two underscores separate a table from its key:
 ``TOKEN_SAVER_BACKEND__URL`` sets ``[backend] url``. An unknown key or an invalid value raises a
-``SettingsError`` that names the file and line, or the variable. Names of earlier versions still work, with
+``SettingsError`` that names the file and line, or the variable. Names from earlier versions still work, with
 a remark in the log (see ``old_keys``).
 """
 
@@ -64,11 +64,11 @@ class Settings(BaseSettings):
     port: int = Field(7283, ge=0, le=65535, description="The app's port on 127.0.0.1; 0 means any free port.")
     roots: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_folders)] = Field(
         (),
-        description="Folders that every client may work in. In the variable, separate them as in `PATH` or "
-        "write a JSON list.",
+        description="Folders in which every client may work. In the variable, separate them as in `PATH` "
+        "or write a JSON list.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least severe messages that the log contains."
+        "info", description="Minimum level of messages in the log."
     )
     appearance: Literal["system", "light", "dark"] = Field(
         "system", description="The dashboard's colours; `system` follows the desktop's."
@@ -103,12 +103,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables override ``config.toml``, which arrives as init values; no dotenv, no secrets."""
+        """Variables override ``config.toml``, which arrives as init values. Dotenv files and secret files are
+        not used.
+        """
         return (_Variables(settings_cls), init_settings)
 
 
 class _Variables(EnvSettingsSource):
-    """Environment variables, with old table names read as the current ones."""
+    """Environment variables. Old table names are read as the current names."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         old = super()._load_env_vars()
@@ -120,7 +122,7 @@ class _Variables(EnvSettingsSource):
 
 
 def load_settings(folders: Folders) -> Settings:
-    """Read the settings. Names of earlier versions are logged with a warning.
+    """Read the settings. Names from earlier versions are logged with a warning.
 
     Raises:
         SettingsError: the file is not TOML, a key is unknown, or a value is invalid.
@@ -155,7 +157,7 @@ def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}.", "Fix that line.") from None
+        raise SettingsError(f"{path} is not valid TOML: {error}.", "Fix this line.") from None
 
 
 def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
@@ -172,12 +174,12 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
 
 
 def _not_json(message: str, environ: Mapping[str, str]) -> str:
-    """Return the variable behind the library's message that a field cannot be parsed."""
+    """Return the variable to which the library's parse error belongs."""
     for variable, value in environ.items():
         name = current_variable(variable.upper().removeprefix(ENV_PREFIX).lower())
         section, _, key = name.partition("__")
         table = Settings.model_fields[section].default if f'"{section}"' in message else None
-        # Only lists within a table are JSON, and a variable may hold a whole table.
+        # Only lists within a table are JSON, and a variable can hold a whole table.
         if (table is not None and not key) or isinstance(getattr(table, key, None), tuple):
             try:
                 json.loads(value)

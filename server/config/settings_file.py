@@ -1,4 +1,4 @@
-"""Change of one setting in ``config.toml``; every other byte of the file stays."""
+"""Changes one setting in ``config.toml``. Every other byte of the file stays unchanged."""
 
 import tomllib
 from typing import Annotated, Any
@@ -16,10 +16,10 @@ from server.config.textedit.toml import TomlError, set_key
 def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
     """Set ``key`` of ``[section]`` (empty: the top of the file) to ``value``; None removes the key.
 
-    Running programs read it when they start again.
+    Running programs read the setting at their next start.
 
     Raises:
-        SettingsError: the file is not TOML or cannot be written, or the value is invalid; nothing changed.
+        SettingsError: the file is not TOML or cannot be written, or the value is invalid. Nothing changed..
     """
     path = folders.config_file
     try:
@@ -54,7 +54,7 @@ def _refuse_bad_value(section: str, key: str, table: dict[str, Any]) -> None:
 
     Raises:
         SettingsError: the value of this key is invalid.
-        ValidationError: another value is invalid, as it was before the change.
+        ValidationError: another value is invalid, as before the change.
     """
     try:
         Settings(**table)
@@ -68,7 +68,7 @@ def _refuse_bad_value(section: str, key: str, table: dict[str, Any]) -> None:
 
 
 def _accepted(section: str, key: str) -> str:
-    """Return what the setting accepts, as a request."""
+    """Return the values that the setting accepts, as a request to the user."""
     of_section = Settings.model_fields[section].default if section else None
     kind = type(of_section) if isinstance(of_section, BaseModel) else Settings
     schema = kind.model_json_schema()["properties"].get(key, {})

@@ -15,7 +15,7 @@ from server.config.settings import ENV_PREFIX, Settings
 Kind = Literal["bool", "choice", "int", "float", "text", "list", "checks"]
 Source = Literal["default", "file", "environment"]
 SECRETS = frozenset({"backend.api_key"})
-"""Values that are never shown, not even to the user: others may see the screen."""
+"""Values that are never shown, even to the user, because others may see the screen."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,14 @@ class Setting:
 
     @property
     def editable(self) -> bool:
-        """Whether the page can change it. The environment overrides the file that the page writes."""
+        """Return whether the page can change the setting. The environment overrides the file that the page
+        writes.
+        """
         return self.source != "environment"
 
 
 def list_settings(settings: Settings, folders: Folders) -> tuple[Setting, ...]:
-    """Return all settings in the order of their definition, those without a section first."""
+    """Return all settings in the order of their definition. Settings without a section come first."""
     written = _read(folders)
     found = list(_settings(settings, written, ""))
     for name in type(settings).model_fields:
@@ -82,7 +84,7 @@ def list_checks(settings: Settings, folders: Folders) -> tuple[Setting, ...]:
 
 
 def _check(name: str, command: str, written: Any) -> Setting:
-    # Variables are case-insensitive, so a check's name is in lower case there.
+    # Variables are case-insensitive, so a check's name in a variable is lower-case.
     whole, own = f"{ENV_PREFIX}CHECKS", f"{ENV_PREFIX}CHECKS__{name}".upper()
     in_file = isinstance(written, dict) and written.get(name) == command
     variable = own if in_file or own in (each.upper() for each in os.environ) else whole
@@ -106,7 +108,7 @@ def _source(variable: str, name: str, written: Any) -> Source:
 
 
 def shown(value: Any, name: str) -> str:
-    """Return a value as text; ``name`` is the setting's name with its section."""
+    """Return a value as text. ``name`` is the setting's name with its section."""
     if name in SECRETS:
         return "set" if value else "not set"
     if isinstance(value, bool):
@@ -126,4 +128,4 @@ def _read(folders: Folders) -> dict[str, Any]:
     try:
         return tomllib.loads(folders.config_file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
-        return {}  # missing, or broken since the start: then no value in force comes from it
+        return {}  # missing, or broken since the start: no current value comes from the file then

@@ -1,4 +1,4 @@
-"""Execution of generated code and of a project's own checks.
+"""Runs generated code and a project's own checks.
 
 ``sandbox``         runs untrusted code behind kernel barriers and reports what it did
 ``runtime``         what a language needs so that its code can be run (``findings``: what that showed)

@@ -19,8 +19,9 @@ class Rules:
     """When a sample is delivered.
 
     Attributes:
-        samples: at most so many are drawn.
-        agree: so many have to behave alike. Two are not enough: wrong groups of two of seven were seen.
+        samples: the maximum number of samples drawn.
+        agree: the number of samples that must behave alike. Two are not enough, because wrong groups of two
+        out of seven were observed.
     """
 
     samples: int = 6
@@ -29,12 +30,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Choice:
-    """What came of it.
+    """The result of the choice.
 
     Attributes:
         source: the chosen sample; None if the work is handed back.
-        reason: why it was chosen, or why none was.
-        samples: how many were drawn.
+        reason: why the sample was chosen, or why no sample was chosen.
+        samples: number of samples drawn.
         behaviours: sizes of the groups that behave alike, largest first.
         detail: one sentence for the reply if nothing was chosen.
     """
@@ -55,9 +56,11 @@ async def agreed(
     rules: Rules = Rules(),
     files: Mapping[str, str] | None = None,
 ) -> Choice:
-    """Draw samples until so many behave alike on the probes that the rest cannot change the decision."""
+    """Draw samples until enough behave alike on the probes that further samples cannot change
+    the decision.
+    """
     if not probes:
-        return Choice(None, "no probes", 0, detail="Nothing shows how it should behave; give examples.")
+        return Choice(None, "no probes", 0, detail="No evidence shows how it should behave; give examples.")
     groups: dict[str, list[str]] = {}
     drawn = 0
     while not _decided(groups, drawn, rules):
@@ -73,7 +76,7 @@ async def agreed(
     if sizes and sizes[0] >= rules.agree and (len(sizes) == 1 or sizes[1] < sizes[0]):
         return Choice(max(groups.values(), key=len)[0], "agreement", drawn, sizes)
     counted = f"{drawn} samples, {len(sizes)} behaviours"
-    return Choice(None, "no agreement", drawn, sizes, f"{counted}; give examples, or do it yourself.")
+    return Choice(None, "no agreement", drawn, sizes, f"{counted}; give examples, or do the task yourself.")
 
 
 def _outside_cause(result: JobResult, runtime: Runtime) -> str | None:
@@ -90,8 +93,8 @@ def _outside_cause(result: JobResult, runtime: Runtime) -> str | None:
 def behaviour(result: JobResult, probes: int) -> str | None:
     """Return what the code does on the probes, as a text that is equal for equal behaviour.
 
-    None if it shows no behaviour: it does not load, or every probe ends in an error, or returns None and
-    changes nothing.
+    None if the code shows no behaviour: it does not load, or every probe ends in an error, or returns None
+    and changes nothing.
     """
     records = {record["index"]: record for record in result.records if isinstance(record.get("index"), int)}
     if not any(record.get("value") is not None or record.get("changed") for record in records.values()):
@@ -107,7 +110,7 @@ def behaviour(result: JobResult, probes: int) -> str | None:
 
 
 def _rounded(value: Any) -> Any:
-    """Return an encoded value with floats to nine digits and dictionaries in one order."""
+    """Return an encoded value with floats rounded to nine digits and dictionaries in sorted order."""
     if not isinstance(value, list) or not value:
         return value
     if value[0] == "float" and len(value) == 2:
@@ -118,7 +121,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _decided(groups: dict[str, list[str]], drawn: int, rules: Rules) -> bool:
-    """Tell whether further samples cannot change the decision."""
+    """Return whether further samples cannot change the decision."""
     left = rules.samples - drawn
     sizes = sorted((len(group) for group in groups.values()), reverse=True) or [0]
     if left <= 0 or sizes[0] + left < rules.agree:

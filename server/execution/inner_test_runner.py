@@ -1,8 +1,8 @@
 """A small test runner for the sandbox, and the part of pytest that generated tests use.
 
-Runs inside the sandbox, where no package is installed, only the standard library. ``run`` finds and runs
-functions and methods named ``test…`` as pytest and unittest do. Any pytest feature that is missing raises
-``NotSupported``: such a test is not run, which is neither for nor against it.
+Runs inside the sandbox, where only the standard library is available. ``run`` finds and runs
+functions and methods named ``test…`` as pytest and unittest do. Any missing pytest feature raises
+``NotSupported``: such a test is not run, which counts neither for nor against it.
 """
 
 import inspect
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class NotSupported(Exception):
-    """The test uses something of pytest that is missing here."""
+    """The test uses a pytest feature that is missing here."""
 
 
 class _Skipped(Exception):
@@ -68,7 +68,7 @@ class _Approx:
 
 
 class _Mark:
-    """``pytest.mark``: ``parametrize`` counts; marks without effect on a plain run are accepted."""
+    """``pytest.mark``: ``parametrize`` counts. Marks without effect on a plain run are accepted."""
 
     def __getattr__(self, name: str) -> Any:
         if name in ("skip", "skipif", "xfail", "usefixtures"):
@@ -106,18 +106,18 @@ def _fail(reason: str = "", **_: Any) -> None:
 
 
 failed: dict[int, str] = {}
-"""Assertions that failed, by their number, with what they said."""
+"""Assertions that failed, by their number, with their messages."""
 
 
 def note(number: int, error: BaseException) -> None:
-    """Note an assertion that failed, and go on; what is missing here goes through."""
+    """Note an assertion that failed, and continue. Errors about missing features are raised."""
     if isinstance(error, NotSupported | _Skipped | KeyboardInterrupt):
         raise error
     failed.setdefault(number, f"{type(error).__name__}: {error}"[:200])
 
 
 def install() -> None:
-    """Make ``import pytest`` find the part of it that is here."""
+    """Make ``import pytest`` find the part of pytest that is available here."""
     module = types.ModuleType("pytest")
     parts = {
         "raises": _Raises,
@@ -139,7 +139,7 @@ def install() -> None:
 
 
 def run(namespace: Mapping[str, Any]) -> dict[str, str]:
-    """Run the tests of a module; return what became of each: ``passed``, ``not run: …`` or the error."""
+    """Run the tests of a module. Return the result of each test: ``passed``, ``not run: …`` or the error."""
     results: dict[str, str] = {}
     functions = {name: each for name, each in namespace.items() if isinstance(each, types.FunctionType)}
     fixtures = {name: each for name, each in functions.items() if hasattr(each, "is_fixture")}

@@ -1,4 +1,4 @@
-"""Probe inputs: calls that show how code behaves, made from calls that are known."""
+"""Probe inputs: calls that show the behaviour of code, made from known calls."""
 
 import ast
 import builtins
@@ -13,10 +13,10 @@ MOST = 24
 def probe_calls(
     text: str, names: Collection[str], known: Iterable[str] = (), *, most: int = MOST
 ) -> list[str]:
-    """Return calls to try: the known ones, those in a text, then variations of their literal arguments.
+    """Return calls to try: known calls, calls in a text, then variations of their literal arguments.
 
     Args:
-        text: the task, in which calls of ``names`` may stand.
+        text: the task, which may contain calls of ``names``.
         names: the functions whose behaviour matters.
         known: expressions from elsewhere: examples, inputs that a model proposes.
         most: the number of calls.
@@ -32,10 +32,10 @@ def probe_calls(
 
 
 def _tried(text: str, names: Collection[str]) -> ast.expr | None:
-    """Return the part of an expression that is worth evaluating, None if it calls nothing of ``names``.
+    """Return the part of an expression that is worth evaluating; None if it calls none of ``names``.
 
-    That is all of it, such as ``Stack().push(1)``, unless another function is called with the result, as in
-    ``print(f(1))``.
+    This is the whole expression, such as ``Stack().push(1)``, unless another function is called with the
+    result, as in ``print(f(1))``.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -57,7 +57,7 @@ def _calls(node: ast.AST, names: Collection[str]) -> bool:
 
 
 def _is_closed(tree: ast.expr, names: Collection[str]) -> bool:
-    """Tell whether an expression has arguments with values: ``f(text)`` quotes a signature."""
+    """Return whether an expression has arguments with values. ``f(text)`` only quotes a signature."""
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return not any(name.islower() and name not in names and not _is_known(name) for name in read)
 

@@ -35,7 +35,7 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 
 Change = tuple[str, Callable[[ast.AST], ast.AST | None]]
-"""What a mutation does, and the node that replaces the original; None removes a statement."""
+"""Description of a mutation, and the node that replaces the original. None removes a statement."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Mutant:
     """A module with one small fault.
 
     Attributes:
-        line: where the fault is, in the original.
-        change: what was changed.
-        source: the whole module; comments and layout are lost.
+        line: line of the fault in the original.
+        change: description of the change.
+        source: the whole module. Comments and layout are lost.
     """
 
     line: int
@@ -59,7 +59,7 @@ def mutants(source: str, *, most: int = MOST, within: Collection[str] = ()) -> l
     Args:
         source: the module.
         most: the number of mutants.
-        within: names of the functions and classes to mutate; all if empty.
+        within: names of the functions and classes to mutate; if empty, all are mutated.
 
     Raises:
         SyntaxError: the module does not parse.
@@ -69,7 +69,7 @@ def mutants(source: str, *, most: int = MOST, within: Collection[str] = ()) -> l
     for place, (owner, node) in enumerate(_walk(tree, "")):
         if owner and (not within or set(owner.split(".")) & set(within)):
             by_function.setdefault(owner, []).extend((place, change) for change in _changes(node))
-    # One of each function in turn, and within a function from all of its parts.
+    # Take one mutant from each function in turn, and within a function from all of its parts.
     queues = [_spread(found, most) for found in by_function.values()]
     chosen = [each for row in zip_longest(*queues) for each in row if each is not None]
     original = ast.unparse(tree)
@@ -84,7 +84,9 @@ def mutants(source: str, *, most: int = MOST, within: Collection[str] = ()) -> l
 
 
 def _walk(node: ast.AST, owner: str, *, frozen: bool = False) -> Iterator[tuple[str, ast.AST]]:
-    """Yield every node with its function, in a fixed order; nodes not to be mutated have an empty owner."""
+    """Yield every node with its function, in a fixed order. Nodes that must not be mutated have an empty
+    owner.
+    """
     yield ("" if frozen else owner, node)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         owner = f"{owner}.{node.name}".lstrip(".")
@@ -149,7 +151,9 @@ def _spread(found: list[tuple[int, Change]], most: int) -> list[tuple[int, Chang
 def _apply(
     tree: ast.Module, place: int, change: Callable[[ast.AST], ast.AST | None]
 ) -> tuple[str | None, int]:
-    """Return the text with the node at ``place`` changed, and its line; no text if it cannot be written."""
+    """Return the text with the node at ``place`` changed, and its line. No text if the change cannot be
+    written.
+    """
     mutated = copy.deepcopy(tree)
     target = next(node for at, (_, node) in enumerate(_walk(mutated, "")) if at == place)
     replacement = change(target)
@@ -167,7 +171,7 @@ class _Replace(ast.NodeTransformer):
         self.target, self.replacement = target, replacement
 
     def visit(self, node: ast.AST) -> ast.AST | None:
-        """Replace the target, and look further everywhere else."""
+        """Replace the target. Elsewhere, continue the search."""
         if node is self.target:
             return self.replacement
         result: ast.AST = self.generic_visit(node)

@@ -1,7 +1,7 @@
-"""A process around a command that ends everything that the command started (Linux).
+"""A process around a command that ends all processes started by the command (Linux).
 
-Orphans of the command, also those in sessions of their own, become children of this process. It ends them
-when the command has ended, when it gets SIGTERM, and when the app is gone.
+Orphans of the command, including orphans in other sessions, become children of this process. It ends them
+when the command has ended, when it receives SIGTERM, and when the app is gone.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from types import FrameType
 
 from server.execution.sandbox import leftovers
 
-assert sys.platform == "linux"  # also for mypy, which checks no line below on other platforms
+assert sys.platform == "linux"  # also for mypy, which does not check the lines below on other platforms
 from server.execution.sandbox.privileges import become_subreaper  # noqa: E402
 
 # No pathlib here: its import takes 10 ms at every start of a check.
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _become(words: list[str], errors: int) -> None:
-    """Replace this process by the command; report an error through the descriptor."""
+    """Replace this process with the command. Report errors through the descriptor."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.setsid()
     try:
@@ -51,7 +51,7 @@ def _become(words: list[str], errors: int) -> None:
 
 
 def _status_of(pid: int) -> int:
-    """Wait for the command and return its exit status; 128 and the number of a signal that ended it."""
+    """Wait for the command and return its exit status, or 128 plus the number of the signal that ended it."""
     while True:
         ended, status = os.wait()
         if ended == pid:

@@ -1,4 +1,4 @@
-"""Generated tests reduced to the assertions that hold, and measured by the mutants that they notice."""
+"""Reduces generated tests to the assertions that hold, and counts the mutants that they notice."""
 
 import ast
 import copy
@@ -28,16 +28,16 @@ Statement = ast.Assert | ast.Expr | ast.With
 
 @dataclass(frozen=True)
 class TrimmedTests:
-    """What is left of a test file.
+    """The remaining part of a test file.
 
     Attributes:
-        verdict: ``passed`` if all that is left holds and notices enough mutants.
-        source: the tests that are left; the original text but for what was dropped.
-        dropped: each assertion or test that disagreed with the code, with what it said.
+        verdict: ``passed`` if the remaining tests hold and notice enough mutants.
+        source: the remaining tests: the original text without the dropped parts.
+        dropped: each assertion or test that disagreed with the code, with its message.
         tests: the number of tests that ran and passed.
         killed: mutants that made a test fail.
-        mutants: mutants that were tried.
-        reason: one sentence unless ``passed``.
+        mutants: number of mutants tried.
+        reason: one sentence, unless the verdict is ``passed``.
     """
 
     verdict: Literal["passed", "failed", "not run"]
@@ -59,15 +59,15 @@ async def trim_tests(
     least_killed: Fraction = LEAST_KILLED,
     most_mutants: int = MOST,
 ) -> TrimmedTests:
-    """Run tests on the code, drop the assertions that fail, and run what is left on mutants.
+    """Run tests on the code, drop the assertions that fail, and run the remaining tests on mutants.
 
     Args:
         sandbox: a proven sandbox.
         tests: the text of the test file.
         code: the text of the module under test.
         module: the name by which the tests import it, with dots.
-        within: functions and classes of the module that the tests are about; all if empty.
-        least_killed: the share of mutants that has to be noticed.
+        within: functions and classes of the module that the tests cover; if empty, all.
+        least_killed: the share of mutants that must be noticed.
         most_mutants: the number of mutants.
     """
     dropped: list[str] = []
@@ -106,7 +106,7 @@ class _Run:
 
     @property
     def broken(self) -> dict[str, str]:
-        """Tests that fail outside of their assertions."""
+        """Tests that fail outside their assertions."""
         return {
             name: outcome
             for name, outcome in self.outcomes.items()
@@ -132,7 +132,7 @@ async def _run(sandbox: Runs, tests: str, code: str, module: str) -> _Run:
 
 
 def _load_problem(result: JobResult) -> _Run | None:
-    """Return why the test file could not even be loaded."""
+    """Return why the test file could not be loaded."""
     if result.ending == "not started":
         return _stopped("not run", result.reason)
     told = result.records[0].get("error") if result.records else {"message": result.reason}
@@ -172,7 +172,7 @@ def _value(result: JobResult, index: int) -> Any:
 
 
 def _watched(tests: str) -> ast.Module:
-    """Return the tests with each assertion noting its failure instead of ending its test."""
+    """Return the tests, changed so that each assertion notes its failure instead of ending its test."""
     tree = ast.parse(tests)
     numbers = {id(statement): number for number, statement in enumerate(_assertions(tree))}
 
@@ -193,7 +193,9 @@ def _watched(tests: str) -> ast.Module:
 
 
 def _assertions(tree: ast.AST) -> list[Statement]:
-    """Return the assertions in the order of the text; one within another is part of the outer one."""
+    """Return the assertions in the order of the text. An assertion inside another is part of the outer
+    assertion.
+    """
     found: list[Statement] = []
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.Assert | ast.Expr | ast.With) and _asserts(child):
@@ -219,9 +221,10 @@ def _called(expression: ast.expr) -> str:
 
 
 def _without(tests: str, run: _Run) -> tuple[str, list[str]]:
-    """Return the text without what failed, and a line about each part that was dropped.
+    """Return the text without the failed parts, and a line about each part that was dropped.
 
-    A test without an assertion left is dropped as a whole, and so is one that fails outside of them.
+    A test without any remaining assertion is dropped as a whole, and so is a test that fails outside its
+    assertions.
     """
     tree = ast.parse(tests)
     failed = {id(each): number for number, each in enumerate(_assertions(tree)) if number in run.failed}
@@ -254,7 +257,7 @@ def _test_functions(tree: ast.Module) -> list[tuple[str, ast.stmt]]:
 
 
 def _cut(text: str, tree: ast.Module, gone: list[ast.stmt]) -> str:
-    """Cut statements out of a text; a block that would be left empty gets ``pass``."""
+    """Cut statements out of a text. A block that would be empty gets ``pass``."""
     bodies = [
         body
         for node in ast.walk(tree)

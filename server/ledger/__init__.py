@@ -1,1 +1,1 @@
-"""Savings: tokens and money that Claude saved, less what the calls cost."""
+"""Savings: tokens and money that Claude saved, minus the cost of the calls."""

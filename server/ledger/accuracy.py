@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 _STEP = 0.005
 _MOST = 800
 SMALLEST = 100
-"""Smaller items consist mostly of framing and rounding: they count in the sums, not in the median."""
+"""Smaller items consist mostly of framing and rounding. They count in the sums, but not in the median."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The arithmetic of a recorded receipt, line by line, with the source of every price and habit."""
+"""Calculation of a recorded receipt, line by line, with the source of every price and habit."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Explained:
-    """A receipt's lines and remarks. ``reproduced``: the lines add up to the recorded money."""
+    """A receipt's lines and remarks. ``reproduced`` is true if the lines add up to the recorded money."""
 
     lines: tuple[Line, ...]
     reproduced: bool
@@ -28,7 +28,7 @@ def explain_receipt(receipt: ReceiptRecord, prices: Prices) -> Explained:
     """Return the lines of a receipt, calculated with the terms of its time.
 
     A receipt of formula 1 recorded no terms. It is calculated with the formula's default and today's table,
-    and counts as reproduced only if that gives the recorded sums.
+    and counts as reproduced only if the result equals the recorded sums.
     """
     terms = Terms.from_json(receipt.terms)
     recorded = terms is not None
@@ -57,7 +57,7 @@ def figures_of(receipt: ReceiptRecord) -> Figures:
 
 
 def receipt_text(receipt: ReceiptRecord, prices: Prices) -> str:
-    """Return the arithmetic as text for a terminal."""
+    """Return the calculation as text for a terminal."""
     explained = explain_receipt(receipt, prices)
     rows = [_row(line) for line in explained.lines] if explained.reproduced else []
     rows.append(("net", f"{receipt.net_tokens:+,} tokens", "", _dollars(receipt.net_microusd)))
@@ -108,8 +108,8 @@ def _notes(receipt: ReceiptRecord, terms: Terms) -> tuple[str, ...]:
         )
     if receipt.spared_turns:
         notes.append(
-            f"Assumed: Claude would have taken {receipt.spared_turns / TURN:g} turns to read and write this; "
-            f"at least {assumed.turns_least / TURN:g}, at most {assumed.turns_most / TURN:g}."
+            f"Assumed: Claude would have needed {receipt.spared_turns / TURN:g} turns to read and write "
+            f"this; at least {assumed.turns_least / TURN:g}, at most {assumed.turns_most / TURN:g}."
         )
     return tuple(notes)
 
@@ -117,5 +117,5 @@ def _notes(receipt: ReceiptRecord, terms: Terms) -> tuple[str, ...]:
 def _lost(receipt: ReceiptRecord) -> str:
     return (
         f"Calculated by formula 1 at the prices of {receipt.price_model} on that day, which were not "
-        "recorded. The recorded sums stand."
+        "recorded. The recorded sums are kept."
     )

@@ -1,4 +1,4 @@
-"""How Claude works for this user: measured in transcripts, or medians of public sessions until then."""
+"""Claude's working habits for this user: measured in transcripts; until then, medians of public sessions."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,10 +9,12 @@ PUBLIC_SESSIONS = 265
 """Public Claude Code sessions (January to August 2026, 18,953 requests) behind the default figures."""
 
 MOST_READ_TOKENS = 25_000
-"""The most that Claude Code's Read returns of one file, tokens; a longer file takes more than one call."""
+"""Maximum number of tokens that Claude Code's Read returns of one file. A longer file takes more than one
+call.
+"""
 
-# A median turn cost $0.03 at the prices of Opus 5.5; 47 % of that were cache reads: the context read once
-# more. The rest is the turn's own call and result, which a receipt counts on lines of their own.
+# A median turn cost $0.03 at the prices of Opus 5.5. Of this, 47 % were cache reads: the context read once
+# more. The rest is the turn's own call and result, which a receipt lists on separate lines.
 _TURN_DOLLARS = 0.03
 _CACHE_READ_SHARE = 0.47
 _OPUS_CACHE_READ = 0.20
@@ -20,7 +22,7 @@ _OPUS_CACHE_READ = 0.20
 
 @dataclass(frozen=True)
 class Habits:
-    """Figures that a receipt needs about Claude's sessions.
+    """Figures about Claude's sessions that a receipt needs.
 
     Attributes:
         basis: where the figures come from: ``transcripts`` of this user, or ``public`` sessions.
@@ -31,7 +33,7 @@ class Habits:
         calls_per_turn: tool calls in a turn that calls tools. 1 if it was not measured.
         whole_reads: the share (0 to 1) of files that Claude reads whole. 1 if it was not measured.
         part_tokens: the median size of a partial read; counts only with ``whole_reads`` below 1.
-        tail_tokens: what Claude usually reads of a log or of a command's output, tokens.
+        tail_tokens: tokens that Claude usually reads of a log or of a command's output.
     """
 
     basis: Literal["public", "transcripts"] = "public"
@@ -51,7 +53,7 @@ PUBLIC = Habits()
 
 @dataclass(frozen=True)
 class Baseline:
-    """What Claude would have read of a text, tokens: by habit, at the least and at the most."""
+    """The tokens that Claude would have read of a text: by habit, at least, and at most."""
 
     tokens: float
     least: float
@@ -59,10 +61,10 @@ class Baseline:
 
 
 def read_by_habit(kind: ReadKind, tokens: float, habits: Habits = PUBLIC) -> Baseline:
-    """Return what Claude would have read of a text with ``tokens`` tokens.
+    """Return the part that Claude would have read of a text with ``tokens`` tokens.
 
     A ``file`` is read whole or in part, in the measured proportion. Of a ``log``, and of a command's output,
-    Claude usually reads the tail only: nobody knows whether it would have read more this time, so the range
+    Claude usually reads only the tail. Whether it would have read more this time is unknown, so the range
     goes up to one full Read.
     """
     whole = min(tokens, MOST_READ_TOKENS)

@@ -18,7 +18,7 @@ BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 
 
 class Metrics:
-    """The metrics of one hub, in their own registry."""
+    """The metrics of one hub, in a separate registry."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -97,7 +97,7 @@ class Metrics:
     def as_json(self, snapshot: Snapshot, totals: Totals) -> str:
         """Return everything except histogram buckets as JSON: ``{metric: [{"labels": {…}, "value": …}]}``.
 
-        Claude reads this text, and the buckets would be nine tenths of it.
+        Claude reads this text, and the buckets would make up nine tenths of it.
         """
         self._set(snapshot, totals)
         found: dict[str, list[dict[str, object]]] = {}

@@ -22,7 +22,7 @@ _REQUIRED = ("input", "cache_read", "output")
 
 @dataclass(frozen=True)
 class Price:
-    """One model's prices in micro-dollars per token. ``model`` is its name in the table.
+    """One model's prices in micro-dollars per token. ``model`` is the model's name in the table.
 
     ``cache_write`` writes to the 5-minute cache, ``cache_write_1h`` to the 1-hour cache.
     """
@@ -51,8 +51,8 @@ class Prices:
     def find(self, model: str, prompt_tokens: int = 0) -> Price:
         """Return the prices of a Claude model for a prompt of ``prompt_tokens`` tokens.
 
-        A version that is missing from the table gets the prices of the nearest version of its line (opus,
-        sonnet, …): the newest older one, else the oldest. A name without a line gets the first model's.
+        If a version is missing from the table, the nearest version of its line (opus, sonnet, …) counts: the
+        newest older version, or otherwise the oldest. A name without a line gets the first model's prices.
         """
         name = self._nearest(model)
         row = self._models[name]
@@ -77,7 +77,7 @@ class Prices:
 
 
 def load_prices(edited: Path | None = None) -> Prices:
-    """Return the user's table if it exists, else the shipped one.
+    """Return the user's table if it exists, otherwise the shipped table.
 
     Raises:
         SettingsError: the file is not TOML, or a price is missing, negative or not a number.
@@ -101,8 +101,9 @@ def microusd(amount: Decimal) -> int:
 
 
 def _long_write(row: Mapping[str, Any]) -> Decimal:
-    """Return the price of a 1-hour write. A table without one, from before version 0.2, gets twice the
-    input's price, as Anthropic lists it; a model without cache writes pays the input's price."""
+    """Return the price of a 1-hour write. If the table lacks it (before version 0.2), the price is twice the
+    input's price, as Anthropic lists it. A model without cache writes pays the input's price.
+    """
     if "cache_write_1h" in row:
         return Decimal(row["cache_write_1h"])
     return 2 * Decimal(row["input"]) if "cache_write" in row else Decimal(row["input"])

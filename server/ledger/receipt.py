@@ -1,8 +1,8 @@
-"""Receipts: what a call saved Claude, what the call cost, and the difference.
+"""Receipts: savings of a call for Claude, its cost, and the difference.
 
-``terms.py`` has the formula. Of each input, the saving is what Claude would have read of it by habit
-(``habits.read_by_habit``). The turns saved are those in which Claude would have read the inputs and written
-the file. A call that delivers nothing saves nothing: its cost, with its turn, remains.
+``terms.py`` has the formula. For each input, the saving is the part that Claude would have read by habit
+(``habits.read_by_habit``). The turns saved are the turns in which Claude would have read the inputs and
+written the file. A call that delivers nothing saves nothing, but its cost, including its turn, remains.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from server.ledger.tokens import Family, estimate_call, estimate_result, estimat
 from server.store.records import ReadKind, ReceiptRecord
 
 DIGEST_TOKENS = 60
-"""Usual size of the summary of a delivered file, tokens (at most 400 characters)."""
+"""Usual size of the summary of a delivered file in tokens (at most 400 characters)."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Receipt:
     """Tokens and micro-dollars, integers. ``saved_input``: inputs that Claude need not read.
     ``saved_output``: text on disk that Claude need not write. ``cost_output``: the call's arguments.
     ``cost_input``: the result. ``cost_share``: the call's share of this server's tool definitions.
-    ``saved_turns`` and ``cost_turns``: turns, in thousandths. ``terms``: what the money was calculated
-    with."""
+    ``saved_turns`` and ``cost_turns``: turns, in thousandths. ``terms``: the terms with which the money was
+    calculated."""
 
     family: str
     price_model: str
@@ -43,12 +43,12 @@ class Receipt:
 
     @property
     def net_tokens(self) -> int:
-        """Saved tokens less cost; negative for a loss."""
+        """Saved tokens minus cost; negative for a loss."""
         return self.saved_input + self.saved_output - self.cost_output - self.cost_input - self.cost_share
 
     @property
     def net_microusd(self) -> int:
-        """As ``net_tokens``, in micro-dollars."""
+        """The net in micro-dollars; see ``net_tokens``."""
         return self.saved_microusd - self.cost_microusd
 
     def as_record(self) -> ReceiptRecord:
@@ -73,8 +73,9 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Cost:
-    """Cost of a call to Claude, in tokens: ``output`` for its arguments, ``input`` for its result, ``share``
-    for its share of this server's tool definitions; and its turns, in thousandths."""
+    """Cost of a call for Claude, in tokens: ``output`` for its arguments, ``input`` for its result, ``share``
+    for its share of this server's tool definitions; and its turns, in thousandths.
+    """
 
     output: int = 0
     input: int = 0
@@ -95,8 +96,8 @@ class Ledger:
     """Computes the receipts of calls for one Claude model (settings ``[ledger] model``).
 
     Args:
-        settings: the model, the usual number of calls a session, and a number of cache reads if the user
-            set one.
+        settings: the model, the usual number of calls per session, and a number of cache reads if the user
+        set it.
         prices: the price table.
         definitions_tokens: size of this server's tool definitions and instructions in Claude's context,
             tokens (``tokens.estimate_definition`` of each).
@@ -111,12 +112,12 @@ class Ledger:
 
     @property
     def habits(self) -> Habits:
-        """How Claude works for this user, as far as it is known."""
+        """Claude's working habits for this user, as far as they are known."""
         own = self.settings.cache_reads
         return replace(self._habits, cache_reads=own) if own else self._habits
 
     def use_habits(self, habits: Habits) -> None:
-        """Calculate with these habits from now on."""
+        """From now on, calculate with these habits."""
         self._habits = habits
 
     def receipt(
@@ -138,18 +139,19 @@ class Ledger:
         Args:
             tool: the tool's name.
             arguments: as Claude wrote them.
-            inputs: the selected texts of the files, each once. Texts that Claude passed inline do not count:
-                Claude has them already.
-            written: the text that was written to disk and passed the checks, else None. With None nothing
-                was saved, unless ``returned``.
-            result: the text that Claude got: the summary, the text itself, or the reason of a hand-back.
+            inputs: the selected texts of the files, each once. Texts that Claude passed inline do not count,
+            because Claude already has them.
+            written: the text that was written to disk and passed the checks, otherwise None. With None
+            nothing was saved, unless ``returned`` is set.
+            result: the text that Claude received: the summary, the text itself, or the reason of a hand-back.
             returned: ``result`` is the accepted answer itself. It saves the inputs but no output, because
                 Claude may write the text again (the transcript check finds out).
             error: the result was an error.
             cost: this task's part of the cost of a call with several tasks, each with its own receipt; None
                 for a call with a single task.
-            logs: as ``inputs``, for logs and outputs of commands, of which Claude reads the tail.
-            looked_at: what Claude is told to look at afterwards, because nothing was run on it.
+            logs: like ``inputs``, for logs and outputs of commands, of which Claude reads the tail.
+            looked_at: text that Claude is asked to look at afterwards, because it was not tested by running
+            it.
         """
         accepted = written is not None or returned
         alone = cost is None
@@ -174,7 +176,7 @@ class Ledger:
         return self.price(figures, assumed=assumed)
 
     def cost(self, arguments: Mapping[str, Any], result: str, *, error: bool = False) -> Cost:
-        """Return the cost of a call with these arguments and this result, which may be an error."""
+        """Return the cost of a call with these arguments and this result. The result can be an error."""
         return Cost(self.cost_of_call(arguments), self.cost_of_result(result, error=error), self.share, TURN)
 
     def cost_of_call(self, arguments: Mapping[str, Any]) -> int:
@@ -182,7 +184,7 @@ class Ledger:
         return _round(estimate_call(arguments, self.family, self.settings.model))
 
     def cost_of_result(self, result: str, *, error: bool = False) -> int:
-        """Return the input tokens of a result; ``error``: the result is an error."""
+        """Return the input tokens of a result. ``error`` is true if the result is an error."""
         return _round(estimate_result(result, self.family, error))
 
     def estimate(
@@ -200,9 +202,9 @@ class Ledger:
             tool: as in ``receipt``.
             arguments: as in ``receipt``.
             inputs: as in ``receipt``.
-            written_tokens: size of the text to be written to disk, tokens; pass the largest possible size to
-                ask whether the call can save anything at all.
-            result_tokens: size of the text that Claude gets back, tokens.
+            written_tokens: size of the text to be written to disk, in tokens. To ask whether the call can
+            save anything, pass the largest possible size.
+            result_tokens: size of the text that Claude receives, in tokens.
         """
         read = self._read(inputs, ())
         least, usual, most = self._turns(len(read), bool(written_tokens), TURN)
@@ -230,7 +232,9 @@ class Ledger:
 
     @property
     def share(self) -> int:
-        """One call's share of the definitions: their tokens divided by the usual calls of a session."""
+        """One call's share of the definitions: their tokens divided by the usual number of calls
+        per session.
+        """
         return _round(self.definitions_tokens / self.settings.calls_per_session)
 
     def price(
@@ -242,8 +246,9 @@ class Ledger:
         assumed: Assumed | None = None,
         terms: Terms | None = None,
     ) -> Receipt:
-        """Return the receipt for counts at the prices of ``model`` (empty: that of the settings), or at
-        ``terms`` if given."""
+        """Return the receipt for counts, at the prices of ``model`` (empty: the model in the settings), or at
+        ``terms`` if given.
+        """
         used = terms or self.terms(model, prompt_tokens)
         used = replace(used, assumed=assumed or Assumed())
         saved, cost = amounts(figures, used)
@@ -269,7 +274,7 @@ class Ledger:
         return current_terms(price, self.prices.dated.isoformat(), self.habits, basis)
 
     def _read(self, inputs: Sequence[str], logs: Sequence[str]) -> tuple[Baseline, ...]:
-        """Return what Claude would have read of each input."""
+        """Return the part that Claude would have read of each input."""
         kinds: tuple[tuple[ReadKind, Sequence[str]], ...] = (("file", inputs), ("log", logs))
         return tuple(
             read_by_habit(kind, self._tokens(text), self.habits) for kind, texts in kinds for text in texts
@@ -278,9 +283,9 @@ class Ledger:
     def _turns(self, reads: int, writes: bool, call_turns: int) -> tuple[int, int, int]:
         """Return the turns that Claude would have taken (least, usual, most), in thousandths.
 
-        At the most it makes one call a turn. At the least it reads everything in one turn and writes
-        everything in another; for a part of a batch, this is the part's share of these two turns. Its usual
-        number of calls a turn is measured; until then, all reads of a task count as one turn.
+        At most, Claude makes one call per turn. At least, it reads everything in one turn and writes
+        everything in another; for a part of a batch, this is the part's share of these two turns. The usual
+        number of calls per turn is measured. Until then, all reads of a task count as one turn.
         """
         most = (reads + writes) * TURN
         least = min(most, (bool(reads) + writes) * call_turns)
@@ -293,7 +298,7 @@ class Ledger:
 
 
 def part_of(whole: int, number: int, count: int) -> int:
-    """Return part ``number`` (from 0) of ``whole`` divided into ``count`` integers that add up to it."""
+    """Return part ``number`` (from 0) of ``whole``, divided into ``count`` integers that add up to it."""
     return whole * (number + 1) // count - whole * number // count
 
 

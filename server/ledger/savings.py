@@ -36,7 +36,8 @@ COLUMNS = (
 @dataclass(frozen=True)
 class Savings:
     """Sums of today, of the last 7 local days and of all time; by tool and by model over all time; the call
-    with the largest loss; and the report of the transcript check (None if not requested)."""
+    with the largest loss; and the report of the transcript check (None if not requested).
+    """
 
     today: Totals
     week: Totals
@@ -85,7 +86,7 @@ def money(microusd: int, settings: LedgerSettings) -> str:
 
 
 def share_saved(totals: Totals, bill: int) -> str:
-    """Return the net savings as a share of what the bill (micro-dollars) would have been without them."""
+    """Return the net savings as a share of the bill (micro-dollars) without the savings."""
     whole = bill + totals.corrected_microusd
     return f"{totals.corrected_microusd / whole:+.1%}" if whole > 0 else "nothing"
 
@@ -103,7 +104,7 @@ def tokens(count: int) -> str:
 
 
 def savings_text(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> str:
-    """Return groups as a table for a terminal; losses are negative, the user's own calls count as 0."""
+    """Return groups as a table for a terminal. Losses are negative; the user's own calls count as 0."""
     if not groups:
         return "Nothing has been offloaded yet."
     head = ("", "calls", "yours", "lost", "net tokens", "net money", "checked", "corrected")

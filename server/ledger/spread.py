@@ -10,7 +10,9 @@ _STEPS = 40
 
 @dataclass
 class Spread:
-    """How many values of each size were seen; plain JSON values. Zero and less count as the smallest step."""
+    """How many values of each size were seen; plain JSON values. Values of zero or less count as the smallest
+    step.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
 

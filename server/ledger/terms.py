@@ -1,4 +1,4 @@
-"""Terms of a receipt: the formula, the prices and the habits that its money was calculated with.
+"""Terms of a receipt: the formula, prices and habits with which its money was calculated.
 
 A text that enters Claude's context is written to the cache once, and read from it by every later request::
 
@@ -15,9 +15,9 @@ A text that enters Claude's context is written to the cache once, and read from 
                                                definitions and instructions, this call's share of a session
           + cost_turns x turn                  the call itself, and every question about it
 
-The definitions are in the context from the start, so they are read twice as often as a text that enters in
-the middle: ``share_reads`` is 2 x ``cache_reads`` unless the session was counted. This is formula 2.
-Formula 1, up to version 0.1, counted 5-minute writes only, no turns, and let no written text stay in the
+The definitions are in the context from the start. They are therefore read twice as often as a text that
+enters in the middle: ``share_reads`` is 2 x ``cache_reads`` unless the session was counted. This is formula
+2. Formula 1, up to version 0.1, counted only 5-minute writes, no turns, and no written text that stays in the
 context.
 """
 
@@ -31,7 +31,7 @@ from server.ledger.prices import Price
 
 FORMULA = 2
 TURN = 1000
-"""Turns are counted in thousandths, so that a batch's turn can be divided among its items exactly."""
+"""Turns are counted in thousandths, so that a batch's turn can be divided exactly among its items."""
 FORMER_CACHE_READS = 10
 """The default number of cache reads in formula 1."""
 
@@ -51,8 +51,9 @@ class Figures:
 
 @dataclass(frozen=True)
 class Assumed:
-    """How far the saved counts may be off: the least and the most that Claude would have read (tokens) and
-    the turns that it would have taken (thousandths)."""
+    """Range of the saved counts: the minimum and maximum tokens that Claude would have read, and the minimum
+    and maximum turns (in thousandths) that it would have needed.
+    """
 
     input_least: int = 0
     input_most: int = 0
@@ -62,7 +63,7 @@ class Assumed:
 
 @dataclass(frozen=True)
 class Terms:
-    """Everything besides the counts that a receipt's money depends on. Prices are micro-dollars per token.
+    """All data, besides the counts, on which a receipt's money depends. Prices are micro-dollars per token.
 
     ``basis`` names the source of the habits: ``public`` sessions, this user's ``transcripts`` (of
     ``sessions`` sessions), the ``session`` of the call itself, or the user's ``setting``. ``dated`` is the
@@ -118,7 +119,7 @@ class Terms:
 
     @classmethod
     def from_json(cls, text: str) -> "Terms | None":
-        """Return the terms; None for a receipt of formula 1, which recorded none."""
+        """Return the terms; None for a receipt of formula 1, which recorded no terms."""
         if not text:
             return None
         values: dict[str, Any] = json.loads(text)
@@ -150,7 +151,7 @@ def current_terms(price: Price, dated: str, habits: Habits, basis: str) -> Terms
 
 
 def former_terms(price: Price, dated: str, cache_reads: float = FORMER_CACHE_READS) -> Terms:
-    """Return the terms of formula 1, which older receipts were calculated with."""
+    """Return the terms of formula 1, with which older receipts were calculated."""
     habits = Habits(cache_reads=cache_reads, long_writes=0, turn_reads=0, sessions=0)
     return _terms(1, price, dated, habits, "setting")
 
@@ -176,7 +177,7 @@ def _terms(formula: int, price: Price, dated: str, habits: Habits, basis: str) -
 
 
 def lines_of(figures: Figures, terms: Terms) -> tuple[Line, ...]:
-    """Return the lines of a receipt: savings first, costs negative. Their amounts add up to its net."""
+    """Return the lines of a receipt: savings first, costs negative. The amounts add up to the net."""
     counted = (
         ("Input that Claude did not read", figures.saved_input, terms.context),
         ("Text that Claude did not write", figures.saved_output, terms.written),
@@ -187,7 +188,7 @@ def lines_of(figures: Figures, terms: Terms) -> tuple[Line, ...]:
     lines = [Line(name, Decimal(count), each) for name, count, each in counted]
     if terms.formula > 1:
         turns = (
-            ("Turns that Claude did not take", figures.saved_turns),
+            ("Turns that Claude did not need", figures.saved_turns),
             ("Turns of the call", -figures.cost_turns),
         )
         lines += [Line(name, Decimal(count) / TURN, terms.turn, "turns") for name, count in turns]
@@ -195,7 +196,7 @@ def lines_of(figures: Figures, terms: Terms) -> tuple[Line, ...]:
 
 
 def amounts(figures: Figures, terms: Terms) -> tuple[Decimal, Decimal]:
-    """Return what was saved and what it cost, in micro-dollars, by the formula above."""
+    """Return the savings and the cost in micro-dollars, by the formula above."""
     lines = lines_of(figures, terms)
     saved = sum((line.amount for line in lines if line.count > 0), Decimal(0))
     cost = sum((-line.amount for line in lines if line.count < 0), Decimal(0))
@@ -203,5 +204,5 @@ def amounts(figures: Figures, terms: Terms) -> tuple[Decimal, Decimal]:
 
 
 def decimal(number: float) -> Decimal:
-    """Return a float as the decimal number that it is written as."""
+    """Return a float as the decimal number in its written form."""
     return Decimal(str(number))

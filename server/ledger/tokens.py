@@ -1,11 +1,11 @@
 """Offline estimates of Claude's token counts.
 
-There is no public tokenizer for current Claude models. A linear model over counted features of the text
-comes close: ``tokens = sum(count x coefficient)``. Each of the two tokenizer families has its own
-coefficients, fitted on 15,134 token counts that the API reported (``tests/data/calibration.csv.gz``;
-``python -m tests.ledger.refit`` fits them again). Family A is Claude up to 4.6. Family B, from 4.7 on,
-counts about a third more. For English text and code, 9 in 10 items over 1,000 tokens are within 10 %. The
-coefficients of other scripts than Latin are assumptions and were not validated.
+No public tokenizer exists for current Claude models. A linear model over counted features of the text comes
+close: ``tokens = sum(count x coefficient)``. Each of the two tokenizer families has its own coefficients,
+fitted on 15,134 token counts that the API reported (``tests/data/calibration.csv.gz``; ``python -m
+tests.ledger.refit`` fits them again). Family A is Claude up to 4.6. Family B, from 4.7 on, counts about a
+third more. For English text and code, 9 in 10 items over 1,000 tokens are within 10 %. The coefficients for
+scripts other than Latin are assumptions and were not validated.
 """
 
 import json
@@ -20,12 +20,12 @@ Family = Literal["A", "B"]
 NEWEST: Family = "B"
 # The last version with the tokenizer of family A.
 _LAST_OF_A = (4, 6)
-# Only Claude 4.7 uses about 15.6 more tokens for each tool call.
+# Only Claude 4.7 uses about 15.6 more tokens per tool call.
 _COSTLY_CALLS = (4, 7)
 # A tool's definition takes about 1.2 x the estimate of its compact JSON (± 20 %), measured.
 DEFINITION_FACTOR = 1.2
-# Tokens in family B for one token in family A, from both estimates of all texts of the calibration table;
-# for 9 in 10 items it is between 1.19 and 1.48.
+# Tokens in family B per token in family A, from both estimates of all texts in the calibration table. For 9
+# in 10 items, the ratio is between 1.19 and 1.48.
 _B_FOR_A = 1.33
 
 _VERSION = re.compile(r"(?<![0-9a-z])(\d{1,2})(?:[.-](\d{1,2}))?(?![0-9])")
@@ -48,14 +48,15 @@ _AROUND_SPACE = bytes(
     for byte in range(256)
 )
 _CAMEL = re.compile(rb"[a-z][A-Z]|[A-Z]{2}[a-z]")
-# Four marks spelt out plus any more: patterns that begin with a literal are many times faster than "{4,}".
+# Four marks spelt out plus any more, because patterns that begin with a literal are many times faster than
+# "{4,}".
 _FOURFOLD = tuple(
     (mark * 4, re.compile(re.escape(mark) * 4 + re.escape(mark) + b"*"))
     for mark in (bytes([byte]) for byte in _PUNCTUATION)
 )
 _WIDE_SPACE = re.compile(r"[^\x00-\x7f] [A-Za-z]")
 
-# Ranges of scripts beyond ASCII, in order: the first range that contains the character counts.
+# Ranges of scripts beyond ASCII, in order. The first range that contains the character counts.
 _SCRIPTS = (
     (0x3400, 0x9FFF, "han"),
     (0xF900, 0xFAFF, "han"),
@@ -85,17 +86,19 @@ SCRIPT_FEATURES = (
 
 
 REMEMBERED = 20_000
-"""Length of the longest text whose estimate is cached, characters; the cache takes 5 MB at most."""
+"""Maximum length of a text whose estimate is cached (characters). The cache takes at most 5 MB."""
 
 
 def estimate_tokens(text: str, family: Family) -> float:
-    """Return the estimated tokens of a text on its own, without framing."""
+    """Return the estimated tokens of a text without framing."""
     return _remembered(text, family) if len(text) <= REMEMBERED else _weigh(count_features(text), family)
 
 
 @lru_cache(maxsize=256)
 def _remembered(text: str, family: Family) -> float:
-    """As ``estimate_tokens``, cached: one offload is priced several times over the same texts."""
+    """Cached version of ``estimate_tokens``, because one offload is priced several times over
+    the same texts.
+    """
     return _weigh(count_features(text), family)
 
 
@@ -103,7 +106,7 @@ def estimate_call(arguments: Mapping[str, Any], family: Family, model: str = "")
     """Return the estimated output tokens of a tool call: its framing, parameter names and values.
 
     Strings count as raw text, other values as compact JSON. The tool's name is part of the framing.
-    ``model`` matters for Claude 4.7 only.
+    ``model`` matters only for Claude 4.7.
     """
     framing = {
         "c_use": 1,
@@ -121,7 +124,7 @@ def estimate_result(text: str, family: Family, error: bool = False) -> float:
 
 
 def estimate_message_text(text: str, family: Family, first: bool = True) -> float:
-    """Return the estimated output tokens of text in a message; ``first`` adds the framing."""
+    """Return the estimated output tokens of text in a message. ``first`` adds the framing."""
     return _weigh({"c_text": int(first)}, family) + estimate_tokens(text, family)
 
 
@@ -137,7 +140,7 @@ def estimate_definitions(definitions: Iterable[Mapping[str, Any]], instructions:
 
 
 def family_of(model: str) -> Family:
-    """Return the tokenizer family of a Claude model by its name; unknown names count as the newest."""
+    """Return the tokenizer family of a Claude model by its name. Unknown names count as the newest family."""
     version = model_version(model)
     return "A" if version is not None and version <= _LAST_OF_A else NEWEST
 
@@ -151,7 +154,7 @@ def rescale(tokens: float, counted_as: Family, wanted: Family) -> float:
 
 @lru_cache(maxsize=256)
 def model_version(model: str) -> tuple[int, int] | None:
-    """Return the version in a model's name, None without one.
+    """Return the version in a model's name; None without a version.
 
     Dates do not count: ``claude-sonnet-4-20250514`` is 4.0, ``claude-3-5-haiku@20241022`` is 3.5.
     """
@@ -206,13 +209,15 @@ def count_features(text: str) -> dict[str, int]:
 
 @cache
 def _membership(members: bytes) -> bytes:
-    """Return a translation table that maps a byte to 1 if it is in ``members``, else to 0."""
+    """Return a translation table that maps a byte to 1 if it is in ``members``, otherwise to 0."""
     return bytes(byte in members for byte in range(256))
 
 
 class _Runs:
     """The runs of certain ASCII characters in a text, as one large integer: a byte is 1 where the text has a
-    member, else 0. Shifting it by one byte compares every character with its neighbour at once."""
+    member, otherwise 0. Shifting the integer by one byte compares every character with its neighbour in
+    one step.
+    """
 
     def __init__(self, data: bytes, members: bytes) -> None:
         self._bits = int.from_bytes(data.translate(_membership(members)), "little")
@@ -227,7 +232,7 @@ class _Runs:
 
     @property
     def beyond_eighth(self) -> int:
-        """Return the number of members with at least eight members of their run before them."""
+        """Return the number of members that have at least eight members of their run before them."""
         two = self._bits & (self._bits >> 8)
         four = two & (two >> 16)
         eight = four & (four >> 32)

@@ -1,4 +1,4 @@
-"""What the calls of a batch cost Claude: added up in the job's row, divided among its offloads' rows."""
+"""The cost for Claude of a batch's calls: added up in the job's row, divided among its offloads' rows."""
 
 import time
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def add_cost(connection: Connection, job_id: str, cost: BatchCostRecord) -> None
 
 
 def distribute_cost(connection: Connection, job_id: str, share_cost: ShareCost) -> bool:
-    """Divide the batch's cost among all of its offloads that ended, failed tries included.
+    """Divide the batch's cost among all of its offloads that ended, including failed tries.
 
     Returns:
         False if no offload has ended.
@@ -53,7 +53,7 @@ def distribute_cost(connection: Connection, job_id: str, share_cost: ShareCost) 
     for index, row in enumerate(rows):
         before = receipt_of(row, row.family)
         receipt = share_cost(before, cost, index, len(rows))
-        if receipt != before:  # in a large batch most shares stay the same
+        if receipt != before:  # in a large batch most shares do not change
             connection.execute(update(offload).where(offload.c.seq == row.seq).values(**asdict(receipt)))
     return bool(rows)
 
@@ -61,7 +61,7 @@ def distribute_cost(connection: Connection, job_id: str, share_cost: ShareCost) 
 def record_unused_call(
     connection: Connection, job_id: str, price: Callable[[BatchCostRecord], ReceiptRecord], *, contents: bool
 ) -> None:
-    """Write the cost of a batch that ended before any item began, as a row of its own."""
+    """Write the cost of a batch that ended before any item began, as a separate row."""
     found = connection.execute(select(job).where(job.c.id == job_id)).first()
     if found is None:
         return
@@ -93,7 +93,7 @@ def record_unused_call(
 def record_status_call(
     connection: Connection, start: OffloadStart, summary: str, receipt: ReceiptRecord
 ) -> None:
-    """Write the cost of a call that asked about the user's own batch, as a row of its own."""
+    """Write the cost of a call that asked about the user's own batch, as a separate row."""
     values = {
         "id": start.id,
         "started_at": start.started_at,

@@ -1,7 +1,8 @@
 """One SQLite file with a single writer thread and several reader threads.
 
-``open_database`` creates or migrates the file. A damaged file is moved aside and a new one started, with a
-notice; a file of a newer version is refused unchanged. Every failure is a ``StoreError`` with a next step.
+``open_database`` creates or migrates the file. If the file is damaged, it is moved aside and a new file is
+started, with a notice. A file from a newer version is refused and not changed. Every failure is a
+``StoreError`` with a next step.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 5.0
 READERS = 3
-# Files up to this size are checked at every start (about 0.2 s); larger ones only when marked as damaged.
+# Files up to this size are checked at every start (about 0.2 s). Larger files are checked only if marked as
+# damaged.
 CHECKED_BYTES = 64 * 2**20
 _NO_SPACE = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")} - {None}
 
@@ -40,11 +42,11 @@ class Database:
     """An open database.
 
     ``read`` and ``write`` run a function of a connection in a thread, in one transaction. A write that has
-    begun completes even if the task that awaits it is cancelled.
+    begun completes even if the awaiting task is cancelled.
 
     Attributes:
-        notice: a sentence for the user about the opening of the file; usually empty.
-        trouble: the error of the last write; None if it succeeded.
+        notice: a sentence for the user about opening the file; usually empty.
+        trouble: the error of the last write; None after a success.
     """
 
     def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -58,7 +60,7 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-read")
 
     async def read(self, function: Callable[[Connection], T]) -> T:
-        """Return ``function(connection)``, run in a reader thread on one consistent state.
+        """Return ``function(connection)``, run in a reader thread on a consistent state.
 
         Raises:
             StoreError: the database cannot be read.
@@ -71,8 +73,8 @@ class Database:
         """Return ``function(connection)``, run in the writer thread as one transaction.
 
         Args:
-            durable: return only after the transaction and all earlier ones are on disk, so that a power cut
-                cannot lose them. A power cut may lose later transactions, but never a part of one.
+            durable: return only after this and all earlier transactions are on disk, so that a power failure
+            cannot lose them. A power failure can lose later transactions, but never a part of one.
 
         Raises:
             StoreError: the database cannot be written.
@@ -90,7 +92,7 @@ class Database:
         await asyncio.to_thread(self.close_now)
 
     def close_now(self) -> None:
-        """Do the same as ``close`` without an event loop."""
+        """Like ``close``, but without an event loop."""
         self._readers.shutdown()
         self._writer.shutdown()
         self._reading.dispose()
@@ -131,10 +133,10 @@ def open_database(path: Path, busy_seconds: float = BUSY_SECONDS, *, owner: bool
     """Open the database, creating or migrating it. Blocks.
 
     Args:
-        owner: whether this process may move a damaged file aside. Only the hub may.
+        owner: whether this process may move a damaged file aside. Only the hub may do this.
 
     Raises:
-        StoreError: the file is locked or damaged, cannot be read or written, or is of a newer version.
+        StoreError: the file is locked or damaged, cannot be read or written, or comes from a newer version.
     """
     notice = ""
     if _is_damaged(path):
@@ -163,7 +165,7 @@ def explained(path: Path) -> Iterator[None]:
     except UnicodeEncodeError as error:
         raise StoreError(
             f"The history {path} cannot store a text that is not UTF-8 ({error.object[error.start]!a}).",
-            "It is probably in the name of a folder: rename that folder.",
+            "The text is probably the name of a folder. Rename that folder.",
         ) from error
     except DBAPIError as error:
         raise _explain(error.orig, path) from error
@@ -176,11 +178,12 @@ def _engine(path: Path, begin: str, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sqlite3.Connection, _record: Any) -> None:
-        # The driver would begin a transaction before some statements only; "begin" below covers all.
+        # The driver would begin a transaction only before some statements. The "begin" below covers all
+        # statements.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode this survives a crash of the app. A power cut may lose the last transactions but does
-        # not damage the file; ``write`` with ``durable`` protects those that must not be lost.
+        # In WAL mode this survives a crash of the app. A power failure can lose the last transactions but
+        # does not damage the file. ``write`` with ``durable`` protects transactions that must not be lost.
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -4000")
@@ -216,19 +219,19 @@ def _explain(error: BaseException | None, path: Path) -> StoreError:
             "Make the file and its folder writable, or set TOKEN_SAVER_HOME to another folder.",
         )
     return StoreError(
-        f"The history {path} failed ({message}).", "Try again; restart the app if it happens again."
+        f"The history {path} failed ({message}).", "Try again. If this happens again, restart the app."
     )
 
 
 def _damaged(path: Path, detail: str = "") -> StoreError:
     return StoreError(
         f"The history {path} is damaged{detail}.",
-        "Restart Token Saver: it moves the damaged file aside and starts a new one.",
+        "Restart Token Saver. It moves the damaged file aside and starts a new file.",
     )
 
 
 def _no_space_reason(path: Path) -> str:
-    """Return why a file beside this one cannot grow to the same size; empty if it can.
+    """Return why a file next to the history cannot grow to the same size; empty if it can.
 
     SQLite recognises a full disk, but not an exhausted quota or a limit on file sizes.
     """
@@ -261,7 +264,8 @@ def _is_damaged(path: Path) -> bool:
 def _make_private(path: Path) -> None:
     """Create the file with mode 0600, because it holds prompts and old contents of files.
 
-    SQLite gives its ``-wal`` and ``-shm`` files the same mode. An error here shows when the file is opened.
+    SQLite gives its ``-wal`` and ``-shm`` files the same mode. If the file cannot be created, opening it
+    reports the error.
     """
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -281,9 +285,9 @@ def _move_aside(path: Path) -> str:
         _marker(path).unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
-            f"The history {path} is damaged and cannot be moved aside: {error}.", "Remove it yourself."
+            f"The history {path} is damaged and cannot be moved aside: {error}.", "Remove the file yourself."
         ) from None
-    notice = f"The history was damaged. It was kept as {kept}, and a new one was started."
+    notice = f"The history was damaged. The damaged file was kept as {kept}, and a new history was started."
     logger.error(notice)
     return notice
 

@@ -33,25 +33,25 @@ from server.store.transcript_checks import receipt_values, seq_of, set_savings_t
 
 INTERRUPTED = "interrupted"
 SHORTEST_ID = 4
-"""Shortest prefix of an id that may name an offload, in characters."""
+"""Minimum length of a prefix that can stand for an offload's id (characters)."""
 PRUNE_BATCH = 1_000
-"""Offloads removed per transaction."""
+"""Number of offloads removed per transaction."""
 
 OnFinish = Callable[[str, OffloadEnd], None]
 """Called with the tool's name and the end of the offload."""
 
 
 class History:
-    """Reads and writes the history. Belongs to one event loop; database work runs in threads.
+    """Reads and writes the history. Belongs to one event loop. Database work runs in threads.
 
-    Every method may raise ``StoreError``. A write that has begun completes even if its caller is cancelled.
+    Every method can raise ``StoreError``. A write that has begun completes even if its caller is cancelled.
 
     Args:
-        contents: False keeps figures, names and hashes, but no text of tasks, arguments, prompts, answers
-            and diffs. The old contents that undo needs are kept in any case.
+        contents: False keeps figures, names and hashes, but no text of tasks, arguments, prompts, answers and
+        diffs. Old contents needed for an undo are always kept.
 
     Attributes:
-        notice: a sentence for the user about the opening of the file; usually empty.
+        notice: a sentence for the user about opening the file; usually empty.
     """
 
     def __init__(self, database: Database, contents: bool = True) -> None:
@@ -68,8 +68,8 @@ class History:
             owner: False for a program that reads the history while the hub may be running.
 
         Raises:
-            StoreError: the file is locked, cannot be read or written, or is of a newer version. A damaged
-                file is an error only if not ``owner``; the owner moves it aside and starts a new one.
+            StoreError: the file is locked, cannot be read or written, or comes from a newer version. A
+            damaged file is an error only without ``owner``. The owner moves it aside and starts a new file.
         """
         opened = await asyncio.to_thread(open_database, database, owner=owner)
         history = cls(opened, contents)
@@ -90,14 +90,16 @@ class History:
         await self.database.write(lambda connection: _start(connection, start, self.contents))
 
     async def attempt(self, offload_id: str, attempt: AttemptRecord) -> None:
-        """Write one round with the model, replacing an earlier one with the same number."""
+        """Write one round with the model. It replaces an earlier round with the same number."""
         stored = attempt if self.contents else _figures_only(attempt)
         await self.database.write(
             lambda connection: _attempt(connection, seq_of(connection, offload_id), stored)
         )
 
     async def save_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
-        """Store a file's old contents durably before it is written; None deletes them."""
+        """Store a file's old contents durably before the file is written. None deletes the
+        stored contents.
+        """
         await self.database.write(
             lambda connection: _save_undo(connection, seq_of(connection, offload_id), undo),
             durable=undo is not None,
@@ -110,7 +112,7 @@ class History:
     async def finish(self, offload_id: str, end: OffloadEnd) -> None:
         """Complete the row and update all totals in one transaction.
 
-        The end of a delivery is written durably: without it, the next start would restore the old file.
+        The end of a delivery is written durably, because otherwise the next start would restore the old file.
         """
         tool = await self.database.write(
             lambda connection: _finish(connection, offload_id, end, self.contents),
@@ -120,21 +122,23 @@ class History:
             listener(tool, end)
 
     async def mark_undone(self, offload_id: str) -> None:
-        """Record that the old contents were restored: the offload saved nothing, its cost remains."""
+        """Record that the old contents were restored. The offload then saved nothing, but its
+        cost remains.
+        """
         await self.database.write(lambda connection: _mark_undone(connection, offload_id))
 
     async def forget_test(self, session: str) -> None:
-        """Remove the offloads of a test by ``doctor``; other sessions are unchanged."""
+        """Remove the offloads of a test by ``doctor``. Other sessions are unchanged."""
         if session.startswith(TEST_SESSION):
             of_test = (offload.c.session == session, offload.c.client == SHELL)
             await self.database.write(lambda connection: connection.execute(delete(offload).where(*of_test)))
 
     async def undoable(self, job_id: str) -> tuple[tuple[str, str], ...]:
-        """Return the ids and paths of a batch's offloads that can be undone, the newest first."""
+        """Return the ids and paths of a batch's offloads that can be undone, newest first."""
         return await self.database.read(lambda connection: queries.read_undoable(connection, job_id))
 
     async def prune(self, days: int) -> int:
-        """Remove offloads that began more than ``days`` days ago, and return their number.
+        """Remove offloads that began more than ``days`` days ago. Return their number.
 
         Their totals are kept, so that the overall savings do not shrink.
         """
@@ -145,14 +149,15 @@ class History:
         return pruned
 
     async def get(self, offload_id: str) -> OffloadDetail | None:
-        """Return everything about one offload, or None if it does not exist."""
+        """Return all data of one offload, or None if it does not exist."""
         return await self.database.read(lambda connection: queries.read_detail(connection, offload_id))
 
     async def find(self, given: str) -> OffloadDetail:
-        """Return the offload with this id, or the only one whose id starts with it (at least 4 characters).
+        """Return the offload with this id, or the only offload whose id starts with the given text (at least
+        4 characters).
 
         Raises:
-            NotFound: no offload matches, or several do.
+            NotFound: no offload matches, or several offloads match.
         """
         detail = await self.get(given)
         if detail is None and len(given) >= SHORTEST_ID:
@@ -161,13 +166,13 @@ class History:
                 raise NotFound(f"Several offloads start with {given!r}.", "Give more characters of the id.")
             detail = await self.get(found[0]) if found else None
         if detail is None:
-            raise NotFound(f"There is no offload {given!r}.", "`token-saver history` lists them.")
+            raise NotFound(f"There is no offload {given!r}.", "`token-saver history` lists all offloads.")
         return detail
 
     async def page(
         self, where: OffloadFilter, limit: int = 50, before: str | None = None
     ) -> tuple[OffloadRow, ...]:
-        """Return rows, newest first; for the next page set ``before`` to the id of the last row."""
+        """Return rows, newest first. For the next page, set ``before`` to the id of the last row."""
         can_search = self.database.can_search
         return await self.database.read(
             lambda connection: queries.read_page(connection, where, limit, before, can_search)
@@ -194,11 +199,11 @@ class History:
         return await self.database.read(lambda connection: queries.read_groups(connection, dimension, day))
 
     async def losses(self, limit: int = 10, since: float | None = None) -> tuple[OffloadRow, ...]:
-        """Return the offloads that lost the most tokens, the worst first."""
+        """Return the offloads that lost most tokens, worst first."""
         return await self.database.read(lambda connection: queries.read_losses(connection, limit, since))
 
     async def facets(self) -> Facets:
-        """Return the values that the list can be filtered by."""
+        """Return the values by which the list can be filtered."""
         return await self.database.read(queries.read_facets)
 
 
@@ -258,7 +263,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         "code": end.code,
         "strength": end.strength,
         "chore_kind": end.chore_kind,
-        # The text of a returned result is content; the reply of a delivery consists of figures.
+        # The text of a returned result is content. The reply of a delivery consists of figures.
         "summary": end.summary if contents or end.outcome == "delivered" else "",
         "model": end.model,
         "backend": end.backend,
@@ -270,7 +275,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
     }
     connection.execute(_END, values)
     diff = end.diff if contents else ""
-    # Notices may quote what the file held.
+    # Notices can quote contents of the file.
     notices = json.dumps(list(end.notices) if contents else [])
     texts = {"of": row.seq, "diff": diff, "timings": json.dumps(end.timings), "notices": notices}
     connection.execute(_END_TEXT, texts)
@@ -310,7 +315,7 @@ def _figures_only(attempt: AttemptRecord) -> AttemptRecord:
     return replace(attempt, prompt=(), answer="", thinking="", checks=checks)
 
 
-# Built once: building a statement takes as long as running it, and every offload runs these.
+# Built once: building a statement takes as long as running it, and every offload runs these statements.
 _ADD = insert(offload)
 _ADD_TEXT = insert(tables.offload_text)
 _FIND = select(offload.c.seq, offload.c.tool, offload.c.output, offload.c.started_at).where(

@@ -9,8 +9,9 @@ from server.store.records import OWN_CLIENTS
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """One task of a batch. ``arguments`` are those of ``offload_work``; ``tries`` counts its starts.
-    ``user_locked`` marks an item that the user cancelled: agents may not retry it."""
+    """One task of a batch. ``arguments`` are arguments of ``offload_work``. ``tries`` counts the item's
+    starts. ``user_locked`` marks an item that the user cancelled, which agents must not retry.
+    """
 
     position: int
     arguments: dict[str, Any]
@@ -27,16 +28,16 @@ class ItemRecord:
 
 @dataclass(frozen=True)
 class JobRecord:
-    """A batch: what was requested, and its state.
+    """A batch: the request and its state.
 
     Attributes:
         state: see ``JobState``; ``reason`` says why it is ``stopped``.
         roots: the caller's folders, kept with ``project`` so that the job can continue after a restart.
         deadline: None for no deadline.
         token_budget: 0 for no limit.
-        spent_output: tokens that its calls have cost Claude so far, as are ``spent_input`` and
-            ``spent_share``; ``spent_turns`` are turns, in thousandths.
-        user_locked: whether the user paused or cancelled it; only the user can resume it then.
+        spent_output: tokens that the batch's calls have cost Claude so far, like ``spent_input`` and
+        ``spent_share``. ``spent_turns`` counts turns in thousandths.
+        user_locked: whether the user paused or cancelled the job. Then only the user can resume it.
     """
 
     id: str
@@ -61,7 +62,8 @@ class JobRecord:
 
     def limit_reached(self, tokens: int, now: float) -> str:
         """Return the limit that the job has reached after ``tokens`` tokens at ``now`` (seconds since the
-        epoch); empty if none."""
+        epoch); empty if it has reached no limit.
+        """
         if self.deadline is not None and now > self.deadline:
             return "deadline"
         over_budget = self.token_budget and tokens >= self.token_budget
@@ -69,7 +71,7 @@ class JobRecord:
 
     @property
     def by_user(self) -> bool:
-        """Whether the user started it, from a shell."""
+        """Return whether the user started the job from a shell."""
         return self.client in OWN_CLIENTS
 
 
@@ -105,7 +107,7 @@ class JobCounts:
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Items that ended for the same reason, with the summary of one of them as an example."""
+    """Items that ended for the same reason, with the summary of one item as an example."""
 
     code: str
     count: int

@@ -1,4 +1,4 @@
-"""The states of batches and of their items, with one table of transitions for each."""
+"""States of batches and of their items, with one table of transitions for each."""
 
 from typing import Literal, NamedTuple
 
@@ -36,7 +36,7 @@ class JobTransition(NamedTuple):
 
 
 class ItemTransition(NamedTuple):
-    """The states of an item in which an action has an effect, and those that it may lead to."""
+    """The states of an item in which an action has an effect, and the possible resulting states."""
 
     sources: frozenset[ItemState]
     targets: frozenset[ItemState]
@@ -46,7 +46,7 @@ JOB_TRANSITIONS: dict[JobAction, JobTransition] = {
     "pause": JobTransition(frozenset({"running"}), "paused"),
     "resume": JobTransition(frozenset({"paused", "stopped"}), "running"),
     "cancel": JobTransition(frozenset({"running", "paused", "stopped"}), "cancelled"),
-    # An open job stays as it is: its items simply wait again.
+    # An open job keeps its state: its items simply wait again.
     "retry": JobTransition(frozenset({"stopped", "done", "cancelled"}), "running"),
     "stop": JobTransition(frozenset({"running"}), "stopped"),
     "finish": JobTransition(frozenset({"running"}), "done"),
@@ -54,7 +54,7 @@ JOB_TRANSITIONS: dict[JobAction, JobTransition] = {
 
 ITEM_TRANSITIONS: dict[ItemAction, ItemTransition] = {
     "start": ItemTransition(frozenset({"waiting"}), frozenset({"running"})),
-    # An item that was cancelled while it ran ends as cancelled when it is requeued.
+    # If an item was cancelled while it ran, it ends as cancelled when it is requeued.
     "requeue": ItemTransition(frozenset({"running"}), frozenset({"waiting", "cancelled"})),
     "end": ItemTransition(frozenset({"running"}), ENDED),
     "cancel": ItemTransition(frozenset({"waiting"}), frozenset({"cancelled"})),
@@ -63,5 +63,5 @@ ITEM_TRANSITIONS: dict[ItemAction, ItemTransition] = {
 
 
 def changes(state: JobState, action: JobAction) -> bool:
-    """Whether the action changes a job in this state."""
+    """Return whether the action changes a job in this state."""
     return state in JOB_TRANSITIONS[action].sources

@@ -31,7 +31,8 @@ job = Table(
     Index("ix_job_created_at", "created_at"),
 )
 
-# ``output`` repeats the output in the arguments: two items that write the same file never run in parallel.
+# ``output`` repeats the output in the arguments, because two items that write the same file never run in
+# parallel.
 item = Table(
     "job_item",
     metadata,

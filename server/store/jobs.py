@@ -20,11 +20,11 @@ CANCELLED = "cancelled"
 
 
 class Jobs:
-    """Reads and writes jobs and their items. Every method may raise ``StoreError``.
+    """Reads and writes jobs and their items. Every method can raise ``StoreError``.
 
     Args:
-        contents: False removes a job's texts (its tasks, and messages about their results) when it is done
-            or cancelled; the work needs them until then.
+        contents: False removes a job's texts (its tasks, and messages about their results) when the job is
+        done or cancelled. Until then the work needs these texts.
     """
 
     def __init__(self, database: Database, contents: bool = True) -> None:
@@ -59,7 +59,7 @@ class Jobs:
         return await self._database.read(read)
 
     async def ids_with_running_items(self) -> tuple[str, ...]:
-        """Return the ids of jobs that have items marked as running, whatever the job's state."""
+        """Return the ids of jobs that have items marked as running, in any state of the job."""
         await self._database.flush()
         query = select(items.c.job_id).where(items.c.state == "running").distinct()
         return tuple(await self._database.read(lambda connection: connection.execute(query).scalars().all()))
@@ -87,7 +87,7 @@ class Jobs:
         await self._database.write(write)
 
     async def pause(self, job_id: str, *, user_locked: bool) -> None:
-        """Pause a job; ``user_locked`` if the user does."""
+        """Pause a job. Set ``user_locked`` if the user pauses it."""
         values = {"state": "paused", "reason": "", "ended_at": None, **_lock(user_locked)}
 
         def write(connection: Connection) -> None:
@@ -96,7 +96,7 @@ class Jobs:
         await self._database.write(write)
 
     async def restart(self, job_id: str, deadline: float | None, token_budget: int) -> None:
-        """Set a paused or ended job running again, within these limits."""
+        """Set a paused or ended job to running again, within these limits."""
 
         def write(connection: Connection) -> None:
             limits = {"deadline": deadline, "token_budget": token_budget}
@@ -108,7 +108,7 @@ class Jobs:
         """Mark a running job as done and call ``also`` in the same transaction.
 
         Returns:
-            False if items are waiting, so that the job has to continue.
+            False if items are waiting, so that the job must continue.
         """
 
         def write(connection: Connection) -> bool:
@@ -124,9 +124,9 @@ class Jobs:
         return await self._database.write(write)
 
     async def start_next_item(self, job_id: str, offload_id: str) -> ItemRecord | None:
-        """Mark the first waiting item as running and return it; None if none can start.
+        """Mark the first waiting item as running and return it; None if no item can start.
 
-        An item waits while another one writes the same output file.
+        An item waits while another item writes the same output file.
         """
 
         def write(connection: Connection) -> ItemRecord | None:
@@ -157,7 +157,8 @@ class Jobs:
         await self._database.write(write)
 
     async def requeue(self, job_id: str, position: int, *, tried: bool = False) -> None:
-        """Return a running item to the waiting ones; an item that was cancelled meanwhile ends as cancelled.
+        """Return a running item to the waiting items. If the item was cancelled in the meantime, it ends as
+        cancelled.
 
         Args:
             tried: whether the start counts as a try.
@@ -171,10 +172,10 @@ class Jobs:
         await self._database.write(write)
 
     async def cancel(self, job_id: str, *, user_locked: bool = False) -> None:
-        """Cancel a job and its waiting items; its running items end as cancelled when they are requeued.
+        """Cancel a job and its waiting items. Its running items end as cancelled when they are requeued.
 
         Args:
-            user_locked: whether the user does this. It then locks the items cancelled earlier, too.
+            user_locked: whether the user cancels the job. This also locks items cancelled earlier.
         """
 
         def write(connection: Connection) -> None:
@@ -186,8 +187,8 @@ class Jobs:
         await self._database.write(write)
 
     async def cancel_item(self, job_id: str, position: int, *, user_locked: bool = False) -> str | None:
-        """Cancel one item. A running item ends as cancelled when its offload has been cancelled, even if the
-        app ends before that.
+        """Cancel one item. A running item ends as cancelled after its offload has been cancelled, even if the
+        app ends first.
 
         Returns:
             The id of the item's offload if the item is running.
@@ -210,11 +211,11 @@ class Jobs:
         token_budget: int = 0,
         include_locked: bool = True,
     ) -> tuple[int, bool]:
-        """Return one item, or all items, that ended without a result to the waiting ones.
+        """Set one item, or all items, that ended without a result to waiting again.
 
         Args:
             position: the item; None for all.
-            deadline: the job's new deadline if it had ended, as is ``token_budget`` its new limit.
+            deadline: the job's new deadline if it had ended. ``token_budget`` is its new limit.
             include_locked: whether to retry items that the user cancelled.
 
         Returns:
@@ -249,12 +250,12 @@ class Jobs:
         return found[0] if found else None
 
     async def running_items(self, job_id: str) -> tuple[ItemRecord, ...]:
-        """Return the items marked as running, including one whose start was cancelled a moment ago."""
+        """Return the items marked as running, including an item whose start was just cancelled."""
         await self._database.flush()
         return await self._items(job_id, items.c.state == "running")
 
     async def unsuccessful_items(self, job_id: str) -> tuple[ItemRecord, ...]:
-        """Return the items that ended without a result, 1,000 at most."""
+        """Return the items that ended without a result, at most 1,000."""
         return await self._items(job_id, items.c.state.in_(UNSUCCESSFUL))
 
     async def items(self, job_id: str, limit: int = 100, after: int = -1) -> tuple[ItemRecord, ...]:
@@ -276,7 +277,7 @@ class Jobs:
                 .where(items.c.job_id == job_id)
                 .group_by(items.c.state)
             ).all()
-            # The offloads' receipts count: they include their shares of the batch's cost.
+            # The offloads' receipts count, because they include their shares of the batch's cost.
             net = connection.scalar(
                 select(func.sum(offload.c.net_tokens)).where(
                     offload.c.job_id == job_id, offload.c.outcome != RUNNING
@@ -292,7 +293,7 @@ class Jobs:
         return await self._database.read(read)
 
     async def failures(self, job_id: str) -> tuple[FailureGroup, ...]:
-        """Return the unsuccessful items grouped by code, the most frequent first."""
+        """Return the unsuccessful items grouped by code, most frequent first."""
 
         def read(connection: Connection) -> tuple[FailureGroup, ...]:
             found = connection.execute(
@@ -347,7 +348,7 @@ def _lock(user_locked: bool) -> dict[str, bool]:
 
 
 def _cancel_items(connection: Connection, which: ColumnElement[bool], *, user_locked: bool) -> None:
-    """Cancel the waiting items, and mark the running ones as cancelled once they end."""
+    """Cancel the waiting items, and mark the running items as cancelled at their end."""
     state = case((items.c.state == "waiting", CANCELLED), else_=items.c.state)
     unfinished = update(items).where(which, items.c.state.in_(("waiting", "running")))
     connection.execute(unfinished.values(state=state, code=CANCELLED))

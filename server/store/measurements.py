@@ -11,7 +11,9 @@ from server.store.measurement_tables import measurement as measurements
 
 @dataclass(frozen=True)
 class ChoreRecord:
-    """One chore: whether the answer was right, the seconds it took, and the reason if it was wrong."""
+    """One chore: whether the answer was right, the duration in seconds, and the reason if the answer was
+    wrong.
+    """
 
     name: str
     category: str
@@ -25,8 +27,8 @@ class MeasurementRecord:
     """The result of measuring a model.
 
     ``load_seconds`` is None if the engine cannot load on request. Rates are tokens per second of a single
-    request; ``speedup`` is the throughput of ``slots`` parallel requests relative to one (1 for one slot).
-    ``engine`` is the backend's kind, ``measured_at`` seconds since the epoch.
+    request. ``speedup`` is the throughput of ``slots`` parallel requests relative to one request (1 for one
+    slot). ``engine`` is the backend's kind, ``measured_at`` seconds since the epoch.
     """
 
     model: str
@@ -46,9 +48,9 @@ class PracticeRecord:
     """Real offloads of one model, by day and kind of call.
 
     Attributes:
-        category: the call's argument; empty if it had none. Likewise ``output_format``.
-        latest: start of the last one, in seconds since the epoch.
-        accepted: how many of the ``judged`` ones were accepted.
+        category: the call's argument; empty without one. The same holds for ``output_format``.
+        latest: start of the last offload, in seconds since the epoch.
+        accepted: how many of the ``judged`` offloads were accepted.
         judged: offloads whose result depended on the model; other failures are left out.
         tokens: tokens that the model wrote in ``seconds`` seconds.
     """
@@ -65,7 +67,7 @@ class PracticeRecord:
 
 
 class Measurements:
-    """Reads and writes measurements. Every method may raise ``StoreError``."""
+    """Reads and writes measurements. Every method can raise ``StoreError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -83,8 +85,9 @@ class Measurements:
         await self._database.write(write)
 
     async def since(self, instant: float, model: str = "") -> tuple[MeasurementRecord, ...]:
-        """Return measurements since ``instant`` (seconds since the epoch), newest first, optionally of one
-        model."""
+        """Return measurements since ``instant`` (seconds since the epoch), newest first, optionally for one
+        model.
+        """
 
         def read(connection: Connection) -> tuple[MeasurementRecord, ...]:
             query = select(measurements).where(measurements.c.measured_at >= instant)
@@ -96,11 +99,11 @@ class Measurements:
         return await self._database.read(read)
 
     async def shown(self, model: str, chore_kind: str, instant: float) -> tuple[int, int]:
-        """Return how many offloads of a model and kind since ``instant`` were shown to be right, and how many
-        were shown to be right or wrong.
+        """Return two counts for a model and kind since ``instant``: offloads shown to be right, and offloads
+        shown to be right or wrong.
 
-        Right: tests, examples or samples showed it, or Claude left the result alone. Wrong: it was handed
-        back after the model had answered, undone, or Claude changed it.
+        Right: tests, examples or samples showed it, or Claude left the result alone. Wrong: the result was
+        handed back after the model had answered, it was undone, or Claude changed it.
         """
 
         def read(connection: Connection) -> tuple[int, int]:

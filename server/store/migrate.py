@@ -1,6 +1,6 @@
 """Migration of a database to this version's tables, by the Alembic scripts in ``migrations/``.
 
-The newest revision is a constant here, so that neither an up-to-date nor a new database loads Alembic. Tests
+The newest revision is a constant here, so that an up-to-date or new database does not load Alembic. Tests
 compare the constant and the tables of a new database with the migrations.
 """
 
@@ -25,7 +25,7 @@ def migrate(connection: Connection) -> None:
     """Create the tables or run the missing migrations, in the connection's transaction.
 
     Raises:
-        StoreError: the database was written by a newer version; it is unchanged.
+        StoreError: the database was written by a newer version. It is unchanged..
     """
     version = _version(connection)
     if version == HEAD:

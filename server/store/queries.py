@@ -51,21 +51,21 @@ def read_page(
 ) -> tuple[OffloadRow, ...]:
     """Return up to ``limit`` rows that are older than the row ``before``, newest first.
 
-    Every page takes the same time: it starts at a key and skips no rows.
+    Every page takes the same time, because it starts at a key and skips no rows.
     """
     match = match_expression(where.search) if can_search else ""
     newest = _HITS.c.rowid if match else offload.c.seq
     query = _filtered(where, match).order_by(newest.desc()).limit(limit)
     if before is not None:
         seq = connection.scalar(select(offload.c.seq).where(offload.c.id == before))
-        if seq is None:  # retention removed it together with everything older
+        if seq is None:  # retention removed this row together with all older rows
             return ()
         query = query.where(newest < seq)
     return tuple(_offload_row(row) for row in connection.execute(query))
 
 
 def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None:
-    """Return everything about one offload, or None if it does not exist."""
+    """Return all data of one offload, or None if it does not exist."""
     row = connection.execute(select(offload).where(offload.c.id == offload_id)).first()
     if row is None:
         return None
@@ -112,7 +112,7 @@ def read_interrupted_writes(connection: Connection) -> tuple[tuple[str, UndoReco
 
 
 def read_undoable(connection: Connection, job_id: str) -> tuple[tuple[str, str], ...]:
-    """Return the ids and paths of a batch's offloads that can be undone, the newest first."""
+    """Return the ids and paths of a batch's offloads that can be undone, newest first."""
     query = (
         select(offload.c.id, tables.undo.c.path)
         .join(tables.undo, tables.undo.c.seq == offload.c.seq)
@@ -148,7 +148,8 @@ def read_days(connection: Connection, days: int) -> tuple[DayTotal, ...]:
 
 def read_groups(connection: Connection, by: str, since_day: str) -> tuple[GroupTotal, ...]:
     """Return totals by ``day``, ``tool``, ``model`` or ``project`` from local day ``since_day`` (empty for
-    all), largest net first, or days in order."""
+    all), largest net first; days are in order.
+    """
     sums = _both_sums()
     key = sums.c[by]
     query = select(key, *(func.sum(sums.c[measure]) for measure in MEASURES)).group_by(key)
@@ -158,7 +159,7 @@ def read_groups(connection: Connection, by: str, since_day: str) -> tuple[GroupT
 
 
 def read_losses(connection: Connection, limit: int, since: float | None) -> tuple[OffloadRow, ...]:
-    """Return the offloads with the largest estimated losses, the worst first."""
+    """Return the offloads with the largest estimated losses, worst first."""
     query = select(*_ROW).where(offload.c.net_tokens < 0, offload.c.outcome != RUNNING)
     if since is not None:
         query = query.where(offload.c.started_at >= since)
@@ -170,7 +171,7 @@ def read_facets(connection: Connection) -> Facets:
     """Return every tool, model, project, client and outcome that occurs."""
 
     def distinct(name: str) -> tuple[str, ...]:
-        # SQLite has no skip scan for DISTINCT: jump from value to value along the index instead.
+        # SQLite has no skip scan for DISTINCT, so the query jumps from value to value along the index.
         hops = text(
             f"WITH RECURSIVE hop(value) AS (SELECT min({name}) FROM offload "  # noqa: S608 (constants)
             f"UNION ALL SELECT (SELECT min({name}) FROM offload WHERE {name} > value) FROM hop "
@@ -191,8 +192,8 @@ def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
     conditions = _in_window(where, _HITS.c.rowid if match else offload.c.seq)
     conditions += [offload.c[name] == getattr(where, name) for name in _EXACT if getattr(where, name)]
     if match:
-        # Adding 0 keeps SQLite from driving the join by offload: it walks the hits from the newest and
-        # stops when the page is full.
+        # Adding 0 stops SQLite from driving the join by offload: it walks the hits from the newest and stops
+        # when the page is full.
         conditions += [
             offload.c.seq == _HITS.c.rowid + 0,
             literal_column("offload_search").op("MATCH")(match),
@@ -207,8 +208,8 @@ def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
 def _in_window(where: OffloadFilter, seq: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     """Return the conditions of the time window.
 
-    Rows arrive nearly in order of time, so the window bounds ``seq`` too, which avoids a walk from the newest
-    row to an old window. Adding 0 keeps SQLite from choosing the index of ``started_at``.
+    Rows arrive nearly in order of time, so the window also limits ``seq``. This avoids a walk from the newest
+    row to an old window. Adding 0 stops SQLite from choosing the index of ``started_at``.
     """
     conditions: list[ColumnElement[bool]] = []
     if where.since is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ReadKind = Literal["file", "log"]
-"""How Claude would have read an input: a file as it is, or the tail of a log or of a command's output."""
+"""How Claude would have read an input: the whole file, or the tail of a log or of a command's output."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class ReceiptRecord:
-    """The ledger's figures for one offload: tokens and micro-dollars. Only the nets can be negative.
+    """The ledger's figures for one offload: tokens and micro-dollars. Only the net figures can be negative.
 
     Attributes:
-        spared_input: input tokens saved for Claude, as are ``spared_output`` its output tokens.
-        spent_output: output tokens that the call cost Claude, as are ``spent_input`` its input tokens.
+        spared_input: input tokens saved for Claude. ``spared_output`` counts the output tokens saved.
+        spent_output: output tokens that the call cost Claude. ``spent_input`` counts the input tokens.
         spent_share: the call's share of the cost of the tool definitions and of its batch.
         net_tokens: saved minus cost, without the turns.
-        spared_turns: turns saved for Claude, in thousandths, as are ``spent_turns`` the turns of the call.
+        spared_turns: turns saved for Claude, in thousandths. ``spent_turns`` counts the turns of the call.
         terms: formula, prices and habits behind the money (``server.ledger.terms``) as JSON; empty for
             receipts of formula 1.
     """
@@ -54,9 +54,10 @@ class ReceiptRecord:
 
 @dataclass(frozen=True)
 class OffloadStart:
-    """The start of an offload, written before anything runs, so that a crash leaves a row.
+    """The start of an offload. It is written before any work, so that a crash leaves a row.
 
-    ``receipt`` holds the call's cost in case it comes to nothing; ``job_id`` is the batch that contains it.
+    ``receipt`` holds the call's cost in case the offload gives no result. ``job_id`` is the batch that
+    contains the offload.
     """
 
     id: str
@@ -99,7 +100,9 @@ class AttemptRecord:
 
 @dataclass(frozen=True)
 class UndoRecord:
-    """The data for an undo: the old contents (None: there was no file) and the SHA-256 of the new ones."""
+    """The data for an undo: the old contents (None: the file did not exist) and the SHA-256 of the new
+    contents.
+    """
 
     path: str
     before: bytes | None
@@ -108,11 +111,12 @@ class UndoRecord:
 
 @dataclass(frozen=True)
 class OffloadEnd:
-    """How an offload ended. ``outcome`` is one of ``offload.values.OUTCOMES``; ``timings`` are seconds
-    by stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds those not written before,
-    ``notices`` what was delivered with the result, ``strength`` what the result rests on
-    (``offload.values.STRENGTHS``; empty if there is none), ``chore_kind`` is one of
-    ``offload.routing.kinds``."""
+    """The end of an offload. ``outcome`` is one of ``offload.values.OUTCOMES``. ``timings`` are seconds by
+    stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds attempts that were not
+    written before. ``notices`` holds the notices of the result. ``strength`` is the evidence for the
+    result (``offload.values.STRENGTHS``; empty without evidence). ``chore_kind`` is one of
+    ``offload.routing.kinds``.
+    """
 
     ended_at: float
     outcome: str
@@ -136,17 +140,20 @@ class OffloadEnd:
 DASHBOARD = "dashboard"
 SHELL = "token-saver"
 OWN_CLIENTS = (DASHBOARD, SHELL)
-"""Clients that belong to this app: the user made the call, so it neither saves nor costs Claude tokens."""
+"""Clients that belong to this app. The user makes their calls, so these neither save nor cost
+Claude tokens.
+"""
 SHELL_SESSION = "shell-"
 TEST_SESSION = f"{SHELL_SESSION}test-"
-"""Start of the sessions of ``doctor``, whose offloads are removed from the history."""
+"""Start of the session names of ``doctor``, whose offloads are removed from the history."""
 """Prefix of the session id of a shell."""
 
 
 @dataclass(frozen=True)
 class OffloadRow:
     """One line of the history's list. ``outcome`` is ``running`` until the offload ends, and ``interrupted``
-    if the hub ended first. ``audited_*`` are None until a transcript check."""
+    if the hub ended first. ``audited_*`` are None before a transcript check.
+    """
 
     id: str
     started_at: float
@@ -170,20 +177,20 @@ class OffloadRow:
     audited_net_microusd: int | None = None
     strength: str = ""
     reviewed: str = ""
-    """The user's verdict, see ``reviews.Review``; empty without one."""
+    """The user's verdict, see ``reviews.Review``; empty without a verdict."""
 
     @property
     def by_user(self) -> bool:
-        """Whether the user started it, from the dashboard or a shell."""
+        """Return whether the user started the offload, from the dashboard or a shell."""
         return self.client in OWN_CLIENTS
 
 
 @dataclass(frozen=True)
 class TranscriptCheckRecord:
-    """What the client's own transcript says about one offload.
+    """Findings of the client's own transcript about one offload.
 
     Attributes:
-        ending: what Claude did with the result: ``read_again``, ``edited``, ``rewritten`` or ``left_alone``.
+        ending: Claude's use of the result: ``read_again``, ``edited``, ``rewritten`` or ``left_alone``.
         survived: share (0 to 1) of the delivered lines that were kept; None if nothing was written.
         measured: whether the call's cost is the API's own count.
     """
@@ -197,7 +204,7 @@ class TranscriptCheckRecord:
 
 @dataclass(frozen=True)
 class OffloadDetail:
-    """Everything about one offload."""
+    """All data of one offload."""
 
     row: OffloadRow
     arguments: dict[str, Any]
@@ -216,7 +223,7 @@ class OffloadDetail:
 
 @dataclass(frozen=True)
 class OffloadFilter:
-    """Filter of the list. Empty means all; ``search`` applies to task and file names."""
+    """Filter of the list. An empty field matches every offload. ``search`` applies to task and file names."""
 
     search: str = ""
     tool: str = ""
@@ -232,9 +239,9 @@ class OffloadFilter:
 class Totals:
     """Exact totals over offloads that ended.
 
-    ``losing`` counts those with a negative net, ``by_user`` those that the user started, ``audited`` those
-    that a transcript check covers. ``audited_estimate_*`` and ``audited_net_*`` are, for the latter only, the
-    totals of the estimates and of the checked nets.
+    ``losing`` counts offloads with a negative net, ``by_user`` offloads started by the user, ``audited``
+    offloads covered by a transcript check. ``audited_estimate_*`` and ``audited_net_*`` are totals over the
+    audited offloads: of the estimates, and of the checked nets.
     """
 
     offloads: int = 0
@@ -268,7 +275,7 @@ class Totals:
 
     @property
     def corrected_microusd(self) -> int:
-        """The same as ``corrected_tokens``, in micro-dollars."""
+        """The value of ``corrected_tokens`` in micro-dollars."""
         return self.net_microusd - self.audited_estimate_microusd + self.audited_net_microusd
 
 
@@ -290,7 +297,7 @@ class GroupTotal:
 
 @dataclass(frozen=True)
 class Facets:
-    """The values that the list can be filtered by, each sorted."""
+    """The values by which the list can be filtered, each list sorted."""
 
     tools: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -301,8 +308,9 @@ class Facets:
 
 @dataclass(frozen=True)
 class TranscriptRecord:
-    """Progress in one transcript, in bytes. ``state`` is the input of the next pass and ``summary`` that of
-    the reports, both as JSON."""
+    """Progress in one transcript, in bytes. ``state`` is the input of the next pass, and ``summary`` the
+    input of the reports, both as JSON.
+    """
 
     path: str
     size: int

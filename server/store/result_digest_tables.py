@@ -1,4 +1,4 @@
-"""The tables of digests that took the place of tool results, and the kinds of results that are left alone."""
+"""Tables of digests that replaced tool results, and of kinds of results that are not digested."""
 
 from sqlalchemy import Column, Float, Index, Integer, Table, Text
 

@@ -1,4 +1,4 @@
-"""Digests that replaced tool results in Claude Code, and the kinds of results that are left alone."""
+"""Digests that replaced tool results in Claude Code, and kinds of results that are not digested."""
 
 import time
 from dataclasses import dataclass, fields, replace
@@ -21,7 +21,7 @@ BY_USER = "switched off"
 DIGEST_ID = "digest-"
 """What the number of a digest is preceded by where ids of offloads stand as well."""
 _OF_SESSION = 50
-"""Digests of a session that are compared with later results."""
+"""Number of a session's digests that are compared with later results."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class ResultDigest:
     """One digest.
 
     Attributes:
-        id: its number in the database; 0 before it is written.
+        id: the number in the database; 0 before the digest is written.
         at: seconds since the epoch.
         source: the command or the path; empty if the history keeps no contents.
         source_key: a hash of the command or the path.
-        facts_key: a hash of the digest without its numbers: equal for two runs with the same result.
+        facts_key: a hash of the digest without its numbers; equal for two runs with the same result.
         kept_path: the client's own file with the whole text; often empty.
-        handle: of the kept text.
+        handle: the handle of the kept text.
         characters: of the whole text.
         whole_tokens: tokens of the whole text.
         shown_tokens: tokens that Claude would have seen without the digest.
@@ -66,14 +66,17 @@ class ResultDigest:
 
     @property
     def net_tokens(self) -> int:
-        """Tokens saved. After a loss Claude has read the text and the digest, so the digest was added."""
+        """Tokens saved. After a loss, Claude has read the text as well as the digest, so the digest was an
+        extra cost.
+        """
         return -self.digest_tokens if self.loss else self.shown_tokens - self.digest_tokens
 
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """A kind of results that passes unchanged in a project, or everywhere. ``at`` is seconds since the
-    epoch."""
+    """A kind of results that passes unchanged in a project or everywhere. ``at`` is in seconds since the
+    epoch.
+    """
 
     kind: str
     project: str
@@ -82,13 +85,13 @@ class LeftAlone:
 
     @property
     def by_user(self) -> bool:
-        """Whether the user switched it off."""
+        """Return whether the user switched the kind off."""
         return self.reason == BY_USER
 
 
 @dataclass(frozen=True)
 class KindTotal:
-    """The digests of one kind: their number, tokens saved (losses subtracted), and losses."""
+    """The digests of one kind: number, tokens saved (with losses subtracted), and losses."""
 
     kind: str
     digests: int
@@ -97,7 +100,7 @@ class KindTotal:
 
 
 class ResultDigests:
-    """Reads and writes digests of results. Every method may raise ``StoreError``.
+    """Reads and writes digests of results. Every method can raise ``StoreError``.
 
     Args:
         contents: False keeps figures, names and hashes, but neither commands, paths nor digests.
@@ -108,7 +111,7 @@ class ResultDigests:
         self._contents = contents
 
     async def add(self, record: ResultDigest) -> int:
-        """Write a digest and return its number."""
+        """Write a digest. Return its number."""
         kept = record if self._contents else replace(record, source="", text="", kept_path="")
         values = {name: getattr(kept, name) for name in _PLAIN if name != "id"}
         values |= {"day": local_day(kept.at), **receipt_values(kept.receipt)}
@@ -135,7 +138,7 @@ class ResultDigests:
         return await self._database.read(lambda connection: _records(connection, query))
 
     async def kinds(self, since: float = 0.0) -> tuple[KindTotal, ...]:
-        """Return the totals by kind since ``since`` (seconds since the epoch), the largest first."""
+        """Return the totals by kind since ``since`` (seconds since the epoch), largest first."""
         table = result_digest.c
         lost = func.sum(func.iif(table.loss == "", 0, 1))
         net = func.sum(func.iif(table.loss == "", table.shown_tokens, 0) - table.digest_tokens)
@@ -185,7 +188,7 @@ class ResultDigests:
         return await self._database.read(lambda connection: connection.execute(query).first() is not None)
 
     async def left_alone(self) -> tuple[LeftAlone, ...]:
-        """Return the kinds that are left alone, by name."""
+        """Return the kinds that are not digested, by name."""
         table = result_left_alone
         query = select(table).order_by(table.c.kind, table.c.project)
 

@@ -1,4 +1,4 @@
-"""Results that wait for the user's review, the riskiest first, and the user's verdicts."""
+"""Results that wait for the user's review, riskiest first, and the user's verdicts."""
 
 import json
 from collections.abc import Sequence
@@ -16,15 +16,16 @@ from server.store.tables import offload
 Review = Literal["kept", "undone", "rerun"]
 """A verdict: the result stays, was undone, or was requested again from another model."""
 NEWEST = 1_000
-"""Number of the newest written results that are searched for unreviewed ones."""
+"""Number of the newest written results that are searched for unreviewed results."""
 
 _ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
 
 
 @dataclass(frozen=True)
 class Unreviewed:
-    """A written result without a verdict. ``job_id`` is empty if it is not part of a batch; ``undoable`` is
-    false if its earlier contents are gone."""
+    """A written result without a verdict. ``job_id`` is empty if the result is not part of a batch.
+    ``undoable`` is false if its earlier contents are gone.
+    """
 
     row: OffloadRow
     notices: tuple[str, ...]
@@ -34,10 +35,10 @@ class Unreviewed:
 
 
 class Reviews:
-    """Reads what waits for a review, and stores verdicts. Every method may raise ``StoreError``.
+    """Reads the results that wait for a review, and stores verdicts. Every method can raise ``StoreError``.
 
     Args:
-        strengths: what a result can rest on, strongest first (see ``offload.values.Strength``).
+        strengths: the kinds of evidence for a result, strongest first (see ``offload.values.Strength``).
     """
 
     def __init__(self, database: Database, strengths: Sequence[str]) -> None:
@@ -45,12 +46,12 @@ class Reviews:
         self._strengths = tuple(strengths)
 
     async def waiting(self) -> tuple[Unreviewed, ...]:
-        """Return the unreviewed results: with notices first, then by strength, the weakest first."""
+        """Return the unreviewed results: results with notices first, then weakest evidence first."""
         found = await self._database.read(_read_waiting)
         return tuple(sorted(found, key=self._risk))
 
     async def count(self) -> int:
-        """Return how many results wait for a review."""
+        """Return the number of results that wait for a review."""
         return await self._database.read(lambda connection: len(connection.execute(_waiting()).all()))
 
     async def record(self, offload_ids: Sequence[str], review: Review) -> None:
@@ -60,7 +61,7 @@ class Reviews:
 
     def _risk(self, each: Unreviewed) -> tuple[int, int, float]:
         known = each.row.strength in self._strengths
-        # Results of older versions have no strength: nothing is known about them.
+        # Results of older versions have no strength, because nothing is known about them.
         strength = self._strengths.index(each.row.strength) if known else len(self._strengths)
         return -len(each.notices), -strength, -each.row.started_at
 

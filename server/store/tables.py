@@ -1,9 +1,9 @@
 """The tables of the history. Instants are seconds since the epoch, money is in micro-dollars.
 
-``offload`` holds the columns for lists, filters and totals in narrow rows; long texts are in tables of their
-own, joined by ``seq``. ``seq`` grows in order of arrival and orders every list. Triggers maintain the totals
-of the rows in ``total`` (see ``totals.py``); ``removed`` holds the totals of rows removed by retention, so
-that the overall savings do not shrink.
+``offload`` holds the columns for lists, filters and totals in narrow rows; long texts are in separate tables,
+joined by ``seq``. ``seq`` grows in order of arrival and orders every list. Triggers maintain the totals of
+the rows in ``total`` (see ``totals.py``); ``removed`` holds the totals of rows removed by retention, so that
+the overall savings do not shrink.
 """
 
 from sqlalchemy import (
@@ -105,12 +105,12 @@ offload = Table(
     _text("terms"),
     Column("audited_net_tokens", Integer),
     Column("audited_net_microusd", Integer),
-    # The batch that contains it.
+    # The batch that contains the offload.
     Column("job_id", Text),
     _text("strength"),
     _text("chore_kind"),
     _text("reviewed"),
-    # Each filter is one range of its index, which is in the list's order because SQLite appends seq.
+    # Each filter is one range of its index. The range is in the list's order, because SQLite appends seq.
     *(Index(f"ix_offload_{name}", name) for name in ("tool", "outcome", "model", "project", "client")),
     Index("ix_offload_started_at", "started_at"),
     Index("ix_offload_net_tokens", "net_tokens"),
@@ -156,7 +156,7 @@ file = Table(
     _text("selection"),
 )
 
-# ``before`` is NULL if there was no file.
+# ``before`` is NULL if the file did not exist.
 undo = Table(
     "undo",
     metadata,
@@ -181,8 +181,8 @@ audit = Table(
     _text("terms"),
 )
 
-# Progress in each of the client's transcripts, the state for the next pass, and the summary for the reports;
-# the last two as JSON.
+# Progress in each of the client's transcripts, the state for the next pass, and the summary for the reports.
+# State and summary are JSON.
 transcript = Table(
     "transcript",
     metadata,
@@ -195,8 +195,8 @@ transcript = Table(
 )
 
 
-# The messages that a transcript was charged for: a forked session repeats those of the session before it.
-# ``owner`` identifies the transcript.
+# The messages for which a transcript was charged, because a forked session repeats messages of the earlier
+# session. ``owner`` identifies the transcript.
 charged_message = Table(
     "charged_message",
     metadata,

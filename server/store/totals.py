@@ -90,7 +90,7 @@ _COLUMNS = f"{_KEY}, {', '.join(MEASURES)}"
 
 
 def ensure_totals(connection: Connection) -> None:
-    """Install the triggers. If they are missing or of another version, recalculate all totals."""
+    """Install the triggers. If they are missing or from another version, recalculate all totals."""
     rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
     found = {row.name: row.sql for row in rows if row.name.startswith("total_")}
     if found == _TRIGGERS:

@@ -1,4 +1,4 @@
-"""Reads and writes of the transcript check: progress, recorded offloads, results."""
+"""Database access of the transcript check: progress, recorded offloads, results."""
 
 import zlib
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ from server.store.tables import RECEIPT_FIGURES, call_requests, charged_message,
 
 
 def read_known(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Return the size and the modification time (nanoseconds) of every transcript when it was last read."""
+    """Return the size and the modification time (nanoseconds) of every transcript at its last read."""
     rows = connection.execute(select(transcript.c.path, transcript.c.size, transcript.c.mtime_ns))
     return {row.path: (row.size, row.mtime_ns) for row in rows}
 
@@ -117,7 +117,7 @@ def write_transcript_check(connection: Connection, offload_id: str, audit: Trans
 
 
 def set_savings_to_zero(connection: Connection, seq: int) -> None:
-    """Set an offload's savings to zero, in its receipt and in its checked one; the cost remains."""
+    """Set an offload's savings to zero, in its receipt and in its checked receipt. The cost remains."""
     audit = tables.audit
     connection.execute(update(audit).where(audit.c.seq == seq).values(**_cost_alone(audit)))
     found = connection.execute(
@@ -128,7 +128,7 @@ def set_savings_to_zero(connection: Connection, seq: int) -> None:
 
 
 def _cost_alone(receipt: Table) -> dict[str, Any]:
-    """Return the columns of a receipt in ``offload`` or ``audit`` without any savings."""
+    """Return the columns of a receipt in ``offload`` or ``audit`` without savings."""
     cost = receipt.c.spent_output + receipt.c.spent_input + receipt.c.spent_share
     return {
         "spared_input": 0,
@@ -171,11 +171,11 @@ def seq_of(connection: Connection, offload_id: str) -> int:
 
 def unknown(offload_id: str) -> StoreError:
     """Return the error for an unknown offload id."""
-    return StoreError(f"The history has no offload {offload_id}.", "Look up its id in the list.")
+    return StoreError(f"The history has no offload {offload_id}.", "Look up the offload's id in the list.")
 
 
 def receipt_values(receipt: ReceiptRecord | None) -> dict[str, Any]:
-    """Return a receipt as column values; None counts as zeros."""
+    """Return a receipt as column values. None counts as zeros."""
     if receipt is None:
         return {"family": "", "price_model": "", "terms": "", **dict.fromkeys(RECEIPT_FIGURES, 0)}
     return dict(vars(receipt))

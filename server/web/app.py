@@ -64,8 +64,8 @@ class HubApp:
     """The authenticated app, the server of its connections, and its MCP sessions. The server of the app runs
     ``sessions`` around it.
 
-    They are not part of the app's lifespan, because a server ends only after its connections, and a
-    session's stream is a connection that never ends on its own.
+    The sessions are not part of the app's lifespan: a server ends only after its connections, and a session's
+    stream is a connection that never ends by itself.
     """
 
     asgi: ASGIApp
@@ -95,7 +95,7 @@ def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> Hu
 def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
     async def healthz(request: Request) -> Response:
         health = {"app": "token-saver", "version": hub.version, "pid": os.getpid()}
-        # The socket's own addresses: uvicorn is configured to trust no header about them.
+        # The socket's own addresses, because uvicorn trusts no headers about them.
         ends = request.scope["client"], request.scope["server"]
         return JSONResponse({**health, "proofs": keys.prove(request.query_params.get("nonce", ""), *ends)})
 
@@ -177,7 +177,7 @@ async def _answer(hub: Hub, request: Request) -> str:
 
     Raises:
         BadArguments: the answer is invalid.
-        NotFound: no such call is waiting (any more).
+        NotFound: the call is not waiting, or no longer waiting.
     """
     waiting, chosen = await _argument(request, "id"), await _argument(request, "answer")
     extent = next((each for each in EXTENTS if each == chosen), None)
@@ -187,17 +187,17 @@ async def _answer(hub: Hub, request: Request) -> str:
     answer = ApprovalAnswer(approved=extent is not None, extent=extent or "once", by="command", reason=reason)
     if not hub.answer_approval(waiting, answer):
         raise NotFound(
-            f"No call {waiting!r} is waiting for approval: it was answered, it ended or it never existed.",
+            f"Call {waiting!r} is not waiting for approval: it was answered, it ended, or it never existed.",
             "`token-saver policy waiting` lists the waiting calls.",
         )
     return "Approved." if answer.approved else "Denied."
 
 
 async def _argument(request: Request, name: str, missing: str | None = None) -> str:
-    """Return a text from the request's JSON body; ``missing`` if the body does not have it.
+    """Return a text from the request's JSON body; ``missing`` if the body lacks the text.
 
     Raises:
-        BadArguments: the body is not a JSON object with that text.
+        BadArguments: the body is not a JSON object with this text.
     """
     try:
         body = await request.json()

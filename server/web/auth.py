@@ -1,8 +1,8 @@
 """Authentication of requests to the hub, for HTTP and websockets alike.
 
-A web page in the user's browser can reach 127.0.0.1 as the user can. Therefore the Host must be ours
-(against DNS rebinding), an Origin must be ours (against other pages' scripts), and every path except the open
-ones needs the bearer token or, in a browser, the cookie that a one-time login link sets.
+A web page in the user's browser can reach 127.0.0.1 like the user. Therefore the Host must be the hub's
+(against DNS rebinding), and an Origin must be the hub's (against scripts of other pages). Every path except
+the open paths needs the bearer token or, in a browser, the cookie set by a one-time login link.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,14 @@ from server.web.plain_page import plain_page
 from server.web.rejections import RejectionLog
 
 OPEN_PATHS = frozenset({"/healthz", "/login"})
-"""Paths without token or cookie, matched exactly. ``/login`` requires its code."""
+"""Paths that need no token or cookie, matched exactly. ``/login`` needs its code."""
 TOKEN_PATHS = frozenset({"/mcp"})
-"""Paths for programs: only the bearer token grants access, so browsers never have it."""
+"""Paths for programs. Only the bearer token grants access, so browsers never have access."""
 
 
 DASHBOARD_COMMAND = "token-saver dashboard"
 MOST_BODY_BYTES = 4 << 20
-"""Longest body of a request; the ``mcp`` package has the same limit for ``/mcp``."""
+"""Maximum size of a request's body (bytes). The ``mcp`` package has the same limit for ``/mcp``."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -74,7 +74,7 @@ class AuthMiddleware:
         await (refusal or self.app)(scope, receive, _hardened(send))
 
     async def close_sockets(self) -> None:
-        """Close all websockets: their cookie or token is no longer valid."""
+        """Close all websockets, because their cookie or token is no longer valid."""
         for each in tuple(self._sockets):
             await each.close()
 
@@ -87,7 +87,7 @@ class AuthMiddleware:
             self._sockets.discard(socket)
 
     def _refuse(self, scope: Scope) -> Response | None:
-        """Return the answer to a refused request, None for an admitted one."""
+        """Return the answer to a refused request; None for an admitted request."""
         headers = Headers(scope=scope)
         path = scope["path"]
         host, origin = headers.get("host", ""), headers.get("origin", "")
@@ -103,8 +103,9 @@ class AuthMiddleware:
         return _unauthorized(path, headers)
 
     def _is_foreign(self, headers: Headers, *, websocket: bool) -> bool:
-        """Return whether another page's script or link sent this. Browsers always send a websocket's
-        Origin."""
+        """Return whether another page's script or link sent the request. Browsers always send a websocket's
+        Origin.
+        """
         origin = headers.get("origin")
         if origin is None and websocket:
             return True
@@ -119,7 +120,8 @@ class AuthMiddleware:
         known = self._keys.has_token(headers.get("authorization", "")) or (
             path not in TOKEN_PATHS
             and self._keys.has_cookie(headers.get("cookie", ""))
-            # Browsers send a cookie to every port of a host, so other users' programs may have received it.
+            # Browsers send a cookie to every port of a host, so other users' programs may have received the
+            # cookie.
             and may_be_ours(scope["client"], scope["server"])
         )
         if known:
@@ -127,7 +129,7 @@ class AuthMiddleware:
         return known
 
     def _login(self, scope: Scope, headers: Headers) -> Response:
-        # Checked first, so that nobody else uses the link up: browser arguments are visible to other users.
+        # Checked first, so that no one else uses up the link: browser arguments are visible to other users.
         if not may_be_ours(scope["client"], scope["server"]):
             self._refusals.note("another user of this machine opened it", "", scope["path"])
             return _plain(403, "This login link belongs to another user of this machine.")
@@ -149,7 +151,7 @@ class AuthMiddleware:
 
 
 class _Socket:
-    """Sending side of a browser's websocket, which can be closed from outside its handler."""
+    """Sending side of a browser's websocket. It can be closed from outside its handler."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -162,7 +164,7 @@ class _Socket:
             await self._send(message)
 
     async def close(self) -> None:
-        """Close the socket; its handler sees a normal disconnect."""
+        """Close the socket. Its handler sees a normal disconnect."""
         await self.send({"type": "websocket.close", "code": 1008, "reason": "no longer authorized"})
 
 
@@ -207,7 +209,7 @@ def _unauthorized(path: str, headers: Headers) -> Response:
 
 
 def _for_person(headers: Headers, status: int, title: str, text: str) -> Response:
-    """Return a page for a browser, a line of text for a program."""
+    """Return a page for a browser, or a line of text for a program."""
     if "text/html" in headers.get("accept", ""):
         return plain_page(status, title, text, command=DASHBOARD_COMMAND)
     return _plain(status, f"{title}. {text} {DASHBOARD_COMMAND}")

@@ -1,7 +1,7 @@
 """Limits on unauthenticated connections: number, lifetime, request size.
 
-Any user of this machine can connect. They must not use up the resources that the hub needs for its own user:
-open files, memory and time.
+Any user of this machine can connect. Other users must not use up the resources that the hub needs for its own
+user: open files, memory and time.
 """
 
 import asyncio
@@ -13,20 +13,24 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from server.bridge.hub_identity import Address
 
 MOST_STRANGERS = 1024
-"""Limit of unauthenticated connections; one more closes the oldest. Clients with a key show it within
-milliseconds. A thousand simultaneous calls must all be accepted."""
+"""Maximum number of unauthenticated connections; one more closes the oldest. Clients with a key show it
+within milliseconds. A thousand simultaneous calls must all be accepted.
+"""
 STRANGER_SECONDS = 30.0
-"""Time in which a connection must show a key, seconds. A program that opens a thousand connections writes to
-the first one only after the last one is open, which takes seconds on a busy machine."""
+"""Time in which a connection must show a key (seconds). A program that opens a thousand connections writes to
+the first only after the last is open, which takes seconds on a busy machine.
+"""
 MOST_HEAD_BYTES = 64 << 10
 MOST_HEADERS = 100
-"""Longest head of a request, bytes; a browser sends about 20 headers and 2 kB."""
+"""Maximum size of a request's head (bytes). A browser sends about 20 headers and 2 kB."""
 OPEN_FILES = 8192
-"""Number of open files that the hub asks the system for: unauthenticated connections, pages and calls."""
+"""Number of open files that the hub requests from the system: unauthenticated connections, pages
+and calls.
+"""
 
 
 class ConnectionLimits:
-    """The unauthenticated connections of one event loop; each may stay open for ``seconds``."""
+    """The unauthenticated connections of one event loop. Each can stay open for ``seconds``."""
 
     def __init__(self, seconds: float = STRANGER_SECONDS) -> None:
         self.seconds = seconds
@@ -41,7 +45,7 @@ class ConnectionLimits:
         return self._connections.get(connection.address) is connection
 
     def add(self, connection: "LimitedConnection") -> None:
-        """Register an opened connection; if there are too many, close the oldest."""
+        """Register an opened connection. If there are too many, close the oldest."""
         self._connections[connection.address] = connection
         if len(self._connections) > MOST_STRANGERS:
             next(iter(self._connections.values())).cut_off()
@@ -52,7 +56,7 @@ class ConnectionLimits:
             del self._connections[connection.address]
 
     def know(self, client: Address) -> None:
-        """Note that the connection from this address showed a key: its limits end."""
+        """Note that the connection from this address showed a key. Its limits then no longer apply."""
         self._connections.pop(client, None)
 
 
@@ -83,7 +87,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Process data, unless an unauthenticated connection has sent too much."""
-        # Data that arrives with a request's head counts only after the key in the head was checked.
+        # Data that arrives together with a request's head counts only after the key in the head was checked.
         if self._received > MOST_HEAD_BYTES and self in self._limits:
             self.cut_off()
             return
@@ -113,7 +117,7 @@ class LimitedConnection(HttpToolsProtocol):
     def _count(self, length: int) -> None:
         self._head_bytes += length
         if self._head_bytes > MOST_HEAD_BYTES or len(self.headers) >= MOST_HEADERS:
-            # The parser reports this like any invalid request: 400, and the connection ends.
+            # The parser treats this like any invalid request: 400, and the connection ends.
             raise ValueError("the head is too long")
 
     def _end_time(self) -> None:
@@ -127,7 +131,7 @@ class LimitedConnection(HttpToolsProtocol):
 
 
 def ask_for_open_files() -> None:
-    """Raise this process's limit of open files as far as the system permits."""
+    """Raise this process's limit of open files as far as the system allows."""
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 - missing on Windows

@@ -1,8 +1,8 @@
 """Mount point of the dashboard in the hub's app: present from the start, filled once the dashboard has
 loaded.
 
-A client's first call must not wait for modules that only pages need; importing NiceGUI takes a third of the
-hub's start. So the hub answers earlier, and a browser that opens a page too early waits.
+A client's first call must not wait for modules that only pages need, and importing NiceGUI takes a third of
+the hub's start. The hub therefore answers earlier, and a browser that opens a page too early waits.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class Pages:
     async def give_up(self, why: str) -> None:
         """Tell waiting and later requests that this hub has no pages."""
         text = f"The dashboard could not be loaded: {why.rstrip('.')}."
-        self._asgi = PlainTextResponse(f"{text} Restart Token Saver; clients keep working meanwhile.", 503)
+        self._asgi = PlainTextResponse(f"{text} Restart Token Saver; clients continue to work.", 503)
         self._opened.set()
 
     async def close(self) -> None:

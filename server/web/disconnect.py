@@ -1,8 +1,9 @@
-"""Cancellation of the calls of disconnected clients.
+"""Cancels the calls of disconnected clients.
 
-Up to protocol 2025-11-25 a dropped connection does not cancel a call, because the ``mcp`` package expects the
-client to resume. This hub keeps no events to resume from, so the answer could not be delivered: the call is
-cancelled as if the client had sent ``notifications/cancelled``. From 2026-07-28 on, the package does this.
+Up to protocol 2025-11-25, a dropped connection does not cancel a call, because the ``mcp`` package expects
+the client to resume. This hub keeps no events to resume from, so the answer could not be delivered. The call
+is therefore cancelled as if the client had sent ``notifications/cancelled``. Since protocol 2026-07-28, the
+package does this itself.
 """
 
 import json
@@ -82,7 +83,7 @@ def _is_legacy_call(scope: Scope) -> bool:
 
 
 def _request_id(body: bytes) -> str | int | None:
-    """Return the id of the request in ``body``, None for a notification or a response."""
+    """Return the id of the request in ``body``; None for a notification or a response."""
     try:
         message: Any = json.loads(body)
     except ValueError:

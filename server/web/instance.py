@@ -1,7 +1,7 @@
-"""Single instance of the hub for each user: the lock, the port, ``hub.json`` and the token.
+"""Single instance of the hub per user: the lock, the port, ``hub.json`` and the token.
 
 The lock on ``hub.lock`` belongs to the operating system and ends with the process, even after a crash.
-``hub.json`` can therefore be stale (see ``discovery.find_running``), the lock cannot.
+``hub.json`` can therefore be stale (see ``discovery.find_running``), but the lock cannot.
 """
 
 import contextlib
@@ -30,7 +30,9 @@ treats them as a flood and resets some (``SyncookiesFailed`` in ``nstat``)."""
 
 
 class AlreadyRunning(Exception):
-    """Another process is this user's hub. Not an error: a second start opens the page of the first."""
+    """Another process is this user's hub. This is not an error, because a second start opens the page of the
+    first hub.
+    """
 
     def __init__(self, info: HubInfo) -> None:
         super().__init__(info.url)
@@ -39,15 +41,15 @@ class AlreadyRunning(Exception):
 
 @contextlib.contextmanager
 def claim(folders: Folders) -> Iterator[None]:
-    """Be this user's only hub for the duration of the ``with`` block.
+    """Be this user's only hub while the ``with`` block runs.
 
     Raises:
-        AlreadyRunning: another hub is running, or starts now and then answers.
+        AlreadyRunning: another hub is running, or is starting and then answers.
         HubUnreachable: another process holds the lock but does not answer.
     """
     folders.create()
     path = folders.state / "hub.lock"
-    # Private, because everyone who can open the file can lock it.
+    # Private, because anyone who can open the file can lock it.
     with open(path, "a+b", opener=_private) as file:
         _lock(file.fileno(), folders)
         yield
@@ -57,7 +59,7 @@ def is_claimed(folders: Folders) -> bool:
     """Return whether a process is this user's hub, even if it does not answer yet."""
     try:
         with (folders.state / "hub.lock").open("r+b") as file:
-            # A hub that starts in this moment tries again, see ``_lock``.
+            # If a hub starts at this moment, it tries again; see ``_lock``.
             return not _try_lock(file.fileno())
     except FileNotFoundError:
         return False
@@ -67,7 +69,7 @@ def listen(port: int) -> socket.socket:
     """Return a socket that listens on ``port`` of 127.0.0.1 (0: any free port).
 
     Raises:
-        PortTaken: another program listens there, or the system reserves the port.
+        PortTaken: another program listens on the port, or the system reserves the port.
     """
     # asyncio turns off Nagle's delay (40 ms for each answer) only for sockets with an explicit protocol.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -83,14 +85,15 @@ def listen(port: int) -> socket.socket:
         listener.close()
         raise PortTaken(
             f"Port {port} on {LOOPBACK} cannot be used: {error.strerror or error}.",
-            "Stop the program that uses it, or set another with TOKEN_SAVER_PORT (`port` in config.toml).",
+            "Stop the program that uses the port, or set another port with TOKEN_SAVER_PORT (`port` "
+            "in config.toml).",
         ) from None
     return listener
 
 
 @contextlib.contextmanager
 def announced(folders: Folders, url: str, version: str, command: str = "") -> Iterator[HubInfo]:
-    """Announce the hub in ``hub.json`` for the duration of the ``with`` block, see ``HubInfo``."""
+    """Announce the hub in ``hub.json`` while the ``with`` block runs; see ``HubInfo``."""
     info = HubInfo(url=url, pid=os.getpid(), version=version, started=time.time(), command=command)
     replace_file(folders.hub_file, json.dumps(info._asdict()).encode(), mode=PRIVATE)
     try:
@@ -100,7 +103,7 @@ def announced(folders: Folders, url: str, version: str, command: str = "") -> It
 
 
 def ensure_token(folders: Folders) -> str:
-    """Return the bearer token; it is created on first use, with access for the user only."""
+    """Return the bearer token. It is created on first use; only the user can access it."""
     if token := read_token(str(folders.state)):
         if sys.platform != "win32":
             folders.token_file.chmod(0o600)
@@ -111,7 +114,7 @@ def ensure_token(folders: Folders) -> str:
 
 
 def write_token(folders: Folders, token: str) -> None:
-    """Write the bearer token atomically, with access for the user only from the first byte on.
+    """Write the bearer token atomically. From the first byte on, only the user can access the file.
 
     Raises:
         SettingsError: the file cannot be written.
@@ -130,7 +133,9 @@ def _private(name: str, flags: int) -> int:
 
 
 def _lock(descriptor: int, folders: Folders) -> None:
-    """Take the lock, if necessary after another hub has ended; raises like ``claim`` if one keeps running."""
+    """Take the lock, if necessary after another hub has ended. Raises like ``claim`` if another hub keeps
+    running.
+    """
     deadline = time.monotonic() + START_SECONDS
     while not _try_lock(descriptor):
         if (info := find_running(str(folders.state))) is not None:

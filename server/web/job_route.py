@@ -1,7 +1,7 @@
-"""``GET /api/jobs/{id}``: one batch for a command that follows it.
+"""``GET /api/jobs/{id}``: one batch for a command that watches it.
 
 The answer has ``state``, ``reason``, ``total``, ``ended``, ``unsuccessful``, ``net_tokens``, ``seconds_left``
-(null if unknown), ``text`` (the digest) and ``running`` (the offloads under way: output, task, stage, tokens,
+(null if unknown), ``text`` (the digest) and ``running`` (the running offloads: output, task, stage, tokens,
 speed).
 """
 

@@ -1,4 +1,4 @@
-"""Messages that some clients send in a form that the ``mcp`` package rejects without a reason.
+"""Accepts messages that some clients send in a form that the ``mcp`` package rejects without a reason.
 
 ``progressToken: null`` and ``arguments: []`` mean "none". ``ping`` is allowed before ``initialize`` (MCP
 specification, "Lifecycle"), so it needs no session.
@@ -18,7 +18,9 @@ _INVALID_PARAMS = -32602
 
 
 class LenientMessages:
-    """ASGI middleware around the MCP endpoint. Answers what it can, normalises the rest and passes it on."""
+    """ASGI middleware around the MCP endpoint. Answers some messages directly, normalises the others and
+    passes them on.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -66,12 +68,12 @@ def _parsed(body: bytes) -> dict[str, Any] | None:
     try:
         message: Any = json.loads(body)
     except (ValueError, RecursionError):
-        return None  # the package says what is wrong
+        return None  # the package reports the error
     return message if isinstance(message, dict) and isinstance(message.get("params", {}), dict) else None
 
 
 def _answer(message: dict[str, Any], headers: Headers) -> dict[str, Any] | None:
-    """Return the answer to a message that needs no session, or that has no valid arguments; else None."""
+    """Return the answer to a message that needs no session or has invalid arguments; otherwise None."""
     if not isinstance(message.get("id"), str | int):
         return None
     params = message.get("params", {})
@@ -88,7 +90,7 @@ def _answer(message: dict[str, Any], headers: Headers) -> dict[str, Any] | None:
 
 
 def _normalise(message: dict[str, Any]) -> bool:
-    """Remove what means "none"; return whether anything was changed."""
+    """Remove values that mean "none". Return whether any value was changed."""
     params = message.get("params", {})
     meta = params.get("_meta")
     changed = False

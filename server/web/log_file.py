@@ -1,4 +1,4 @@
-"""The hub's log file: private, rotated, one line a record."""
+"""The hub's log file: private, rotated, one line per record."""
 
 import logging
 import logging.handlers
@@ -32,7 +32,7 @@ def log_to_file(settings: Settings, folders: Folders) -> None:
 class OneLineFormatter(logging.Formatter):
     """Formats a record as one line, and a traceback as indented lines after it.
 
-    Texts in a record may come from models, files and clients: a line feed in a name must not look like the
+    Texts in a record can come from models, files and clients. A line feed in a name must not look like the
     start of another record, and a terminal that shows the log must not interpret escapes in it.
     """
 

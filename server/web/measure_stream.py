@@ -1,10 +1,10 @@
 """``POST /api/measure``: measures one model and streams the progress.
 
-``chores`` may hold further chores, made from the user's project.
+``chores`` can hold further chores, made from the user's project.
 
-The answer is lines of JSON: ``{"progress": {"model", "step", "done", "total"}}`` for each step, an empty line
-every few seconds in between, and finally ``{"result": …}`` or ``{"error": code, "message": …}``. Closing the
-connection cancels the measurement.
+The answer consists of lines of JSON: ``{"progress": {"model", "step", "done", "total"}}`` for each step, an
+empty line every few seconds in between, and finally ``{"result": …}`` or ``{"error": code, "message": …}``.
+Closing the connection cancels the measurement.
 """
 
 import asyncio
@@ -71,8 +71,8 @@ async def _lines(hub: Hub, model: str | None, own: tuple[Chore, ...]) -> AsyncIt
         async for line in _until_ended(news, working):
             yield line
     finally:
-        # Not awaited: closing the connection cancels this repeatedly, and would also cancel the work's own
-        # clean-up.
+        # Not awaited, because closing the connection cancels this repeatedly, which would also cancel the
+        # work's own clean-up.
         working.cancel()
 
 

@@ -1,7 +1,8 @@
 """``POST /api/pause`` and ``/api/resume``: pause offloading, and end the pause.
 
 ``/api/pause`` takes ``{"until": seconds since the epoch, "finish": true or false}``, both optional: 0 means
-"until resumed"; ``finish`` lets running work end first. Both answer with ``{"paused_until", "on_hold"}``.
+"until resumed"; ``finish`` lets running work end first. Both routes answer with ``{"paused_until",
+"on_hold"}``.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """User id of the program at the other end of a local connection, available on Linux.
 
-On Linux every user can read the arguments of other users' programs, and a browser is started with the address
-of the page as its argument.
+On Linux, every user can read the arguments of other users' programs, and a browser receives the page's
+address as an argument.
 """
 
 import os
@@ -14,10 +14,10 @@ from pathlib import Path
 from server.bridge.hub_identity import Address
 from server.web.socket_diag import owner_of
 
-# IPv4 connections of IPv4 sockets, and those of IPv6 sockets (proc(5), /proc/net/tcp).
+# IPv4 connections of IPv4 sockets, and IPv4 connections of IPv6 sockets (proc(5), /proc/net/tcp).
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 ROOT = 0
-"""Root is accepted too: it can read the token anyway, and port forwarders often run as root."""
+"""Root is accepted too, because root can read the token anyway and port forwarders often run as root."""
 
 
 def may_be_ours(client: Address, hub: Address) -> bool:
@@ -28,12 +28,13 @@ def may_be_ours(client: Address, hub: Address) -> bool:
         owner = owner_of(client, hub)
     except OSError:
         owner = None
-    # None: no such socket, or a kernel or container without such requests. The tables decide.
+    # None: the socket does not exist, or a kernel or container does not support such requests. The tables
+    # decide.
     return may_be_ours_by_tables(client, hub) if owner is None else owner in (os.getuid(), ROOT)
 
 
 def may_be_ours_by_tables(client: Address, hub: Address, tables: tuple[Path, ...] = TABLES) -> bool:
-    """Return the same, according to the tables of ``/proc``."""
+    """Return the same result, according to the tables of ``/proc``."""
     if sys.platform != "linux":
         return True
     try:
@@ -44,7 +45,7 @@ def may_be_ours_by_tables(client: Address, hub: Address, tables: tuple[Path, ...
     if not found:
         return True  # without /proc, arguments are not public either
     if not owners:
-        # Connections missing from the tables: Windows programs under WSL, whose users are separate.
+        # Some connections are missing from the tables: Windows programs under WSL, whose users are separate.
         return "microsoft" in platform.release().lower()
     return owners <= {os.getuid(), ROOT}
 
@@ -58,7 +59,7 @@ def _owners(table: Path, client: Address, hub: Address) -> Iterator[int]:
         at = text.find(ends)
         while at >= 0:
             row = text[text.rfind("\n", 0, at) + 1 : text.find("\n", at)].split()
-            # A socket without an inode has no owner any more, and the recorded user is not meaningful.
+            # A socket without an inode has no owner, and the recorded user is meaningless.
             if row[9] != "0":
                 yield int(row[7])
             at = text.find(ends, at + 1)

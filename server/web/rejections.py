@@ -1,4 +1,4 @@
-"""Log of refused requests: the first of a kind immediately, repetitions once a minute."""
+"""Log of refused requests: the first of each kind immediately, repetitions once a minute."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,22 +8,23 @@ from server.common.events import RequestsRefused
 QUIET_SECONDS = 60.0
 """Interval of reports on one kind of refusal (seconds); a page can send thousands of requests a second."""
 MOST_KINDS = 100
-"""Number of kinds distinguished within that time; all others count as one."""
+"""Number of kinds distinguished within this time. All other kinds count as one."""
 LONGEST_SOURCE = 120
 
 _Kind = tuple[str, str]
 
 
 class RejectionLog:
-    """Counts refused requests. For one event loop."""
+    """Counts refused requests, on one event loop."""
 
     def __init__(self, publish: Callable[[RequestsRefused], None]) -> None:
         self._publish = publish
         self._more: dict[_Kind, int] = {}
 
     def note(self, reason: str, source: str, path: str) -> None:
-        """Record one request. ``source`` is its claimed origin: its ``Origin`` header, or the ``Host`` that
-        it requested."""
+        """Record one request. ``source`` is its claimed origin: its ``Origin`` header, or the requested
+        ``Host``.
+        """
         shown = source[:LONGEST_SOURCE].encode("ascii", "backslashreplace").decode()
         kind = (reason, shown)
         if kind not in self._more and len(self._more) >= MOST_KINDS:

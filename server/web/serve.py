@@ -1,6 +1,6 @@
 """Process of the hub: its event loop and uvicorn run in a background thread.
 
-The main thread belongs to the tray if there is one, else it waits for the end.
+The main thread runs the tray if there is one; otherwise it waits for the end.
 """
 
 import asyncio
@@ -33,21 +33,22 @@ from server.web.instance import BACKLOG, LOOPBACK, announced, ensure_token, list
 logger = logging.getLogger(__name__)
 
 SWITCH_SECONDS = 0.0005
-"""How long a thread may hold the interpreter while others wait, seconds. With CPython's 5 ms, a thread that
-reads rows releases the interpreter at each row and then waits for the busy event loop every time; during a
-batch, pages took seconds."""
+"""How long a thread may hold the interpreter while others wait (seconds). With CPython's default of 5 ms, a
+thread that reads rows releases the interpreter at each row and then waits for the busy event loop every
+time. During a batch, pages took seconds.
+"""
 STOP_SECONDS = 2.5
-"""Time for an orderly end, seconds. The total limit is 3 s, so after this the process exits."""
+"""Time for an orderly end (seconds). The total limit is 3 s, so the process exits afterwards."""
 
 
 @contextlib.contextmanager
 def running_hub(
     settings: Settings, folders: Folders, pages: Pages | None = None, *, command: str = ""
 ) -> Iterator[Hub]:
-    """Run this user's hub in a background thread for the duration of the ``with`` block, inside ``claim``.
+    """Run this user's hub in a background thread while the ``with`` block runs, inside ``claim``.
 
-    It answers immediately; the caller opens ``pages``, if given. ``command`` is the command that the hub
-    belongs to, empty for the app.
+    The hub answers immediately. The caller opens ``pages``, if given. ``command`` is the command to which the
+    hub belongs; empty for the app.
 
     Raises:
         PortTaken: another program uses the port.
@@ -55,7 +56,7 @@ def running_hub(
     """
     ask_for_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
-    # A hub that a client starts has these variables only, see ``bridge.discovery``; a shell has more.
+    # A hub started by a client has only these variables, see ``bridge.discovery``; a shell has more.
     with (
         limited_environment(settings.offload.check_env),
         contextlib.closing(listen(settings.port)) as listener,
@@ -93,7 +94,7 @@ class _HubThread:
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
 
     def start_and_wait(self) -> Hub:
-        """Return the hub once it is serving; raise the error that prevented it."""
+        """Return the hub once it is serving. Raise the error that prevented the start."""
         self._thread.start()
         while not self._ready.wait(0.02):
             if self._hub is not None and self._server is not None and self._server.started:
@@ -106,7 +107,7 @@ class _HubThread:
         ) from self._error
 
     def stop(self) -> None:
-        """Stop the server and wait for it; after ``STOP_SECONDS`` the process exits."""
+        """Stop the server and wait for its end. After ``STOP_SECONDS`` the process exits."""
         if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(STOP_SECONDS)
@@ -158,19 +159,20 @@ def _config(hub: Hub, app: HubApp) -> uvicorn.Config:
         # A page, or a client that sends half a request, must not delay the end.
         timeout_graceful_shutdown=1,
         ws_ping_interval=20,
-        lifespan="off",  # the app has none; the dashboard's starts when it has loaded
-        # Pages are on this machine, where compressing costs more than sending.
+        lifespan="off",  # the app has no lifespan; the dashboard's lifespan starts after loading
+        # Pages are on this machine, where compressing costs more time than sending.
         ws_per_message_deflate=False,
     )
 
 
 class Signals:
     """Handles SIGTERM and Ctrl-C. Create it in the main thread before the hub is announced, because a client
-    may stop the hub as soon as it finds it."""
+    can stop the hub as soon as it finds it.
+    """
 
     def __init__(self) -> None:
         # A signal handler can interrupt the main thread while it holds any lock. SimpleQueue.put is
-        # documented as safe there, Event.set is not.
+        # documented as safe in this case, Event.set is not.
         self._came: queue.SimpleQueue[int] = queue.SimpleQueue()
         signal.signal(signal.SIGINT, self._note)
         signal.signal(signal.SIGTERM, self._note)

@@ -1,4 +1,4 @@
-"""User id of a local TCP socket, asked from the Linux kernel for one connection (sock_diag(7)).
+"""User id of a local TCP socket, requested from the Linux kernel for one connection (sock_diag(7)).
 
 The answer takes microseconds. ``/proc/net/tcp``, which lists all sockets of the machine, takes 14 ms with few
 sockets and 46 ms with 4,000.
@@ -18,7 +18,7 @@ NLMSG_ERROR = 2
 ANY_STATE = 0xFFFFFFFF
 NO_COOKIE = b"\xff" * 8
 ANSWER_SECONDS = 0.5
-"""Limit for an answer that the kernel gives at once."""
+"""Time limit for an answer that the kernel gives immediately (seconds)."""
 
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
 _REQUEST = struct.Struct("=BBBxI")  # struct inet_diag_req_v2, up to the socket's id
@@ -29,10 +29,11 @@ _ID_BYTES = 48
 
 
 def owner_of(client: Address, hub: Address) -> int | None:
-    """Return the user id of the socket that connected from ``client`` to ``hub``; None if there is none.
+    """Return the user id of the socket that connected from ``client`` to ``hub``; None if the socket does not
+    exist.
 
     Raises:
-        OSError: the kernel does not answer such requests here.
+        OSError: this kernel does not answer such requests.
     """
     if sys.platform != "linux":
         raise OSError("only Linux has sock_diag")
@@ -54,8 +55,8 @@ def _owner(answer: bytes, client: Address, hub: Address) -> int | None:
         raise OSError(number, "the kernel refuses requests about sockets")
     if kind != SOCK_DIAG_BY_FAMILY or len(body) < _MESSAGE.size + _ID_BYTES + _OWNER.size:
         raise OSError("an unexpected answer of the kernel")
-    # Without such a connection, the kernel may answer with a listening socket at the client's port.
+    # Without such a connection, the kernel sometimes answers with a listening socket at the client's port.
     if struct.unpack_from("!HH", body, _MESSAGE.size) != (client[1], hub[1]):
         return None
     *_, uid, inode = _OWNER.unpack_from(body, _MESSAGE.size + _ID_BYTES)
-    return uid if inode else None  # a closed socket has no owner, and the recorded user is not meaningful
+    return uid if inode else None  # a closed socket has no owner, and the recorded user is meaningless

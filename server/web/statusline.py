@@ -18,7 +18,7 @@ from server.hub import Hub
 logger = logging.getLogger(__name__)
 
 DAYS = 7
-"""Days of a session that are looked at."""
+"""Number of days of a session that are examined."""
 
 
 def statusline_route(hub: Hub) -> Route:

@@ -47,4 +47,4 @@ async def test_a_result_that_was_not_accepted_is_never_delivered(
         assert item.state == "waiting"
     else:
         assert (item.state, item.code) == ("failed", "write_failed")
-        assert "could not be put back" in item.summary
+        assert "could not be restored" in item.summary

@@ -42,7 +42,7 @@ def test_it_never_exceeds_its_limit() -> None:
     counts = JobCounts({"delivered": 100, "failed": 500}, seconds=1)
     text = describe(_ended("stopped", "Stopped because of it. " * 4), counts, failures, None)
     assert len(text) <= LONGEST
-    assert text.endswith("retries the failed ones.")
+    assert text.endswith("retries the failed items.")
 
 
 @pytest.mark.parametrize(

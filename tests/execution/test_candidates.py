@@ -66,7 +66,7 @@ async def test_agreement(
 
 async def test_a_hand_back_describes_the_samples(sandbox: Sandbox) -> None:
     choice = await by_agreement(sandbox, RIGHT, UNSORTED, REPEATS, samples=3)
-    assert choice.detail == "2 samples, 2 behaviours; give examples, or do it yourself."
+    assert choice.detail == "2 samples, 2 behaviours; give examples, or do the task yourself."
 
 
 async def test_one_sample_cannot_change_the_behaviour_of_the_next(sandbox: Sandbox) -> None:

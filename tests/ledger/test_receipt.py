@@ -272,7 +272,7 @@ def test_a_receipt_of_formula_1_keeps_its_figures_and_is_marked(ledger: Ledger) 
     assert "Formula 1" in text
     assert "turns" not in text
     changed = receipt_text(replace(old, spared_microusd=saved + 1), ledger.prices)
-    assert "The recorded sums stand" in changed
+    assert "The recorded sums are kept" in changed
     assert "x $" not in changed
 
 

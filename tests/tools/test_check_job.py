@@ -66,7 +66,7 @@ async def test_claude_undoes_a_batch_and_a_single_offload(
         assert job is not None, ended
         (tmp_path / "c.md").write_text("Changed since.\n")
         said = text_of(await client.call_tool("check_job", {"job": job[1], "action": "undo"}))
-        assert "1 file as before. 1 left as they are:" in said
+        assert "1 file restored. 1 not restored:" in said
         assert not (tmp_path / "b.md").exists()
         assert (tmp_path / "c.md").read_text() == "Changed since.\n"
 

@@ -114,7 +114,7 @@ def test_several_loaded_models_are_unloaded_one_by_one_or_all() -> None:
 def test_an_engine_that_can_neither_load_nor_unload_offers_neither() -> None:
     fixed = replace(LOADED, engine=replace(LOADED.engine, capabilities=Capabilities()))
     assert not any(label.startswith(("Load", "Unload")) for label in labels(fixed))
-    assert f"{fixed.engine.label} loads models on its own" in labels(fixed)
+    assert f"{fixed.engine.label} loads models on demand" in labels(fixed)
 
 
 def test_models_that_fit_in_memory_are_marked() -> None:

@@ -1,6 +1,6 @@
 """Edits of JSON with comments and trailing commas, as editors write it.
 
-Only the addressed entry changes: comments, order, indentation, line endings and unknown keys stay.
+Only the addressed entry changes. Comments, order, indentation, line endings and unknown keys stay.
 """
 
 import json
@@ -24,8 +24,9 @@ class JsonError(ValueError):
 
 @dataclass(frozen=True)
 class Node:
-    """A value and its position. ``members`` holds the entries of an object as (key, position of the key,
-    value), or those of a list with their index as the key."""
+    """A value and its position. ``members`` holds an object's entries as (key, position of the key, value),
+    or a list's entries with their index as the key.
+    """
 
     value: Any
     start: int
@@ -33,7 +34,9 @@ class Node:
     members: tuple[tuple[str, int, "Node"], ...] = field(default=())
 
     def member(self, key: str) -> "tuple[int, Node] | None":
-        """Return the key's position and its value. Of duplicate keys the last one counts, as in JSON."""
+        """Return the key's position and its value. If a key occurs more than once, the last one counts, as in
+        JSON.
+        """
         for name, start, node in reversed(self.members):
             if name == key:
                 return start, node
@@ -58,13 +61,14 @@ def parse(text: str) -> Node:
 
 
 def get_member(text: str, path: tuple[str, ...]) -> Any:
-    """Return the value at ``path``, or None if there is none.
+    """Return the value at ``path``, or None if the path does not exist.
 
     Raises:
         JsonError: the text is not JSON.
     """
     try:
-        # The standard library first: most files are plain JSON, and Claude Code's can be megabytes.
+        # The standard library first, because most files are plain JSON and Claude Code's file can have
+        # megabytes.
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = parse(text).value if _BLANK.sub("", text) else None
@@ -74,7 +78,7 @@ def get_member(text: str, path: tuple[str, ...]) -> Any:
 
 
 def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return the text with the member at ``path`` set; missing objects on the path are created.
+    """Return the text with the member at ``path`` set. Missing objects on the path are created.
 
     Raises:
         JsonError: the text is not JSON, or a value on the path is not an object.
@@ -99,7 +103,7 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def append_item(text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return the text with ``value`` appended to the list at ``path``, which is created if missing.
+    """Return the text with ``value`` appended to the list at ``path``. A missing list is created.
 
     Raises:
         JsonError: the text is not JSON, or the value at ``path`` is not a list.
@@ -114,7 +118,8 @@ def append_item(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Return the text without the member (or list item) at ``path``; unchanged if there is none.
+    """Return the text without the member (or list item) at ``path``. A missing member leaves the text
+    unchanged.
 
     Raises:
         JsonError: the text is not JSON.
@@ -130,7 +135,7 @@ def _checked(changed: str, text: str, path: tuple[str, ...], value: Any) -> str:
     """Return ``changed`` if it differs from ``text`` only in the value at ``path`` (None: removed).
 
     Raises:
-        JsonError: more than that value differs.
+        JsonError: more than this value differs.
     """
     wanted = parse(text).value
     place = wanted
@@ -157,13 +162,13 @@ def _at(text: str, path: tuple[str, ...]) -> Node | None:
 
 
 def _cut(text: str, parent: Node, start: int, value: Node) -> str:
-    """Remove a member together with its comma and line break; comments stay."""
+    """Remove a member together with its comma and line break. Comments stay."""
     comma = _skip(text, value.end)
     followed = text[comma] == ","
     rest = text[value.end : comma] + text[comma + 1 :] if followed else text[value.end :]
     before = next((n.end for _, _, n in reversed(parent.members) if n.end <= start), None)
     if before is None:
-        # The only member: the object becomes "{}" if nothing but blanks surrounds the member.
+        # The only member: the object becomes "{}" if only blanks surround the member.
         inside = rest[: len(rest) - (len(text) - parent.end + 1)]
         if len(parent.members) == 1 and not (text[parent.start + 1 : start] + inside).strip():
             return text[: parent.start + 1] + text[parent.end - 1 :]
@@ -174,7 +179,7 @@ def _cut(text: str, parent: Node, start: int, value: Node) -> str:
     if not followed:
         at = _skip(between, 0)
         between = between[:at] + between[at + 1 :]
-    # A line comment would swallow text that is joined to its line.
+    # A line comment would swallow text joined to its line.
     ends_line = "//" not in between or rest.lstrip(" \t").startswith(("\n", "\r"))
     return text[:before] + (between.rstrip() if ends_line else between) + rest
 

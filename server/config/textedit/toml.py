@@ -18,7 +18,7 @@ class TomlError(ValueError):
 
 
 def get_table(text: str, path: tuple[str, ...]) -> Any:
-    """Return the value at ``path``, or None if there is none.
+    """Return the value at ``path``, or None if the path does not exist.
 
     Raises:
         TomlError: the text is not TOML.
@@ -27,7 +27,8 @@ def get_table(text: str, path: tuple[str, ...]) -> Any:
 
 
 def set_key(text: str, table: tuple[str, ...], key: str, value: Any) -> str:
-    """Return the text with ``key`` of ``table`` (empty: the top) set to ``value``; None removes the key.
+    """Return the text with ``key`` of ``table`` (empty: the top level) set to ``value``. None removes the
+    key.
 
     Raises:
         TomlError: the text is not TOML, or the key is written in a form that cannot be edited safely.
@@ -57,7 +58,8 @@ def set_table(text: str, path: tuple[str, ...], values: dict[str, Any]) -> str:
 
 
 def remove_table(text: str, path: tuple[str, ...]) -> str:
-    """Return the text without the table at ``path`` and its sub-tables; unchanged if there is none.
+    """Return the text without the table at ``path`` and its sub-tables. A missing table leaves the text
+    unchanged.
 
     Raises:
         TomlError: the text is not TOML, or the table is written inline.
@@ -68,7 +70,7 @@ def remove_table(text: str, path: tuple[str, ...]) -> str:
     start, end = _table_span(body, path)
     before, after = body[:start], body[end:]
     if not after.strip():
-        # Remove the blank line that separated the table, too.
+        # Also remove the blank line that separated the table.
         before = re.sub(r"(\r?\n)\r?\n$", r"\1", before)
     return bom + _checked(before + after, body, path, None)
 
@@ -78,7 +80,7 @@ class _Statement:
     """A header or a key with its value, as a range of the text.
 
     Attributes:
-        table: the table that the statement belongs to, or that the header opens.
+        table: the table of the statement, or the table that the header opens.
         keys: the parts of a key (more than one if it is dotted); empty for a header.
     """
 
@@ -89,7 +91,7 @@ class _Statement:
 
 
 def _statements(text: str) -> Iterator[_Statement]:
-    """Yield headers and keys in order. Values may span lines; blank lines and comments are skipped."""
+    """Yield headers and keys in order. Values can span lines. Blank lines and comments are skipped."""
     table: tuple[str, ...] = ()
     start = position = 0
     for line in io.StringIO(text, newline="\n"):
@@ -129,12 +131,14 @@ def _table_span(text: str, path: tuple[str, ...]) -> tuple[int, int]:
         elif start >= 0:
             break
     if start < 0:
-        raise TomlError(f"{'.'.join(path)} is not written as a table of its own")
+        raise TomlError(f"{'.'.join(path)} is not written as a separate table")
     return start, end
 
 
 def _place_key(text: str, table: tuple[str, ...], key: str, line: str, newline: str) -> str:
-    """Replace the key's statement, or add it after the last one of its table; an empty line removes it."""
+    """Replace the key's statement, or add it after the last statement of its table. An empty line removes the
+    key.
+    """
     inside = [each for each in _statements(text) if each.table == table]
     for each in inside:
         if each.keys == (key,):
@@ -154,7 +158,7 @@ def _checked(changed: str, before: str, path: tuple[str, ...], value: Any) -> st
     """Return ``changed`` if it differs from ``before`` only in the value at ``path``.
 
     Raises:
-        TomlError: one of the texts is not TOML, or more than that value differs.
+        TomlError: one of the texts is not TOML, or more than this value differs.
     """
     wanted = _with_value(_load(before), path, value)
     found = _load(changed)

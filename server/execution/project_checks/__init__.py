@@ -1,8 +1,8 @@
-"""The checks that a project brings, found in its files. Nothing here runs anything.
+"""The project's own checks, found in its files. This room runs no checks.
 
 ``find``        walks the project and returns its checks, fastest first (start here)
 ``values``      a check: command, what it covers, where it was found
-``manifests``   reading of a project's files: bounded, and never through links
-``python``, ``javascript``, ``others``   what the files of each language say
+``manifests``   reads a project's files, within limits and never through links
+``python``, ``javascript``, ``others``   the checks in the files of each language
 ``related``     the tests that concern a file
 """

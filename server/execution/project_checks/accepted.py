@@ -1,6 +1,6 @@
-"""Checks that the user accepted, by project: only these are run.
+"""Checks that the user accepted, by project. Only accepted checks are run.
 
-A check is accepted with its exact command: one that changes has to be accepted again.
+A check is accepted with its exact command. A changed check must be accepted again.
 """
 
 import hashlib
@@ -15,7 +15,9 @@ from server.execution.project_checks.find import find_project_checks
 from server.execution.project_checks.values import ProjectCheck
 
 Place = Literal["sandbox", "outside"]
-"""``outside``: with the user's own rights. A check runs the project's code, and what the model wrote."""
+"""``outside``: with the user's own permissions. A check runs the project's code and code written by the
+model.
+"""
 
 
 class AcceptedChecks:
@@ -25,7 +27,7 @@ class AcceptedChecks:
         self._file = file
 
     def accept(self, root: Path, checks: Iterable[tuple[ProjectCheck, Place]]) -> None:
-        """Accept checks of a project; they replace those accepted before, none withdraws all.
+        """Accept checks of a project. They replace the checks accepted before; an empty list withdraws all.
 
         Raises:
             OSError: the file cannot be written.
@@ -36,7 +38,7 @@ class AcceptedChecks:
         self._write({project: each for project, each in known.items() if each})
 
     def of(self, root: Path) -> list[tuple[ProjectCheck, Place]]:
-        """Return the accepted checks that the project still shows, fastest first.
+        """Return the accepted checks that the project still has, fastest first.
 
         Raises:
             SettingsError: the file cannot be read.
@@ -66,7 +68,7 @@ class AcceptedChecks:
     def _unreadable(self, reason: str) -> SettingsError:
         return SettingsError(
             f"{self._file} cannot be read: {reason}.",
-            "Remove it and accept the checks again: token-saver checks accept",
+            "Remove the file and accept the checks again: token-saver checks accept",
         )
 
     def _write(self, accepted: dict[str, dict[str, Place]]) -> None:
@@ -75,6 +77,6 @@ class AcceptedChecks:
 
 
 def fingerprint(check: ProjectCheck) -> str:
-    """Return what stays the same as long as a check runs the same words in the same folder."""
+    """Return a value that stays the same while a check runs the same words in the same folder."""
     words = [check.name, str(check.folder), list(check.command), list(check.for_file)]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The command of a project's check: its program, found without a search in the project's own PATH."""
+"""The command of a project's check. Its program is found without a search in the project's own PATH."""
 
 import os
 import shutil
@@ -10,13 +10,13 @@ from pathlib import Path
 from server.execution.project_checks.values import ProjectCheck
 
 _RUNNERS = frozenset({"uv", "poetry", "pipenv"})
-"""Programs that look for the project's environment, and may download one."""
+"""Programs that look for the project's environment and may download an environment."""
 _SYSTEM = ("/usr/", "/bin/")
 
 
 @dataclass(frozen=True)
 class Command:
-    """Words whose first one is an absolute path, and the folders of its interpreter."""
+    """Words that start with an absolute path, and the folders of the command's interpreter."""
 
     words: tuple[str, ...]
     readable: tuple[Path, ...] = ()
@@ -43,14 +43,14 @@ def sandboxed_command(check: ProjectCheck, words: tuple[str, ...]) -> Command | 
 
 
 def project_python(folder: Path) -> Path | None:
-    """Return the interpreter of a project's own environment, if it has one."""
+    """Return the interpreter of a project's own environment, if the project has an environment."""
     name = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
     places = (folder / environment / name for environment in (".venv", "venv"))
     return next((each for each in places if os.access(each, os.X_OK)), None)
 
 
 def _interpreter_folders(python: Path) -> Iterator[Path]:
-    """Yield the interpreter's own folder, and its environment's where a link leads there."""
+    """Yield the interpreter's own folder, and the folder of its environment if a link leads there."""
     yield python.resolve().parents[1]
     environment = python.parents[1].resolve()
     if (environment / "pyvenv.cfg").is_file():

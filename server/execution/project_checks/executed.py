@@ -1,4 +1,4 @@
-"""Whether tests executed the lines that a result changed."""
+"""Finds out whether tests executed the lines that a result changed."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,12 @@ PLUGIN = Path(__file__).with_name("plugin") / "token_saver_executed_lines.py"
 
 
 def watching(file: Path) -> dict[str, str]:
-    """Return the variables with which pytest notes the executed lines of a file."""
+    """Return the variables that make pytest note the executed lines of a file."""
     return {"PYTHONPATH": str(PLUGIN.parent), "PYTEST_PLUGINS": PLUGIN.stem, WATCHED: str(file)}
 
 
 def executed_lines(output: str) -> frozenset[int]:
-    """Return the lines that pytest's output reports; none if it reports nothing."""
+    """Return the lines in pytest's report; empty without a report."""
     for line in reversed(output.splitlines()):
         if line.startswith(MARK):
             return frozenset(
@@ -26,9 +26,10 @@ def executed_lines(output: str) -> frozenset[int]:
 
 
 def covers_change(before: str, after: str, executed: Iterable[int]) -> bool:
-    """Tell whether every changed part of a Python file that lies in a function was executed at least once.
+    """Return whether every changed part of a Python file that is inside a function was executed at least
+    once.
 
-    Code at the top level runs at every import, which shows nothing.
+    Code at the top level runs at every import, so its execution shows nothing.
     """
     ran = frozenset(executed)
     try:

@@ -1,6 +1,6 @@
 """The search for a project's own checks: its files are read, nothing is run.
 
-What is found is proposed to the user; it runs only once the user has accepted it.
+The checks found are proposed to the user. A check runs only after the user has accepted it.
 """
 
 from pathlib import Path
@@ -28,7 +28,9 @@ _WHOLE_TREE = frozenset(
         "eslint",
     }
 )
-"""Tools whose check of a folder covers its subfolders: of two nested checks, only the outer one stays."""
+"""Tools whose check of a folder covers its subfolders. If one check contains the other, only the outer check
+stays.
+"""
 
 
 def find_project_checks(root: Path) -> FoundChecks:

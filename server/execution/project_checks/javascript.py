@@ -18,14 +18,14 @@ _SCRIPTS: dict[str, CheckKind] = {
     "test:unit": "tests",
     "check": "everything",
 }
-"""Names that scripts for checks have by convention (npm's own ``test``; the others by use)."""
+"""Names that scripts for checks usually have (npm's own ``test``; the others by use)."""
 _NO_TEST = "no test specified"
-"""In the script that ``npm init`` writes."""
+"""Text in the script that ``npm init`` writes."""
 _MANAGERS = (("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun"))
 
 
 def javascript_checks(folder: Folder) -> Iterator[ProjectCheck]:
-    """Yield the checks that the files of one folder show."""
+    """Yield the checks in the files of one folder."""
     if folder.has("package.json") is None:
         return
     package = folder.json("package.json")
@@ -107,7 +107,7 @@ def _test_file(folder: Folder) -> str | None:
 
 
 def _manager(folder: Folder, package: Mapping[str, Any]) -> str:
-    """Return the package manager: the one that the package names, else that of the nearest lock file."""
+    """Return the package manager named by the package, or otherwise the manager of the nearest lock file."""
     named = package.get("packageManager")
     if isinstance(named, str) and named.partition("@")[0] in ("npm", "pnpm", "yarn", "bun"):
         return named.partition("@")[0]
@@ -121,7 +121,7 @@ def _manager(folder: Folder, package: Mapping[str, Any]) -> str:
 
 
 def _runner(manager: str) -> tuple[str, ...]:
-    """Return the words that run an installed tool, and install none that is missing."""
+    """Return the words that run an installed tool and never install a missing tool."""
     return {"pnpm": ("pnpm", "exec"), "yarn": ("yarn", "run"), "bun": ("bun", "x", "--no-install")}.get(
         manager, ("npx", "--no-install")
     )

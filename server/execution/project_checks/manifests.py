@@ -1,4 +1,4 @@
-"""Reading of a project's own files: bounded in size and number, never through a link."""
+"""Reads a project's own files: limited in size and number, never through a link."""
 
 import configparser
 import json
@@ -18,7 +18,7 @@ _SKIPPED = frozenset(
         *("site-packages", "__pycache__", "coverage", "third_party", "bower_components"),
     }
 )
-"""Folders that hold what was installed or built, not the project's own files."""
+"""Folders with installed or built files, which are not the project's own."""
 
 
 class Folder:
@@ -27,7 +27,7 @@ class Folder:
     Attributes:
         path: absolute.
         root: the project's folder.
-        unreadable: gets a line for each file that cannot be read or parsed.
+        unreadable: receives a line for each file that cannot be read or parsed.
     """
 
     def __init__(self, path: Path, root: Path, unreadable: list[str]) -> None:
@@ -36,7 +36,7 @@ class Folder:
         self._texts: dict[str, str | None] = {}
 
     def has(self, *names: str) -> str | None:
-        """Return the first of these files that is there."""
+        """Return the first of these files that exists."""
         return next((name for name in names if name in self.files), None)
 
     def text(self, name: str) -> str | None:
@@ -46,7 +46,7 @@ class Folder:
         return self._texts[name]
 
     def toml(self, name: str) -> Mapping[str, Any]:
-        """Return a TOML file's content; empty if it has none that can be read."""
+        """Return a TOML file's content; empty if the file is missing or cannot be read."""
         if not (text := self.text(name)):
             return {}
         try:
@@ -56,7 +56,7 @@ class Folder:
             return {}
 
     def json(self, name: str) -> Mapping[str, Any]:
-        """Return a JSON object; empty if the file has none that can be read."""
+        """Return a JSON object; empty if the file is missing or cannot be read."""
         if not (text := self.text(name)):
             return {}
         try:
@@ -120,7 +120,7 @@ def folders_below(root: Path, unreadable: list[str], *, deepest: int = DEEPEST) 
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:
-    """Return the value if it is a table, else an empty one: files can contain anything."""
+    """Return the value if it is a table, otherwise an empty table, because files can contain anything."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -143,7 +143,9 @@ def _entries(path: Path) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _open_regular(path: Path) -> int:
-    """Open a file for reading; a link or a pipe that has taken its place meanwhile is an error."""
+    """Open a file for reading. If a link or a pipe has replaced the file in the meantime, this
+    is an error.
+    """
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

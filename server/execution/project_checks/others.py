@@ -13,7 +13,7 @@ _SLOW = 3
 
 
 def other_checks(folder: Folder) -> Iterator[ProjectCheck]:
-    """Yield the checks that the files of one folder show."""
+    """Yield the checks in the files of one folder."""
     for found in (_go, _rust, _make, _php, _ruby, _jvm, _dotnet):
         yield from found(folder)
 

@@ -10,7 +10,7 @@ _PYTHON = (".py", ".pyi")
 
 
 def python_checks(folder: Folder) -> Iterator[ProjectCheck]:
-    """Yield the checks that the files of one folder show."""
+    """Yield the checks in the files of one folder."""
     project = folder.toml("pyproject.toml")
     tools = as_mapping(project.get("tool"))
     cfg, tox = folder.ini_sections("setup.cfg"), folder.ini_sections("tox.ini")
@@ -75,7 +75,7 @@ def _tests(
 
 
 def _start(folder: Folder) -> tuple[str, ...]:
-    """Return the words before a tool's name: how this project starts what it depends on."""
+    """Return the words before a tool's name: the way in which this project starts its dependencies."""
     if folder.has("uv.lock"):
         return ("uv", "run", "python", "-m")
     if folder.has("poetry.lock"):
@@ -92,7 +92,7 @@ def _first(
     tools: Mapping[str, Any],
     section: tuple[str, frozenset[str]] = ("", frozenset()),
 ) -> str | None:
-    """Return where a tool is configured: a file of its own, pyproject.toml, or setup.cfg."""
+    """Return the place where a tool is configured: its own file, pyproject.toml, or setup.cfg."""
     if (name := folder.has(*files)) is not None:
         return folder.shown(name)
     if tool in tools:

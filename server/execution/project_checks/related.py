@@ -1,4 +1,4 @@
-"""The tests that concern a file: by their name, or because they import it."""
+"""The tests that concern a file, by their name or because they import the file."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ _MOST = 20
 
 
 def related_tests(root: Path, file: Path) -> tuple[Path, ...]:
-    """Return the test files of a project that concern a file, those with its name first; itself if it is one.
+    """Return the test files of a project that concern a file, files with its name first. A test file concerns
+    itself.
 
     Python: ``test_name.py``, ``name_test.py``, and tests that import the module. Ruby: ``name_spec.rb``.
     """
@@ -41,14 +42,14 @@ def _is_test(name: str) -> bool:
 
 
 def _module_of(root: Path, file: Path) -> str:
-    """Return a file's module name from the project's folder on, without a source folder."""
+    """Return a file's module name, relative to the project folder and without a source folder."""
     parts = list(file.relative_to(root).with_suffix("").parts) if file.is_relative_to(root) else [file.stem]
     parts = parts[1:] if parts[0] in ("src", "lib") and len(parts) > 1 else parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
 def _imports(folder: Folder, name: str, module: str) -> bool:
-    """Tell whether a test imports the module, by its full name or by a name that ends in the same parts."""
+    """Return whether a test imports the module, by its full name or by a name that ends in the same parts."""
     last = module.rpartition(".")[2]
     text = folder.text(name) or ""
     if last not in text:

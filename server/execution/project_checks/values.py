@@ -1,11 +1,11 @@
-"""A check that a project brings."""
+"""A project's own check."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 CheckKind = Literal["lint", "types", "tests", "everything"]
-"""From the fastest to the slowest; ``everything`` is a script of the project that may do anything."""
+"""Kinds from fastest to slowest. ``everything`` is a script of the project with unknown actions."""
 
 FILE, TESTS, PACKAGE = "{file}", "{tests}", "{package}"
 """Words of ``for_file``: the file; the tests that concern it, one word each; its folder, as ``./folder``."""
@@ -19,12 +19,12 @@ class ProjectCheck:
 
     Attributes:
         name: the tool, or the script (``npm run lint``).
-        kind: what it checks.
-        command: the words that run all of it.
-        for_file: the words that run what concerns one file; empty if the tool cannot be narrowed.
-        covers: endings of the files that it says something about; empty for every file.
-        folder: where it runs.
-        found_in: the file, and the part of it, that shows the check.
+        kind: what the check examines.
+        command: the words that run the whole check.
+        for_file: the words that run the check for one file; empty if the tool cannot be limited to a file.
+        covers: endings of the files that the check covers; empty for every file.
+        folder: the working folder.
+        found_in: the file, and its part, in which the check was found.
         rank: estimated slowness within its kind, from 0.
     """
 
@@ -39,20 +39,21 @@ class ProjectCheck:
 
     @property
     def speed(self) -> tuple[int, int]:
-        """Sorts the fastest first."""
+        """Sort key that puts the fastest check first."""
         return (_ORDER[self.kind], self.rank)
 
     def concerns(self, file: Path) -> bool:
-        """Tell whether it says something about a file."""
+        """Return whether the check covers a file."""
         inside = file.is_relative_to(self.folder)
         return inside and (not self.covers or file.name.endswith(self.covers))
 
     def words_for(self, file: Path, tests: tuple[Path, ...] = ()) -> tuple[str, ...]:
-        """Return the words that run what concerns a file, or all of the check if it cannot be narrowed.
+        """Return the words that run the check for a file, or the whole check if it cannot be limited to a
+        file.
 
         Args:
             file: an absolute path in ``folder``.
-            tests: the tests that concern it (``related.py``); without any, all are run.
+            tests: the tests that concern the file (``related.py``). Without tests, all are run.
         """
         if not self.for_file or (TESTS in self.for_file and not tests):
             return self.command
@@ -69,11 +70,11 @@ class ProjectCheck:
 
 @dataclass(frozen=True)
 class FoundChecks:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
-        checks: fastest first; of one tool in one folder, one.
-        unreadable: files that would show checks but cannot be read, with the reason.
+        checks: fastest first; one check per tool and folder.
+        unreadable: files with checks that cannot be read, with the reason.
     """
 
     checks: tuple[ProjectCheck, ...]
@@ -81,6 +82,6 @@ class FoundChecks:
 
 
 def _word(path: Path, folder: Path) -> str:
-    """Return a path as one word that no program takes for an option."""
+    """Return a path as one word that no program interprets as an option."""
     name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
     return f"./{name}" if name.startswith("-") else name

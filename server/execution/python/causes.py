@@ -1,4 +1,4 @@
-"""Reasons outside the code why it could not be run: they are never evidence against it."""
+"""Reasons outside the code for which it could not be run. They are never evidence against the code."""
 
 import ast
 import errno
@@ -26,15 +26,15 @@ _SINCE = {
     ("string.templatelib", ""): (3, 14),
     ("compression", ""): (3, 14),
 }
-"""Parts of the standard library by the version that brought them ("What's New in Python" 3.12 to 3.14)."""
+"""Parts of the standard library by the version that added them ("What's New in Python" 3.12 to 3.14)."""
 
 
 def outside_cause(error: Mapping[str, Any], project_modules: Collection[str] = ()) -> str | None:
-    """Return why an error that the sandbox reported says nothing about the code, or None if it does.
+    """Return why an error reported by the sandbox says nothing about the code; None if the code is at fault.
 
     Args:
         error: the record's ``error``, as ``evaluator.py`` writes it.
-        project_modules: top-level modules of the project that the code belongs to.
+        project_modules: top-level modules of the code's project.
     """
     kinds, message = error.get("types", ()), str(error.get("message", ""))
     name = error.get("name")
@@ -50,7 +50,7 @@ def outside_cause(error: Mapping[str, Any], project_modules: Collection[str] = (
 def newer_syntax(source: str) -> str | None:
     """Return the reason if the code fails to compile only because the interpreter is too old.
 
-    The grammar of tree-sitter is newer than the interpreter; code that neither reads is wrong.
+    The grammar of tree-sitter is newer than the interpreter. Code that neither can read is wrong.
     """
     try:
         ast.parse(source)
@@ -64,8 +64,8 @@ def newer_syntax(source: str) -> str | None:
 
 
 def host_name(name: str) -> str:
-    """Return the reason for a name that the module binds nowhere."""
-    return f"the name `{name}` is given by whatever runs it"
+    """Return the reason for a name that the module does not bind."""
+    return f"the name `{name}` is provided by the program that runs it"
 
 
 def _import_cause(name: str | None, message: str, project_modules: Collection[str]) -> str | None:
@@ -73,7 +73,7 @@ def _import_cause(name: str | None, message: str, project_modules: Collection[st
         return "it imports from its own package"
     if not name:
         return None
-    if message.startswith("cannot import name"):  # the module is there, and lacks the name
+    if message.startswith("cannot import name"):  # the module exists but lacks the name
         return _version_that_brought(name, message)
     root = name.partition(".")[0]
     if root in project_modules:
@@ -99,7 +99,7 @@ def _system_cause(error: Mapping[str, Any]) -> str | None:
         return f"it needs the file `{file[:80]}`"
     if number == errno.EAGAIN:
         return "it starts another process"
-    return "it does what the sandbox does not allow" if number in _REFUSED else None
+    return "it performs an action that the sandbox does not allow" if number in _REFUSED else None
 
 
 def _grammar_reads(source: str) -> bool:

@@ -1,7 +1,7 @@
-"""Facts in the text of a task: calls of the code's own functions with the result that the text gives.
+"""Facts in the text of a task: calls of the code's own functions, with the results that the text gives.
 
-Only what parses counts: a call of a name that the code defines, then ``==``, ``->``, ``→`` or ``=>``, then a
-literal; or a doctest. Prose is not interpreted.
+Only text that parses counts: a call of a name that the code defines, then ``==``, ``->``, ``→`` or ``=>``,
+then a literal; or a doctest. Prose is not interpreted.
 """
 
 import ast
@@ -20,7 +20,7 @@ _MOST = 20
 def find_examples(text: str, names: Collection[str]) -> list[Fact]:
     """Return the facts that a text states about calls of ``names``, without repetition.
 
-    Statements about other names are left out, and those whose result is not a literal.
+    Statements about other names are left out, as are statements whose result is not a literal.
     """
     found: dict[str, Fact] = {}
     for fact in (*_from_doctests(text), *_from_calls(text, names)):
@@ -76,7 +76,7 @@ def _with_result(call: str, rest: str) -> Iterator[Fact]:
 
 
 def _end_of_call(text: str, opening: int) -> int | None:
-    """Return the place behind the bracket that closes the one at ``opening``."""
+    """Return the position after the bracket that closes the bracket at ``opening``."""
     expected: list[str] = []
     quote = ""
     place = opening
@@ -103,7 +103,7 @@ def _end_of_call(text: str, opening: int) -> int | None:
 def _longest_value(text: str) -> str | None:
     """Return the longest beginning of a text that is a literal.
 
-    It ends where a literal can end: the text ``3.`` at the end of a sentence is 3, which equals 3.0.
+    The literal ends at a valid end: the text ``3.`` at the end of a sentence is 3, which equals 3.0.
     """
     for end in range(min(len(text), _LONGEST_CALL), 0, -1):
         candidate = text[:end].strip()

@@ -62,12 +62,12 @@ _COMMON = {
     "StringIO": "io",
     "BytesIO": "io",
 }
-"""Classes of the standard library that a fact may name without an import, with their modules."""
+"""Classes of the standard library that a fact can name without an import, with their modules."""
 _LONGEST = 1_000
 
 
 class FactError(ValueError):
-    """A text that is not a fact; the message says why."""
+    """A text that is not a fact. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ class Fact:
     """One fact.
 
     Attributes:
-        text: as it was given.
+        text: the fact as given.
         left: expression that is evaluated in the module.
-        operator: how its value relates to ``right``; ``true`` and ``false`` have nothing on the right.
+        operator: relation between the value and ``right``. ``true`` and ``false`` have no right side.
         right: expression of the expected value, or the name of the exception's class.
     """
 
@@ -121,14 +121,14 @@ def parse_fact(text: str) -> Fact:
         raise FactError("A fact has one comparison; give two facts.")
     left, right, operator = tree.left, tree.comparators[0], _OPERATORS[type(tree.ops[0])]
     if operator in ("is", "is not") and not _is_singleton(right):
-        raise FactError("`is` compares with None, True or False alone.")
+        raise FactError("`is` compares only with None, True or False.")
     if is_literal(left) and not is_literal(right) and operator in _MIRRORED:
         left, right, operator = right, left, _MIRRORED[operator]
     return _with_call(Fact(text, ast.unparse(left), operator, ast.unparse(right)))
 
 
 def is_literal(tree: ast.expr) -> bool:
-    """Tell whether an expression is a literal, which has its value outside of the sandbox as well."""
+    """Return whether an expression is a literal, whose value is known without the sandbox."""
     try:
         ast.literal_eval(tree)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -142,10 +142,10 @@ def names_in(expression: str) -> frozenset[str]:
 
 
 def with_imports(expression: str, bound: frozenset[str]) -> str:
-    """Return the expression with names of the standard library spelt out unless something else binds them.
+    """Return the expression with names of the standard library spelt out, unless they are bound elsewhere.
 
-    ``f(Decimal("1"))`` becomes ``f(__import__('decimal').Decimal('1'))``: the module's own names stay as they
-    are, so that an import that the module lacks is not hidden from it.
+    ``f(Decimal("1"))`` becomes ``f(__import__('decimal').Decimal('1'))``. The module's own names stay
+    unchanged, so that a missing import in the module is not hidden.
     """
     return ast.unparse(_Imports(bound).visit(_expression(expression)))
 
@@ -185,7 +185,7 @@ def _expression(text: str) -> ast.expr:
 
 
 def _with_call(fact: Fact) -> Fact:
-    """Return the fact if it is meaningful: one without a call says nothing about a function."""
+    """Return the fact if it is meaningful. A fact without a call says nothing about a function."""
     if not any(isinstance(node, ast.Call | ast.Name) for node in ast.walk(_expression(fact.left))):
         raise FactError(f"`{fact.text[:80]}` names nothing of the code.")
     return fact

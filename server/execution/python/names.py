@@ -1,4 +1,4 @@
-"""Names that a module uses and does not bind, by scope."""
+"""Names that a module uses but does not bind, by scope."""
 
 import ast
 import builtins
@@ -18,10 +18,10 @@ class Unbound:
     """Names that are unbound where they are used.
 
     Attributes:
-        elsewhere: bound only in another scope of the module: certainly wrong.
-        nowhere: not bound in the module: wrong, or provided by whatever runs it.
-        bound: what the module itself binds.
-        star_imports: the module imports names that its text does not show; then ``nowhere`` is empty.
+        elsewhere: bound only in another scope of the module; certainly wrong.
+        nowhere: not bound in the module; wrong, or provided by the program that runs it.
+        bound: names that the module itself binds.
+        star_imports: whether the module imports names that its text does not show; ``nowhere`` is then empty.
     """
 
     elsewhere: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Unbound:
 
 
 def unbound_names(source: str) -> Unbound:
-    """Find the names that a module uses and does not bind.
+    """Find the names that a module uses but does not bind.
 
     Raises:
         SyntaxError: the module does not compile.

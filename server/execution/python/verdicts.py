@@ -1,7 +1,7 @@
-"""Comparison of a value that the sandbox reported with the one that a fact expects.
+"""Compares a value reported by the sandbox with the value that a fact expects.
 
-Values are compared by their structure, never by code of the module under test: a class whose ``__eq__`` says
-yes to everything equals nothing here but an object of the same class with the same parts.
+Values are compared by their structure, never by code of the module under test: even if a class's ``__eq__``
+always returns true, its object equals only an object of the same class with the same parts.
 """
 
 import ast
@@ -16,7 +16,7 @@ from server.execution.python.facts import Fact
 from server.execution.sandbox.evaluator import encode
 
 _REL_TOLERANCE = 1e-9
-"""Facts are written by hand: 0.1 + 0.2 counts as 0.3."""
+"""Facts are written by hand, so 0.1 + 0.2 counts as 0.3."""
 _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -26,12 +26,12 @@ _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class NotComparable(ValueError):
-    """The values cannot be compared outside of the sandbox; the message says why."""
+    """The values cannot be compared outside the sandbox. The message says why."""
 
 
 @dataclass(frozen=True)
 class Opaque:
-    """A value of a class that only the sandbox has, by its structure."""
+    """The structure of a value whose class only the sandbox has."""
 
     form: str
 
@@ -54,10 +54,10 @@ def encode_literal(expression: str) -> Any:
 
 
 def holds(fact: Fact, actual: Any, expected: Any) -> bool:
-    """Tell whether a fact holds for two encoded values.
+    """Return whether a fact holds for two encoded values.
 
     Raises:
-        NotComparable: the values are too large, of unordered classes, or not what an encoder writes.
+        NotComparable: the values are too large, of unordered classes, or not written by an encoder.
     """
     left = decode(actual)
     if fact.operator in ("true", "false"):
@@ -79,10 +79,10 @@ def holds(fact: Fact, actual: Any, expected: Any) -> bool:
 
 
 def decode(encoded: Any) -> Any:
-    """Return the value of an encoded form; classes that only the sandbox has become ``Opaque``.
+    """Return the value of an encoded form. Classes that only the sandbox has become ``Opaque``.
 
     Raises:
-        NotComparable: the form is none that an encoder writes, or its value was too large.
+        NotComparable: the form was not written by an encoder, or its value was too large.
     """
     try:
         return _decode(encoded)
@@ -91,7 +91,9 @@ def decode(encoded: Any) -> Any:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Tell whether two decoded values are equal: floats nearly, NaN to NaN, everything else exactly."""
+    """Return whether two decoded values are equal: floats approximately, NaN to NaN, all other values
+    exactly.
+    """
     if isinstance(left, float | int | complex) and isinstance(right, float | int | complex):
         return _same_number(left, right)
     if isinstance(left, dict) and isinstance(right, dict):
@@ -143,5 +145,5 @@ def _decode(encoded: Any) -> Any:  # noqa: PLR0911 - one return a kind of value
 
 def _truth(value: Any) -> bool:
     if isinstance(value, Opaque):
-        raise NotComparable("whether an object is true is for its own code to say; compare a value")
+        raise NotComparable("only the object's own code can say whether it is true; compare a value")
     return bool(value)

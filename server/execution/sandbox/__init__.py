@@ -7,9 +7,9 @@
 
 Inside the child process, standard library only:
 
-``supervisor``  forks one restricted worker a job and ends everything that it started
+``supervisor``  forks one restricted worker per job and ends all processes that it started
 ``worker``      restricts itself, then evaluates Python code or becomes a command
 ``evaluator``   loads a module, evaluates expressions, writes the results
-``leftovers``, ``process_limit``  what a job may leave behind, and how many processes it may start
+``leftovers``, ``process_limit``  limits on a job's remains and processes
 ``landlock``, ``seccomp``, ``syscalls``, ``privileges``, ``bubblewrap``  the barriers
 """

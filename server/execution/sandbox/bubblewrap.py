@@ -1,4 +1,4 @@
-"""Command lines for bubblewrap: namespaces of its own for processes, network, mounts and IPC (Linux)."""
+"""Command lines for bubblewrap: separate namespaces for processes, network, mounts and IPC (Linux)."""
 
 import os
 import sys
@@ -14,12 +14,14 @@ _ISOLATION = (
 )
 
 _CLOSED = ("--remount-ro", "/")
-"""The root is a file system in memory, which nobody may fill."""
+"""The root is a file system in memory, which no job may fill."""
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/zero")
 
 
 def program() -> str | None:
-    """Return the path of the system's ``bwrap``; PATH is not asked, since others may have put it there."""
+    """Return the path of the system's ``bwrap``. PATH is not searched, because others may have put a program
+    there.
+    """
     return next((path for path in PROGRAM_PLACES if os.access(path, os.X_OK)), None)
 
 
@@ -41,7 +43,7 @@ def around_evaluator(folder: str, readable: Iterable[str]) -> list[str]:
 def around_command(job: Mapping[str, Any], folder: str, system: Iterable[str], filter_fd: int) -> list[str]:
     """Return the command line that runs the job's command in bubblewrap.
 
-    ``/tmp`` and ``/dev/shm`` lie in the private folder, where their size is watched.
+    ``/tmp`` and ``/dev/shm`` are in the private folder, where their size is monitored.
     """
     for name in ("tmp", "shm"):
         os.makedirs(f"{folder}/{name}", exist_ok=True)
@@ -59,7 +61,9 @@ def around_command(job: Mapping[str, Any], folder: str, system: Iterable[str], f
 
 
 def interpreter_options(root: str, module: str) -> tuple[str, ...]:
-    """Return Python's options that run ``main`` of one of this package's modules, and nothing of a user's."""
+    """Return Python options that run ``main`` of a module in this package, without loading the user's
+    packages.
+    """
     path = f"import sys; sys.path.insert(0, {root!r})"
     start = f"{path}; from server.execution.sandbox.{module} import main; main()"
     return ("-I", "-S", "-B", "-X", "utf8", "-c", start)

@@ -1,8 +1,8 @@
 """Evaluation of Python expressions in a module under test; runs inside the sandbox.
 
 This file needs only the standard library: it also runs under Pyodide, without the app.
-It writes one JSON record a line: ``load`` once, ``value`` or ``error`` for each expression, ``done``.
-The module shares the process and can forge each record; nothing in here knows what is expected.
+It writes one JSON record per line: ``load`` once, ``value`` or ``error`` for each expression, ``done``. The
+module shares the process and can forge each record. The expected values are unknown here.
 """
 
 import ast
@@ -67,7 +67,7 @@ def evaluate(task: Mapping[str, Any], write: Callable[[str], object]) -> None:
 
 
 def _evaluate_one(expression: str, namespace: dict[str, Any]) -> dict[str, Any]:
-    """Evaluate an expression; of a plain call, the arguments are encoded before and after as well."""
+    """Evaluate an expression. For a plain call, the arguments are encoded before and after the call."""
     try:
         tree = ast.parse(expression, "<expression>", "eval").body
         if isinstance(tree, ast.Await):
@@ -106,7 +106,7 @@ def _awaited(value: Any) -> Any:
 def encode(value: Any) -> Any:
     """Return a JSON form of a value that keeps its exact type and can be compared without its own code.
 
-    Beyond ``DEEPEST`` levels or ``MOST_NODES`` parts the form is ``["large"]``, which equals nothing.
+    Beyond ``DEEPEST`` levels or ``MOST_NODES`` parts, the form is ``["large"]``, which equals no other form.
     """
     try:
         return _Encoder().encode(value, 0)
@@ -155,14 +155,14 @@ class _Encoder:
         return ["object", _name_of(type(value)), self._parts(value, depth + 1)]
 
     def _parts(self, value: Any, depth: int) -> Any:
-        """Return what makes up an object: its fields, else its state, else its printed form."""
+        """Return the parts of an object: its fields, otherwise its state, otherwise its printed form."""
         if isinstance(fields := getattr(type(value), "__dataclass_fields__", None), dict):
             return self.encode({name: getattr(value, name, None) for name in fields}, depth)
         module = type(value).__module__
         if isinstance(value, BaseException):
             return self.encode([list(value.args), str(value)], depth)
         if module in sys.stdlib_module_names and module != "types":
-            # Values of the standard library (dates, decimals, paths) have a repr that is their value.
+            # For values of the standard library (dates, decimals, paths), the repr is their value.
             text = repr(value)
             if " at 0x" not in text:
                 return text[:MOST_NODES]
@@ -174,7 +174,7 @@ class _Encoder:
 
 
 def _name_of(kind: Any) -> str:
-    """Return the qualified name; only a real built-in class is named ``builtins.…``."""
+    """Return the qualified name. Only real built-in classes are named ``builtins.…``."""
     if id(kind) in _BUILTIN:
         return f"builtins.{_BUILTIN[id(kind)]}"
     name = f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', '')}"
@@ -182,7 +182,9 @@ def _name_of(kind: Any) -> str:
 
 
 def _describe_error(error: BaseException) -> dict[str, Any]:
-    """Return what a judge can use of an exception: its classes, message, place, and the missing name."""
+    """Return the data of an exception that a judge can use: its classes, message, place, and the missing
+    name.
+    """
     try:
         message = str(error)[:LONGEST_MESSAGE]
     except Exception:  # noqa: BLE001 - a message that cannot be read is told as such
@@ -210,7 +212,9 @@ def _describe_error(error: BaseException) -> dict[str, Any]:
 
 
 def _watch_attempts() -> set[str]:
-    """Return a set that fills with what the code tries beyond computing, whether or not it succeeds."""
+    """Return a set that fills with actions beyond computing that the code tries, whether or not
+    they succeed.
+    """
     attempts: set[str] = set()
 
     def note(event: str, arguments: tuple[Any, ...]) -> None:
@@ -233,7 +237,7 @@ def _watch_attempts() -> set[str]:
 
 
 def _printed() -> int:
-    """Return the number of bytes or characters that standard output has taken so far."""
+    """Return the number of bytes or characters written to standard output so far."""
     try:
         sys.stdout.flush()
         return os.fstat(sys.stdout.fileno()).st_size

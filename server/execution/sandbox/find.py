@@ -1,4 +1,4 @@
-"""The sandbox that holds on this machine, found by probing once in the life of the app's process.
+"""Finds the sandbox that works on this machine, by probing once per process of the app.
 
 An update of the app or of the kernel starts a new process, so the sandbox is probed again.
 """
@@ -17,7 +17,7 @@ _ORDER: dict[Kind, tuple[str, ...]] = {
     "python": ("landlock", "bubblewrap"),
     "command": ("bubblewrap", "landlock"),
 }
-"""Code is evaluated faster behind Landlock; a command gets a file system of its own from bubblewrap."""
+"""Landlock evaluates code faster. For a command, bubblewrap provides a separate file system."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class Sandbox:
 
 
 PROOFS: dict[Kind, list[Proof]] = {}
-"""What the probes of this process found. A probe takes a second or two."""
+"""Results of the probes of this process. A probe takes a second or two."""
 
 
 class Sandboxes:
-    """Finds sandboxes, and remembers what the probes found.
+    """Finds sandboxes, and remembers the results of the probes.
 
     Args:
-        platform: where the app runs.
-        proofs: what is known already; it is added to.
+        platform: the platform of the app.
+        proofs: the known results, to which new results are added.
     """
 
     def __init__(self, platform: str = sys.platform, proofs: dict[Kind, list[Proof]] | None = None) -> None:
@@ -49,7 +49,7 @@ class Sandboxes:
         self._lock = asyncio.Lock()
 
     async def find(self, kind: Kind) -> Sandbox | Unavailable:
-        """Return the first sandbox that holds for this kind of job, or why none does."""
+        """Return the first sandbox that works for this kind of job, or the reason why none works."""
         proofs = await self.proofs(kind)
         for proof in proofs:
             if proof.holds:
@@ -57,7 +57,7 @@ class Sandboxes:
         return Unavailable(" ".join(f"{proof.barrier}: {proof.reason}" for proof in proofs))
 
     async def proofs(self, kind: Kind) -> list[Proof]:
-        """Return what the probes found, up to the first sandbox that holds."""
+        """Return the results of the probes, up to the first sandbox that works."""
         async with self._lock:
             if kind not in self._proofs:
                 self._proofs[kind] = await self._probe_all(kind)
@@ -76,9 +76,9 @@ class Sandboxes:
 
 
 def _missing(barrier: str, platform: str) -> str | None:
-    """Return why a barrier cannot even be probed."""
+    """Return why a barrier cannot be probed."""
     if platform != "linux":
-        return f"It exists on Linux, this is {platform}."
+        return f"It exists only on Linux; this is {platform}."
     if barrier == "landlock" and _landlock_version() == 0:
         return "This kernel has no Landlock (Linux 5.13, and switched on)."
     if barrier == "bubblewrap" and bubblewrap.program() is None:

@@ -1,7 +1,7 @@
-"""Attempts to break out of a sandbox; the probe runs this file's text inside of one.
+"""Attempts to break out of a sandbox. The probe runs this file's text inside a sandbox.
 
-``TARGETS`` comes before this text. Each attempt returns what it achieved or raises; the report, one JSON object
-on standard output, says ``blocked`` or names the achievement. The file is complete in itself.
+``TARGETS`` comes before this text. Each attempt returns its achievement or raises. The report, one JSON
+object on standard output, says ``blocked`` or names the achievement. The file needs no other files.
 """
 
 # mypy: ignore-errors

@@ -1,7 +1,7 @@
 """Landlock rules for the calling process (Linux 5.13 and newer).
 
-Numbers and bits: ``include/uapi/linux/landlock.h``. Each ABI version added rights; a right that the kernel
-does not know stays unrestricted, so that the probe decides what a kernel's version is worth.
+Numbers and bits: ``include/uapi/linux/landlock.h``. Each ABI version added rights. A right that the kernel
+does not know stays unrestricted, so the probe decides whether a kernel's version is sufficient.
 """
 
 import ctypes
@@ -33,17 +33,17 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def abi_version() -> int:
-    """Return the kernel's Landlock ABI version, 0 if Landlock is missing or switched off."""
+    """Return the kernel's Landlock ABI version; 0 if Landlock is missing or switched off."""
     return max(0, int(_libc.syscall(CREATE_RULESET, None, 0, 1)))
 
 
 def restrict(readable: Iterable[str], writable: Iterable[str], devices: Iterable[str], *, tcp: bool) -> None:
-    """Deny this process, and all that it starts, every file outside of the given ones.
+    """Deny this process and its children access to all files except the given ones.
 
     Args:
-        readable: may be read and executed, with everything below.
-        writable: may be changed, with everything below.
-        devices: may be read and written, but not controlled.
+        readable: can be read and executed, including all contents.
+        writable: can be changed, including all contents.
+        devices: can be read and written, but not controlled.
         tcp: leave TCP to another barrier.
 
     Raises:

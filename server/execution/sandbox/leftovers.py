@@ -1,4 +1,6 @@
-"""What a job may leave behind: processes, files, memory in use. Counted while it runs, removed afterwards."""
+"""Limits on a job's remains: processes, files, memory in use. Counted while the job runs,
+removed afterwards.
+"""
 
 import contextlib
 import os
@@ -31,9 +33,9 @@ def descendants(pid: int | None = None) -> list[int]:
 
 
 def end_descendants() -> None:
-    """Kill everything below this process, which is a subreaper, until nothing is left.
+    """Kill all descendants of this process, which is a subreaper, until none is left.
 
-    Processes are stopped first, so that a process that forks without end is not faster than the kills.
+    Processes are stopped first, so that a process that forks without end cannot be faster than the kills.
     """
     deadline = time.monotonic() + _END_SECONDS
     while time.monotonic() < deadline:
@@ -50,7 +52,7 @@ def end_descendants() -> None:
 
 
 def resident_bytes(processes: list[int]) -> int:
-    """Return the memory that the processes hold, shared pages counted once a process."""
+    """Return the memory that the processes hold. Shared pages count once per process."""
     total = 0
     for pid in processes:
         with contextlib.suppress(OSError, ValueError, IndexError):
@@ -59,7 +61,7 @@ def resident_bytes(processes: list[int]) -> int:
 
 
 def folder_within(folder: str, most_bytes: int, most_entries: int) -> bool:
-    """Tell whether a folder holds no more than this, counted by allocated blocks."""
+    """Return whether a folder holds no more than this amount, counted by allocated blocks."""
     blocks = 0
     for entries, entry in enumerate(_below(folder), 1):
         with contextlib.suppress(OSError):
@@ -70,7 +72,7 @@ def folder_within(folder: str, most_bytes: int, most_entries: int) -> bool:
 
 
 def remove_folder(folder: str) -> None:
-    """Remove a folder that hostile code has filled: of any depth, with any modes, following no link."""
+    """Remove a folder that hostile code has filled: any depth, any modes, without following links."""
     moved, unused = 0, os.urandom(8).hex()
     waiting = [folder]
     while waiting:
@@ -82,7 +84,7 @@ def remove_folder(folder: str) -> None:
                     os.unlink(entry.path)
                 elif current == folder:
                     waiting.append(entry.path)
-                else:  # moved to the top: no path gets longer than a system call takes
+                else:  # moved to the top, so that no path gets longer than a system call accepts
                     moved += 1
                     flat = os.path.join(folder, f"{unused}-{moved}")
                     os.rename(entry.path, flat)

@@ -24,10 +24,10 @@ def become_subreaper() -> None:
 
 
 def end_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent ends.
+    """Make the kernel kill this process when its parent ends.
 
     Raises:
-        OSError: the parent has ended already.
+        OSError: the parent has already ended.
     """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
@@ -53,7 +53,7 @@ def set_limits(limits: Mapping[str, int], *, address_space: bool) -> None:
 
 
 def drop_privileges() -> None:
-    """Give up all capabilities for good; a set-user-ID program gets none back."""
+    """Give up all capabilities permanently. A set-user-ID program cannot regain them."""
     for capability in range(_LAST_CAPABILITY + 1):
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # EPERM without CAP_SETPCAP, EINVAL past the last
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)

@@ -1,7 +1,7 @@
-"""Proof that a sandbox holds on this machine: hostile code runs in it, and only what was blocked counts.
+"""Proves that a sandbox works on this machine: hostile code runs in it, and only blocked attacks count.
 
 The probe makes real targets (a secret, listening sockets, a victim process), lets ``hostile.py`` attack them
-from inside, and looks at the targets afterwards as well as at what the attacker reports.
+from inside, and afterwards examines both the targets and the attacker's report.
 """
 
 import asyncio
@@ -43,19 +43,19 @@ _AF_UNIX = 1
 """``socket.AF_UNIX``, which Windows' Python does not have."""
 _CONTENT = "a secret of another project"
 _EXPECTED: dict[Kind, int] = {"python": 39, "command": 34}
-"""Attempts of ``hostile.py``: a report that is cut short proves nothing."""
+"""Number of attempts in ``hostile.py``. A shorter report proves nothing."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What a probe found.
+    """Result of a probe.
 
     Attributes:
         barrier: ``landlock`` or ``bubblewrap``.
         kind: ``python`` for evaluated code, ``command`` for programs with children.
         blocked: the attempts that failed, by name.
-        open: the attempts that succeeded; empty if the barrier holds.
-        reason: why the barrier cannot be believed; empty if it holds.
+        open: the attempts that succeeded; empty if the barrier works.
+        reason: why the barrier cannot be trusted; empty if it works.
     """
 
     barrier: str
@@ -66,12 +66,12 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether the barrier can be believed."""
+        """Return whether the barrier can be trusted."""
         return not self.reason
 
 
 async def probe(barrier: str, kind: Kind) -> Proof:
-    """Attack a sandbox from inside and say whether it holds."""
+    """Attack a sandbox from inside. Return whether it withstands the attack."""
     with _targets(kind) as targets:
         jobs = _jobs(targets, kind)
         harmless, attack, endless, *crowd = await run(jobs, barrier)
@@ -96,7 +96,7 @@ async def probe(barrier: str, kind: Kind) -> Proof:
 
 
 def _jobs(targets: "_Targets", kind: Kind) -> list[PythonJob | CommandJob]:
-    """Return a harmless job, the attack, a job that never ends, and for commands one that multiplies."""
+    """Return a harmless job, the attack, a job that never ends, and for commands a job that multiplies."""
     attack = f"TARGETS = {targets.given!r}\n{_HOSTILE.read_text(encoding='utf-8')}"
     if kind == "python":
         return [
@@ -126,7 +126,7 @@ def _not_working(harmless: JobResult, endless: JobResult) -> str | None:
 
 @dataclass(frozen=True)
 class _Targets:
-    """What the attack aims at, as the attacker is told and as the probe watches it."""
+    """The targets of the attack, as the attacker receives them and as the probe watches them."""
 
     given: dict[str, Any]
     secret: Path
@@ -179,7 +179,7 @@ def _targets(kind: Kind) -> Iterator[_Targets]:
 
 
 async def _seen_from_outside(targets: _Targets) -> list[str]:
-    """Return the attacks whose effect shows outside, whatever the attacker reports."""
+    """Return the attacks whose effect is visible outside, regardless of the attacker's report."""
     seen = []
     if not targets.secret.exists() or targets.secret.read_text(encoding="utf-8") != _CONTENT:
         seen.append("change a secret")
@@ -215,7 +215,7 @@ def _listener(
 
 
 def _entries(folder: Path, interpreter: Path) -> list[str]:
-    """Return a folder's entries, without the way to the interpreter, which jobs may use."""
+    """Return a folder's entries, without the path to the interpreter, which jobs can use."""
     try:
         return [path.name for path in folder.iterdir() if path not in interpreter.parents]
     except OSError:

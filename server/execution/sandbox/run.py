@@ -17,12 +17,12 @@ from server.execution.sandbox.values import CommandJob, Ending, JobResult, Pytho
 
 _ROOT = Path(__file__).parents[3]
 _START_SECONDS = 30.0
-"""What starting and clearing up may take beyond the jobs' own time, on a busy machine."""
+"""Additional time for starting and clearing up on a busy machine (seconds)."""
 _REASONS = {
     "timeout": "It did not end within its time.",
-    "memory": "It took more memory than it may.",
-    "disk": "It wrote more than it may.",
-    "processes": "It started more processes than it may.",
+    "memory": "It took more memory than allowed.",
+    "disk": "It wrote more than allowed.",
+    "processes": "It started more processes than allowed.",
     "cancelled": "It was cancelled.",
 }
 
@@ -32,12 +32,12 @@ async def run(
 ) -> list[JobResult]:
     """Run jobs one after the other, each in fresh processes, and return their results in order.
 
-    Cancelling ends everything that the jobs started before this returns.
+    Cancelling ends all processes of the jobs before this call returns.
 
     Args:
-        jobs: what to run.
-        barrier: ``landlock`` or ``bubblewrap``; ``find.py`` says which one is proven here.
-        temporary: where private folders are made; by default the system's folder for temporary files.
+        jobs: the jobs to run.
+        barrier: ``landlock`` or ``bubblewrap``; ``find.py`` says which barrier is proven on this machine.
+        temporary: the parent of private folders; by default the system's folder for temporary files.
     """
     folder = str((temporary or Path(tempfile.gettempdir())).resolve())
     batch = {"temporary": folder, "jobs": [_form(job, barrier) for job in jobs]}
@@ -71,9 +71,10 @@ async def run(
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Close the supervisor's input, so that it ends all that it started; kill it if it does not end.
+    """Close the supervisor's input, so that it ends all processes that it started. Kill the supervisor if it
+    does not end.
 
-    Its workers are bound to it by the kernel and end with it then.
+    The kernel binds its workers to it, so they end as well.
     """
     assert process.stdin is not None
     process.stdin.close()
@@ -87,7 +88,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def _finished(task: asyncio.Task[None]) -> None:
-    """Wait for a task to the end, however often the caller is cancelled; the cancellation is raised then."""
+    """Wait for a task to the end, even if the caller is cancelled repeatedly. The cancellation is raised
+    afterwards.
+    """
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -124,7 +127,7 @@ def _form(job: PythonJob | CommandJob, barrier: str) -> dict[str, Any]:
 
 
 def _interpreter() -> list[str]:
-    """Return what the interpreter itself reads: its library, without the packages installed in it."""
+    """Return the files that the interpreter itself reads: its library, without installed packages."""
     paths = sysconfig.get_paths()
     library = Path(sys.base_prefix) / "lib"
     shared = [str(path) for path in library.glob("libpython*")] if library.is_dir() else []
@@ -145,7 +148,9 @@ def _result(report: Mapping[str, Any]) -> JobResult:
 
 
 def _records(data: bytes) -> tuple[Mapping[str, Any], ...]:
-    """Return the evaluator's records up to the first invalid line; the job may have written anything."""
+    """Return the evaluator's records up to the first invalid line, because the job may have
+    written anything.
+    """
     records: list[Mapping[str, Any]] = []
     for line in data.splitlines():
         try:

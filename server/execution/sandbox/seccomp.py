@@ -36,7 +36,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """System calls that are allowed if all conditions hold; otherwise they fail with ``error``."""
+    """System calls that are allowed if all conditions hold. Otherwise they fail with ``error``."""
 
     names: tuple[str, ...]
     conditions: tuple[Condition, ...] = ()
@@ -87,20 +87,20 @@ shmget shmat shmctl msgget msgsnd msgrcv msgctl semget semop semctl mq_open mq_u
 _CHANGES_OF_FILES = """
 chmod fchmod fchmodat utime utimes utimensat futimesat truncate
 """
-"""Changes that Landlock does not see: a mount namespace must prevent them, or the filter denies them."""
+"""Changes that Landlock does not see. A mount namespace must prevent them, or the filter denies them."""
 
 
 def machine_name() -> str | None:
     """Return this machine's architecture if its system calls are known, otherwise None.
 
-    A 32-bit interpreter on a 64-bit kernel is not known.
+    A 32-bit interpreter on a 64-bit kernel is not supported.
     """
     machine = platform.machine()
     return machine if machine in _AUDIT_ARCH and struct.calcsize("P") == 8 else None
 
 
 def install(program: bytes) -> None:
-    """Filter the system calls of this process and of all that it starts, for good.
+    """Filter the system calls of this process and its children permanently.
 
     Raises:
         OSError: the kernel refuses the filter.
@@ -140,11 +140,12 @@ def python_filter(machine: str, pid: int) -> bytes:
 
 
 def command_filter(machine: str, *, loopback: bool, own_mounts: bool) -> bytes:
-    """Return the filter for a command that may start processes.
+    """Return the filter for a command that can start processes.
 
     Args:
-        loopback: the process has a network namespace of its own, so that TCP and UDP lead nowhere else.
-        own_mounts: the process sees a file system of its own, with everything else read-only.
+        loopback: whether the process has a separate network namespace, so that TCP and UDP reach no other
+        place.
+        own_mounts: whether the process sees a separate file system, with all other files read-only.
     """
     families = (_AF_INET, _AF_INET6) if loopback else ()
     rules = [
@@ -161,7 +162,9 @@ def command_filter(machine: str, *, loopback: bool, own_mounts: bool) -> bytes:
 
 
 def _assemble(machine: str, rules: Sequence[Rule], *, otherwise: int) -> bytes:
-    """Return the BPF program. A system call newer than the table, or of another ABI, does not exist."""
+    """Return the BPF program. A system call that is newer than the table, or from another ABI, does not
+    exist.
+    """
     column = 0 if machine == "x86_64" else 1
     program: list[Instruction] = [
         (_LOAD, 0, 0, 4),  # seccomp_data.arch
@@ -182,7 +185,7 @@ def _assemble(machine: str, rules: Sequence[Rule], *, otherwise: int) -> bytes:
 
 
 def _block(rule: Rule) -> list[Instruction]:
-    """Return the instructions for one system call: each way through them ends in a return."""
+    """Return the instructions for one system call. Each path through them ends in a return."""
     refuse = (_RETURN, 0, 0, _ERRNO | rule.error)
     block: list[Instruction] = []
     for condition in rule.conditions:

@@ -1,7 +1,7 @@
-"""The supervisor of a batch of jobs: one restricted worker a job, and nothing left behind.
+"""The supervisor of a batch of jobs: one restricted worker per job, with nothing left behind.
 
-It reads one JSON document from standard input and writes one JSON line a job. It ends, with everything that
-it started, when the app closes its end of standard input, however the app ended.
+The supervisor reads one JSON document from standard input and writes one JSON line per job. When the app
+closes its end of standard input, or ends in any way, the supervisor and all its processes end.
 """
 
 import base64
@@ -28,15 +28,15 @@ assert sys.platform == "linux"
 # No pathlib here: its import takes 10 ms at every start of a job.
 
 _LOOK_SECONDS = 0.05
-"""How often memory, disk and processes are measured."""
+"""Interval at which memory, disk and processes are measured (seconds)."""
 _TAIL_BYTES = 200_000
 _MOST_RECORD_BYTES = 8 << 20
 _HIGHEST_DESCRIPTOR = 4096
-"""The supervisor itself opens a dozen."""
+"""The supervisor itself opens about a dozen files."""
 
 
 def main() -> None:
-    """Read the batch, do its jobs one after the other, report each."""
+    """Read the batch, run its jobs one after the other, report each job."""
     length = int.from_bytes(_read_exactly(8), "big")
     batch = json.loads(_read_exactly(length))
     become_subreaper()
@@ -92,7 +92,7 @@ def _become_worker(
     supervisor: int,
     processes: ProcessLimit | None,
 ) -> None:
-    """Give the new process its descriptors and no others, and never return."""
+    """Give the new process only its own descriptors, and never return."""
     try:
         for target, descriptor in enumerate([_above(each, 10) for each in descriptors]):
             os.dup2(descriptor, target, inheritable=True)
@@ -106,7 +106,7 @@ def _become_worker(
 
 
 class _Watch:
-    """Waits for a job's first process, and ends it if a limit is exceeded or the app is gone."""
+    """Waits for a job's first process. Ends the process if it exceeds a limit or the app is gone."""
 
     def __init__(self, job: Mapping[str, Any], folder: str, pid: int) -> None:
         self.limits = job["limits"]
@@ -165,7 +165,7 @@ def _write_files(files: Mapping[str, str], folder: str) -> None:
     for name, text in files.items():
         path = os.path.normpath(os.path.join(folder, name))
         if not path.startswith(f"{folder}/"):
-            raise ValueError(f"{name} lies outside of the private folder")
+            raise ValueError(f"{name} lies outside the private folder")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8", newline="") as file:
             file.write(text)

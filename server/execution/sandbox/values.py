@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Ending = Literal["exited", "signal", "timeout", "memory", "disk", "processes", "cancelled", "not started"]
-"""How a job ended. Only ``exited`` comes from the job itself; the supervisor decides the others."""
+"""How a job ended. Only ``exited`` comes from the job itself; the supervisor decides the other endings."""
 
 Network = Literal["none", "loopback"]
 
@@ -22,7 +22,7 @@ class Limits:
         file_bytes: size of one file, and of each output stream.
         disk_bytes: all files in the private folder together.
         files: number of entries in the private folder.
-        processes: processes and threads of a command; Python jobs get no child process at all.
+        processes: processes and threads of a command; Python jobs cannot start child processes.
         open_files: file descriptors of one process.
     """
 
@@ -44,7 +44,7 @@ class PythonJob:
         source: the module's text.
         name: the module's name; ``__main__`` runs the module as a script.
         expressions: Python expressions, evaluated in this order in the module's namespace.
-        preamble: statements executed in a namespace of the expressions before them, for example imports.
+        preamble: statements executed before the expressions in their namespace, for example imports.
         files: more files for the private folder, by relative path; Python modules among them can be imported.
     """
 
@@ -58,17 +58,18 @@ class PythonJob:
 
 @dataclass(frozen=True)
 class CommandJob:
-    """One command with its children, in a folder that it may change.
+    """One command with its children, in a folder that it can change.
 
     Attributes:
         command: absolute path of the program, and its arguments.
         folder: working folder; None for the private folder.
         env: the whole environment; HOME and TMPDIR point into the private folder unless given.
-        readable: files and folders that the command may read and execute, beside the system's.
-        writable: files and folders that it may change.
-        protected: files and folders inside ``writable`` that it may only read.
+        readable: files and folders that the command can read and execute, in addition to the system's.
+        writable: files and folders that the command can change.
+        protected: files and folders inside ``writable`` that the command can only read.
         files: text files for the private folder, by relative path.
-        network: ``loopback`` allows connections among its own processes, if the barrier can tell.
+        network: ``loopback`` allows connections among the command's own processes, if the barrier can
+        distinguish them.
     """
 
     command: tuple[str, ...]
@@ -94,17 +95,17 @@ class CommandJob:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What one job did.
+    """Result of one job.
 
     Attributes:
-        ending: how it ended.
+        ending: how the job ended.
         exit_status: exit status for ``exited``, signal number for ``signal``, otherwise None.
-        reason: one sentence for every ending but ``exited``.
-        stdout: the end of what it printed.
+        reason: one sentence for every ending except ``exited``.
+        stdout: the end of its standard output.
         stderr: the end of its error output.
         seconds: wall-clock time.
-        records: what the evaluator wrote, in order. The job's own code can write here as well: a record is
-            a claim, and a judge compares it with something that the job never saw.
+        records: the evaluator's records, in order. The job's own code can write records as well, so a record
+        is only a claim. A judge compares it with data that the job never saw.
     """
 
     ending: Ending
@@ -118,6 +119,6 @@ class JobResult:
 
 @dataclass(frozen=True)
 class Unavailable:
-    """No sandbox can run a kind of job here: the job is "not run", for this reason."""
+    """No sandbox on this machine can run this kind of job. The job is "not run", for this reason."""
 
     reason: str

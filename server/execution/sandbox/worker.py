@@ -1,4 +1,4 @@
-"""The restricted process of one job: it gives up its rights, then evaluates code or becomes a command."""
+"""The restricted process of one job: it gives up its privileges, then evaluates code or becomes a command."""
 
 import contextlib
 import json
@@ -18,7 +18,9 @@ assert sys.platform == "linux"
 # No pathlib here: its import takes 10 ms at every start of a job.
 
 RESULTS, READY = 3, 4
-"""File descriptors: for the evaluator's records; for ``ok`` once all barriers stand, then closed."""
+"""File descriptors: one for the evaluator's records; one for ``ok`` when all barriers are in place, closed
+afterwards.
+"""
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
 _TIME_AND_LOCALE = ("/usr/share/zoneinfo", "/etc/localtime", "/usr/share/locale")
 SYSTEM = (
@@ -41,19 +43,21 @@ SYSTEM = (
     "/etc/ssl/certs",
     "/etc/mime.types",
 )
-"""What a command may read of the system: programs, libraries and their data, no accounts, no secrets."""
+"""Parts of the system that a command can read: programs, libraries and their data; no accounts,
+no secrets.
+"""
 
 
 def run_job(job: Mapping[str, Any], folder: str, supervisor: int, processes: ProcessLimit | None) -> None:
-    """Restrict this process and do the job; returns when Python code has been evaluated.
+    """Restrict this process and run the job. Returns when Python code has been evaluated.
 
-    Standard streams, ``RESULTS`` and ``READY`` are open, and nothing else.
+    Standard streams, ``RESULTS`` and ``READY`` are the only open descriptors.
 
     Args:
         job: the job's JSON form (``run.py``).
-        folder: its private folder.
+        folder: the job's private folder.
         supervisor: process id of the parent.
-        processes: the bound on a command's processes; None for Python code, which can start none.
+        processes: the limit on a command's processes; None for Python code, which cannot start processes.
 
     Raises:
         OSError: a barrier cannot be put up.
@@ -65,7 +69,7 @@ def run_job(job: Mapping[str, Any], folder: str, supervisor: int, processes: Pro
     os.environ.update({"HOME": folder, "TMPDIR": folder, "LANG": "C.UTF-8"} | job["env"])
     os.chdir(job["folder"] or folder)
     if processes is not None:
-        # bubblewrap's process namespace can be ended at once, however many processes it holds.
+        # bubblewrap's process namespace can be ended at once, regardless of its number of processes.
         processes.enter(required=job["barrier"] != "bubblewrap")
     if job["barrier"] == "bubblewrap":
         _become_bubblewrap(job, folder)
@@ -88,7 +92,7 @@ def run_job(job: Mapping[str, Any], folder: str, supervisor: int, processes: Pro
 
 
 def main() -> None:
-    """Evaluate inside bubblewrap: the job comes on standard input."""
+    """Evaluate inside bubblewrap. The job comes from standard input."""
     with open(0, encoding="utf-8") as stdin:
         job = json.load(stdin)
     os.open("/dev/null", os.O_RDONLY)  # becomes the lowest free descriptor, 0
@@ -100,7 +104,7 @@ def main() -> None:
 
 
 def leave(status: int) -> None:
-    """End this process at once: a module's threads and exit handlers have no say."""
+    """End this process immediately, without waiting for a module's threads and exit handlers."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
@@ -108,7 +112,7 @@ def leave(status: int) -> None:
 
 
 def _evaluate(task: Mapping[str, Any]) -> None:
-    """Evaluate behind a filter, in an interpreter that holds nothing of the app."""
+    """Evaluate behind a filter, in an interpreter that contains nothing of the app."""
     seccomp.install(seccomp.python_filter(_machine(), os.getpid()))
     os.write(READY, b"ok")
     os.close(READY)
@@ -135,7 +139,7 @@ def _execute(command: list[str], program: bytes | None) -> None:
 
 
 def _become_bubblewrap(job: Mapping[str, Any], folder: str) -> None:
-    """Replace this process by bubblewrap around the evaluator or the command."""
+    """Replace this process with bubblewrap around the evaluator or the command."""
     if job["kind"] == "python":
         command = bubblewrap.around_evaluator(folder, (*_LIBRARIES, *_TIME_AND_LOCALE, *job["readable"]))
         os.execve(command[0], command, os.environ)  # noqa: S606 - no shell is wanted
@@ -155,10 +159,10 @@ def _machine() -> str:
 
 
 def _without_protected(writable: Sequence[str], protected: Sequence[str]) -> list[str]:
-    """Return what covers ``writable`` but nothing of ``protected``.
+    """Return paths that cover ``writable`` but exclude ``protected``.
 
-    Landlock can only grant: a folder with something protected in it is replaced by its entries, and nothing
-    new can be made directly in it.
+    Landlock can only grant access. A folder that contains a protected path is therefore replaced by its
+    entries, and no new entry can be made directly in it.
     """
     allowed: list[str] = []
     for path in writable:

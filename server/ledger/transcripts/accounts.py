@@ -1,4 +1,4 @@
-"""Accounts of one transcript: its bill by day and model, the cost of each part, and Claude's habits in it."""
+"""Accounts of one transcript: its bill by day and model, the cost of each part, and Claude's habits."""
 
 import hashlib
 import shlex
@@ -23,18 +23,22 @@ from server.ledger.transcripts.lines import (
 from server.ledger.transcripts.missed import rough_tokens
 
 PriceOf = Callable[[str, int], Price]
-"""Returns the prices of a model for a prompt of that many tokens."""
+"""Returns the prices of a model for a prompt with this many tokens."""
 
 LARGE = 500
-"""Tokens from which a single result or a written file counts as a chance for a digest or an offload."""
+"""Size above which a single result or a written file counts as a chance for a digest or an
+offload (tokens).
+"""
 PLAUSIBLE = 3.0
-"""Beyond this factor, a count contains something that the transcript does not show, or is none."""
+"""Factor above which a count contains content that the transcript does not show, or is not a real count."""
 _READERS = frozenset({"Read", "NotebookRead"})
 _WRITERS = frozenset({"result:Write", "result:Edit", "result:MultiEdit", "result:NotebookEdit"})
 _AGENTS = frozenset({"Agent", "Task"})
 _CUTTERS = frozenset({"tail", "head"})
 LONG_CONTEXT = 100_000
-"""Tokens of context from which a session could have been two, and from which some models cost more."""
+"""Context size above which a session could have been two sessions, and above which some models cost more
+(tokens).
+"""
 
 
 class Accountant:
@@ -42,7 +46,7 @@ class Accountant:
 
     Args:
         price_of: looks up prices.
-        is_charged: whether another transcript has this message: a forked session repeats what came before.
+        is_charged: whether another transcript has this message. A forked session repeats earlier messages.
     """
 
     def __init__(
@@ -87,7 +91,7 @@ class Accountant:
         return chain.free
 
     def continue_answer(self, line: AssistantMessage, estimates: dict[str, float]) -> None:
-        """Add to the answer under way what one of its lines holds; ``estimates``: output tokens by part."""
+        """Add the content of one line to the current answer. ``estimates``: output tokens by part."""
         chain = self._chain(line.chain)
         if chain.usage:
             chain.usage[4] = max(chain.usage[4], line.usage.output)
@@ -123,18 +127,18 @@ class Accountant:
             self.accounts.spread("part").add(tokens)
 
     def turn(self, turn: Turn) -> None:
-        """Add what the user wrote to the context."""
+        """Add the user's text to the context."""
         for text in turn.texts:
             self._chain(turn.chain).cost.expect("user", rough_tokens(len(text)))
 
     def inject(self, injected: Injected, tokens: dict[str, float]) -> None:
-        """Add a text of the client's own to the context; ``tokens``: estimates by part."""
+        """Add a text of the client's own to the context. ``tokens``: estimates by part."""
         chain = self._chain(injected.chain)
         characters: dict[str, int] = {}
         for part, text in injected.parts:
             characters[part] = characters.get(part, 0) + len(text)
         for part, count in tokens.items():
-            # The client repeats a listing after a compaction: its first one counts.
+            # The client repeats a listing after a compaction. Its first listing counts.
             self.accounts.listed.setdefault(part, {}).setdefault(injected.kind, [count, characters[part]])
             if injected.kind != "fixed":
                 chain.cost.expect(part, count)
@@ -146,7 +150,7 @@ class Accountant:
                     chain.cost.expect(part, count)
 
     def compact(self, chain_name: str) -> None:
-        """Note that the conversation so far left the context."""
+        """Record that the conversation so far left the context."""
         chain = self._chain(chain_name)
         self._close(chain)
         chain.cost.compact()
@@ -177,7 +181,7 @@ class Accountant:
         accounts.stated_money = accounts.money
 
     def money(self) -> tuple[dict[str, float], float]:
-        """Return the cost of each part, and the whole bill, with the answers under way."""
+        """Return the cost of each part and the whole bill, including the current answers."""
         parts: dict[str, float] = {}
         whole = self.accounts.money
         for chain in self.accounts.chains.values():
@@ -190,7 +194,7 @@ class Accountant:
         return parts, whole
 
     def bill(self) -> dict[str, list[int]]:
-        """Return the bill with the answers under way."""
+        """Return the bill, including the current answers."""
         whole = {key: list(counts) for key, counts in self.accounts.bill.items()}
         for chain in self.accounts.chains.values():
             if chain.usage and not chain.free:
@@ -246,7 +250,7 @@ class Accountant:
             accounts.add("long_money", over * float(price.cache_read))
 
     def _note_repeat(self, text: str, tokens: float) -> None:
-        """Note a read that returned exactly what an earlier one did."""
+        """Record a read that returned exactly the result of an earlier read."""
         mark = zlib.crc32(text.encode("utf-8", "replace"))
         if mark in self.accounts.reads:
             self.accounts.add("reads_again")
@@ -255,7 +259,7 @@ class Accountant:
             self.accounts.reads.append(mark)
 
     def _used(self, use: ToolUse) -> str:
-        """Count a call for the part of the set-up that it uses; return the part of its result."""
+        """Count a call for the part of the set-up that it uses. Return the part of its result."""
         part = ""
         if use.name == "Skill":
             part = f"skill:{_text(use, 'skill') or _text(use, 'command')}"
@@ -294,7 +298,7 @@ def day_of(instant: float) -> str:
 
 
 def programs_of(command: str) -> list[str]:
-    """Return the programs of a shell command in order, without ``cd`` and settings of variables."""
+    """Return the programs of a shell command in order, without ``cd`` and variable assignments."""
     lexer = shlex.shlex(command[:2000], posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     found: list[str] = []
@@ -308,7 +312,7 @@ def programs_of(command: str) -> list[str]:
             elif at_start:
                 at_start = False
                 found.append(word.rpartition("/")[2])
-    except ValueError:  # an open quote, as in a heredoc: what came before it is sound
+    except ValueError:  # an open quote, as in a heredoc: the part before it is reliable
         return [name for name in found if name != "cd"]
     return [name for name in found if name != "cd"]
 
@@ -323,10 +327,10 @@ def injected_tokens(injected: Injected, model: str) -> dict[str, float]:
 
 
 def _settled(chain: ChainAccount) -> tuple[Usage, dict[str, float]]:
-    """Return the usage of the answer under way, and its output tokens by part.
+    """Return the usage of the current answer, and its output tokens by part.
 
-    A count below a third of the visible text is a placeholder that the client never replaced: the estimate
-    stands in for it. What an answer with thinking does not show is thinking.
+    If a count is below a third of the visible text, it is a placeholder that the client never replaced, and
+    the estimate is used instead. Output of a thinking answer that is not visible counts as thinking.
     """
     parts = dict(chain.output)
     shown = sum(parts.values())
@@ -345,7 +349,7 @@ def _counts(usage: Usage) -> list[int]:
 
 
 def _bill_key(chain: ChainAccount, usage: Usage) -> str:
-    """Return the day and the model, and whether the prompt was long: some models cost more then."""
+    """Return the day and the model, and whether the prompt was long, because some models then cost more."""
     return f"{chain.day} {chain.model}{' long' if usage.prompt > LONG_CONTEXT else ''}"
 
 

@@ -14,7 +14,7 @@ KINDS = ("input", "5-minute writes", "1-hour writes", "cache reads", "output")
 
 @dataclass(frozen=True)
 class BillLine:
-    """One model's tokens of one kind, their price in micro-dollars each, and the amount."""
+    """One model's tokens of one kind, their price per token in micro-dollars, and the amount."""
 
     model: str
     kind: str

@@ -1,17 +1,17 @@
 """Transcript check: compares receipts with Claude Code's own transcripts and corrects them.
 
-Corrections, in terms of the figures of ``receipt.py``:
+Corrections, in the figures of ``receipt.py``:
 
-* the call and its result cost what the API counted, at the prices of the model that made the call; the same
-  holds for every question about a batch;
-* a result that Claude **read again** costs that reading and its turn, too;
+* the call and its result cost the tokens that the API counted, at the prices of the model that made the call;
+the same applies to every question about a batch;
+* a result that Claude **read again** also costs the reading and its turn;
 * of a file that Claude **edited**, only the surviving lines count as saved, and edits that removed delivered
   lines add to the cost;
 * a file that Claude **rewrote** saved nothing;
-* an input that Claude read itself, before or after, was not saved;
-* a text returned inline saved what Claude did not write again.
+* an input that Claude read itself, before or afterwards, was not saved;
+* a text returned inline saved the part that Claude did not write again.
 
-Transcripts are read only with ``[savings] audit = true``, and never written.
+Transcripts are read only with ``[savings] audit = true``, and are never written.
 """
 
 import logging
@@ -69,15 +69,16 @@ logger = logging.getLogger(__name__)
 
 Finding = tuple[str, TranscriptCheckRecord]
 Progress = Callable[[int, int], None]
-"""Takes the bytes read and the bytes to read."""
+"""Called with the bytes read so far and the total bytes to read."""
 
 
 @dataclass(frozen=True)
 class TranscriptReport:
     """Findings of all passes so far. ``accuracy``: the estimation error by family. ``unmatched``: calls in
-    transcripts that are missing from this history. ``endings``: the number of offloads by ending. ``bill``:
-    what Claude Code cost in all. ``habits``: how Claude works for this user. ``forms``: missed chances in
-    money."""
+    transcripts that are missing from this history. ``endings``: the number of offloads by ending.
+    ``bill``: the total cost of Claude Code. ``habits``: Claude's working habits for this user. ``forms``:
+    cost of missed chances.
+    """
 
     transcripts: int = 0
     our_calls: int = 0
@@ -108,8 +109,8 @@ class TranscriptCheck:
         """Read new transcript lines and correct receipts; return the number of files with new lines.
 
         Does nothing if the check is switched off. A file that cannot be read is tried again at the next run.
-        ``progress`` is told the bytes read and the bytes to read, after each file. The habits found replace
-        the ledger's.
+        ``progress`` is called with the bytes read and the bytes to read after each file. The habits found
+        replace the ledger's habits.
 
         Raises:
             StoreError: the history cannot be read or written.
@@ -128,7 +129,7 @@ class TranscriptCheck:
         return len(changed)
 
     async def pending(self) -> tuple[int, int]:
-        """Return how many files a run would read, and their bytes."""
+        """Return the number of files that a run would read, and their bytes."""
         changed = await self._database.read(self._changed)
         return len(changed), sum(file.size for file in changed)
 
@@ -244,7 +245,7 @@ class TranscriptCheck:
         return findings
 
     def _cost(self, call: FollowedCall, state: SessionState) -> Cost:
-        """Return the cost of the call; for a batch, including every question about it."""
+        """Return the cost of the call. For a batch, the cost includes every question about it."""
         asked = (each for each in state.calls.values() if each.job == call.job and each.tool == "check_job")
         calls = [call, *(asked if call.job else ())]
         share = rescale(self._ledger.share, self._ledger.family, family_of(call.model))
@@ -265,8 +266,8 @@ def correct(
     *,
     terms: Terms | None = None,
 ) -> TranscriptCheckRecord:
-    """Return what the offload really saved and cost; ``cost`` is its part of the call, share included.
-    ``terms`` are those of its session.
+    """Return the real savings and cost of the offload. ``cost`` is its part of the call, including its share.
+    ``terms`` are the terms of its session.
 
     Estimates for one tokenizer family are rescaled to the family of the model that made the call.
     """
@@ -309,7 +310,7 @@ def session_terms(call: FollowedCall, state: SessionState, ledger: Ledger, elsew
     how the session wrote to the cache, and how much context a turn read when the call was made.
     ``elsewhere``: the requests of forked sessions that sent the result.
 
-    A session without any cached request says nothing about the cache; there, the usual habits count.
+    A session without any cached request says nothing about the cache, so the usual habits count.
     """
     terms = ledger.terms(call.model, call.prompt_tokens)
     short, long = (sum(counts[index] for counts in state.accounts.bill.values()) for index in (1, 2))
@@ -327,8 +328,9 @@ def session_terms(call: FollowedCall, state: SessionState, ledger: Ledger, elsew
 
 
 def _saved_turns(offload: Followup, estimate: ReceiptRecord) -> int:
-    """Return the turns that Claude did not take after all: those of reading go if it read every input itself,
-    those of writing if it wrote the file itself."""
+    """Return the turns that Claude really did not need. The reading turns do not count if it read every input
+    itself; the writing turns do not count if it wrote the file itself.
+    """
     read = bool(estimate.spared_input)
     wrote = offload.outcome == "delivered"
     parts = read + wrote
@@ -359,7 +361,7 @@ def read_report(connection: Connection, prices: Prices) -> TranscriptReport:
 
 
 def _resume(connection: Connection, file: TranscriptFile) -> tuple[SessionState, int]:
-    """Return the state after the last pass; a file that shrank was replaced and is read from the start."""
+    """Return the state after the last pass. A file that shrank was replaced, and is read from the start."""
     record = read_transcript(connection, str(file.path))
     if record is None or record.position > file.size:
         return SessionState(), 0

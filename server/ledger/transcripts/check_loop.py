@@ -1,4 +1,4 @@
-"""The transcript check, repeated every few minutes and at once when the user switches it on."""
+"""The transcript check, repeated every few minutes, and immediately when the user switches it on."""
 
 import asyncio
 import contextlib
@@ -15,10 +15,10 @@ INTERVAL_SECONDS = 300.0
 
 
 class TranscriptCheckLoop:
-    """Repeats a transcript check. For one event loop.
+    """Repeats a transcript check, on one event loop.
 
     Args:
-        on_new: called after a check that read something new.
+        on_new: called after a check that read new lines.
     """
 
     def __init__(self, check: TranscriptCheck, events: EventBus, on_new: Callable[[], None]) -> None:

@@ -1,9 +1,10 @@
-"""What each part of a conversation's context costs: the money of all parts adds up to the bill.
+"""Cost of each part of a conversation's context. The costs of all parts add up to the bill.
 
-Each request pays for everything in its prompt. Its new tokens are written to the cache (or sent uncached)
-and the others are read from it; after a pause the others are written again. So a part that entered with
-``n`` tokens costs ``n`` times the price of a new token then, and ``n`` times the price of an old token at
-each later request. ``carried`` adds up the latter, so that a part's cost is a difference of two sums.
+Each request pays for everything in its prompt. Its new tokens are written to the cache (or sent uncached),
+and the old tokens are read from the cache. After a pause, the old tokens are written again. A part that
+entered with ``n`` tokens therefore costs ``n`` times the price of a new token at that time, and ``n`` times
+the price of an old token at each later request. ``carried`` adds up the prices of old tokens, so that a
+part's cost is a difference of two sums.
 
 The tokens of new parts are estimates, scaled so that they add up to the growth of the prompt, which the API
 counted.
@@ -15,7 +16,7 @@ from server.ledger.prices import Price
 from server.ledger.transcripts.lines import Usage
 
 FIXED = "client:system prompt and tools"
-"""The fixed part of a request, as long as no snapshot shows what it consists of."""
+"""The fixed part of a request, until a snapshot shows its content."""
 UNKNOWN = "client:unknown"
 
 
@@ -23,11 +24,11 @@ UNKNOWN = "client:unknown"
 class ContextCost:
     """The context of one chain; plain JSON values. Money is in micro-dollars.
 
-    ``tokens`` are those in the context now by part, ``due`` what ``carried`` has to be reduced by,
-    ``settled`` the money of parts that left the context, and of output. ``waiting`` holds the estimates of
-    parts that the next request sends for the first time. ``opening`` holds those of the first request,
-    ``opened`` the value of ``carried`` less the price of a new token then. ``entered`` adds up the tokens of
-    each part. ``fitted`` holds the parts of the chain's first request, scaled to its size.
+    ``tokens`` counts the tokens now in the context by part. ``due`` is the amount by which ``carried`` must
+    be reduced. ``settled`` is the cost of parts that left the context, and of output. ``waiting`` holds the
+    estimates of parts that the next request sends for the first time. ``opening`` holds those of the first
+    request, ``opened`` the value of ``carried`` less the price of a new token then. ``entered`` adds up the
+    tokens of each part. ``fitted`` holds the parts of the chain's first request, scaled to its size.
     """
 
     carried: float = 0.0
@@ -41,12 +42,12 @@ class ContextCost:
     fitted: dict[str, float] = field(default_factory=dict)
 
     def expect(self, part: str, tokens: float) -> None:
-        """Add a part that the next request sends for the first time; ``tokens`` is an estimate."""
+        """Add a part that the next request sends for the first time. ``tokens`` is an estimate."""
         if tokens > 0:
             self.waiting[part] = self.waiting.get(part, 0.0) + tokens
 
     def request(self, usage: Usage, price: Price) -> float:
-        """Charge a request for its prompt; return what old tokens cost beyond a read from the cache."""
+        """Charge a request for its prompt. Return the cost of old tokens beyond a read from the cache."""
         known = sum(self.tokens.values())
         growth = usage.prompt - known
         if not self.tokens:
@@ -90,7 +91,7 @@ class ContextCost:
         self.opening = wanted
 
     def compact(self) -> None:
-        """Take everything out of the context: the next request begins with a summary."""
+        """Remove everything from the context, because the next request begins with a summary."""
         self._shrink(0.0)
         self.tokens, self.due, self.waiting, self.opening = {}, {}, {}, {}
 
@@ -102,7 +103,7 @@ class ContextCost:
         return found
 
     def _open(self, prompt: int) -> dict[str, float]:
-        """Return the parts of a first request. What the transcript does not show is fixed."""
+        """Return the parts of a first request. Content that the transcript does not show is fixed."""
         shown = sum(self.waiting.values())
         parts = dict(self.waiting)
         if prompt > shown and not any(part.startswith("client:built-in tools") for part in parts):
@@ -123,7 +124,7 @@ class ContextCost:
 
 
 def request_money(usage: Usage, price: Price) -> float:
-    """Return what a request's prompt costs, micro-dollars."""
+    """Return the cost of a request's prompt in micro-dollars."""
     return (
         usage.input * float(price.input)
         + usage.write_5m * float(price.cache_write)
@@ -133,7 +134,7 @@ def request_money(usage: Usage, price: Price) -> float:
 
 
 def _prices(usage: Usage, price: Price, fresh: float) -> tuple[float, float]:
-    """Return the price of a new token and of an old one in this request."""
+    """Return the price of a new token and the price of an old token in this request."""
     read = float(price.cache_read)
     sent = usage.input + usage.written
     paid = request_money(usage, price) - usage.read * read

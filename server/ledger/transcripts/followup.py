@@ -1,6 +1,6 @@
-"""Follow-up of an offload: what Claude did later with its file, its text and its inputs.
+"""Follow-up of an offload: Claude's later use of its file, its text and its inputs.
 
-Lines are compared by checksums of their text without surrounding whitespace; blank lines do not count.
+Lines are compared by checksums of their text without surrounding whitespace. Blank lines do not count.
 """
 
 import zlib
@@ -66,7 +66,7 @@ class Followup:
 
     @property
     def ending(self) -> Ending:
-        """The costliest of the things that Claude did with the result."""
+        """The costliest of Claude's actions with the result."""
         if self.outcome not in ("delivered", "returned"):
             return "nothing_delivered"
         if self.rewritten or (self.returned and self.kept_text < 0.5):
@@ -77,7 +77,7 @@ class Followup:
 
     @property
     def survived(self) -> float | None:
-        """The fraction of delivered lines that no later edit removed; None if they are unknown."""
+        """The fraction of delivered lines that no later edit removed; None if unknown."""
         if self.outcome != "delivered" or not self.delivered:
             return None
         return 1 - len(self.lost) / len(self.delivered)
@@ -97,14 +97,16 @@ class Followup:
         return 1 - read / size if size else 1.0
 
     def read_input(self, path: str) -> None:
-        """Note that Claude read an input itself. (A file that is edited in place is its own input; reading it
-        afterwards counts as reading the result.)"""
+        """Record that Claude read an input itself. (A file that is edited in place is its own input; reading
+        it afterwards counts as reading the result.)
+        """
         if path not in self.inputs_read:
             self.inputs_read.append(path)
 
     def edit_file(self, gone: list[int], call_tokens: int, old_tokens: int) -> None:
-        """Note an edit of the delivered file: checksums of the delivered lines that it removed, the cost of
-        the call, and the cost of writing its old text. An edit of other lines is not a correction."""
+        """Record an edit of the delivered file: checksums of the removed delivered lines, the cost of the
+        call, and the cost of writing its old text. An edit of other lines is not a correction.
+        """
         hit = Counter(gone) & (Counter(self.delivered) - Counter(self.lost))
         if self.delivered and not hit:
             return
@@ -115,26 +117,27 @@ class Followup:
         self.edited_tokens += old_tokens
 
     def write_file(self, lines: list[int]) -> None:
-        """Note that Claude wrote the whole delivered file itself."""
+        """Record that Claude wrote the whole delivered file itself."""
         self.rewritten = True
         kept = Counter(self.delivered) & Counter(lines)
         self.lost = list((Counter(self.delivered) - kept).elements())
 
     def get_text(self, text: str) -> None:
-        """Note the returned text; if Claude writes it again, nothing was saved."""
+        """Record the returned text. If Claude writes it again, nothing was saved."""
         if self.outcome == "returned" and self.tool == "offload_work":
             self.returned = checksums(text.splitlines())
 
     def write_text(self, lines: list[int]) -> None:
-        """Note lines that Claude wrote to any file."""
+        """Record lines that Claude wrote to any file."""
         again = (Counter(self.returned) - Counter(self.written_again)) & Counter(lines)
         self.written_again += list(again.elements())
 
 
 def taken_out(old: str, new: str, delivered: Iterable[str]) -> list[int]:
-    """Return checksums of the delivered lines that replacing ``old`` by ``new`` removes or changes.
+    """Return checksums of the delivered lines that are removed or changed when ``old`` is replaced with
+    ``new``.
 
-    An edit may begin and end in the middle of a line; such a part counts as the whole line.
+    An edit can begin and end in the middle of a line. Such a part counts as the whole line.
     """
     gone = Counter(_stripped(old.splitlines())) - Counter(_stripped(new.splitlines()))
     lines = _stripped(delivered)

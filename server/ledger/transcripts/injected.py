@@ -1,6 +1,6 @@
-"""Texts that the client puts into the context by itself, divided by the part of the set-up they come from.
+"""Texts that the client itself puts into the context, divided by their part of the set-up.
 
-An ``attachment`` line has the values behind the text and, from 2026 on, the text as Claude reads it
+An ``attachment`` line has the values behind the text and, since 2026, the text as Claude reads it
 (``rendered``). ``prompt_snapshot`` and ``api-request-shape`` hold the system prompt and the tool definitions.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from server.ledger.transcripts.lines import Injected
 
-# Attachments that tell of the client itself; Claude does not read them.
+# Attachments about the client itself. Claude does not read them.
 _SILENT = frozenset({"hook_success", "session_context"})
 _OPENING, _CLOSING = "<system-reminder>", "</system-reminder>"
 _TEXT_KEYS = ("content", "snippet", "text", "stdout", "prompt")
@@ -31,7 +31,7 @@ def parse_attachment(record: dict[str, Any], chain: str) -> Injected | None:
         return Injected(chain, kind, (*parts, *_rest(kind, parts, rendered)), path)
     if kind in _SILENT:
         return None
-    if parts:  # an older client: what it wrote around these texts is unknown, and little
+    if parts:  # an older client: the small amount of text around these texts is unknown
         return Injected(chain, kind, parts, path)
     texts = [text for key in _TEXT_KEYS if (text := string(attachment.get(key)))]
     parts = tuple((f"client:{kind}", text) for text in texts)
@@ -52,19 +52,19 @@ def parse_shape(record: dict[str, Any], chain: str) -> Injected | None:
 
 
 def mcp_server(tool: str) -> str:
-    """Return the MCP server that a tool belongs to, empty for the client's own."""
+    """Return the MCP server of a tool; empty for the client's own tools."""
     if not tool.startswith("mcp__"):
         return ""
     return tool.removeprefix("mcp__").rpartition("__")[0]
 
 
 def string(value: Any) -> str:
-    """Return the value if it is a string, else an empty one."""
+    """Return the value if it is a string, otherwise an empty string."""
     return value if isinstance(value, str) else ""
 
 
 def _fixed(system: Any, tools: Any, chain: str) -> Injected | None:
-    """Return the fixed part of a request; None without the tools, which are most of it."""
+    """Return the fixed part of a request; None if the tools, which make up most of it, are missing."""
     if not isinstance(tools, list):
         return None
     parts = [("client:system prompt", text) for text in _texts(system)]
@@ -113,7 +113,7 @@ def _parts(kind: str, attachment: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def server_key(name: str) -> str:
-    """Return a server's name as it stands in the names of its tools."""
+    """Return a server's name in the form used in its tools' names."""
     return "".join(char if char.isalnum() or char in "_-" else "_" for char in name)
 
 
@@ -132,7 +132,7 @@ def _listed(content: str, names: Any) -> Iterator[tuple[str, str]]:
 
 
 def _rest(kind: str, parts: tuple[tuple[str, str], ...], rendered: str) -> Iterable[tuple[str, str]]:
-    """Return what the client wrote around the parts, as a part of its own."""
+    """Return the client's text around the parts as a separate part."""
     rest = rendered
     for _, text in parts:
         rest = rest.replace(text.strip("\n"), "", 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ToolUse:
-    """A tool call that Claude made. ``cwd`` is the folder that its relative paths start from."""
+    """A tool call by Claude. ``cwd`` is the folder at which its relative paths start."""
 
     id: str
     name: str
@@ -38,7 +38,7 @@ class Usage:
 
     @property
     def prompt(self) -> int:
-        """Everything that the request sent, cached or not."""
+        """All tokens that the request sent, cached or not."""
         return self.input + self.write_5m + self.write_1h + self.read
 
     @property
@@ -66,19 +66,20 @@ class AssistantMessage:
 
     @property
     def prompt_tokens(self) -> int:
-        """Everything that the request sent."""
+        """All tokens that the request sent."""
         return self.usage.prompt
 
     @property
     def output_tokens(self) -> int:
-        """The whole message so far."""
+        """Output tokens of the whole message so far."""
         return self.usage.output
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A user's line: tool results, ``texts`` that the user wrote, and whether it contains anything else that
-    Claude reads and whose size is unknown."""
+    """A user's line: tool results, ``texts`` written by the user, and whether the line contains other content
+    of unknown size that Claude reads.
+    """
 
     chain: str
     results: tuple[ToolResult, ...]
@@ -88,13 +89,13 @@ class Turn:
 
 @dataclass(frozen=True)
 class Injected:
-    """Text that the client put into the context by itself: a reminder, a listing, a hook's output, a note
+    """Text that the client itself put into the context: a reminder, a listing, a hook's output, a note
     about a changed file (``path``).
 
     ``kind`` is the attachment's type, ``meta`` for a message of the client's own, or ``fixed`` for the system
-    prompt and the tool definitions. ``parts`` are its texts by the part of the set-up that they come from
-    (``skill:NAME``, ``agent:NAME``, ``mcp:SERVER``, ``memory:PATH``, ``hook:EVENT``, ``client:TYPE``).
-    ``known``: the texts are exactly what Claude reads; else their size is unknown.
+    prompt and the tool definitions. ``parts`` holds its texts by their part of the set-up (``skill:NAME``,
+    ``agent:NAME``, ``mcp:SERVER``, ``memory:PATH``, ``hook:EVENT``, ``client:TYPE``). ``known`` is true if
+    Claude reads exactly these texts. Otherwise their size is unknown.
     """
 
     chain: str

@@ -8,13 +8,13 @@ from server.ledger.spread import Spread, merge_spreads
 from server.ledger.transcripts.summary import Summary
 
 LEAST_SESSIONS = 5
-"""Sessions from which the user's own figures replace the public ones."""
+"""Number of sessions above which the user's own figures replace the public figures."""
 LEAST_SAMPLES = 20
-"""Samples from which a habit counts as measured."""
+"""Number of samples above which a habit counts as measured."""
 
 
 def measured_habits(summaries: Sequence[Summary]) -> Habits:
-    """Return the user's habits; the public medians if there are too few sessions, figure by figure."""
+    """Return the user's habits. If there are too few sessions for a figure, use the public median."""
     sessions = [each for each in summaries if not each.side and each.habits.get("results_entered")]
     if len(sessions) < LEAST_SESSIONS:
         return PUBLIC

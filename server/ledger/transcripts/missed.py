@@ -1,16 +1,16 @@
 """Missed savings: large results that Claude read and large files that it wrote without this server.
 
-A file that Claude read only to edit it does not count, because Claude needed its text. Results without a
-size of their own in the transcript are estimated from their length in characters.
+A file that Claude read only to edit it does not count, because Claude needed its text. If the transcript has
+no size for a result, the size is estimated from the length in characters.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 LARGE_RESULT = 2_000
-"""Smallest result that counts, tokens: reading it costs well more than asking for a summary."""
+"""Smallest result that counts (tokens). Reading it costs well over a request for a summary."""
 LARGE_FILE = 500
-"""Smallest written file that counts, tokens: well more than a call and its summary."""
+"""Smallest written file that counts (tokens): well over a call and its summary."""
 CHARACTERS_A_TOKEN = 2.1
 """Characters per token in family B, from the calibration table; family A has 2.5."""
 
@@ -27,8 +27,8 @@ _KINDS = {
     "Write": WROTE_FILE,
 }
 _ADVICE = {
-    READ_FILE: "When you only need to know what a large file says, call compress_context with its path "
-    "and a focus instead of reading it.",
+    READ_FILE: "When you only need the gist of a large file, call compress_context with its path and a "
+    "focus instead of reading it.",
     "command output": "Send the output of long commands to a file, then call compress_context on it.",
     "search results": "For a question over many files, call compress_context with their paths.",
     "web pages": "Save long pages to a file, then call compress_context on it.",
@@ -56,17 +56,17 @@ class MissedSavings:
 
     @property
     def advice(self) -> str:
-        """Lines for the user's ``CLAUDE.md`` about the most frequent kinds; empty without any."""
+        """Lines for the user's ``CLAUDE.md`` about the most frequent kinds; empty without missed savings."""
         return "\n".join(f"- {chance.advice}" for chance in self.kinds[:3])
 
 
 def kind_of(tool: str) -> str:
-    """Return the kind of missed saving that a tool's result or file belongs to."""
+    """Return the kind of missed saving of a tool's result or file."""
     return _KINDS.get(tool, "other results")
 
 
 def rough_tokens(characters: int) -> int:
-    """Return roughly the number of tokens of a text with this many characters."""
+    """Return a rough number of tokens for a text with this many characters."""
     return int(characters / CHARACTERS_A_TOKEN)
 
 

@@ -1,4 +1,4 @@
-"""Missed chances in money, by form: what large results and written files cost, with their re-reads.
+"""Cost of missed chances, by form: large results and written files, including their re-reads.
 
 The money is that of the parts in the bill: a text that entered early was read from the cache more often. Only
 results of 500 tokens and more count, no reports of subagents, and no files that Claude edited later. Listings
@@ -77,7 +77,7 @@ def missed_forms(summaries: Iterable[Summary], success: Mapping[str, float]) -> 
 
 
 def form_of(part: str) -> str:
-    """Return the form of a part of the bill, empty if it is no chance."""
+    """Return the form of a part of the bill; empty if the part is not a chance."""
     kind, _, name = part.partition(":")
     if kind == "output":
         return {"Write": "files written", "Edit": "edits", "MultiEdit": "edits"}.get(name, "")

@@ -1,7 +1,8 @@
 """Parser of one line of a transcript.
 
-Several lines share one ``message.id``, each with a part of the message and the usage so far; the last one
-counts. Lines that are cut off, unknown or of a newer format are ignored (None); no content raises.
+Several lines share one ``message.id``, each with a part of the message and the usage so far. The usage of the
+last line counts. Lines that are cut off, unknown or in a newer format are ignored (None). No content raises
+an error.
 """
 
 import json
@@ -24,7 +25,7 @@ from server.ledger.transcripts.lines import (
 )
 
 # Other kinds of lines (progress, snapshots of files, requests) are skipped without parsing. The keys of a
-# line come in any order, and a large message may stand before its type.
+# line come in any order, and a large message can come before its type.
 _TELLING = re.compile(
     rb'"type"\s*:\s*"(?:user|assistant|attachment|api-request-shape|cost-state)"|"subtype"\s*:\s*"compact_boundary"'
 )
@@ -34,7 +35,7 @@ _MOST = 10**9
 
 
 def parse_line(line: bytes) -> TranscriptLine | None:
-    """Return the content of a line, None for a line of another kind.
+    """Return the content of a line; None for a line of another kind.
 
     Raises:
         ValueError: the line is cut off or not JSON.
@@ -118,8 +119,9 @@ def _origin(record: dict[str, Any]) -> str:
 
 
 def usage_of(usage: dict[str, Any]) -> Usage:
-    """Return the counts of a message. Without a division by lifetime, all writes count as 5-minute ones,
-    the default."""
+    """Return the counts of a message. If writes are not divided by lifetime, all count as 5-minute writes,
+    the default.
+    """
     written = _integer(usage.get("cache_creation_input_tokens"))
     long = min(written, _integer(_mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")))
     return Usage(
@@ -161,7 +163,7 @@ def _result(block: dict[str, Any]) -> tuple[ToolResult, bool]:
 
 
 def blocks_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the blocks of a message's content; none if it is a plain text."""
+    """Return the blocks of a message's content; empty for plain text."""
     content = message.get("content")
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 

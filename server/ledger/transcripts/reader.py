@@ -1,7 +1,7 @@
 """Reader of Claude Code's transcripts: their location and their new lines.
 
-A transcript has one JSON object a line, ``<folder>/projects/<project>/<session>.jsonl``, and grows while a
-session runs. Files are only opened for reading.
+A transcript has one JSON object per line, ``<folder>/projects/<project>/<session>.jsonl``, and grows while a
+session runs. Files are opened only for reading.
 """
 
 import os
@@ -23,14 +23,17 @@ class TranscriptFile:
 
 
 def transcripts_folder(setting: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder with the transcripts: the setting, else ``CLAUDE_CONFIG_DIR``, else
-    ``~/.claude``."""
+    """Return the folder with the transcripts: the setting, otherwise ``CLAUDE_CONFIG_DIR``, otherwise
+    ``~/.claude``.
+    """
     chosen = setting or environ.get("CLAUDE_CONFIG_DIR") or "~/.claude"
     return Path(chosen).expanduser() / "projects"
 
 
 def find_transcripts(folder: Path) -> list[TranscriptFile]:
-    """Return every transcript in the folder, subagents' included; none if the folder cannot be read."""
+    """Return every transcript in the folder, including those of subagents; empty if the folder cannot be
+    read.
+    """
     found = []
     pending = [str(folder)]
     while pending:
@@ -42,7 +45,7 @@ def find_transcripts(folder: Path) -> list[TranscriptFile]:
                     elif entry.name.endswith(".jsonl") and entry.is_file():
                         status = entry.stat()
                         found.append(TranscriptFile(Path(entry.path), status.st_size, status.st_mtime_ns))
-        except OSError:  # deleted meanwhile, or without permission to read
+        except OSError:  # deleted in the meantime, or without permission to read
             continue
     return sorted(found, key=lambda each: each.path)
 
@@ -61,9 +64,9 @@ def is_uuid(text: str) -> bool:
 
 
 def new_lines(path: Path, position: int) -> Iterator[tuple[int, bytes]]:
-    """Yield each complete line from byte ``position`` on, with the position after it.
+    """Yield each complete line after byte ``position``, with the position after the line.
 
-    An incomplete last line is still being written; it is left for the next pass.
+    An incomplete last line is still being written and is left for the next pass.
 
     Raises:
         OSError: the file cannot be read.

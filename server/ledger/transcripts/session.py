@@ -1,10 +1,10 @@
-"""Line-by-line reader of one transcript: our calls, their true sizes, what happened to their results.
+"""Line-by-line reader of one transcript: the app's calls, their true sizes, and the use of their results.
 
-A request's prompt contains everything before it. The true size of what came between two requests is
-therefore the next prompt's total less this prompt's and less this answer's output: the results, and texts of
-the client's own (reminders, outputs of hooks, notes about changed files). The output of an answer without
-thinking is the true size of its calls and text. A size that several items share is divided in proportion to
-their estimates.
+A request's prompt contains everything before it. The next prompt's total minus this prompt's total and minus
+this answer's output is therefore the true size of the content between two requests: results, and the client's
+own texts (reminders, outputs of hooks, notes about changed files). The output of an answer without thinking
+is the true size of its calls and text. If several items share a size, it is divided in proportion to their
+estimates.
 """
 
 import os
@@ -49,14 +49,14 @@ OUR_TOOLS = OFFLOADING | {"check_job"}
 _READS = frozenset({"Read", "NotebookRead"})
 _EDITS = frozenset({"Edit", "MultiEdit", "NotebookEdit"})
 _PRINTS = frozenset({"cat", "head", "tail", "less", "more", "bat", "nl", "sed"})
-# Estimating every result would take most of a pass, so only one in eight results of other tools is.
+# Estimating every result would take most of a pass, so only one in eight results of other tools is estimated.
 _SAMPLE = 8
-# Resumed sessions repeat lines; this many of the last message ids are remembered.
+# Resumed sessions repeat lines. This many of the last message ids are remembered.
 _REMEMBERED = 512
 
 
 class TranscriptSession:
-    """One transcript being read. The next pass continues from ``state``."""
+    """A transcript that is being read. The next pass continues from ``state``."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class TranscriptSession:
             self._take_answer(chain, line)
 
     def _count_request(self, chain: str) -> None:
-        """Count a request, which sends every result again that is still in the context."""
+        """Count a request. It sends every result that is still in the context again."""
         self.state.requests[chain] = self.state.requests.get(chain, 0) + 1
         for call in self.state.calls.values():
             if call.chain == chain and call.answered and not call.gone:
@@ -105,7 +105,7 @@ class TranscriptSession:
                 call.changed = True
 
     def _compact(self, chain: Chain, name: str) -> None:
-        chain.other = True  # what the next prompt holds cannot be compared with this one
+        chain.other = True  # the content of the next prompt cannot be compared with this one
         for call in self.state.calls.values():
             call.gone = call.gone or call.chain == name
         self._accountant.compact(name)
@@ -119,7 +119,7 @@ class TranscriptSession:
         chain.injected += size
         chain.other = chain.other or not injected.known
         if injected.path and (followed := self._followed(os.path.normpath(injected.path))) is not None:
-            # The client's note about a file that Claude knows and that our call changed.
+            # The client's note about a known file that the app's call changed.
             followed[1].note_tokens += round(size)
             followed[0].changed = True
 
@@ -167,7 +167,7 @@ class TranscriptSession:
         self._look_again(use.id, call)
 
     def look_again(self) -> None:
-        """Add offloads that ended after their call was read: the transcript's line comes first."""
+        """Add offloads that ended after their call was read, because the transcript's line comes first."""
         for use_id, call in self.state.calls.items():
             if call.tool == "batch_offload" or (call.tool in OFFLOADING and not call.offloads):
                 self._look_again(use_id, call)
@@ -181,7 +181,7 @@ class TranscriptSession:
                 call.changed = True
 
     def _expect(self, chain: Chain, use: ToolUse, estimate: float) -> None:
-        """Remember what a call would do to a file until its result confirms it."""
+        """Remember the planned effect of a call on a file until its result confirms it."""
         path = _path(use)
         family = family_of(chain.model)
         arguments = use.arguments
@@ -239,7 +239,7 @@ class TranscriptSession:
             self._note_chance(kind_of(chain.tools.get(result.id, "")), rough_tokens(len(result.text)))
 
     def _happen(self, expected: dict[str, Any], tokens: int, characters: int) -> None:
-        """Note what a confirmed call did to a file."""
+        """Record the effect of a confirmed call on a file."""
         path = expected["path"]
         kind = expected["kind"]
         if kind == "read":
@@ -273,7 +273,7 @@ class TranscriptSession:
     def _measure(self, chain: Chain, next_prompt: int) -> None:
         """Take the true sizes of a finished answer and of its results from the next prompt."""
         if chain.output < chain.estimate / PLAUSIBLE:
-            return  # a placeholder that the client never replaced: nothing can be taken from it
+            return  # a placeholder that the client never replaced: it contains no information
         accuracy = self.state.accuracy.setdefault(family_of(chain.model), Accuracy())
         if not chain.thinking and _plausible(chain.estimate, chain.output):
             accuracy.add(chain.estimate, chain.output)
@@ -293,7 +293,7 @@ class TranscriptSession:
                 call.result_measured = call.changed = True
 
     def _followed(self, path: str) -> tuple[FollowedCall, Followup] | None:
-        """Return the last offload that delivered this file; the text of earlier ones is gone."""
+        """Return the last offload that delivered this file. The text of earlier offloads is gone."""
         for call in reversed(self.state.calls.values()):
             for offload in reversed(call.offloads):
                 if offload.path == path:
@@ -301,7 +301,7 @@ class TranscriptSession:
         return None
 
     def _lines_of(self, offload_id: str) -> tuple[str, ...]:
-        """Return the lines that an offload delivered, from the history: the state holds no text."""
+        """Return the lines that an offload delivered, from the history, because the state holds no text."""
         for use_id, call in self.state.calls.items():
             if any(offload.id == offload_id for offload in call.offloads):
                 return next((each.lines for each in self._lookup(use_id) if each.id == offload_id), ())
@@ -325,7 +325,7 @@ class TranscriptSession:
             chance[1] += tokens
 
     def _printed(self, use: ToolUse) -> str:
-        """Return the followed file that a shell command prints, empty without one."""
+        """Return the followed file that a shell command prints; empty if it prints none."""
         words = _text(use.arguments.get("command")).replace("'", " ").replace('"', " ").split()
         if not _PRINTS.intersection(words):
             return ""

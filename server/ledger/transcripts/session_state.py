@@ -9,7 +9,7 @@ from server.ledger.transcripts.account_state import Accounts
 from server.ledger.transcripts.followup import Followup
 
 OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
-"""The tools whose calls are offloads; ``check_job`` only asks about one."""
+"""The tools whose calls are offloads. ``check_job`` only asks about an offload."""
 
 # Layout of the stored state. Transcripts with an older version are read again from the start.
 VERSION = 6
@@ -43,9 +43,10 @@ class FollowedCall:
 
 @dataclass
 class Chain:
-    """The answer being read, of the main conversation or of one subagent, and its results: estimates by tool
-    use id (0 for a result that was not sampled), ``tools`` the tool names. ``injected``: the estimate of the
-    client's own texts and the user's since then."""
+    """The current answer of the main conversation or of one subagent, and its results: estimates by tool use
+    id (0 for a result that was not sampled); ``tools`` holds the tool names. ``injected``: the estimate of
+    the client's and the user's texts since then.
+    """
 
     message_id: str = ""
     model: str = ""
@@ -64,8 +65,9 @@ class Chain:
 
 @dataclass
 class SessionState:
-    """Everything known of one transcript. ``reads``: files that Claude read, with their tokens if the file
-    was large and not edited later. ``broken``: the number of incomplete lines. ``requests``: by chain."""
+    """All data of one transcript. ``reads``: files that Claude read, with their tokens if the file was large
+    and not edited later. ``broken``: the number of incomplete lines. ``requests``: by chain.
+    """
 
     chains: dict[str, Chain] = field(default_factory=dict)
     calls: dict[str, FollowedCall] = field(default_factory=dict)
@@ -85,7 +87,7 @@ class SessionState:
 
     @classmethod
     def from_json(cls, text: str) -> "SessionState | None":
-        """Return the state, None if it has another layout."""
+        """Return the state; None if it has another layout."""
         values = json.loads(text)
         if values.pop("version", None) != VERSION:
             return None

@@ -1,4 +1,4 @@
-"""One transcript's part in the reports, stored as JSON beside its progress."""
+"""One transcript's part in the reports, stored as JSON with its progress."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -14,8 +14,8 @@ from server.ledger.transcripts.session_state import OFFLOADING, SessionState
 @dataclass(frozen=True)
 class PartCost:
     """A part of the context in one transcript: its size when the client listed it (estimated tokens, and
-    characters), the same ``fitted`` to the size of the first request, the tokens that entered, its money in
-    micro-dollars, how often it was used."""
+    characters), the same ``fitted`` to the size of the first request, the tokens that entered, its cost in
+    micro-dollars, the number of uses."""
 
     listed: float = 0.0
     characters: int = 0
@@ -29,7 +29,7 @@ class PartCost:
 class Summary:
     """One transcript's figures for the reports.
 
-    ``our_calls``: calls to this server; ``unmatched`` those missing from the history. ``answers``: Claude's
+    ``our_calls``: calls to this server. ``unmatched``: calls missing from the history. ``answers``: Claude's
     answers. ``broken``: incomplete lines. ``chances``: missed savings by kind (count, tokens). ``accuracy``:
     estimates and true counts by family. ``bill``: as in ``Accounts``; ``money`` is its sum, micro-dollars at
     the prices of the table dated ``priced``. ``parts``: by part of the context. ``first_day``, ``last_day``:
@@ -64,7 +64,7 @@ class Summary:
 
     @classmethod
     def from_json(cls, text: str) -> "Summary":
-        """Return the summary; one of an older version lacks fields, and they are empty."""
+        """Return the summary. If an older version wrote it, missing fields are empty."""
         values: dict[str, Any] = json.loads(text)
         values["accuracy"] = {key: Accuracy(**each) for key, each in values.get("accuracy", {}).items()}
         values["parts"] = {key: PartCost(**each) for key, each in values.get("parts", {}).items()}

@@ -96,10 +96,10 @@ async def test_facts_that_do_not_hold(fact: str, detail: str, sandbox: Sandbox) 
 
 
 OUTSIDE = {
-    "a-missing-package": ("import numpy\ndef f(x):\n    return x\n", "the package `numpy` is not there"),
+    "a-missing-package": ("import numpy\ndef f(x):\n    return x\n", "the package `numpy` is not installed"),
     "a-module-of-the-project": ("from app.models import User\ndef f(x):\n    return x\n", "of the project"),
     "a-relative-import": ("from . import other\ndef f(x):\n    return x\n", "its own package"),
-    "a-name-of-the-host": ("def f(x):\n    return spark.read(x)\n", "given by whatever runs it"),
+    "a-name-of-the-host": ("def f(x):\n    return spark.read(x)\n", "provided by the program that runs it"),
     "a-file": ("def f(x):\n    return open('data.csv').read()\n", "needs the file `data.csv`"),
     "the-network": (
         "import urllib.request\ndef f(x):\n    return urllib.request.urlopen('http://127.0.0.1:1/').read()\n",

@@ -152,7 +152,7 @@ async def test_samples_that_differ_are_handed_back_as_soon_as_that_is_certain(
     running.ollama.answers.when(PROPOSE, CALLS)
     outcome = await running.run(TASK, output="share.py")
     assert (outcome.name, outcome.code) == ("handed_back", "no_agreement")
-    assert "5 samples, 5 behaviours; give examples, or do it yourself." in outcome.text
+    assert "5 samples, 5 behaviours; give examples, or do the task yourself." in outcome.text
     assert not (project / "share.py").exists()
 
 
@@ -171,7 +171,7 @@ async def test_a_missing_package_is_not_run_and_delivered_with_the_reason(
     running.ollama.answers.when("Write share", fenced(f"import no_such_package\n\n\n{SHARE}"))
     outcome = await running.run(TASK, output="share.py", examples=("share(1, 4) == 25",))
     assert (outcome.name, outcome.strength) == ("delivered", "parsed")
-    assert "Not checked: running it (the package `no_such_package` is not there)" in outcome.text
+    assert "Not checked: running it (the package `no_such_package` is not installed)" in outcome.text
 
 
 async def test_code_may_import_a_file_that_the_task_reads(running: PipelineHarness, project: Path) -> None:
