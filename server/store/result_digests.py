@@ -36,7 +36,7 @@ class ResultDigest:
         facts_key: a hash of the digest without its numbers; equal for two runs with the same result.
         kept_path: the client's own file with the whole text; often empty.
         handle: the handle of the kept text.
-        characters: of the whole text.
+        characters: number of characters of the whole text.
         whole_tokens: tokens of the whole text.
         shown_tokens: tokens that Claude would have seen without the digest.
         text: the digest; empty if the history keeps no contents.
