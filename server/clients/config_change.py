@@ -117,7 +117,7 @@ def connect(change: ConfigChange, folders: Folders) -> Path | None:
     """Write the change and keep the previous content. Return the backup's path; None if nothing changed.
 
     Raises:
-        OSError: the file or the backup cannot be written. The file is unchanged..
+        OSError: the file or the backup cannot be written. The file is unchanged.
     """
     if not change.needed or change.after is None:
         return None
@@ -176,7 +176,7 @@ def write(path: Path, data: bytes) -> None:
     """Replace a client's file. A new file gets the mode that the client itself would use.
 
     Raises:
-        OSError: the file cannot be written. It is unchanged..
+        OSError: the file cannot be written. It is unchanged.
     """
     replace_file(path, data, new_mode=0o666)
 

@@ -17,7 +17,7 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
     """Run one task and print its summary; return the exit status.
 
     Raises:
-        TokenSaverError: the hub does not answer, or the offload failed. The message gives the reason..
+        TokenSaverError: the hub does not answer, or the offload failed. The message gives the reason.
     """
     given = {name: value for name, value in arguments.items() if value}
     with hub_for_call(settings, folders) as hub, progress_bar() as bar:

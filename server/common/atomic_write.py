@@ -24,7 +24,7 @@ def replace_file(path: Path, data: bytes, *, mode: int | None = None, new_mode: 
     The draft's mode never allows more than the final mode.
 
     Raises:
-        OSError: the file cannot be written. Its old contents are unchanged..
+        OSError: the file cannot be written. Its old contents are unchanged.
     """
     target = Path(os.path.realpath(path))  # `Path.resolve` raises RuntimeError, no OSError, on a link loop
     before = _stat(target)

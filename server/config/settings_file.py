@@ -19,7 +19,7 @@ def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
     Running programs read the setting at their next start.
 
     Raises:
-        SettingsError: the file is not TOML or cannot be written, or the value is invalid. Nothing changed..
+        SettingsError: the file is not TOML or cannot be written, or the value is invalid. Nothing changed.
     """
     path = folders.config_file
     try:

@@ -79,7 +79,7 @@ def apply(change: Change, folders: Folders) -> None:
     """Write the change, and keep the data for an undo.
 
     Raises:
-        OSError: a file cannot be written. The settings file is then unchanged..
+        OSError: a file cannot be written. The settings file is then unchanged.
     """
     if change.after is None or change.after == change.before:
         return

@@ -102,7 +102,7 @@ def parse_catalogue(text: str, source: str) -> tuple[str, tuple[CatalogueModel, 
     """Return a catalogue's date (empty without a date) and its models.
 
     Raises:
-        SettingsError: the text is not a valid catalogue. ``source`` says where the text comes from..
+        SettingsError: the text is not a valid catalogue. ``source`` says where the text comes from.
     """
     try:
         read = _Catalogue.model_validate(tomllib.loads(text))

@@ -13,7 +13,7 @@ async def make_default(engine: Engine, folders: Folders, model: str) -> None:
     Raises:
         ModelNotFound: the engine does not have this model.
         ModelBlocked: the user blocks the model.
-        SettingsError: the settings cannot be written. Nothing changed..
+        SettingsError: the settings cannot be written. Nothing changed.
     """
     name = await engine.choose_model(model)
     await asyncio.to_thread(set_setting, folders, "backend", "model", name)

@@ -25,7 +25,7 @@ def migrate(connection: Connection) -> None:
     """Create the tables or run the missing migrations, in the connection's transaction.
 
     Raises:
-        StoreError: the database was written by a newer version. It is unchanged..
+        StoreError: the database was written by a newer version. It is unchanged.
     """
     version = _version(connection)
     if version == HEAD:

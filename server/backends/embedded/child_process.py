@@ -116,7 +116,7 @@ async def start_child(order: Order, log: Path) -> Child:
     """Start the process and return when the model is loaded. Cancelling ends the process.
 
     Raises:
-        BackendFailed: the process could not load the model. The cause comes from its log..
+        BackendFailed: the process could not load the model. The cause comes from its log.
     """
     api_key = secrets.token_urlsafe(24)
     process = await _spawn(log)

@@ -57,7 +57,7 @@ def require_space(model: str, progress: PullProgress, url: str) -> None:
     """Check that the rest of a download fits on the disk. An unknown disk passes.
 
     Raises:
-        NoDiskSpace: the disk has too little space. Closing the request ends the download..
+        NoDiskSpace: the disk has too little space. Closing the request ends the download.
     """
     folder = _folder(url)
     left = progress.total - progress.completed

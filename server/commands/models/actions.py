@@ -110,7 +110,7 @@ def bench_models(
     Functions of ``project`` become additional chores.
 
     Raises:
-        TokenSaverError: a model cannot be measured. Earlier measurements are kept..
+        TokenSaverError: a model cannot be measured. Earlier measurements are kept.
     """
     from server.models.own_chores import own_chores  # noqa: PLC0415 - other commands must not wait for it
 

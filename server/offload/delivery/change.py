@@ -58,7 +58,7 @@ def apply(change: FileChange) -> FileChange:
     """Write the change. Return it with the folders that were created. Blocks.
 
     Raises:
-        WorkspaceError: as in ``atomic.write``. Nothing was changed..
+        WorkspaceError: as in ``atomic.write``. Nothing was changed.
     """
     created = atomic.write(change.path, change.after, change.before_digest)
     return FileChange(change.path, change.shown, change.before, change.after, created)

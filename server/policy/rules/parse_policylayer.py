@@ -25,7 +25,7 @@ def parse_policylayer(document: Located, name: str) -> Policy:
     """Return the policy of a document in PolicyLayer's format.
 
     Raises:
-        SettingsError: the document violates the format. The message has the line..
+        SettingsError: the document violates the format. The message has the line.
     """
     return _Parser(Reader(name)).policy(document)
 

@@ -80,8 +80,8 @@ async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
     Raises:
         ModelNotFound: the model is missing from the catalogue, the hub and the disk.
         NoNetwork: the model's source cannot be reached.
-        NoDiskSpace: the disk has too little space. Nothing was downloaded..
-        ChecksumMismatch: the downloaded file is not the listed file. It was removed..
+        NoDiskSpace: the disk has too little space. Nothing was downloaded.
+        ChecksumMismatch: the downloaded file is not the listed file. It was removed.
         DownloadError: the source refuses, or the disk failed.
     """
     reference = _reference(name)
