@@ -1,4 +1,4 @@
-"""The best of several samples without examples: the behaviour that most of them agree on."""
+"""Chooses the best of several samples without examples: the behaviour shared by most samples."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from server.execution.runtime import Runtime
 from server.execution.sandbox.values import JobResult
 
 Draw = Callable[[int], Awaitable[str | None]]
-"""Makes the sample of a number, counted from 0; None if there are no more."""
+"""Makes the sample with a number (counted from 0). Returns None if there are no more samples."""
 Reason = Literal["agreement", "no agreement", "no probes", "not run"]
 
 
@@ -37,7 +37,7 @@ class Choice:
         reason: why the sample was chosen, or why no sample was chosen.
         samples: number of samples drawn.
         behaviours: sizes of the groups that behave alike, largest first.
-        detail: one sentence for the reply if nothing was chosen.
+        detail: one sentence for the reply if no sample was chosen.
     """
 
     source: str | None
@@ -80,7 +80,7 @@ async def agreed(
 
 
 def _outside_cause(result: JobResult, runtime: Runtime) -> str | None:
-    """Return the cause outside the code that kept all of it from running, if there is one."""
+    """Return the cause outside the code that prevented every run, if there is one."""
     if result.ending == "not started":
         return f"the sandbox did not start: {result.reason}"
     errors = [record["error"] for record in result.records if isinstance(record.get("error"), dict)]
@@ -91,7 +91,7 @@ def _outside_cause(result: JobResult, runtime: Runtime) -> str | None:
 
 
 def behaviour(result: JobResult, probes: int) -> str | None:
-    """Return what the code does on the probes, as a text that is equal for equal behaviour.
+    """Return the code's behaviour on the probes, as a text that is equal for equal behaviour.
 
     None if the code shows no behaviour: it does not load, or every probe ends in an error, or returns None
     and changes nothing.

@@ -1,4 +1,4 @@
-"""Findings of running code: how it loaded, what became of each fact, notices."""
+"""Findings of running code: the load, the result of each fact, notices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,13 +33,14 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class FactResult:
-    """What became of one fact.
+    """Result of one fact.
 
     Attributes:
-        verdict: ``not run`` for causes outside of the code: neither for nor against it.
-        detail: what was seen, or the cause; empty for ``passed``.
+        verdict: ``not run`` for causes outside the code; counts neither for nor against the code.
+        detail: the observed value, or the cause; empty for ``passed``.
         changed: places of the call's arguments that the call changed, counted from 0.
-        expected_from_code: the expected value needed the code's own classes, so that it came from the code.
+        expected_from_code: whether the expected value came from the code, because it needs the code's
+        classes.
     """
 
     fact: Fact
@@ -51,15 +52,15 @@ class FactResult:
 
 @dataclass(frozen=True)
 class Load:
-    """What loading the module once did.
+    """Result of loading the module once.
 
     Attributes:
-        verdict: whether it loads.
-        detail: the error with its line, or the cause outside of the code.
-        printed: it prints at import.
-        files: files that it made at import.
-        attempts: what it tried at import beyond computing, such as ``use the network``.
-        threads: threads that it left running.
+        verdict: whether the module loads.
+        detail: the error with its line, or the cause outside the code.
+        printed: whether the module prints at import.
+        files: files that the module created at import.
+        attempts: actions at import beyond computing, such as ``use the network``.
+        threads: threads that the module left running.
     """
 
     verdict: Verdict
@@ -80,7 +81,7 @@ class CodeCheck:
 
     @property
     def failed(self) -> bool:
-        """Whether anything that ran speaks against the code."""
+        """Return whether any result speaks against the code."""
         return (
             self.load.verdict == "failed"
             or bool(self.names.elsewhere)
@@ -89,7 +90,7 @@ class CodeCheck:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the user should know of, without a verdict."""
+        """Facts that the user should know, without effect on the verdict."""
         found = []
         if self.load.printed:
             found.append("It prints when it is imported.")

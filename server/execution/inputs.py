@@ -86,7 +86,7 @@ def _variations(call: str) -> Iterator[str]:
 
 
 def varied(value: object) -> list[object]:  # noqa: PLR0911 - one return a type
-    """Return other values of the same type: the empty one, the neighbours, the usual edges."""
+    """Return other values of the same type: the empty value, the neighbours, the usual edge cases."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""What a language needs so that new code in it can be checked by running it."""
+"""The interface of a language whose new code can be checked by running it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
@@ -14,18 +14,18 @@ class Runtime(Protocol):
 
     @property
     def kind(self) -> Kind:
-        """The kind of sandbox that it needs."""
+        """The kind of sandbox that the language needs."""
 
     @property
     def fence(self) -> str:
-        """The info string of a Markdown block with its code."""
+        """The info string of a Markdown block with code in this language."""
 
     @property
     def endings(self) -> tuple[str, ...]:
         """Endings of the files that its code may import."""
 
     def parse_fact(self, text: str) -> Fact:
-        """Read a fact that a caller gives.
+        """Read a fact given by a caller.
 
         Raises:
             FactError: the text has another form.
@@ -35,7 +35,7 @@ class Runtime(Protocol):
         """Return the facts that a task states about ``names``."""
 
     def probe_calls(self, text: str, names: Collection[str], proposed: Sequence[str]) -> list[str]:
-        """Return calls that show how code behaves."""
+        """Return calls that show the behaviour of code."""
 
     def generated_calls(self, source: str, names: Collection[str]) -> list[str]:
         """Return calls of functions of the source with generated arguments."""
@@ -53,16 +53,16 @@ class Runtime(Protocol):
         """Return the source with functions that do nothing."""
 
     def without_demonstrations(self, source: str) -> str:
-        """Return the source without what only shows it."""
+        """Return the source without demonstration code."""
 
     def elsewhere(self, source: str) -> tuple[str, ...]:
-        """Return the names that are used where they are not bound, and bound in another scope."""
+        """Return the names that are used where they are not bound, but are bound in another scope."""
 
     def as_script(self, source: str, detail: str) -> str | None:
-        """Return why a failure to load says nothing about a script, None if it counts."""
+        """Return why a failure to load says nothing about a script; None if the failure counts."""
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause outside of the code of a reported error, None if the code is at fault."""
+        """Return the cause of a reported error if it is outside the code; None if the code is at fault."""
 
     async def check(
         self, sandbox: Runs, source: str, facts: Sequence[Fact] = (), files: Mapping[str, str] | None = None
@@ -72,4 +72,4 @@ class Runtime(Protocol):
     async def probe(
         self, sandbox: Runs, source: str, calls: Sequence[str], files: Mapping[str, str] | None = None
     ) -> JobResult | None:
-        """Run calls and return their records; None if the code cannot even be compiled."""
+        """Run calls and return their records; None if the code does not compile."""

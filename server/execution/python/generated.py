@@ -1,4 +1,4 @@
-"""Calls with generated arguments: by annotation where there is one, else of every common type."""
+"""Calls with generated arguments: by annotation if there is one, otherwise of every common type."""
 
 import ast
 from collections.abc import Collection, Iterator
@@ -34,7 +34,7 @@ _ALIASES = {
 
 
 def generated_calls(source: str, names: Collection[str]) -> list[str]:
-    """Return calls of a module's own functions: those that its text contains, then generated ones."""
+    """Return calls of a module's own functions: first the calls in its text, then generated calls."""
     found: list[str] = []
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef) and node.name in names:
@@ -72,7 +72,7 @@ def _is_required(given: ast.arguments, name: str) -> bool:
 
 
 def _values(parameter: ast.arg) -> tuple[str, ...]:
-    """Return values for a parameter, by the first type in its annotation that is known."""
+    """Return values for a parameter, by the first known type in its annotation."""
     if parameter.annotation is not None:
         for node in ast.walk(parameter.annotation):
             name = (
@@ -88,7 +88,7 @@ def _values(parameter: ast.arg) -> tuple[str, ...]:
 
 
 def _is_closed(call: str) -> bool:
-    """Whether every argument of a call is a literal."""
+    """Return whether every argument of a call is a literal."""
     tree = ast.parse(call, mode="eval").body
     assert isinstance(tree, ast.Call)
     try:

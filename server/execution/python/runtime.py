@@ -36,7 +36,7 @@ class PythonRuntime:
         return find_examples(text, names)
 
     def probe_calls(self, text: str, names: Collection[str], proposed: Sequence[str]) -> list[str]:
-        """Return the proposed calls, those in the text, and variations of both."""
+        """Return the proposed calls, the calls in the text, and variations of both."""
         return probe_calls(text, names, [each.partition(" == ")[0] for each in proposed])
 
     def generated_calls(self, source: str, names: Collection[str]) -> list[str]:
@@ -90,7 +90,7 @@ class PythonRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause outside of the code."""
+        """Return the cause outside the code."""
         return outside_cause(error)
 
     async def check(
@@ -114,7 +114,7 @@ class PythonRuntime:
 
 
 def definitions_of(source: str) -> dict[str, Definition]:
-    """Return the functions and classes at the top level of a module by name; none if it does not parse."""
+    """Return the functions and classes at the top level of a module by name; empty if it does not parse."""
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -2,7 +2,7 @@
 
 ``run``         starts jobs in a sandbox and returns their results (start here)
 ``find``        chooses the first sandbox that the probe has proven on this machine
-``probe``       runs a hostile script in a sandbox and believes only what was blocked
+``probe``       runs a hostile script in a sandbox and trusts only blocked attacks
 ``values``      limits, jobs and results
 
 Inside the child process, standard library only:

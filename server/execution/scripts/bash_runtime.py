@@ -1,7 +1,8 @@
 """Bash as a language whose new code can be checked by running it.
 
-What a script does is its output, its exit status and the files that it leaves. Each command line runs in a
-sandbox and a folder of its own. A file that only defines functions is sourced; any other is run by its name.
+The behaviour of a script consists of its output, its exit status and the files that it leaves. Each command
+line runs in a sandbox and a separate folder. A file that only defines functions is sourced. Any other file is
+run by its name.
 """
 
 # ruff: noqa: ARG002 - the parameters are those of ``Runtime``
@@ -32,7 +33,7 @@ _EVALUATOR = Path(__file__).with_name("evaluator.sh")
 _MARK = b"\x1e"
 _LONGEST, _MOST = 1_000, 14
 _ANY = "\0"
-"""No output is equal to it: a fact without ``==`` says that the line succeeds."""
+"""A value that no output equals: a fact without ``==`` says that the command succeeds."""
 _QUIET = frozenset({"variable_assignment", "declaration_command", "comment", "function_definition"})
 _SETTINGS = ("set", "shopt", "readonly", "declare", "export", "source", ".", "umask", "trap")
 LIMITS = Limits(
@@ -48,7 +49,7 @@ def bash_program() -> Path | None:
 
 @dataclass(frozen=True)
 class BashFact(Fact):
-    """A fact about a script: a command line, and what it prints or the status with which it fails."""
+    """A fact about a script: a command line, and its output or the status with which it fails."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -62,7 +63,7 @@ class BashRuntime:
 
     Attributes:
         program: the path of Bash.
-        path: where the code lies in its project.
+        path: path of the code in its project.
     """
 
     program: Path
@@ -74,7 +75,7 @@ class BashRuntime:
 
     @property
     def name(self) -> str:
-        """The file's name, by which command lines run it."""
+        """The file's name, by which command lines run the file."""
         found = PurePath(self.path.replace("\\", "/")).name
         return found if re.fullmatch(r"[A-Za-z_][\w.-]*", found) else "script.sh"
 
@@ -95,11 +96,13 @@ class BashRuntime:
         return BashFact(text, self._line(left), "==", _unquoted(right))
 
     def find_examples(self, text: str, names: Collection[str]) -> list[Fact]:
-        """Return nothing: prose is not interpreted, and a command line has no certain end in it."""
+        """Return nothing: prose is not interpreted, and a command line in prose has no certain end."""
         return []
 
     def probe_calls(self, text: str, names: Collection[str], proposed: Sequence[str]) -> list[str]:
-        """Return the proposed command lines, and variations of their arguments and of the files they name."""
+        """Return the proposed command lines, and variations of their arguments and of the files that they
+        name.
+        """
         seeds = [self._line(each) for each in proposed if not _faulty(each)]
         seeds = list(dict.fromkeys(each for each in seeds if set(_words(each)) & set(names)))
         rows = [list(_variations(each, names)) for each in seeds]
@@ -111,7 +114,7 @@ class BashRuntime:
         return list(found)[:_MOST]
 
     def generated_calls(self, source: str, names: Collection[str]) -> list[str]:
-        """Return nothing: arguments of a script cannot be told from its text."""
+        """Return nothing: a script's arguments cannot be derived from its text."""
         return []
 
     def uses(self, source: str, name: str) -> frozenset[str]:
@@ -137,11 +140,11 @@ class BashRuntime:
         return "".join(f"{name}() {{ :; }}\n" for name in self.definitions(source))
 
     def without_demonstrations(self, source: str) -> str:
-        """Return the source: the end of a script is what it does."""
+        """Return the source unchanged, because the end of a script is part of its behaviour."""
         return source
 
     def elsewhere(self, source: str) -> tuple[str, ...]:
-        """Return nothing: names are bound when the code runs."""
+        """Return nothing, because names are bound when the code runs."""
         return ()
 
     def as_script(self, source: str, detail: str) -> str | None:
@@ -149,9 +152,9 @@ class BashRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the missing program, if that is the cause."""
+        """Return the missing program, if a missing program is the cause."""
         found = re.search(r"([\w.+-]+): command not found", str(error.get("message", "")))
-        return f"the command `{found[1]}` is not there" if found else None
+        return f"the command `{found[1]}` is not installed" if found else None
 
     async def check(
         self, sandbox: Runs, source: str, facts: Sequence[Fact] = (), files: Mapping[str, str] | None = None
@@ -175,7 +178,7 @@ class BashRuntime:
     async def probe(
         self, sandbox: Runs, source: str, calls: Sequence[str], files: Mapping[str, str] | None = None
     ) -> JobResult | None:
-        """Run command lines, each in a folder of its own, and return what they did as records."""
+        """Run command lines, each in a separate folder, and return their effects as records."""
         results = await sandbox.run([self._job(source, line, files) for line in calls])
         reports = [_read(each) for each in results]
         if any(each.fault is not None for each in reports):
@@ -200,7 +203,7 @@ class BashRuntime:
         )
 
     def _line(self, text: str) -> str:
-        """Return a command line that calls the script by its bare name, and that is safe to compare."""
+        """Return a command line that calls the script by its bare name and is safe to compare."""
         line = text.strip().removeprefix("$ ")
         line = re.sub(
             rf"(?<![\w.-])(?:(?:bash|sh)\s+)?(?:\./)?{re.escape(self.name)}(?![\w.-])", self.name, line
@@ -212,7 +215,7 @@ class BashRuntime:
 
 @dataclass(frozen=True)
 class _Report:
-    """What one command line did; ``fault`` is the script's syntax error."""
+    """Result of one command line. ``fault`` is the script's syntax error."""
 
     fault: str | None = None
     status: int | None = None
@@ -228,7 +231,7 @@ class _Report:
         return {"record": "value", "value": self.output.rstrip("\n")}
 
     def as_behaviour(self) -> Mapping[str, Any] | None:
-        """Return a record of everything that a user would notice; None for a line that did not end."""
+        """Return a record of all effects that a user would notice; None for a command that did not end."""
         if self.status is None:
             return None
         if self.status and not self.output and not self.files:
@@ -243,7 +246,7 @@ class _Report:
 
 
 def _read(result: JobResult) -> _Report:
-    """Return the report that the evaluator wrote; the script may have forged it."""
+    """Return the report that the evaluator wrote. The script may have forged the report."""
     report = _Report()
     files: list[tuple[str, str]] = []
     for line in result.stdout.splitlines():
@@ -266,7 +269,9 @@ def _decoded(word: bytes) -> str:
 
 
 def _variations(line: str, names: Collection[str]) -> Iterator[str]:
-    """Yield the line with files for its arguments, run again, and with one argument varied at a time."""
+    """Yield the command line with files for its arguments, run again, and with one argument
+    varied at a time.
+    """
     words = _words(line)
     place = next((number for number, word in enumerate(words) if word in names), None)
     plain = not set(line) & set(";|&<>`$\n")
@@ -291,14 +296,14 @@ def _variations(line: str, names: Collection[str]) -> Iterator[str]:
 
 
 def _acts(node: Node) -> bool:
-    """Whether a statement at the top level does more than to define and to set something."""
+    """Return whether a statement at the top level does more than define or set something."""
     if node.type in _QUIET:
         return False
     return not (node.type == "command" and _text(node.child_by_field_name("name")) in _SETTINGS)
 
 
 def _unquoted(text: str) -> str:
-    """Return the text that a literal stands for: quoted as in a shell or in Python, or bare."""
+    """Return the text of a literal: quoted as in a shell or in Python, or bare."""
     text = text.strip()
     try:
         value = ast.literal_eval(text)

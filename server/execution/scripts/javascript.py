@@ -1,7 +1,7 @@
 """JavaScript and TypeScript in a sandbox for commands: in Node, or in Deno without any permission.
 
-Deno denies files, network, programs and the environment by itself. The barrier around either of them denies
-the same, bounds its memory, and ends it with all that it started.
+Deno itself denies files, network, programs and the environment. The barrier around Node and Deno denies the
+same, limits memory, and ends all processes that they started.
 """
 
 import json
@@ -45,9 +45,9 @@ class Engine:
 
 
 def find_engine(*, typescript: bool) -> Engine | None:
-    """Return the engine for a language: Node for JavaScript, Deno for TypeScript, else the other one.
+    """Return the engine for a language: Node for JavaScript, Deno for TypeScript, otherwise the other engine.
 
-    Node knows CommonJS better; only its newest versions run TypeScript.
+    Node supports CommonJS better. Only its newest versions run TypeScript.
     """
     found = [Engine("node", path)] if (path := _on_path("node")) is not None else []
     if (deno := deno_program()) is not None:
@@ -56,7 +56,9 @@ def find_engine(*, typescript: bool) -> Engine | None:
 
 
 def deno_program() -> Path | None:
-    """Return Deno's program: the one installed with the app (the extra ``deno``), else one on PATH."""
+    """Return Deno's program: the program installed with the app (the extra ``deno``), otherwise
+    Deno on PATH.
+    """
     own = Path(sysconfig.get_path("scripts")) / ("deno.exe" if _is_windows() else "deno")
     return own.resolve() if own.is_file() else _on_path("deno")
 
@@ -74,11 +76,11 @@ def javascript_job(
     """Return the job that loads a module and evaluates expressions in its scope, exported or not.
 
     Args:
-        engine: what runs it.
+        engine: the engine that runs it.
         source: the module's text.
         expressions: evaluated one after the other; a promise is awaited.
         typescript: whether the module is TypeScript.
-        path: where the module lies in its project, by which its relative imports are resolved.
+        path: path of the module in its project, for resolving its relative imports.
         files: files of the project, by relative path.
         limits: upper bounds.
     """
@@ -109,7 +111,7 @@ def javascript_job(
 
 
 def javascript_records(result: JobResult) -> tuple[Mapping[str, Any], ...]:
-    """Return the records among what a job printed, up to the first line that is none."""
+    """Return the records in a job's output, up to the first line that is not a record."""
     records: list[Mapping[str, Any]] = []
     for line in result.stdout.splitlines():
         if not line.startswith(_MARK):

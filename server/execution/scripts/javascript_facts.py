@@ -1,4 +1,4 @@
-"""Facts about JavaScript code, and calls that show how it behaves."""
+"""Facts about JavaScript code, and calls that show its behaviour."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -81,7 +81,7 @@ def find_examples(text: str, names: Collection[str]) -> list[Fact]:
 
 
 def probe_calls(text: str, names: Collection[str], proposed: Collection[str]) -> list[str]:
-    """Return calls to try: the proposed ones, those in a text, then variations of their literal arguments."""
+    """Return calls to try: proposed calls, calls in a text, then variations of their literal arguments."""
     seeds: dict[str, None] = {}
     for each in (*proposed, *(text[start:end] for start, end in call_spans(text, names))):
         if (call := _tried(each, names)) is not None:
@@ -96,7 +96,9 @@ def probe_calls(text: str, names: Collection[str], proposed: Collection[str]) ->
 
 
 def generated_calls(source: str, names: Collection[str], *, typescript: bool) -> list[str]:
-    """Return calls of functions with generated arguments: each takes its first value, then its second."""
+    """Return calls of functions with generated arguments: each argument takes its first value, then its
+    second.
+    """
     found: list[str] = []
     for name, node in defined(source, typescript=typescript):
         function = node if node.type in FUNCTIONS else node.child_by_field_name("value")
@@ -134,7 +136,7 @@ def literal_of(text: str) -> tuple[bool, object]:
 
 
 def _tried(text: str, names: Collection[str]) -> str | None:
-    """Return the part of an expression that calls one of ``names``: not ``console.log`` around it."""
+    """Return the part of an expression that calls one of ``names``, without ``console.log`` around it."""
     try:
         tree = _expression(text.strip().removesuffix(";"))
     except FactError:
@@ -226,7 +228,7 @@ def _expression(text: str) -> Node:
     """Return the tree of an expression.
 
     Raises:
-        FactError: the text is none.
+        FactError: the text is not an expression.
     """
     inner = tree_of(f"({text}\n)", typescript=False)
     statement = inner.named_children[0] if inner.named_child_count == 1 else None

@@ -36,7 +36,7 @@ _HOSTS = frozenset(
         *("chrome", "browser", "Bun", "Deno", "process", "require", "React", "importScripts", "$", "jQuery"),
     }
 )
-"""Names that browsers, extensions, test runners and other engines give."""
+"""Names that browsers, extensions, test runners and other engines provide."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class JavaScriptRuntime:
     """JavaScript or TypeScript code in an engine of this machine.
 
     Attributes:
-        engine: what runs it.
+        engine: the engine that runs it.
         typescript: whether the code is TypeScript.
-        path: where the code lies in its project.
+        path: path of the code in its project.
     """
 
     engine: Engine
@@ -70,7 +70,7 @@ class JavaScriptRuntime:
         return javascript_facts.find_examples(text, names)
 
     def probe_calls(self, text: str, names: Collection[str], proposed: Sequence[str]) -> list[str]:
-        """Return the proposed calls, those in the text, and variations of both."""
+        """Return the proposed calls, the calls in the text, and variations of both."""
         return javascript_facts.probe_calls(text, names, proposed)
 
     def generated_calls(self, source: str, names: Collection[str]) -> list[str]:
@@ -98,7 +98,7 @@ class JavaScriptRuntime:
         return javascript_text.without_demonstrations(source, typescript=self.typescript)
 
     def elsewhere(self, source: str) -> tuple[str, ...]:
-        """Return nothing: a name out of scope shows when the code runs."""
+        """Return nothing: a name out of scope is found when the code runs."""
         return ()
 
     def as_script(self, source: str, detail: str) -> str | None:
@@ -110,7 +110,7 @@ class JavaScriptRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause outside of the code."""
+        """Return the cause outside the code."""
         code, message, kinds = error.get("code"), str(error.get("message", "")), error.get("types", ())
         first = message.splitlines()[0][:120] if message else ""
         if code in _MISSING_MODULE or first.startswith(_MISSING_IN_DENO):
@@ -121,9 +121,9 @@ class JavaScriptRuntime:
         if code in _NO_TYPESCRIPT:
             return "this engine does not run its TypeScript"
         if code in _SYSTEM or _DENIED & set(kinds):
-            return f"it needs more than the sandbox has: {first}"
+            return f"it needs more than the sandbox provides: {first}"
         if "javascript.ReferenceError" in kinds and (name := first.partition(" is not defined")[0]) in _HOSTS:
-            return f"the name `{name}` is given by whatever runs it"
+            return f"the name `{name}` is provided by the program that runs it"
         return None
 
     async def check(
@@ -164,10 +164,12 @@ class JavaScriptRuntime:
         return replace(result, records=javascript_records(result))
 
     def _load_cause(self, source: str, error: Mapping[str, Any]) -> str | None:
-        """Return the cause outside of the code; a name that no scope of it binds may be given by a host."""
+        """Return the cause outside the code. If no scope of the code binds a name, the host may
+        provide it.
+        """
         found = re.fullmatch(r"([\w$]+) is not defined", str(error.get("message", "")))
         if found is not None and not javascript_text.binds(source, found[1], typescript=self.typescript):
-            return f"the name `{found[1]}` is given by whatever runs it"
+            return f"the name `{found[1]}` is provided by the program that runs it"
         return self.outside_cause(error)
 
     def _job(self, source: str, expressions: Sequence[str], files: Mapping[str, str] | None) -> CommandJob:

@@ -75,7 +75,7 @@ def emptied(source: str, names: Collection[str], *, typescript: bool) -> str:
 
 
 def without_demonstrations(source: str, *, typescript: bool) -> str:
-    """Return a module without the statements at its end that only print what its functions return."""
+    """Return a module without final statements that only print results of its functions."""
     nodes = [node for node in tree_of(source, typescript=typescript).named_children if node.type != "comment"]
     own = {name for name, _ in defined(source, typescript=typescript)}
     last = max((place for place, node in enumerate(nodes) if any(_named(node))), default=-1)
@@ -94,13 +94,13 @@ def without_demonstrations(source: str, *, typescript: bool) -> str:
 
 
 def why_unrun(source: str, *, typescript: bool) -> str | None:
-    """Return the syntax that no engine runs as it is, None if there is none."""
+    """Return the syntax that no engine runs directly; None without such syntax."""
     nodes = walk(tree_of(source, typescript=typescript))
     return next((f"it has {_UNRUN[node.type]}" for node in nodes if node.type in _UNRUN), None)
 
 
 def binds(source: str, name: str, *, typescript: bool) -> bool:
-    """Whether any scope of a module binds a name."""
+    """Return whether any scope of a module binds a name."""
     for node in walk(tree_of(source, typescript=typescript)):
         above = node.parent
         if above is None or text_of(node) != name:
@@ -178,7 +178,7 @@ def _prints(node: Node) -> bool:
 
 
 def _only_sets(node: Node, own: Collection[str]) -> bool:
-    """Whether a statement only keeps what the module's functions return, for a print below it."""
+    """Return whether a statement only stores results of the module's functions for a later print."""
     return node.type in ("lexical_declaration", "variable_declaration") and calls_below(node, own)
 
 

@@ -1,4 +1,4 @@
-"""Judgement of the records that a script's evaluation wrote, outside of the sandbox."""
+"""Judges the records of a script's evaluation, outside the sandbox."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,11 +9,11 @@ from server.execution.python.verdicts import NotComparable, decode, holds
 from server.execution.sandbox.values import JobResult
 
 Cause = Callable[[Mapping[str, Any]], str | None]
-"""Returns the cause outside of the code of an error, None if the code is at fault."""
+"""Returns the cause of an error if it is outside the code; None if the code is at fault."""
 
 
 def judge_load(result: JobResult, records: Sequence[Mapping[str, Any]], cause: Cause) -> Load:
-    """Return what loading the code showed."""
+    """Return the result of loading the code."""
     if result.ending == "not started":
         return Load("not run", f"the sandbox did not start: {result.reason}")
     record = next((each for each in records if each["record"] == "load"), None)
@@ -38,10 +38,10 @@ def judge_fact(  # noqa: PLR0911 - one return an outcome
 
     Args:
         fact: the fact.
-        record: what the code's process wrote about it, None for nothing.
-        expected: ``value`` of the right side, or the ``error`` with which it could not be had.
+        record: the record of the code's process about the fact; None without a record.
+        expected: ``value`` of the right side, or the ``error`` of its evaluation.
         result: how the code's process ended.
-        cause: tells causes outside of the code.
+        cause: finds causes outside the code.
     """
     if "error" in expected:
         return FactResult(fact, "not run", f"the expected value is unavailable: {expected['error']}")
@@ -66,14 +66,14 @@ def judge_fact(  # noqa: PLR0911 - one return an outcome
 
 
 def described(error: Mapping[str, Any]) -> str:
-    """Return an error in words, with its line."""
+    """Return a description of an error, with its line."""
     kind = str(next(iter(error.get("types", ())), "Error")).partition(".")[2]
     line = error.get("line")
     return f"{kind}: {error.get('message', '')}" + (f" (line {line})" if line else "")
 
 
 def how_it_ended(result: JobResult, place: str) -> str:
-    """Say how a process ended that did not report."""
+    """Describe how a process without a report ended."""
     if result.ending == "exited":
         return f"It ended its process {place}."
     if result.ending == "signal":

@@ -38,7 +38,7 @@ def given_facts(runtime: Runtime, examples: Sequence[str]) -> list[Fact]:
         except FactError as error:
             raise BadArguments(
                 f"The example {example[:80]!r} cannot be read: {error}",
-                "Write one fact a line, such as `f([3, 1]) == [1, 3]` or `raises ValueError: f(-1)`.",
+                "Write one fact per line, such as `f([3, 1]) == [1, 3]` or `raises ValueError: f(-1)`.",
             ) from None
     return facts
 
@@ -99,13 +99,13 @@ async def run_new_code(sandbox: Runs, runtime: Runtime, plan: Plan, text: str) -
 
 
 def changed_definitions(runtime: Runtime, before: str, after: str) -> frozenset[str]:
-    """Return the names of top-level functions and classes that are new or have another syntax tree."""
+    """Return the names of top-level functions and classes that are new or have a different syntax tree."""
     old = runtime.definitions(before) if before else {}
     return frozenset(name for name, form in runtime.definitions(after).items() if old.get(name) != form)
 
 
 def module_files(runtime: Runtime, sources: Sequence[Source], edited: Source | None) -> Mapping[str, str]:
-    """Return the files that the task reads and that its code may import, by path."""
+    """Return the files that the task reads and that its code can import, by path."""
     files: dict[str, str] = {}
     for source in sources:
         path = PurePosixPath(source.shown.replace("\\", "/"))
@@ -127,7 +127,7 @@ def _unknown_package(plan: Plan, load: Load) -> tuple[Notice, ...]:
 
 
 def _failure(runtime: Runtime, check: CodeCheck, before: str) -> Check | None:
-    """Return what speaks against the code, None if nothing does."""
+    """Return the evidence against the code; None without evidence."""
     if check.load.verdict == "failed":
         message = f"Loading it fails: {check.load.detail}"
         return Check(RUNS, passed=False, message=message, code=codes.DOES_NOT_RUN)
@@ -158,7 +158,7 @@ def _remarks(load: Load) -> list[str]:
 
 
 def _notices(check: CodeCheck, earlier: CodeCheck | None, *, is_library: bool) -> list[Notice]:
-    """Return what was seen beside results; a module without definitions is a script, which may print."""
+    """Return observations other than results. A module without definitions is a script, which may print."""
     known = _remarks(earlier.load) if earlier is not None else []
     told = [] if not is_library else [each for each in _remarks(check.load) if each not in known]
     changing = [result.fact.left for result in check.facts if result.changed]
@@ -184,6 +184,6 @@ async def _fails_when_empty(  # noqa: PLR0917 - the parts of one check
     names: frozenset[str],
     modules: Mapping[str, str],
 ) -> bool:
-    """Tell whether at least one fact fails if the bodies of the new code are empty."""
+    """Return whether at least one fact fails if the bodies of the new code are empty."""
     check = await runtime.check(sandbox, runtime.emptied(text, names), facts, modules)
     return check.load.verdict == "failed" or any(result.verdict == "failed" for result in check.facts)

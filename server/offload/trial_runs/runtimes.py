@@ -1,4 +1,4 @@
-"""The runtime with which the result of a plan can be run on this machine."""
+"""Chooses the runtime that can run the result of a plan on this machine."""
 
 import sys
 from pathlib import PurePath
@@ -15,7 +15,9 @@ _PYTHON, _JAVASCRIPT, _TYPESCRIPT = (".py", ".pyw"), (".js", ".mjs", ".cjs"), ("
 
 
 def runtime_of(plan: Plan) -> Runtime | str | None:  # noqa: PLR0911 - one return a language
-    """Return the runtime of a plan's result, why there is none here, or None if nothing is to be run."""
+    """Return the runtime of a plan's result, or the reason why no runtime is available, or None if there is
+    nothing to run.
+    """
     language = plan.language
     if plan.kind not in _RUN_KINDS or language is None or not language.has_definitions:
         return None
@@ -29,7 +31,9 @@ def runtime_of(plan: Plan) -> Runtime | str | None:  # noqa: PLR0911 - one retur
         if ending not in ("", *(_TYPESCRIPT if typescript else _JAVASCRIPT)):
             return f"{ending} files are not run"
         engine = find_engine(typescript=typescript)
-        return JavaScriptRuntime(engine, typescript, shown) if engine else "neither Node nor Deno is there"
+        return (
+            JavaScriptRuntime(engine, typescript, shown) if engine else ("neither Node nor Deno is installed")
+        )
     if language.name == "Bash":
         program = bash_program() if sys.platform == "linux" else None
         return BashRuntime(program, shown) if program else "Bash is not run here"

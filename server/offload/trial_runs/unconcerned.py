@@ -1,7 +1,7 @@
-"""Functions that an edit does not concern: they have to answer the same before and after it.
+"""Functions unrelated to an edit: they must behave the same before and after it.
 
-The task names what it changes. Every other function that the edit could have changed, in its own text or in
-something that it uses, is called with generated arguments on both texts.
+The task names the definitions that it changes. Every other function that the edit could have changed, in its
+own text or in a definition that it uses, is called with generated arguments on both texts.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ _MOST_NAMED = 2
 async def changed_behaviour(
     sandbox: Runs, runtime: Runtime, plan: Plan, after: str, files: Mapping[str, str]
 ) -> list[Notice]:
-    """Return a notice for each function that the task does not name and that answers differently now.
+    """Return a notice for each function that the task does not name but that now answers differently.
 
-    Nothing is compared if the task names no definition: it may be about all of them.
+    If the task names no definition, nothing is compared, because the task may be about all of them.
     """
     before = plan.edited.text if plan.edited is not None else ""
     names = _possibly_changed(runtime, plan.task.task, before, after)
@@ -44,7 +44,7 @@ async def changed_behaviour(
 def _possibly_changed(runtime: Runtime, task: str, before: str, after: str) -> list[str]:
     """Return the functions in both texts that the edit may have changed and the task does not name.
 
-    A function that uses something that the task names is expected to change with it.
+    If a function uses a definition that the task names, the function is expected to change as well.
     """
     old, new = runtime.definitions(before), runtime.definitions(after)
     named = {name for name in {*old, *new} if names_word(task, name)}
@@ -61,7 +61,7 @@ def _possibly_changed(runtime: Runtime, task: str, before: str, after: str) -> l
 
 
 def _reached(uses: Mapping[str, frozenset[str]], name: str) -> frozenset[str]:
-    """Return the definitions that a function uses, directly or through others."""
+    """Return the definitions that a function uses, directly or through other definitions."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
@@ -72,7 +72,7 @@ def _reached(uses: Mapping[str, frozenset[str]], name: str) -> frozenset[str]:
 
 
 def _answers(result: JobResult | None) -> dict[int, str]:
-    """Return what each call gave: its value with the arguments that it changed, or the class of its error."""
+    """Return the result of each call: its value with the changed arguments, or the class of its error."""
     answers: dict[int, str] = {}
     for record in result.records if result is not None else ():
         if not isinstance(place := record.get("index"), int):

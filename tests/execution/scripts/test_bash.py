@@ -42,7 +42,7 @@ def runtime() -> BashRuntime:
                      id="no failure"),
         pytest.param(ROTATE, "echo a > log; rotate.sh log 2; cat log.1 == 'a'", "passed", "", id="files"),
         pytest.param(ROTATE, "rotate.sh log 2", "passed", "", id="succeeds"),
-        pytest.param("jq . x\n", "rotate.sh == 'a'", "not run", "the command `jq-of-nobody` is not there",
+        pytest.param("jq . x\n", "rotate.sh == 'a'", "not run", "the command `jq-of-nobody` is not installed",
                      id="missing program"),
     ],
 )  # fmt: skip
