@@ -12,6 +12,7 @@ ALL_WELL = JobCounts({"delivered": 4})
 SOME_FAILED = JobCounts({"delivered": 6, "handed_back": 4, "failed": 1})
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("state", "counts", "hub_runs", "words"),
     [

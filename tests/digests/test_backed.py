@@ -21,6 +21,7 @@ def fact_of(section: Section, *lines: str) -> Fact:
     return Fact(section, tuple(Part(text, number) for number, text in enumerate(lines, start=7)))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
@@ -38,6 +39,7 @@ def test_a_sentence_in_the_words_of_its_line_is_backed(line: tuple[Section, str]
     assert (backing.first, backing.last) == (7, 7)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [

@@ -132,6 +132,7 @@ ONE_EACH = {
 }
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(("files", "name", "command", "where"), ONE_EACH.values(), ids=ONE_EACH.keys())
 def test_each_tool_is_found(
     files: dict[str, str], name: str, command: str, where: str, tmp_path: Path

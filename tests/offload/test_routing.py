@@ -15,6 +15,7 @@ BAD = "```python\ndef f(x)\n    return x\n```"
 GOOD = "```python\ndef f(x):\n    return x\n```"
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("right", "tried", "low", "high"),
     [(0, 0, 0.0, 1.0), (0, 10, 0.0, 0.213), (5, 10, 0.269, 0.731), (10, 10, 0.787, 1.0)],
@@ -24,6 +25,7 @@ def test_the_interval_of_a_share(right: int, tried: int, low: float, high: float
     assert Share(right, tried).interval == pytest.approx((low, high), abs=0.001)
 
 
+@pytest.mark.fast
 def test_a_model_is_refused_only_if_it_is_certainly_below_the_bar() -> None:
     settings = OffloadSettings(least_right=0.3)
     assert refusal("m", "new code", Share(0, 7), settings) is None
@@ -33,12 +35,14 @@ def test_a_model_is_refused_only_if_it_is_certainly_below_the_bar() -> None:
     assert refusal("m", "new code", Share(0, 9), OffloadSettings(least_right=0)) is None
 
 
+@pytest.mark.fast
 def test_results_that_are_not_run_have_a_higher_bar() -> None:
     settings = OffloadSettings()
     assert refusal("m", "new code", Share(2, 9), settings) is None
     assert refusal("m", "new code unrun", Share(2, 9), settings) is not None
 
 
+@pytest.mark.fast
 def test_a_model_is_found_by_any_engines_name_for_it() -> None:
     for kind in CHORE_KINDS:
         own = measured_share("qwen2.5-coder-1.5b", kind)

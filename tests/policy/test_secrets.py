@@ -132,6 +132,7 @@ ORDINARY = [
 ]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(("kind", "secret"), SECRETS)
 def test_tokens_of_known_shape_are_replaced(kind: str, secret: str) -> None:
     found = redact(f"before {secret}\nafter")
@@ -149,12 +150,14 @@ def test_values_of_secret_names_are_replaced(line: str, value: str) -> None:
     assert found.count == 1
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(("line", "value"), OF_SETTINGS)
 def test_short_values_of_settings_are_replaced(line: str, value: str) -> None:
     text = f"before\n{line.format(value)}\nafter"
     assert redact(text).text == text.replace(value, "[removed: password or token]")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("line", ORDINARY)
 def test_ordinary_code_stays(line: str) -> None:
     assert redact(line).text == line

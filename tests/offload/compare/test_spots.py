@@ -1,8 +1,11 @@
 """Places of an edit: groups that belong together, and unrelated ones."""
 
+import pytest
+
 from server.offload.code.languages import named_language
 from server.offload.compare.spots import keywords, parts_of, places_of
 
+pytestmark = pytest.mark.fast
 PYTHON = named_language("python")
 BEFORE = (
     "RATE = 2\n\n\ndef price(item):\n    return item.cost\n\n\n"
