@@ -6,8 +6,6 @@ from server.offload.code.languages import named_language
 from server.offload.compare.code import compare_code
 from tests.offload.compare.losses import losses
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize("loss", losses("heads"), ids=lambda loss: loss["name"])
 def test_a_lost_part_of_a_head_is_named(loss: dict[str, str]) -> None:
