@@ -56,7 +56,7 @@ def _obstacle(snapshot: Snapshot) -> Headline | None:
 
 
 def on_hold(snapshot: Snapshot) -> str:
-    """Return what a pause has stopped, and what still runs."""
+    """Return which work a pause has stopped, and which work still runs."""
     parts = [PAUSED]
     if snapshot.running:
         parts.append(FINISHING)

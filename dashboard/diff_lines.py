@@ -117,7 +117,7 @@ def _lexed(texts: Sequence[str], lexer: Lexer) -> Iterator[tuple[Piece, ...]]:
     whole = len(lines) >= len(texts) and all(
         "".join(piece.text for piece in line) == text for line, text in zip(lines, texts, strict=False)
     )
-    # A lexer that drops characters must not change what the user reviews.
+    # A lexer that drops characters must not change the text that the user reviews.
     yield from lines[: len(texts)] if whole else [(Piece(text),) for text in texts]
 
 

@@ -33,7 +33,7 @@ class HistoryAddress:
 
     @property
     def url(self) -> str:
-        """The URL, without empty fields."""
+        """Return the URL, without empty fields."""
         query = {name: value for name, value in vars(self).items() if value}
         return f"/history?{urlencode(query)}" if query else "/history"
 

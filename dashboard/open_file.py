@@ -14,7 +14,7 @@ OPENERS = {"darwin": "open", "linux": "xdg-open"}
 
 
 async def open_file(path: str) -> None:
-    """Open the file.
+    """Open the file in the user's program for it.
 
     Raises:
         NotFound: the file no longer exists, or no program can open it.

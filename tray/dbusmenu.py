@@ -175,7 +175,7 @@ class DBusMenu(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="IconThemePath")
     def icon_theme_path(self) -> Annotated[list[str], DBusSignature("as")]:
-        """No entry has an icon."""
+        """Return an empty list, because no entry has an icon."""
         return []
 
     def _node(self, entry: int) -> Node:

@@ -141,7 +141,7 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="OverlayIconPixmap")
     def overlay_icon_pixmap(self) -> Pixmaps:
-        """Empty."""
+        """Empty: the icon has no overlay."""
         return []
 
     @dbus_property(access=PropertyAccess.READ, name="AttentionIconName")
@@ -151,7 +151,7 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="AttentionIconPixmap")
     def attention_icon_pixmap(self) -> Pixmaps:
-        """Empty."""
+        """Empty: the icon never asks for attention."""
         return []
 
     @dbus_property(access=PropertyAccess.READ, name="ToolTip")

@@ -1,4 +1,4 @@
-"""The page *Context*: what fills each of Claude's requests, what it costs per week, and switches."""
+"""The page *Context*: the parts of each of Claude's requests, their weekly cost, and switches."""
 
 import asyncio
 import datetime

@@ -50,7 +50,7 @@ class Listing:
                 self._older = link("", "ts-btn-link", "Older")
 
     def change(self, address: HistoryAddress) -> None:
-        """Show another address in place."""
+        """Show the rows of another address without reloading the page."""
         self._address = address
         ui.navigate.history.replace(address.url)
         self.requested.emit()

@@ -31,8 +31,9 @@ class Capabilities:
     reports_vram: bool = False
     """Whether the engine reports ``LoadedModel.size_vram``, so that 0 means no GPU memory."""
     run_by_app: bool = False
-    """Whether the app runs the engine as a child process: it restarts it, publishes its loads, and computes
-    its memory on its own."""
+    """Whether the engine runs as a child process of the app. The app then restarts the engine, publishes its
+    loads, and computes its memory.
+    """
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class InstalledModel:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory.
+    """A model that is loaded into memory.
 
     ``size`` is the model's total memory, ``size_vram`` the part on GPUs. ``expires_at`` is None if the model
     stays loaded until it is unloaded. ``estimated`` is the estimate of ``size`` before the load; 0 without an
@@ -185,7 +186,7 @@ ReportPull = Callable[[PullProgress], Awaitable[None]]
 
 
 class Backend(Protocol):
-    """One engine.
+    """An engine that runs models.
 
     Every method can raise ``BackendUnreachable`` (the address does not answer) or ``BackendFailed`` (the
     engine answered with an error or closed the connection). Other errors are named. If a capability is False,

@@ -165,7 +165,7 @@ class EngineConnection:
                     yield line
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection to the engine."""
         await self._client.aclose()
 
     def failed(self, action: str, next_step: str = "") -> BackendFailed:

@@ -84,7 +84,7 @@ class RunawayGuard:
         self._left = max_tokens * _CHARACTERS_PER_TOKEN + _SLACK
 
     def take(self, text: str) -> None:
-        """Count ``text``.
+        """Count the characters of ``text``.
 
         Raises:
             Garbled: the answer is longer than ``max_tokens`` tokens can be.

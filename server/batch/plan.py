@@ -51,7 +51,7 @@ class Planned:
 
 
 def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
-    """Return the list form's items.
+    """Return the items of a batch in list form.
 
     Raises:
         BadArguments: there are no tasks or too many, a task has no text, or two parallel tasks conflict: both

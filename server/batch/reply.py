@@ -17,7 +17,7 @@ def describe(
     *,
     for_user: bool = False,
 ) -> str:
-    """Return the digest.
+    """Return the digest of a batch.
 
     Args:
         left: estimated time left in seconds; None if unknown.

@@ -36,7 +36,7 @@ from server.store.records import OffloadFilter
 logger = logging.getLogger(__name__)
 
 RECENT = 20
-"""Number of offloads whose speed an estimate uses."""
+"""Number of past offloads from which the speed is estimated."""
 RETRY_SECONDS = 1.0
 """Wait between two tries to write while the disk is full or the database is locked (seconds)."""
 
@@ -142,7 +142,7 @@ class BatchService:
         return job.id
 
     async def get(self, job_id: str) -> JobRecord:
-        """Return the job.
+        """Return the job with this id.
 
         Raises:
             NotFound: the job does not exist.

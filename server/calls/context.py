@@ -21,5 +21,5 @@ class CallContext(ToolContext):
 
     @property
     def caller(self) -> Caller:
-        """The caller."""
+        """The caller of the tool."""
         return self._prepared.caller

@@ -86,7 +86,7 @@ def _prepare(
 def _parse(
     parsed: _Parsed, settings: Settings, workspace: Workspace, tool: str, arguments: Mapping[str, Any]
 ) -> None:
-    """Fill in ``parsed``.
+    """Parse the arguments into ``parsed``.
 
     Raises:
         TokenSaverError, TypeError, ValueError: the arguments are wrong.

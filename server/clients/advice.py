@@ -39,7 +39,7 @@ BLOCK = (
     "`compress_context(files, focus)` for a digest. Pass paths, never contents; two to four `examples` for",
     "new code. When to look at a result: never after *Tests ran* or *Examples ran*, at a glance after",
     "*Samples agree*, else and after a *Notice* at the diff. Design, debugging, security stay with you.",
-    "`token-saver commit [PATHS]` commits what is staged, or PATHS, and writes the message.",
+    "`token-saver commit [PATHS]` commits the staged files, or PATHS, and writes the message.",
     END,
 )
 

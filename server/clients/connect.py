@@ -21,7 +21,7 @@ def turn_on(change: ConfigChange, folders: Folders) -> Path | None:
 
 
 def turn_off(change: ConfigChange, folders: Folders) -> None:
-    """Disconnect as planned.
+    """Disconnect the client as planned.
 
     Raises:
         ClientFailed: the client's own command failed.

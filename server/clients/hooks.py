@@ -85,7 +85,7 @@ def _digest_command() -> dict[str, Any]:
 
 
 def _digest_program() -> list[str]:
-    """Return Python's arguments.
+    """Return the arguments of Python for the digest hook.
 
     Without the ``site`` module, Python starts in half the time. If a module is missing, Python exits with
     status 1, which Claude Code ignores. If a file were missing, the status would be 2, which Claude Code

@@ -111,7 +111,7 @@ def _project_files(client: ClientName, project: Path) -> list[Path]:
 
 
 def _plugins(around: Surroundings, *, dry_run: bool) -> Iterator[Removal]:
-    """Remove Claude Code's plugins of this app, by its own command."""
+    """Remove this app's plugins from Claude Code, with the command ``claude``."""
     for plugin in claude_code.plugins(advice.user_folder(around), MARKETPLACE):
         problem = "" if dry_run else _remove_plugin(plugin)
         yield Removal(f"claude-code: plugin {plugin}", problem)

@@ -49,7 +49,7 @@ class HubAnswered(TokenSaverError):
 
 
 class HubClient:
-    """Connection to one hub."""
+    """HTTP connection to one hub."""
 
     def __init__(self, info: HubInfo, token: str) -> None:
         self.info = info

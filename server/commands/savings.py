@@ -116,7 +116,7 @@ def switch_transcript_check(settings: Settings, folders: Folders, *, on: bool) -
 
 
 async def _first_check(settings: Settings, folders: Folders) -> None:
-    """Describe what the check will read, read it with a progress bar, and show the result."""
+    """Name the files that the check will read, read them with a progress bar, and show the result."""
     allowed = settings.savings.model_copy(update={"audit": True})
     async with opened_history(folders, contents=settings.history.contents) as history:
         ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)

@@ -56,9 +56,9 @@ class TokenSaverError(Exception):
     """An error that may reach a person or an agent (Claude), as one or two English sentences.
 
     Args:
-        cause: what went wrong, one sentence, ending in a full stop.
-        next_step: what the person can do, one sentence, ending in a full stop.
-        agent_step: what an agent can do, if this differs from ``next_step``.
+        cause: the problem, one sentence, ending in a full stop.
+        next_step: the next step for a person, one sentence, ending in a full stop.
+        agent_step: the next step for an agent, if it differs from ``next_step``.
 
     ``str(error)`` is the text for a person.
     """

@@ -55,7 +55,7 @@ class QuitSignal:
             listener()
 
     def wait(self) -> None:
-        """Block until the request."""
+        """Block until the end is requested."""
         # The timeout is needed because on Windows a wait without timeout blocks Ctrl-C.
         while not self._requested.wait(0.5):
             pass

@@ -172,7 +172,7 @@ class BatchSettings(Section):
 
 
 class HistorySettings(Section):
-    """``[history]``: what the history keeps."""
+    """``[history]``: the data that the history keeps."""
 
     contents: bool = Field(
         True,
@@ -183,7 +183,7 @@ class HistorySettings(Section):
 
 
 class LedgerSettings(Section):
-    """``[ledger]``: how savings are counted."""
+    """``[ledger]``: the calculation of savings."""
 
     model: str = Field("claude-opus-5.5", description="The Claude model whose prices are used.")
     cache_reads: float = Field(
@@ -207,7 +207,7 @@ class LedgerSettings(Section):
 
 
 class SavingsSettings(Section):
-    """``[savings]``: how savings are checked."""
+    """``[savings]``: the check of savings against transcripts."""
 
     audit: bool = Field(
         False,

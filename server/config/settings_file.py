@@ -77,7 +77,7 @@ def _accepted(section: str, key: str) -> str:
     if schema.get("type") == "boolean":
         return "Give true or false."
     if schema.get("type") not in ("integer", "number"):
-        return "Give another value; docs/settings.md lists what each setting takes."
+        return "Give another value; docs/settings.md lists the valid values of each setting."
     number = "a whole number" if schema["type"] == "integer" else "a number"
     least, most, above = (schema.get(name) for name in ("minimum", "maximum", "exclusiveMinimum"))
     if least is not None and most is not None:

@@ -16,7 +16,7 @@ _TAIL = 60
 _LONGEST_KEY = 300
 _RARE = 2
 _ALIKE = 3
-"""Maximum number of last lines of one kind that are shown."""
+"""Maximum number of similar lines that are shown at the end."""
 _WORD = re.compile(r"\w")
 
 

@@ -151,7 +151,7 @@ class KeptTexts:
         return kept
 
     def open(self, handle: str, project: Path) -> BinaryIO:
-        """Open a text for reading.
+        """Open a kept text for reading.
 
         Raises:
             NotFound: as in ``find``.

@@ -39,7 +39,7 @@ class AdmitAll:
     """Admits every load."""
 
     async def admit(self, backend: Backend, model: str, num_ctx: int, need: int) -> int:  # noqa: ARG002
-        """Return ``num_ctx``."""
+        """Return ``num_ctx`` unchanged."""
         return num_ctx
 
     async def compare(

@@ -34,7 +34,7 @@ class EnginePoll:
         self.in_background(self._poll())
 
     def wake(self) -> None:
-        """Poll soon, because something changed."""
+        """Poll soon, because the engine's state changed."""
         self._woken.set()
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:

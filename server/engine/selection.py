@@ -19,7 +19,7 @@ _NOT_FOR_TEXT = re.compile(r"embed|rerank|ocr|guard|whisper|-vl\b", re.IGNORECAS
 
 
 def block_nothing(_model: str) -> bool:
-    """Block no model."""
+    """Return that no model is blocked."""
     return False
 
 

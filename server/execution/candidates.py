@@ -16,7 +16,7 @@ Reason = Literal["agreement", "no agreement", "no probes", "not run"]
 
 @dataclass(frozen=True)
 class Rules:
-    """When a sample is delivered.
+    """The conditions for delivering a sample.
 
     Attributes:
         samples: the maximum number of samples drawn.

@@ -43,7 +43,7 @@ class OtherUsage:
 
     @property
     def share(self) -> float:
-        """0 to 1."""
+        """The share of the memory held by other programs, 0 to 1."""
         return self.held / self.total if self.total else 0.0
 
 

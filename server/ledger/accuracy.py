@@ -23,7 +23,7 @@ class Accuracy:
     true: int = 0
 
     def add(self, estimated: float, true: int) -> None:
-        """Add one item."""
+        """Add the estimate and the true count of one item."""
         self.estimated += round(estimated)
         self.true += true
         if true >= SMALLEST:

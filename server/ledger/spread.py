@@ -17,13 +17,13 @@ class Spread:
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, value: float, times: int = 1) -> None:
-        """Add a value."""
+        """Add a value to the counts."""
         step = str(round(math.log(value) * _STEPS)) if value > 0 else "none"
         self.counts[step] = self.counts.get(step, 0) + times
 
     @property
     def number(self) -> int:
-        """The number of values."""
+        """The number of counted values."""
         return sum(self.counts.values())
 
     @property

@@ -323,7 +323,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The caller's result.
+    """The result that the caller receives.
 
     ``text`` is the summary (at most 400 characters), the text itself if no output was named, or the reason of
     a hand-back. Remarks follow if the file could not be restored.

@@ -132,7 +132,7 @@ class Trail:
         self._hurry.clear()
 
     async def record(self, entry: TrailEntry) -> Record:
-        """Append a row."""
+        """Append a row to the trail."""
         record = await self._database.write(lambda connection: append(connection, entry, time.time()))
         self.wrote(record)
         return record

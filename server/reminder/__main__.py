@@ -48,7 +48,7 @@ def reminder(tool: str, arguments: dict[str, Any]) -> str:
 
 
 def _of_read(path: Path, arguments: dict[str, Any]) -> str:
-    # If Claude names a part, it has already chosen what it needs.
+    # If Claude names a part, it has already chosen the text that it needs.
     if arguments.get("offset") or arguments.get("limit"):
         return ""
     size = path.stat().st_size

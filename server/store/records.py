@@ -204,7 +204,7 @@ class TranscriptCheckRecord:
 
 @dataclass(frozen=True)
 class OffloadDetail:
-    """All data of one offload."""
+    """All data of one offload, for its page."""
 
     row: OffloadRow
     arguments: dict[str, Any]

@@ -26,7 +26,7 @@ _OF_SESSION = 50
 
 @dataclass(frozen=True)
 class ResultDigest:
-    """One digest.
+    """One digest that replaced a result.
 
     Attributes:
         id: the number in the database; 0 before the digest is written.

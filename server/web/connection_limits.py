@@ -110,7 +110,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def cut_off(self) -> None:
-        """Close the connection immediately."""
+        """Close the connection immediately, without an answer."""
         self._limits.leave(self)
         self.transport.abort()
 

@@ -168,7 +168,7 @@ def test_one_folder_holds_everything_when_the_home_is_set(tmp_path: Path) -> Non
         ("history", "days", 0, "Give a whole number of at least 1."),
         ("", "log_level", "loud", "Give one of debug, info, warning, error."),
         ("savings", "audit", "perhaps", "Give true or false."),
-        ("checks", "test", 5, "Give another value; docs/settings.md lists what each setting takes."),
+        ("checks", "test", 5, "Give another value; docs/settings.md lists the valid values of each setting."),
     ],
     ids=[
         "range",

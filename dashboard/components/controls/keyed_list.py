@@ -39,7 +39,7 @@ class KeyedList(Generic[Item]):
         self._shown: dict[Hashable, Item] = {}
 
     def update(self, items: Sequence[Item]) -> None:
-        """Show exactly these items."""
+        """Show exactly these items, in this order."""
         if self._body.is_deleted:
             return  # the page was closed in the meantime
         wanted = {self._key(item): item for item in items}

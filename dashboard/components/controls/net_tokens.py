@@ -41,7 +41,7 @@ class NetTokens:
         set_title(self._figure, title)
 
     def clear(self) -> None:
-        """Remove the figure."""
+        """Remove the figure from the page."""
         self._figure.set_text("")
         set_title(self._figure, "")
 

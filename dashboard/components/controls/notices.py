@@ -27,7 +27,7 @@ async def run_action(action: Awaitable[object], done: str = "") -> bool:
 
 
 def show_notice(words: str) -> None:
-    """Show a notice of success."""
+    """Show a notice that an action succeeded."""
     ui.notify(words, type="positive", position="bottom-right", classes="ts-notice", group=GROUP)
 
 

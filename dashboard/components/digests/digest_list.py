@@ -1,5 +1,5 @@
-"""The latest digests: the result's size, what Claude saw instead, and whether Claude came back for the full
-text.
+"""The latest digests: the result's size, the text that Claude saw instead, and whether Claude came back for
+the full text.
 """
 
 from dashboard import formats
@@ -26,7 +26,7 @@ class DigestRow:
                         text(record.text, "ts-command ts-pre", "pre").props["tabindex"] = "0"
 
     def update(self, record: ResultDigest) -> None:
-        """Show whether Claude came back."""
+        """Update whether Claude came back for the full text."""
         self._loss.set_text(LOSSES.get(record.loss, record.loss))
         self._loss.set_visibility(bool(record.loss))
 

@@ -20,7 +20,7 @@ class StateChip:
             text("Not connected", "ts-chip-lost")
 
     def update(self, headline: Headline) -> None:
-        """Show another state."""
+        """Show the new state of the app."""
         set_classes(self._chip, f"ts-chip ts-chip-{headline.state}")
         self._word.set_text(headline.word)
         self._detail.set_text(headline.detail)

@@ -17,7 +17,7 @@ class TabTitle:
         self._shown = ""
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show another state."""
+        """Show the new state of the app in the title."""
         title = tab_title(snapshot, self._page)
         if title != self._shown:
             self._shown = title

@@ -30,7 +30,7 @@ class OffloadList:
         self._rows = KeyedList[OffloadRow](rows, lambda row: row.id, lambda row: _Row(row, clock))
 
     def update(self, rows: Sequence[OffloadRow]) -> None:
-        """Show these rows."""
+        """Show these rows in the list."""
         self._rows.update(rows)
 
 

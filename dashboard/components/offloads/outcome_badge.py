@@ -5,7 +5,7 @@ from dashboard.components.controls.elements import box, icon, set_classes, text
 
 
 class OutcomeBadge:
-    """An outcome that may change."""
+    """The badge of an outcome that can change."""
 
     def __init__(self) -> None:
         with box("ts-outcome", "span") as self._badge:

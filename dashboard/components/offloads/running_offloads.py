@@ -42,7 +42,7 @@ class RunningList:
 
 
 class RunningPane:
-    """One running offload."""
+    """The pane of one running offload."""
 
     def __init__(self, hub: Hub, clock: Clock, offload: RunningOffload) -> None:
         self._hub = hub
@@ -76,7 +76,7 @@ class RunningPane:
                 self._text = StreamedText(offload)
 
     def update(self, offload: RunningOffload) -> None:
-        """Show its progress."""
+        """Show the offload's progress."""
         self._offload = offload
         about = (
             offload.client,

@@ -13,7 +13,7 @@ WEEK = 7
 
 
 class SavedFigures:
-    """Three figures and a chart."""
+    """Three savings figures and a chart by day."""
 
     def __init__(self) -> None:
         with box("ts-figures"):
@@ -50,6 +50,7 @@ class Figure:
         self._money.set_text(formats.signed_worth(microusd))
         set_title(
             self._money,
-            "At list prices: what Claude did not have to read and write, minus what the calls cost it",
+            "At list prices: tokens that Claude did not have to read and write, minus the tokens "
+            "that the calls cost",
         )
         self._offloads.set_text(formats.count(sum(each.offloads for each in sums), "offload"))

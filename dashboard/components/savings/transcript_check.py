@@ -20,7 +20,7 @@ ENDINGS = {
 
 
 class TranscriptCheckCard:
-    """The content of the card."""
+    """The content of the transcript check's card."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

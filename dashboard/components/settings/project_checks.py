@@ -95,7 +95,7 @@ class ProjectCheckList:
 
 
 class SandboxState:
-    """Shows which sandbox is used for what, with a button that tests them by attacks."""
+    """Shows the sandbox in use for each purpose, with a button that attacks the sandboxes to test them."""
 
     def __init__(self) -> None:
         self._lines = box("ts-stack")

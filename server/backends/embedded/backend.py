@@ -138,7 +138,7 @@ class EmbeddedBackend:
         )
 
     async def slots(self, model: str) -> int:  # noqa: ARG002 - equal for all models
-        """Return ``[embedded] slots``."""
+        """Return the setting ``[embedded] slots``."""
         return self._settings.embedded.slots
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:

@@ -28,7 +28,7 @@ START_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Order:
-    """The process's configuration.
+    """The configuration of the engine's process.
 
     ``num_ctx`` is the context of one slot in tokens. ``on_gpu`` is true if the build computes on a GPU.
     ``program`` is the path of a ``llama-server`` (empty for the library), with its ``environ``.
@@ -83,7 +83,7 @@ class Child:
 
     @property
     def log(self) -> Path:
-        """The process's log."""
+        """Path of the process's log."""
         return self._log
 
     @property

@@ -72,7 +72,7 @@ class OpenAICompatible:
         )
 
     async def check(self) -> None:
-        """Return if the server answers."""
+        """Check that the server answers."""
         await self.entries()
 
     async def installed(self) -> tuple[InstalledModel, ...]:

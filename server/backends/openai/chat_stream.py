@@ -86,7 +86,7 @@ class ChatReader:
         return self._read_chunk(parse_object(value))
 
     def finish(self) -> list[GenerationItem]:
-        """Return the text held back.
+        """Return the text held back at the end of the stream.
 
         Raises:
             Garbled: the stream ended before the answer, or the engine stopped in the middle of the answer.

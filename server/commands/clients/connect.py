@@ -66,7 +66,7 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
         if proof is not None and proof.works:
             echo(f"It works: {proof.text} answers. Restart {wish.client} to use it.")
     if proof is not None and not proof.works:
-        raise ClientFailed(proof.text, "Run `token-saver doctor` to see what is wrong.")
+        raise ClientFailed(proof.text, "Run `token-saver doctor` to find the problem.")
 
 
 def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:

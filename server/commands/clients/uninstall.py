@@ -38,7 +38,7 @@ class Extent:
 
 
 def uninstall(folders: Folders, extent: Extent, *, as_json: bool) -> int:
-    """Remove everything, print what was removed and what is left, and return the exit status."""
+    """Remove all parts of the app, print the removed and the remaining parts, and return the exit status."""
     removals = list(_removals(folders, extent))
     left = _left(folders)
     if as_json:

@@ -118,7 +118,7 @@ def _task(style: Style) -> str:
         else "Write the first line as an imperative sentence without a full stop."
     )
     body = (
-        "Then write a blank line and a short body that says what changed and, if the change shows it, why."
+        "Then write a blank line and a short body with the change and, if the diff shows it, the reason."
         if style.has_body
         else "Write only that one line."
     )

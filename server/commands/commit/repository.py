@@ -129,7 +129,7 @@ class Repository:
         return [text for each in done.stdout.decode("utf-8", "replace").split("\0") if (text := each.strip())]
 
     def commit(self, message: str) -> Made:
-        """Commit what is staged, with the repository's hooks and signing.
+        """Commit the staged files, with the repository's hooks and signing.
 
         Raises:
             CommitFailed: a hook, the signing or git itself failed.

@@ -1,1 +1,1 @@
-"""`token-saver context`: shows what fills Claude's context."""
+"""`token-saver context`: shows the parts of Claude's context."""

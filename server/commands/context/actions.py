@@ -1,4 +1,6 @@
-"""Command ``context``: shows what fills Claude's context, and switches parts off. It does not need a hub."""
+"""Command ``context``: shows the parts of Claude's context, and switches parts off. It does not
+need a hub.
+"""
 
 import asyncio
 import datetime

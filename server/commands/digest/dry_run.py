@@ -1,4 +1,4 @@
-"""``token-saver digest --dry-run``: shows what digests would have saved in past sessions of Claude Code."""
+"""``token-saver digest --dry-run``: estimates the savings by digests in past sessions of Claude Code."""
 
 import time
 

@@ -11,7 +11,7 @@ PolicyPath = Annotated[
     Path | None, typer.Option("--file", "-f", help="Use this file instead of the active policy.")
 ]
 
-policy_app = typer.Typer(help="The policy: what Claude may do.")
+policy_app = typer.Typer(help="The policy: rules and limits for Claude.")
 audit_app = typer.Typer(help="The audit trail: decisions, writes and undos.")
 
 

@@ -1,4 +1,4 @@
-"""Checks that a sentence of the model says only what its cited fact says.
+"""Checks that the cited fact supports every statement in a sentence of the model.
 
 A sentence is supported by one literal line, or by several lines of the same fact, if
 

@@ -59,7 +59,7 @@ class Text:
 
 
 def read(workspace: Workspace, wanted: Compression, kept: KeptTexts | None) -> tuple[Text, ...]:
-    """Find the sources. Blocks.
+    """Find the sources that the caller named. Blocks.
 
     Raises:
         WorkspaceError: a source is not allowed, missing, not text, or too large.

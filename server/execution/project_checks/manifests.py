@@ -102,9 +102,8 @@ class Folder:
 
 
 def folders_below(root: Path, unreadable: list[str], *, deepest: int = DEEPEST) -> Iterator[Folder]:
-    """Yield a project's folders from the top down, without hidden ones and what was installed or built.
-
-    A drive's root and the home folder hold projects and are not one: their subfolders are left out.
+    """Yield a project's folders from the top down, without hidden folders and folders with installed or built
+    files.
     """
     if root in (root.parent, Path.home().resolve()):
         deepest = 0

@@ -72,7 +72,7 @@ class FactError(ValueError):
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact.
+    """One fact about code.
 
     Attributes:
         text: the fact as given.

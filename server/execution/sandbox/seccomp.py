@@ -1,8 +1,8 @@
 """System call filters: an allowlist for Python code, a denylist for commands.
 
 A filter is a classic BPF program over ``struct seccomp_data`` (``include/uapi/linux/seccomp.h``). Landlock
-guards files by path; these filters close what Landlock does not see: sockets, signals, new processes, other
-processes' memory, changes of ownership and mode, clocks, mounts.
+guards files by path; these filters cover the actions that Landlock does not see: sockets, signals, new
+processes, other processes' memory, changes of ownership and mode, clocks, mounts.
 """
 
 import ctypes

@@ -23,7 +23,7 @@ class BillLine:
 
     @property
     def amount(self) -> Decimal:
-        """The line's micro-dollars."""
+        """The amount of the line in micro-dollars."""
         return self.tokens * self.each
 
 
@@ -40,7 +40,7 @@ class Bill:
 
     @property
     def total(self) -> int:
-        """All days, micro-dollars."""
+        """The total of all days in micro-dollars."""
         return sum(self.days.values())
 
     def since(self, day: str) -> int:

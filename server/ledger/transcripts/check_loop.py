@@ -32,7 +32,7 @@ class TranscriptCheckLoop:
         self._wanted.set()
 
     async def run(self) -> None:
-        """Check until cancelled."""
+        """Check repeatedly until cancelled."""
         while True:
             self._wanted.clear()
             try:

@@ -16,8 +16,8 @@ WELL_ABOVE = 1.5
 """Minimum ratio between a text's length and its digest's length. The call itself costs about 100 tokens."""
 
 READ_AT_A_GLANCE = 5_000
-"""If a text is too short for the requested digest, a shorter digest is worthwhile above this length
-(characters).
+"""Length of a text above which a shorter digest is worthwhile, if the text is too short for the requested
+digest (characters).
 """
 
 

@@ -107,7 +107,7 @@ class ProjectChecks:
 
 
 def strength_of(planned: Planned, ran: Ran, before: str, after: str) -> Strength | None:
-    """Return what a passed check shows: types, or that tests executed the changed code."""
+    """Return the evidence of a passed check: types, or executed tests of the changed code."""
     if planned.check.kind == "types":
         return "typed"
     if _is_pytest(planned.check) and covers_change(before, after, executed_lines(ran.output)):

@@ -230,7 +230,7 @@ def _copied(plan: Plan, after: str) -> Check | None:
                 if each.level == 0 and own.get(each.name) == source.text[each.start : each.end].split()
             ]
             if copied:
-                message = f"It defines {_list(copied)} again; import what it tests from {source.path.stem}."
+                message = f"It defines {_list(copied)} again; import the tested code from {source.path.stem}."
                 return Check("tests", passed=False, message=message, code=codes.OUT_OF_SCOPE)
     return None
 

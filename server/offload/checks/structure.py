@@ -1,4 +1,4 @@
-"""Checks by form what else an edit changed: refuse, deliver with a notice, or deliver."""
+"""Checks by form the other changes of an edit: refuse, deliver with a notice, or deliver."""
 
 import re
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ _SLOT = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Matching:
-    """Paired definitions.
+    """The pairs of definitions before and after an edit.
 
     ``pairs`` holds definitions before and after, including renamed and moved ones. ``gone`` holds the
     outermost definitions without a counterpart. ``added`` holds new definitions.

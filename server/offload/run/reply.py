@@ -97,7 +97,7 @@ def returned(text: str, notices: Sequence[Notice] = (), strength: Strength = "no
 
 
 def counted(number: int, noun: str) -> str:
-    """Return ``1 file``, ``2 files``."""
+    """Return a number with its noun: ``1 file``, ``2 files``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 

@@ -1,6 +1,6 @@
 """Parses a policy file in YAML or JSON into plain values with line numbers.
 
-YAML is limited to what JSON can express (no tags, no nested aliases, no merge keys), and words are read as in
+YAML is limited to the features of JSON (no tags, no nested aliases, no merge keys), and words are read as in
 YAML 1.2: ``no`` and ``2024-01-01`` are text. Both parsers refuse files that are much larger than real
 policies.
 """
@@ -32,7 +32,7 @@ class Scalar:
 
 @dataclass(frozen=True)
 class Sequence:
-    """A list."""
+    """A list of values."""
 
     items: tuple["Located", ...]
     line: int

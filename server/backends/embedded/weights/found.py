@@ -38,7 +38,7 @@ class FoundModel:
 
     @property
     def size(self) -> int:
-        """Bytes of all files.
+        """Total size of all files in bytes.
 
         Raises:
             OSError: a file is gone.

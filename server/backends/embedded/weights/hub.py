@@ -54,7 +54,7 @@ class HubModel:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total size of all files in bytes."""
         return sum(each.size for each in self.files)
 
     @property

@@ -41,7 +41,7 @@ class AtAddress:
 
     @property
     def name(self) -> str:
-        """The address."""
+        """The URL of the file."""
         return self.url
 
 
@@ -53,7 +53,7 @@ class OnDisk:
 
     @property
     def name(self) -> str:
-        """The path."""
+        """The path of the file or folder."""
         return str(self.path)
 
 
