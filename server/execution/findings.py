@@ -9,7 +9,7 @@ from server.execution.python.names import Unbound
 from server.execution.sandbox.values import CommandJob, JobResult, PythonJob
 
 Verdict = Literal["passed", "failed", "not run"]
-_MISSING_PACKAGE = "the package `{}` is not there"
+_MISSING_PACKAGE = "the package `{}` is not installed"
 
 
 def package_is_missing(name: str) -> str:

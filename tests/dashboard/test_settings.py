@@ -178,7 +178,7 @@ def test_an_added_root_applies_at_once(page: Page, stage: DashboardHarness, tmp_
         expect(roots.locator(".ts-setting-value")).to_be_visible()  # "none" once no folder is left
         assert "path_outside_roots" in str(client.answer(ask(client, "Write to another root", **work)))
     page.locator("#settings-files").get_by_text("Advanced").click()
-    of_environment = page.locator(".ts-setting", has_text="that may be read nevertheless")
+    of_environment = page.locator(".ts-setting", has_text="that may be read anyway")
     expect(of_environment.locator(".ts-tag")).to_have_text("environment")
     expect(of_environment).to_contain_text("~/.netrc")
     expect(of_environment.get_by_role("button")).to_have_count(0)

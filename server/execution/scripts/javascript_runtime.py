@@ -115,9 +115,9 @@ class JavaScriptRuntime:
         first = message.splitlines()[0][:120] if message else ""
         if code in _MISSING_MODULE or first.startswith(_MISSING_IN_DENO):
             named = _PACKAGE.search(first)
-            return package_is_missing(named[1]) if named else f"it imports what is not there: {first}"
+            return package_is_missing(named[1]) if named else f"it imports a missing module: {first}"
         if "does not provide an export named" in first:  # CommonJS or not is for the project to say
-            return f"it imports what is not there: {first}"
+            return f"it imports a missing module: {first}"
         if code in _NO_TYPESCRIPT:
             return "this engine does not run its TypeScript"
         if code in _SYSTEM or _DENIED & set(kinds):
