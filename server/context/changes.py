@@ -18,7 +18,7 @@ from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders
 from server.config.textedit.jsonc import JsonError
-from server.context.switches import ClaudeFolders, Scope, Switch, find_switch
+from server.context.switches import ClaudeFolders, Scope, Switch, find_switch, hook_removal
 
 RECORD = "context-switches.json"
 
@@ -123,14 +123,25 @@ def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
         rest = switches[:index]
         now = _unpacked(rest[-1][3] if rest else record["before"])
         for part, scope, project, _ in switches[index + 1 :]:
-            switch = find_switch(part, scope, _in_project(claude, project))
-            now = _edited(switch, now) if switch is not None else now
+            now = _edited_again(part, scope, path, now, _in_project(claude, project))
             rest.append([part, scope, project, _packed(now)])
         record["switches"] = rest
         _restore(path, now)
         _write_records({key: each for key, each in records.items() if each["switches"]}, folders)
         return
     raise NotFound(f"Token Saver did not switch {done.part} off.", "Run `token-saver context` for a list.")
+
+
+def _edited_again(
+    part: str, scope: Scope, path: Path, now: bytes | None, claude: ClaudeFolders
+) -> bytes | None:
+    """Return a settings file with a later switch, which found the file as it was then."""
+    if part.startswith("hook:"):
+        removed = _edited(hook_removal(part, path), now)
+        if removed != (now or b""):
+            return removed
+    switch = find_switch(part, scope, claude)
+    return _edited(switch, now) if switch is not None else now
 
 
 def _setting(done: Applied, claude: ClaudeFolders) -> str:

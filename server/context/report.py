@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from server.config.settings import Settings
 from server.context.habits import CostlyHabit, costly_habits
-from server.context.switches import ClaudeFolders, Scope, find_switch
+from server.context.switches import ClaudeFolders, Scope, can_switch, find_switch
 from server.context.weights import NAMES, ContextReport, Weight, weigh
 from server.ledger.transcripts.summary import Summary
 from server.store.transcript_checks import read_summaries
@@ -137,8 +137,8 @@ def _apply_words(remedy: str, off: frozenset[str]) -> str:
 
 
 def _switch(weight: Weight, context: Context, scope: Scope) -> str:
-    switch = find_switch(weight.part, scope, context.claude)
-    return "" if switch is None else f"--off {weight.part}"
+    found = can_switch(weight.part, context.claude) and find_switch(weight.part, scope, context.claude)
+    return f"--off {weight.part}" if found else ""
 
 
 def _dollars(amount: int) -> str:

@@ -4,7 +4,7 @@
 skill       ``skillOverrides: {"NAME": "off"}``
 agent       ``permissions.deny: ["Agent(NAME)"]``
 MCP server  ``deniedMcpServers: [{"serverName": "NAME"}]``
-plugin      ``enabledPlugins: {"NAME@MARKETPLACE": false}``
+plugin      ``enabledPlugins: {"NAME@MARKETPLACE": false}``; also for one of its skills or hooks
 CLAUDE.md   ``claudeMdExcludes: ["PATH"]``
 hook        the event's entry in ``hooks`` is removed
 habit       a line in CLAUDE.md, or this app's hook for digests
@@ -80,6 +80,18 @@ def find_switch(part: str, scope: Scope, folders: ClaudeFolders) -> Switch | Non
     return find(part, name, folders.settings(scope), folders) if find is not None else None
 
 
+def can_switch(part: str, folders: ClaudeFolders) -> bool:
+    """Return whether a part can be switched off for this project or everywhere."""
+    kind, _, name = part.partition(":")
+    scopes: tuple[Scope, ...] = ("project", "user")
+    if kind == "hook":
+        event = name.partition(":")[0]
+        shared = folders.project / ".claude" / "settings.json"
+        paths = (shared, *(folders.settings(scope) for scope in scopes))
+        return any(has_hook(path, event) for path in paths) or bool(_plugin_with_hook(event, folders))
+    return any(find_switch(part, scope, folders) is not None for scope in scopes)
+
+
 def server_name(key: str, folders: ClaudeFolders) -> str:
     """Return a server's name in the configuration, given its name in tool names."""
     if key.startswith("plugin_"):
@@ -137,7 +149,9 @@ def _with_line(text: str, line: str) -> str:
 
 
 def _skill(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
-    del folders
+    # Claude Code 2.1.332 lists a plugin's skills whatever ``skillOverrides`` says of them.
+    if plugin := name.rpartition(":")[0]:
+        return _plugin(part, plugin, path, folders)
     return _member(part, path, ("skillOverrides", name), "off")
 
 
@@ -161,9 +175,38 @@ def _plugin(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch 
 
 
 def _hook(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
-    del folders
+    """Return the removal from the settings file of the scope, or from the project's shared one; for a
+    plugin's hook, the plugin's switch."""
     event = name.partition(":")[0]
+    shared = folders.project / ".claude" / "settings.json"
+    if not has_hook(path, event):
+        if path == folders.settings("project") and has_hook(shared, event):
+            return hook_removal(part, shared)
+        if plugin := _plugin_with_hook(event, folders):
+            return _plugin(part, plugin, path, folders)
+    return hook_removal(part, path)
+
+
+def hook_removal(part: str, path: Path) -> Switch:
+    """Return the switch that removes a hook's event from one settings file."""
+    event = part.removeprefix("hook:").partition(":")[0]
     return Switch(part, path, f"hooks.{event} removed", lambda text: remove_member(text, ("hooks", event)))
+
+
+def has_hook(path: Path, event: str) -> bool:
+    """Return whether a settings file has hooks for an event."""
+    return bool(get_member(_text(path), ("hooks", event)))
+
+
+def _plugin_with_hook(event: str, folders: ClaudeFolders) -> str:
+    """Return the name of an installed plugin with hooks for an event, empty without one."""
+    installed = get_member(_text(folders.config / "plugins" / "installed_plugins.json"), ("plugins",))
+    for plugin, places in installed.items() if isinstance(installed, dict) else ():
+        for place in places if isinstance(places, list) else ():
+            folder = place.get("installPath") if isinstance(place, dict) else None
+            if isinstance(folder, str) and has_hook(Path(folder, "hooks", "hooks.json"), event):
+                return str(plugin).partition("@")[0]
+    return ""
 
 
 _FINDERS: dict[str, Callable[[str, str, Path, ClaudeFolders], Switch | None]] = {

@@ -25,9 +25,12 @@ from tests.e2e.context_setup import (
     AGENTS,
     HOOK_TEXT,
     MEMORY,
+    PLUGIN_HOOK_TEXT,
+    PLUGIN_SERVER,
     PLUGINS,
     SERVERS,
     SKILLS,
+    USER_MEMORY,
     ClaudeSetup,
     make_setup,
 )
@@ -79,8 +82,12 @@ def test_every_part_is_found_with_its_size_and_its_uses(setup: ClaudeSetup, tmp_
     for name in SERVERS:
         block = f"## {name}\nUse these tools for questions about {name}."
         assert found[f"mcp:{name}"].characters == len(f"mcp__{name}__find_{name}") + len(block)
-    memory = found[f"memory:{setup.project / 'CLAUDE.md'}"]
-    assert memory.characters == len(MEMORY.strip())
+    block = "## plugin:alpha:maps\nUse these tools for questions about maps."
+    assert found[f"mcp:{PLUGIN_SERVER}"].characters == len(f"mcp__{PLUGIN_SERVER}__find_maps") + len(block)
+    assert found[f"mcp:{PLUGIN_SERVER}"].plugin == "alpha"
+    for path, memory in ((setup.project, MEMORY), (setup.config, USER_MEMORY)):
+        assert found[f"memory:{path / 'CLAUDE.md'}"].characters == len(memory.strip())
+    assert found["hook:SessionStart"].characters == len(PLUGIN_HOOK_TEXT)
     assert found["hook:UserPromptSubmit"].characters == len(HOOK_TEXT)
     assert [(each.name, each.sessions) for each in report.plugins] == [("alpha", 1), ("beta", 1)]
     assert {part: each.uses for part, each in found.items() if each.uses} == {"skill:skill03": 1}
@@ -134,6 +141,32 @@ def test_every_switch_works_and_is_undone_to_the_byte(
     assert applied(folders) == ()
     text = json.dumps(run(setup), ensure_ascii=False)
     assert all(f"- {name}:" in text for name in (*SKILLS, *AGENTS))
+
+
+def test_a_plugins_parts_are_switched_off_alone_or_with_the_plugin(
+    setup: ClaudeSetup, tmp_path: Path
+) -> None:
+    claude = claude_folders(str(setup.config), setup.project)
+    folders = Folders(*(tmp_path / name for name in ("config", "data", "state", "cache")))
+    path = claude.settings("project")
+    before = path.read_bytes()
+    alone = ("agent:alpha:alpha-worker", f"mcp:{PLUGIN_SERVER}", f"memory:{setup.config / 'CLAUDE.md'}")
+    for part in alone:
+        apply(plan(part, "project", claude), folders)
+    text = json.dumps(run(setup), ensure_ascii=False)
+    gone = ("- alpha:alpha-worker:", f"mcp__{PLUGIN_SERVER}__", "Answer in English")
+    assert [each for each in gone if each in text] == []
+    assert "- alpha:alpha-help:" in text
+    assert PLUGIN_HOOK_TEXT in text
+    # Claude Code has no switch of its own for a plugin's skill or hook: the plugin goes.
+    for part in ("skill:alpha:alpha-help", "hook:SessionStart"):
+        assert plan(part, "project", claude).switch.setting == "enabledPlugins.alpha@market = false"
+    apply(plan("hook:SessionStart", "project", claude), folders)
+    text = json.dumps(run(setup), ensure_ascii=False)
+    assert [each for each in (*gone, "- alpha:alpha-help:", PLUGIN_HOOK_TEXT) if each in text] == []
+    for each in applied(folders):
+        undo(each, folders, claude)
+    assert path.read_bytes() == before
 
 
 def transcript_lines(setup: ClaudeSetup) -> list[dict[str, Any]]:

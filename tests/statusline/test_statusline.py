@@ -9,7 +9,7 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
@@ -92,9 +92,9 @@ def test_an_odd_answer_of_the_hub_counts_as_none(answer: bytes, token_saver_home
         assert run(command(), SESSION, {}) == "token-saver: not running\n"
 
 
-def test_the_quotas_are_kept_for_the_reports(hub: HubProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TOKEN_SAVER_HOME", str(hub.home))
-    run(command(), SESSION, {})
+def test_the_quotas_are_kept_for_the_reports(hub: HubProcess) -> None:
+    limits = quote(json.dumps(SESSION["rate_limits"]))
+    assert hub.get(f"/api/statusline?session=s&limits={limits}")["session"] == 0
     assert QuotaFile(hub.home).read().seven_day == 41.3
 
 

@@ -8,7 +8,7 @@ from dashboard.components.controls.elements import box, text
 from dashboard.formats import money, number
 from server.context.changes import Applied
 from server.context.report import Context
-from server.context.switches import find_switch
+from server.context.switches import can_switch
 from server.context.weights import NAMES, Weight
 
 SHOWN = 60
@@ -43,7 +43,7 @@ class PartTable:
             text(_uses(weight), "ts-num", "td")
             text(money(weight.microusd), "ts-num", "td")
             with box("", "td"):
-                if find_switch(weight.part, "user", self._context.claude) is not None:
+                if can_switch(weight.part, self._context.claude):
                     label = f"Switch off: {NAMES[weight.kind]} {weight.name}"
                     button("Switch off", lambda: self._ask(weight), look="quiet", label=label)
 
