@@ -7,9 +7,15 @@ from server.offload.values import Attempt, Check, Delivery, Notice, Strength, Ve
 
 LONGEST = 400
 NOTICE_TOKENS = 40
-"""Maximum number of tokens of all notices in a reply, by the estimate for current Claude models."""
-NOTICE_LENGTHS = (120, 90, 70, 50, 35)
-"""Lengths to which a notice is cut, in characters. The first length that fits is used."""
+"""Most tokens of all notices in a reply, by the estimate for current Claude models."""
+MOST_NAMED = 4
+"""Most changes that a reply names."""
+SHORTEST_NAMED = 35
+"""Shortest text of one of several changes, in characters."""
+NOTICE_LENGTHS = (120, 90, 70, 50, 42, 35, 20)
+"""Lengths to which a notice is cut, in characters; the first one that fits is used."""
+LONGEST_PATH, SHORTEST_PATH = 120, 40
+"""Characters of a path in a reply; the shorter length is for a reply with long notices."""
 LONG_TEXT = 2_000
 """Length of a returned text above which the hint about ``output`` pays for its tokens (characters)."""
 RUN: tuple[Strength, ...] = ("tests ran", "examples ran", "samples agree")
@@ -40,14 +46,14 @@ def delivered(
     saved = f"{NOT_BY_CLAUDE} (by Claude: {net:+,} tokens)" if by_user else f"net {net:+,} tokens"
     cost = f"{short(model, 50)}, {seconds:.1f} s, {saved}"
     word = verdict.strength.capitalize()
-    tail = f"{word}{repaired}; checks: {checks}.{unchecked} {cost}. id {offload_id}"
-    head = f"{short_path(delivery.shown)}: {change} lines"
+    tail = f"{word}{repaired}; checks: {checks}.{unchecked} {cost}."
+    end = f" id {offload_id}"
     notices = noticed(verdict.notices)
-    if notices:
-        return f"{head}. {notices}\n{tail}"[:LONGEST]
-    room = LONGEST - len(head) - len(tail) - 4
-    names = _names(delivery.names, room)
-    return f"{head}{names}.\n{tail}"[:LONGEST]
+    said = f". {notices}" if notices else "."
+    room = LONGEST - len(f": {change} lines{said}\n{tail}{end}")
+    shown = short_path(delivery.shown, max(SHORTEST_PATH, room))
+    names = "" if notices else _names(delivery.names, room - len(shown) - 2)
+    return f"{shown}: {change} lines{names}{said}\n{tail}"[: LONGEST - len(end)] + end
 
 
 def handed_back(
@@ -79,9 +85,14 @@ def noticed(notices: Sequence[Notice]) -> str:
     texts = [each.text for each in sorted(notices, key=lambda each: not each.likely)]
     if not texts:
         return ""
-    lines = [_notice(texts[:count], len(texts) - count) for count in range(min(len(texts), 4), 0, -1)]
-    lines += [_notice([short(texts[0], length)], len(texts) - 1) for length in NOTICE_LENGTHS]
-    return next((line for line in lines if estimate_tokens(line, "B") <= NOTICE_TOKENS), lines[-1])
+    lines = [
+        _notice([short(each, length) for each in texts[:count]], len(texts) - count)
+        for count in range(min(len(texts), MOST_NAMED), 0, -1)
+        for length in NOTICE_LENGTHS
+        if count == 1 or length >= SHORTEST_NAMED
+    ]
+    fitting = next((line for line in lines if estimate_tokens(line, "B") <= NOTICE_TOKENS), "")
+    return fitting or f"Notice: {counted(len(texts), 'remark')} in the history."
 
 
 def _notice(shown: list[str], more: int) -> str:
@@ -107,9 +118,10 @@ def short(text: str, longest: int) -> str:
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
-def short_path(path: str) -> str:
-    """Return the last 120 characters of a path."""
-    return path if len(path) <= 120 else "…" + path[-119:]
+def short_path(path: str, longest: int = LONGEST_PATH) -> str:
+    """Return the end of a path, of at most ``longest`` and ``LONGEST_PATH`` characters."""
+    longest = min(longest, LONGEST_PATH)
+    return path if len(path) <= longest else "…" + path[-(longest - 1) :]
 
 
 def _names(names: tuple[str, ...], room: int) -> str:
