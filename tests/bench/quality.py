@@ -33,7 +33,7 @@ from typing import Any
 from server.config.folders import find_folders
 from server.config.sections import BackendSettings, EmbeddedSettings
 from server.config.settings import load_settings
-from server.hub import Hub
+from server.hub import Hub, open_hub
 from server.offload.values import Attempt, Caller, Task
 
 CHORES = Path(__file__).with_name("chores.toml")
@@ -103,14 +103,11 @@ async def _run_all(chores: list[dict[str, Any]], model: str, kept: _Kept) -> Non
             "checks": CHECKS,
         }
     )
-    hub = await Hub.start(settings, folders)
-    try:
+    async with open_hub(settings, folders) as hub:
         for number, chore in enumerate(chores, start=1):
             result = await _run(hub, chore)
             kept.add(result)
             print(f"{number}/{len(chores)} {_line(result)}", file=sys.stderr, flush=True)
-    finally:
-        await hub.close()
 
 
 async def _run(hub: Hub, chore: dict[str, Any]) -> Result:
@@ -242,6 +239,14 @@ def _print(results: list[Result], model: str) -> None:
     for label, column in WAYS.items():
         counts = Counter(getattr(result, column) for result in results)
         print(f"| {label} | {counts[RIGHT]} | {counts[WRONG]} | {counts[NOTHING]} |")
+    lost = [
+        f"{each.name} ({each.built_in}; with the user's check {each.all})"
+        for each in results
+        if each.unchecked == RIGHT and {each.built_in, each.all} != {RIGHT}
+    ]
+    repaired = [each.name for each in results if each.unchecked != RIGHT and each.all == RIGHT]
+    print(f"\nRight first answers that ended otherwise: {', '.join(lost) or 'none'}.")
+    print(f"Other first answers that ended right: {', '.join(repaired) or 'none'}.")
     print("\n| right / wrong / handed back |", " | ".join(WAYS), "|\n| --- | --- | --- | --- |")
     for kind in dict.fromkeys(result.kind for result in results):
         mine = [result for result in results if result.kind == kind]
