@@ -29,17 +29,9 @@ _CALL_NAMES = (
     {"name", "function", "tool", "tool_name", "action"},
     {"arguments", "parameters", "input", "args"},
 )
-_DECLINES = re.compile(
-    r"(?:i[’']?m sorry|i am sorry|sorry,|i apologi[sz]e|i can(?:no|[’']|')t|i[’']?m (?:not able|unable)|"
-    r"i am (?:not able|unable)|as an ai\b|unfortunately,? i|i do(?: not|n[’']t) have (?:access|the ability)|"
-    r"es tut mir leid|leider kann ich|ich kann (?:keine|nicht|die|das)|je suis désolé|désolé|je ne peux pas|"
-    r"lo siento|no puedo|mi dispiace|non posso|desculpe|não posso|申し訳|すみません|ごめん|"
-    r"抱歉|对不起|很抱歉|我无法|"
-    r"我不能|죄송)",
-    re.IGNORECASE,
-)
-LONGEST_REFUSAL = 600
-"""Maximum length of an answer that counts as a mere refusal if it starts with an apology (characters)."""
+LONGEST_REMARK = 600
+"""Longest answer, in characters, that may be a mere remark on the task, such as an apology."""
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "।", "؟")
 
 
 def without_thinking(text: str, known: str = "") -> tuple[str, str]:
@@ -104,10 +96,21 @@ def is_tool_call(text: str, known: str) -> bool:
     return not any(f'"{name}"' in known for name in names & _CALL_NAMES[1])
 
 
-def declines(text: str) -> bool:
-    """Return whether an answer refuses the task with an apology."""
-    plain = text.strip()
-    return len(plain) <= LONGEST_REFUSAL and "```" not in plain and _DECLINES.match(plain) is not None
+def only_sentences(text: str) -> bool:
+    """Return whether a short text without blocks consists of plain sentences, in any language."""
+    if len(text.strip()) > LONGEST_REMARK or "```" in text:
+        return False
+    paragraphs = [each.strip() for each in text.split("\n\n") if each.strip()]
+    return bool(paragraphs) and all(
+        (each[0].isalpha() and each.rstrip("\"'”’»)").endswith(_SENTENCE_ENDS) and len(each.split()) > 1)
+        or _is_wide_sentence(each)
+        for each in paragraphs
+    )
+
+
+def _is_wide_sentence(text: str) -> bool:
+    """Return whether a text is a sentence of a script without blanks between words."""
+    return text[0].isalpha() and not text[0].isascii() and text.endswith(_SENTENCE_ENDS)
 
 
 def _final_channel(text: str) -> tuple[str, str]:

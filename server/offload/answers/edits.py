@@ -32,11 +32,13 @@ class EditBlock:
     """One search/replace block. ``path`` is empty if the answer names no path.
 
     ``readings`` holds pairs of search and replace lines, one pair for each line that can be the divider. The
-    underline of a heading looks like a divider.
+    underline of a heading looks like a divider. ``likely`` is the pair whose divider is as long as the other
+    marks, None if there is no such pair or more than one.
     """
 
     path: str
     readings: tuple[tuple[str, str], ...]
+    likely: tuple[str, str] | None = None
 
 
 def parse_blocks(answer: str) -> tuple[EditBlock, ...]:
@@ -49,8 +51,10 @@ def parse_blocks(answer: str) -> tuple[EditBlock, ...]:
     path = ""
     lines: list[str] | None = None
     dividers: list[int] = []
+    marks = 0
     for line in answer.split("\n"):
         if _SEARCH.match(line):
+            marks = line.count("<")
             if lines is not None:
                 raise EditFailed(f"Edit {len(blocks) + 1} has no >>>>>>> REPLACE line at its end.")
             lines, dividers = [], []
@@ -60,8 +64,10 @@ def parse_blocks(answer: str) -> tuple[EditBlock, ...]:
         elif dividers and _REPLACE.match(line):
             if len(dividers) > MOST_DIVIDERS:
                 raise _many_dividers(len(blocks) + 1, len(dividers))
-            readings = (("\n".join(lines[:at]), "\n".join(lines[at + 1 :])) for at in dividers)
-            blocks.append(EditBlock(path, tuple(readings)))
+            readings = tuple(("\n".join(lines[:at]), "\n".join(lines[at + 1 :])) for at in dividers)
+            alike = [index for index, at in enumerate(dividers) if lines[at].strip() == "=" * marks]
+            likely = readings[alike[0]] if len(alike) == 1 else None
+            blocks.append(EditBlock(path, readings, likely))
             lines = None
         else:
             if _DIVIDER.match(line):
@@ -204,6 +210,11 @@ def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
     if len(block.readings) == 1:
         return _locate_lines(text, *block.readings[0], number, shown)
     fitting: list[Edit] = []
+    if block.likely is not None:
+        with contextlib.suppress(EditFailed):
+            edit = _locate_lines(text, *block.likely, number, shown)
+            if not _UNDERLINE.match(text, edit.end):
+                return edit
     for search, replace in block.readings:
         with contextlib.suppress(EditFailed):
             fitting.append(_locate_lines(text, search, replace, number, shown))

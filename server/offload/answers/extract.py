@@ -11,16 +11,11 @@ from pathlib import PurePath
 
 from server.offload.answers.cleaning import without_thinking
 from server.offload.code.languages import Language, named_language
+from server.offload.code.syntax import problems
 
 __all__ = ["Block", "Content", "Muddled", "all_code_of", "code_of", "text_of_file", "without_thinking"]
 
 _FENCE = re.compile(r"^ {0,3}(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
-_CHATTER = re.compile(
-    r"(sure|certainly|of course|okay|ok|here(?:'s| is| are)|below is|the following|this is|i have|i've|"
-    r"to (?:complete|do|solve)|explanation|note)\b.*",
-    re.IGNORECASE,
-)
-_CODE_LIKE = re.compile(r"[{}();=<>\[\]#@]|^\s")
 _OTHER_FENCES = frozenset({"bash", "sh", "shell", "console", "text", "plaintext", "output", "txt"})
 _WRAPPING = frozenset({"markdown", "md", "text", "txt", "plaintext", "mdx", "rst", "adoc", "asciidoc", ""})
 _LABEL = re.compile(
@@ -87,9 +82,9 @@ def text_of_file(
     return content
 
 
-def all_code_of(text: str) -> str:
-    """Return the code of all blocks together, or the whole answer if it has no block."""
-    return "\n\n".join(block.text for block in _blocks(text)) or _without_chatter(text)
+def all_code_of(text: str, language: Language) -> str:
+    """Return the code of all blocks together, or the whole answer if it has none."""
+    return "\n\n".join(block.text for block in _blocks(text)) or _parsed(text, language)
 
 
 def _code(text: str, language: Language | None, fence: str, known: str, file_name: str = "") -> Content:
@@ -99,7 +94,7 @@ def _code(text: str, language: Language | None, fence: str, known: str, file_nam
             return Content(outer, fenced=True)
     blocks = _blocks(text)
     if not blocks:
-        return Content(_without_chatter(text), fenced=False)
+        return Content(_parsed(text, language), fenced=False)
     meant = _meant(_own(blocks, file_name), language, fence)
     if len(meant) == 1 or len({block.text for block in meant}) == 1:
         return Content(meant[0].text, fenced=True)
@@ -138,7 +133,7 @@ def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
                     raise Muddled("The answer has several blocks; put the whole result into one.")
                 return Content(meant[0].text, fenced=True)
             return Content(outer, fenced=True)
-    return Content(_without_preface(text, first), fenced=False)
+    return Content(_from_title(text) if suffix in _MARKDOWN and not first else text, fenced=False)
 
 
 def _holds(block: str, known: str) -> bool:
@@ -152,17 +147,15 @@ def _holds(block: str, known: str) -> bool:
     return 2 * sum(line in given for line in lines) >= len(lines)
 
 
-def _without_preface(text: str, first: str) -> str:
-    """Return a text without a chatter line that announces the start of the file or a title."""
+def _from_title(text: str) -> str:
+    """Return a new Markdown text without a single line above its title that announces it by a colon."""
     lines = text.split("\n")
-    rest = [index for index, line in enumerate(lines) if line.strip()][1:2]
-    if not rest or not _is_introduction(lines[0]) or lines[0].strip() == first.strip():
-        return text
-    begins = lines[rest[0]]
-    announced = begins.strip() == first.strip() if first else begins.startswith("# ")
-    return "\n".join(lines[rest[0] :]) if announced else text
+    filled = [index for index, line in enumerate(lines) if line.strip()]
+    announced = len(filled) > 1 and lines[filled[0]].rstrip().endswith(":")
+    return "\n".join(lines[filled[1] :]) if announced and lines[filled[1]].startswith("# ") else text
 
 
+_MARKDOWN = frozenset({".md", ".markdown", ".mdx"})
 _PROSE = frozenset({".md", ".markdown", ".mdx", ".txt", ".rst", ".adoc", ".org"})
 
 
@@ -288,16 +281,12 @@ def _name(block: Block) -> str:
     return block.info.split()[0].lower() if block.info else ""
 
 
-def _without_chatter(text: str) -> str:
+def _parsed(text: str, language: Language | None) -> str:
+    """Return code outside of a block, without a first line that is none: only without it the rest parses."""
     lines = text.strip("\n").split("\n")
-    if len(lines) > 1 and _is_introduction(lines[0]):
-        lines = lines[1:]
-        while lines and not lines[0].strip():
-            lines.pop(0)
-    return "\n".join(lines).rstrip()
-
-
-def _is_introduction(line: str) -> bool:
-    return (
-        line.rstrip().endswith(":") and bool(_CHATTER.fullmatch(line.strip())) and not _CODE_LIKE.search(line)
-    )
+    rest = "\n".join(lines[1:]).strip("\n").rstrip()
+    whole = "\n".join(lines).rstrip()
+    if language is None or not rest:
+        return whole
+    found = problems(whole, language)
+    return rest if found and found[0].line == 1 and not problems(rest, language) else whole

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from server.offload.answers.cleaning import declines, is_tool_call, token_in
+from server.offload.answers.cleaning import is_tool_call, only_sentences, token_in
 from server.offload.answers.edits import (
     EditFailed,
     apply,
@@ -17,8 +17,9 @@ from server.offload.answers.edits import (
 from server.offload.answers.extract import Content, Muddled, all_code_of, text_of_file
 from server.offload.answers.merge import by_definitions, selected_definition
 from server.offload.asking.plan import Plan
-from server.offload.code.languages import PLAIN_FENCES, Language
+from server.offload.code.languages import PLAIN_FENCES, PROSE_ENDINGS, Language
 from server.offload.code.syntax import definitions
+from server.offload.compare.compare import DATA, XML
 from server.offload.compare.usage import uses, uses_within
 from server.offload.values import Edit, Source
 
@@ -42,19 +43,31 @@ def require_content(plan: Plan, text: str) -> None:
     """Require that an answer is content.
 
     Raises:
-        Muddled: the answer is a tool call, an apology or a patch, or contains special tokens.
+        Muddled: it is a tool call, a remark or a patch, or contains special tokens.
     """
     known = plan.known
     if is_tool_call(text, known):
         raise Muddled("The answer is a tool call; give the content itself.")
-    if declines(text) and text.strip().split("\n")[0].strip() not in known:
-        raise Muddled("The answer refuses the task; give the content itself.")
+    if _is_remark(plan, text):
+        raise Muddled("The answer is a remark on the task; give the content itself.")
     if plan.kind != "diff" and not plan.file_name.endswith((".diff", ".patch")):
         found = _PATCH.search(text)
         if found is not None and found[0] not in known and plan.target is not None:
             raise Muddled("The answer is a patch; give the content in the requested form.")
     if token := token_in(text, known):
         raise Muddled(f"The answer contains the special token {token}; give only the content.")
+
+
+def _is_remark(plan: Plan, text: str) -> bool:
+    """Return whether an answer is only sentences, where the file is code or data."""
+    suffix = PurePath(plan.file_name).suffix.lower()
+    before = plan.edited.selected if plan.edited is not None else ""
+    return (
+        (plan.language is not None or suffix in PLAIN_FENCES or suffix in DATA or suffix in XML)
+        and suffix not in PROSE_ENDINGS
+        and only_sentences(text)
+        and not only_sentences(before)
+    )
 
 
 def content_of(plan: Plan, text: str) -> Content:
@@ -92,8 +105,8 @@ def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
         return
     by_parts = plan.kind == "edit_definitions" and not is_whole_file(edited, content.text, ((0, 0),))
     if not by_parts and not _is_part(edited, apply(edited.text, whole.edits), language):
-        yield whole  # try only the answer's definitions if this fails
-    merged = Reading(by_definitions(edited, all_code_of(text), language), "definitions")
+        yield whole  # try its definitions alone only if that fails
+    merged = Reading(by_definitions(edited, all_code_of(text, language), language), "definitions")
     yield merged if merged.edits else whole
 
 
@@ -113,7 +126,7 @@ def _blocks(plan: Plan, edited: Source, text: str) -> list[Reading]:
         blocks = parse_blocks(text)
     except EditFailed:
         if plan.language is not None and plan.language.has_definitions:
-            merged = by_definitions(edited, all_code_of(text), plan.language)
+            merged = by_definitions(edited, all_code_of(text, plan.language), plan.language)
             if merged:
                 return [Reading(merged, "definitions")]
         content = content_of(plan, text)
@@ -127,7 +140,7 @@ def _blocks(plan: Plan, edited: Source, text: str) -> list[Reading]:
     return [Reading(locate(edited.text, blocks, edited.shown), "blocks")]
 
 
-def _selection(  # noqa: PLR0911 - one for each form of the answer
+def _selection(  # noqa: PLR0911, PLR0912 - one for each form of the answer
     plan: Plan, edited: Source, content: Content, language: Language | None
 ) -> list[Reading]:
     """Read an answer to a selection.
@@ -144,6 +157,8 @@ def _selection(  # noqa: PLR0911 - one for each form of the answer
         whole = replace_whole(edited, content.text)
         if plan.narrowed or all(edited.start <= edit.start and edit.end <= edited.end for edit in whole):
             return [Reading(whole, "whole")]
+        if same := _same_around(edited, content.text):
+            return [Reading(same, "selection")]
         cut = selected_definition(edited, content.text, language) if language is not None else ()
         if cut:
             return [Reading(cut, "selection")]
@@ -168,6 +183,15 @@ def _selection(  # noqa: PLR0911 - one for each form of the answer
     if plan.narrowed and (merged := by_definitions(edited, content.text, language)):
         return [Reading(merged, "definitions"), Reading(cut, "selection"), plain]
     return [plain, Reading(cut, "selection")]
+
+
+def _same_around(edited: Source, text: str) -> tuple[Edit, ...]:
+    """Return the edit of a whole file that is the same before and after the selection, else nothing."""
+    first, last = edited.text[: edited.start], edited.text[edited.end :].rstrip("\n")
+    body = text.rstrip("\n")
+    if not (body.startswith(first) and body.endswith(last) and len(body) >= len(first) + len(last)):
+        return ()
+    return (Edit(edited.start, edited.end, body[len(first) : len(body) - len(last)]),)
 
 
 def _repeats(edited: Source, text: str, language: Language) -> bool:
@@ -215,15 +239,19 @@ def _is_part(edited: Source, text: str, language: Language) -> bool:
     if not lost or 2 * len(lost) < len(top):
         return False
     before: set[str] = set()
-    for each in top:
-        if each.name in given:
-            before.update(uses_within(edited.text, each.start, each.end, language))
+    kept = [
+        each
+        for each in top
+        if each.name in given or (each.last in given and each.name.rpartition(".")[0] not in given)
+    ]
+    for each in kept:
+        before.update(uses_within(edited.text, each.start, each.end, language))
     after = set(uses(text, language))
     needed = set(before)
     for each in lost:
         if each.last in before:
             needed.update(uses_within(edited.text, each.start, each.end, language))
-    changed = any(edited.text[each.start : each.end] not in text for each in top if each.name in given)
+    changed = any(edited.text[each.start : each.end] not in text for each in kept)
     explained = all(each.last in needed and each.last not in after for each in lost)
     return changed and not explained
 

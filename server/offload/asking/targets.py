@@ -6,12 +6,11 @@ A small model edits one function much better, and faster, than a file of hundred
 import re
 
 from server.offload.code.languages import Language
+from server.offload.code.mentions import Mentions
 from server.offload.code.syntax import Definition, definitions
+from server.offload.compare.loose import constant_names
 
 MOST_PARTS = 6
-_LETTER = r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
-"""A word character in a script that separates words by spaces, unlike Japanese and Chinese."""
-_CONSTANT = re.compile(rf"(?<!{_LETTER})(?:[A-Z][A-Z0-9_]{{2,}}|[a-z]+(?:_[a-z0-9]+)+)(?!{_LETTER})")
 
 
 def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[int, int], ...]:
@@ -23,39 +22,24 @@ def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[
     """
     if language is None or not language.has_definitions:
         return ()
+    mentions = Mentions(task)
     found = definitions(text, language)
-    named = [each for each in found if is_named(task, each)]
+    named = [each for each in found if _is_named(mentions, each)]
     if not named:
-        named = [each for each in found if names_word(task, each.last)]
+        named = [each for each in found if mentions.has_unqualified(each.last)]
     inner = [each for each in named if not any(_inside(other, each) for other in named)]
     if inner:
         alone = len(inner) <= MOST_PARTS and not any(_is_used(text, each, inner) for each in inner)
         return tuple((each.start, each.end) for each in inner) if alone else ()
-    return _assignment(task, text)
+    return _assignment(mentions, text, language)
 
 
-def is_named(task: str, definition: Definition) -> bool:
+def _is_named(mentions: Mentions, definition: Definition) -> bool:
     """Return whether the task names the definition as code: in backticks, with parentheses, or
     unmistakably.
     """
-    dotted = "." in definition.name and names_word(task, definition.name)
-    return dotted or names_as_code(task, definition.last)
-
-
-def names_as_code(task: str, name: str) -> bool:
-    """Return whether the name occurs in the task in backticks, with parentheses, or in a form that no natural
-    word has.
-    """
-    word = re.escape(name)
-    as_code = rf"`(?:[\w.]+\.)?{word}(?:\(\))?`|(?<!{_LETTER})(?<!\.){word}\("
-    if re.search(r"[a-z][A-Z0-9]|[^\W_][_\-./@][^\W_]", name):
-        as_code += rf"|(?<!{_LETTER})(?<!\.){word}(?!{_LETTER})"
-    return re.search(as_code, task) is not None
-
-
-def names_word(task: str, name: str) -> bool:
-    """Whether the task has the name as a word of its own."""
-    return re.search(rf"(?<!{_LETTER})(?<!\.){re.escape(name)}(?!{_LETTER})", task) is not None
+    dotted = "." in definition.name and mentions.has_unqualified(definition.name)
+    return dotted or mentions.has_as_code(definition.last)
 
 
 def _is_used(text: str, definition: Definition, parts: list[Definition]) -> bool:
@@ -66,14 +50,21 @@ def _is_used(text: str, definition: Definition, parts: list[Definition]) -> bool
     )
 
 
-def _assignment(task: str, text: str) -> tuple[tuple[int, int], ...]:
-    """Return the only line that sets the constant named by the task."""
-    for name in dict.fromkeys(_CONSTANT.findall(task)):
-        lines = re.compile(rf"^[^\n#/\"'(]*\b{name}\b[^\n=(]*=(?!=)[^\n]*$", re.MULTILINE)
-        found = list(lines.finditer(text))
-        if len(found) == 1 and text.count(name) == 1 and _is_whole(found[0].group(0)):
-            return (found[0].span(),)
+def _assignment(mentions: Mentions, text: str, language: Language) -> tuple[tuple[int, int], ...]:
+    """Return the only line that sets the one constant which the task names."""
+    lines = text.split("\n")
+    for name, (number, _) in constant_names(text, language).items():
+        line = lines[number - 1]
+        alone = text.count(name) == 1 and "=" in line.partition(name)[2] and _is_whole(line)
+        if alone and _is_constant(name) and mentions.has(name):
+            start = sum(len(each) + 1 for each in lines[: number - 1])
+            return ((start, start + len(line)),)
     return ()
+
+
+def _is_constant(name: str) -> bool:
+    """Return whether a name has the form of a constant or a setting: ``LIMIT``, ``read_timeout``."""
+    return (name.isupper() and len(name) > 2) or (name.islower() and "_" in name.strip("_"))
 
 
 def _is_whole(line: str) -> bool:

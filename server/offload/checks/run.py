@@ -6,6 +6,7 @@ text to return, with notices.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from server.offload.answers import cleaning
 from server.offload.answers.edits import EditFailed, apply, without_blanks
@@ -17,6 +18,7 @@ from server.offload.checks import codes
 from server.offload.checks.parses import parse_result
 from server.offload.checks.python import check_python
 from server.offload.checks.quotes import misplaced_quote, missing_quotes
+from server.offload.checks.remarks import remarks
 from server.offload.checks.renames import completed_rename
 from server.offload.checks.structure import check_structure, hollow
 from server.offload.code.languages import language_of
@@ -77,7 +79,8 @@ def _best_reading(plan: Plan, edited: Source, text: str, complete: Check) -> Ver
         rename = None if plan.selected else completed_rename(edited.text, after, plan.language)
         if rename is not None:
             edits, after = rename.edits, apply(edited.text, rename.edits)
-        verdict = _judged(complete, after, edits, check_edit(plan, edited, after, edits))
+        found = chain(check_edit(plan, edited, after, edits), remarks(plan, text))
+        verdict = _judged(complete, after, edits, found)
         if rename is not None and verdict.passed:
             told = f"renamed {rename.old} in {rename.missed} more places that refer to it"
             verdict = replace(verdict, notices=(Notice(told), *verdict.notices))
@@ -98,9 +101,11 @@ def _new(plan: Plan, text: str, complete: Check) -> Verdict:
     if plan.kind in ("explain", "raw"):
         body = text.strip("\n")
         return _judged(complete, body, (), [_quotes(plan, body)] if plan.kind == "explain" else [])
-    body = content_of(plan, text).text.strip("\n")
+    content = content_of(plan, text)
+    body = content.text.strip("\n")
     result = body + "\n" if plan.target is not None else body
-    return _judged(complete, result, (), _checks_of_new(plan, result))
+    beside = () if content.fenced else remarks(plan, body)
+    return _judged(complete, result, (), chain(_checks_of_new(plan, result), beside))
 
 
 def _judged(

@@ -1,20 +1,17 @@
 """Checks by form the other changes of an edit: refuse, deliver with a notice, or deliver."""
 
-import re
 from collections.abc import Sequence
 
 from server.offload.asking.plan import Plan
-from server.offload.asking.targets import names_as_code
 from server.offload.checks import codes
 from server.offload.code.languages import Language
+from server.offload.code.mentions import Mentions
 from server.offload.compare.compare import compare
 from server.offload.compare.spots import Places, places_of
 from server.offload.compare.units import Unit, units_of
 from server.offload.compare.usage import code_of
-from server.offload.compare.values import Change
 from server.offload.values import Check, Edit, Notice
 
-_WORD = re.compile(r"[^\W_][\w\-]*|\w+")
 GROWTH_LINES = 300
 """Growth in lines that never causes a notice. A longer file may grow to three times its length."""
 
@@ -28,34 +25,26 @@ def check_structure(
     if headless := _headless(plan, after, edits):
         return [Check("selection", passed=False, message=headless, code=codes.OUT_OF_SCOPE)], []
     found = compare(before, after, plan.file_name, plan.language)
-    words = words_of(plan.task.task, plan.file_name)
-    named = _named_units(before, plan.language, words) if plan.language is not None else []
     language = plan.language if plan.language is not None and plan.language.has_definitions else None
-    places = places_of(before, after, language, plan.task.task)
+    mentions = Mentions(plan.task.task.replace(plan.file_name, " ") if plan.file_name else plan.task.task)
+    named = [unit for unit in units_of(before, language) if mentions.has(unit.last)] if language else []
+    places = places_of(before, after, language, mentions)
     notices: list[Notice] = []
     for change in found.changes:
         if change.weight == "wrong":
             message = f"It {change.text} (line {change.line}); change only what the task asks for."
             code = codes.PLACEHOLDER if change.how.startswith("left out") else codes.OUT_OF_SCOPE
             return [Check(found.compared, passed=False, message=message, code=code)], []
-        in_task = _is_named(change, words)
-        if not (in_task and (places.meant(change.line) or names_as_code(plan.task.task, change.words[0]))):
-            # A task that names another definition of the file rarely refers to this definition.
+        name = change.words[0] if change.words else ""
+        in_task = mentions.has(name)
+        if not (in_task and (places.meant(change.line) or mentions.has_as_code(name))):
+            # A task that names another definition of the file rarely means this one.
             notices.append(Notice(change.text, not in_task and (change.weight == "slip" or bool(named))))
     if not plan.selected:
-        notices += _beside(plan, places, named)
-    notices += _size(before, after, shrinking=found.compared in ("lines", "sections"))
+        notices += _beside(mentions, places, named)
+    notices += _size(before, after, shrinking=found.compared in ("lines", "cells", "sections"))
     checks = [Check("selection", passed=True)] if plan.selected else []
     return [*checks, Check(found.compared, passed=True)], notices
-
-
-def words_of(task: str, file_name: str) -> frozenset[str]:
-    """Return the words of a task without the file's own name. A qualified name is also split
-    into its parts.
-    """
-    task = task.replace(file_name, " ") if file_name else task
-    whole = (*_WORD.findall(task), *re.findall(r"[\w.\-/@]+", task))
-    return frozenset((*whole, *re.findall(r"[a-zA-Z_]\w*", task, re.ASCII)))
 
 
 def _outside(plan: Plan, edits: Sequence[Edit]) -> str:
@@ -93,19 +82,11 @@ def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
     return f"The answer lacks {selected[0].last} itself; give the whole of it, beginning with `{head}`."
 
 
-def _beside(plan: Plan, places: Places, named: Sequence[Unit]) -> list[Notice]:
-    """Return notices of changed definitions that are hardly related to the task."""
-    if not places.hit and any(names_as_code(plan.task.task, unit.last) for unit in named):
+def _beside(mentions: Mentions, places: Places, named: Sequence[Unit]) -> list[Notice]:
+    """Return notices of changed definitions that the task is hardly about."""
+    if not places.hit and any(mentions.has_as_code(unit.last) for unit in named):
         return [Notice(change.text, likely=True) for change in places.all_changed()]
     return [Notice(change.text) for change in places.unrelated()]
-
-
-def _is_named(change: Change, words: frozenset[str]) -> bool:
-    return bool(change.words) and change.words[0] in words
-
-
-def _named_units(before: str, language: Language, words: frozenset[str]) -> list[Unit]:
-    return [unit for unit in units_of(before, language) if unit.last in words]
 
 
 _CONTAINERS = frozenset({"class", "module", "impl", "namespace", "interface", "struct", "object", "trait"})

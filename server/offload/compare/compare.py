@@ -8,6 +8,7 @@ from server.offload.compare.code import compare_code
 from server.offload.compare.documents import compare_sections
 from server.offload.compare.lines import compare_characters, compare_lines
 from server.offload.compare.markup import compare_elements, html_elements, xml_elements
+from server.offload.compare.tables import DELIMITERS, compare_columns
 from server.offload.compare.top import compare_tops, top_comment
 from server.offload.compare.trees import compare_trees, parse_tree
 from server.offload.compare.values import Change, Comparison
@@ -38,7 +39,7 @@ def compare(before: str, after: str, file_name: str, language: Language | None) 
     return Comparison(tuple(ordered), compared)
 
 
-def _by_kind(
+def _by_kind(  # noqa: PLR0911 - one for each kind of file
     before: str, after: str, suffix: str, file_name: str, language: Language | None
 ) -> tuple[list[Change], str]:
     kind = DATA.get(suffix)
@@ -57,7 +58,10 @@ def _by_kind(
         return list(_html(before, after)), "elements"
     if suffix in MARKDOWN:
         return list(compare_sections(before, after)), "sections"
-    return list(compare_lines(before, after, file_name)), "lines"
+    lines = list(compare_lines(before, after, file_name))
+    if suffix in DELIMITERS:
+        return [*compare_columns(before, after, suffix), *lines], "cells"
+    return lines, "lines"
 
 
 def _html(before: str, after: str) -> Iterator[Change]:

@@ -16,6 +16,10 @@ _FLAT = str.maketrans(
 _JOINERS = "\u200c\u200d"
 _NUMBERED = re.compile(r"^\s*L?(\d+)\s*([|:→])\s?")
 _ALIKE_LINE = 0.34
+MOST_COMPARED = 40_000
+"""Most pairs of lines of one difference that are compared with each other; beyond, only lines near by are."""
+NEAR = 40
+"""Lines that count as near by: the first ones without a counterpart."""
 _TARGET = re.compile(r"^([^\s:#=][^:=#]*?)\s*::?(?!=)")
 _KEY = re.compile(r"^\s*(\[[^\]]+\]|[\w.\-]+(?=\s*[:+?]?=))")
 
@@ -40,8 +44,11 @@ def compare_lines(before: str, after: str, file_name: str) -> Iterator[Change]:
         old = [(hunk.start + index, line) for index, line in enumerate(hunk.old) if line.strip()]
         if len(new) >= len(old):
             continue
+        flowing = f" {' '.join(' '.join(new).split())} "
         for number, line in _unmatched(old, new):
-            if left[line.strip()] < 0 and len(line.strip()) > 2:
+            words = line.split()
+            wrapped = len(words) > 1 and f" {' '.join(words)} " in flowing  # only the line ends are others
+            if left[line.strip()] < 0 and len(line.strip()) > 2 and not wrapped:
                 kind, name = _named(line, file_name)
                 yield Change("removed", kind, name, number, "loss", _words(line))
 
@@ -50,8 +57,9 @@ def _unmatched(old: list[tuple[int, str]], new: list[str]) -> list[tuple[int, st
     """Return the old lines that no new line resembles. Each new line replaces at most one old line."""
     rest = list(new)
     gone: list[tuple[int, str]] = []
+    every = len(old) * len(new) <= MOST_COMPARED
     for number, line in old:
-        best = max(rest, key=lambda each: likeness(line, each), default=None)
+        best = max(rest if every else rest[:NEAR], key=lambda each: likeness(line, each), default=None)
         if best is not None and likeness(line, best) >= _ALIKE_LINE:
             rest.remove(best)
         else:
@@ -92,19 +100,19 @@ def _invisible(hunk: Hunk, before: str) -> Change | None:
 
 
 def _flattened(hunk: Hunk, _before: str) -> Change | None:
-    new = set(hunk.new)
+    new: dict[str, str] = {}
     for offset, line in enumerate(hunk.old):
-        flat = unicodedata.normalize("NFKC", line.translate(_FLAT)).translate(_FLAT)
-        if flat == line or line in new:
+        if line.isascii() or (flat := _flat(line)) == line or line in hunk.new:
             continue
-        for other in new:
-            if (
-                other != line
-                and unicodedata.normalize("NFKC", other.translate(_FLAT)).translate(_FLAT) == flat
-            ):
-                lost = next((a for a in line if a not in other), "")
-                return Change("changed", "characters such as", lost, hunk.start + offset, "slip")
+        new = new or {_flat(other): other for other in reversed(hunk.new)}
+        if (other := new.get(flat)) is not None:
+            lost = next((a for a in line if a not in other), "")
+            return Change("changed", "characters such as", lost, hunk.start + offset, "slip")
     return None
+
+
+def _flat(line: str) -> str:
+    return unicodedata.normalize("NFKC", line.translate(_FLAT)).translate(_FLAT)
 
 
 def _indented(hunk: Hunk, _before: str) -> Change | None:
@@ -140,17 +148,21 @@ def _elided(hunk: Hunk, before: str) -> Change | None:
     """Find a comment or an ellipsis in place of removed lines."""
     new = [line.strip() for line in hunk.new if line.strip()]
     old = [line.strip() for line in hunk.old if line.strip()]
-    if not new or len(old) < 1 or any(line in before for line in new if len(line) > 6):
+    if not new or not old:
         return None
     elided = [line for line in new if _ELLIPSIS.search(line)]
-    if elided and len(old) > len(new):
+    if elided and len(old) > len(new) and not _has_any(before, new):
         return Change("left out", "", elided[0], hunk.new_start, "wrong")
     marks = [_COMMENT.match(line) for line in new]
     if all(marks) and not all(_COMMENT.match(line) for line in old):
         comment = " ".join(new)
-        if likeness(comment, " ".join(old)) < 0.4:
+        if likeness(comment, " ".join(old)) < 0.4 and not _has_any(before, new):
             return Change("replaced by a comment:", "", new[0], hunk.new_start, "slip")
     return None
+
+
+def _has_any(text: str, lines: list[str]) -> bool:
+    return any(line in text for line in lines if len(line) > 6)
 
 
 _COMMENT = re.compile(r"(?:#(?!include|define|if|endif|pragma|!|\[)|//|/\*|\*|<!--|--\s|;|%|\{/\*|\{#)")

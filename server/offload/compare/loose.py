@@ -22,8 +22,8 @@ _CONSTANTS = (
 
 
 def compare_constants(before: str, after: str, language: Language) -> Iterator[Change]:
-    """Yield the names that were set outside functions and are no longer set anywhere."""
-    old, new = _constant_names(before, language), _constant_names(after, language)
+    """Yield the names that were set outside of functions and that nothing sets any more."""
+    old, new = constant_names(before, language), constant_names(after, language)
     gone = [name for name in old if name not in new]
     if not gone:
         return
@@ -50,8 +50,8 @@ def _same_values(hunk: Hunk) -> set[int]:
 
 
 @lru_cache(maxsize=8)
-def _constant_names(text: str, language: Language) -> dict[str, tuple[int, int]]:
-    """Return the names that are set outside functions, each with its first line and the number of times."""
+def constant_names(text: str, language: Language) -> dict[str, tuple[int, int]]:
+    """Return the names that are set outside of functions, each with its first line and number of times."""
     inside = _function_lines(text, language)
     found: dict[str, tuple[int, int]] = {}
     for node in captured(tree_of(text, language).root_node, language, _CONSTANTS):
@@ -76,12 +76,14 @@ def compare_loose_lines(before: str, after: str, language: Language, matching: M
     inside = _function_lines(before, language) | _closure_lines(before, language)
     skipped = _import_lines(before, language) | _comment_lines(before, language)
     heads = {unit.line for unit in units_of(before, language)}
-    spans = [(unit.line, unit.line + unit.text.count("\n")) for unit in matching.gone]
+    gone = {
+        line for unit in matching.gone for line in range(unit.line, unit.line + unit.text.count("\n") + 1)
+    }
     left = Counter(line.strip() for line in after.split("\n"))
     left.subtract(line.strip() for line in before.split("\n"))
     old_uses, new_uses = uses(before, language), uses(after, language)
     starts = line_starts(before)
-    skipped |= {line for line, _ in _constant_names(before, language).values()}
+    skipped |= {line for line, _ in constant_names(before, language).values()}
     for hunk in runs:
         for offset, line in enumerate(hunk.old):
             number = hunk.start + offset
@@ -90,7 +92,7 @@ def compare_loose_lines(before: str, after: str, language: Language, matching: M
                 number in inside
                 or number in skipped
                 or number in heads
-                or any(first <= number <= last for first, last in spans)
+                or number in gone
                 or len(text.strip("{}()[];,")) < 3
                 or left[text] >= 0
             ):

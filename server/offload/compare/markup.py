@@ -113,21 +113,12 @@ def compare_elements(old: list[Element], new: list[Element]) -> Iterator[Change]
     for each in missing:
         if any(each.path[:size] in gone for size in range(1, len(each.path))):
             continue
-        if short[each.path] > 0 and not _came_back(each, new, old):
+        if short[each.path] > 0:
             short[each.path] -= 1
             if counts[each.path] == 0:
                 gone.add(each.path)
             yield Change("removed", "element", each.label, each.line, "loss", (each.tag, *_identities(each)))
     yield from _attributes(old, new)
-
-
-def _came_back(element: Element, new: list[Element], old: list[Element]) -> bool:
-    """Return whether a new element has the same identity."""
-    own = _identities(element)
-    known = [_identities(each) for each in old if each.tag == element.tag]
-    return bool(own) and any(
-        _identities(each) == own for each in new if each.tag == element.tag and _identities(each) not in known
-    )
 
 
 def _identities(element: Element) -> tuple[str, ...]:

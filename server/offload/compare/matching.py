@@ -13,6 +13,11 @@ ALIKE_IN_PLACE = 0.2
 """The same share for a definition in the place of the old definition."""
 _WORD = re.compile(r"\w+")
 MOST_WORDS = 4_000
+SURELY_ALIKE = 0.95
+"""The same share from which no better counterpart is searched for."""
+MOST_COMPARED = 10_000
+"""Most pairs of unpaired definitions that are compared; beyond, only ``NEAR`` ones in order of appearance."""
+NEAR = 40
 _SLOT = tuple[str, str, str]
 
 
@@ -50,8 +55,12 @@ def match(old: Sequence[Unit], new: Sequence[Unit]) -> Matching:
 def likeness(one: str, other: str) -> float:
     """Return the share of words that two texts have in common, 0 to 1."""
     a, b = Counter(_WORD.findall(one)[:MOST_WORDS]), Counter(_WORD.findall(other)[:MOST_WORDS])
-    total = a.total() + b.total()
-    return 2 * (a & b).total() / total if total else 1.0
+    return _share(a, b)
+
+
+def _share(one: Counter[str], other: Counter[str]) -> float:
+    total = one.total() + other.total()
+    return 2 * (one & other).total() / total if total else 1.0
 
 
 def _by_name(
@@ -90,17 +99,21 @@ def _whole_head(unit: Unit) -> tuple[object, ...]:
 def _moved(
     pairs: list[tuple[Unit, Unit]], rest: list[Unit], added: list[Unit]
 ) -> tuple[list[Unit], list[Unit]]:
-    """Pair definitions that kept their unqualified name and moved, for example from a class into a module."""
+    """Pair definitions that kept their unqualified name and moved: out of a class, into a module."""
+    named: dict[str, list[Unit]] = defaultdict(list)
+    for each in added:
+        named[each.last].append(each)
     left: list[Unit] = []
     for unit in rest:
-        found = [each for each in added if each.last == unit.last]
+        found = named[unit.last]
         best = max(found, key=lambda each: likeness(unit.body, each.body), default=None)
         if best is None or (len(found) > 1 and likeness(unit.body, best.body) < ALIKE):
             left.append(unit)
         else:
-            added = [each for each in added if each is not best]
+            found.remove(best)
             pairs.append((unit, best))
-    return left, added
+    still = {id(each) for found in named.values() for each in found}
+    return left, [each for each in added if id(each) in still]
 
 
 def _renamed(
@@ -112,22 +125,29 @@ def _renamed(
 ) -> tuple[list[Unit], list[Unit]]:
     known = {id(a): b.name for a, b in pairs} | {id(b): b.name for _, b in pairs}
     slots_old, slots_new = _slots(old, known), _slots(new, known)
+    words = {id(each): Counter(_WORD.findall(each.body)[:MOST_WORDS]) for each in (*rest, *added)}
+    groups: dict[str, list[Unit]] = defaultdict(list)
+    for each in added:
+        groups[_group(each.kind)].append(each)
+    every = len(rest) * len(added) <= MOST_COMPARED
     left: list[Unit] = []
     for unit in rest:
+        group = groups[_group(unit.kind)]
         best, best_share = None, 0.0
-        for each in added:
-            if _group(each.kind) != _group(unit.kind):
-                continue
-            share = likeness(unit.body, each.body)
+        for each in group if every else group[:NEAR]:
+            share = _share(words[id(unit)], words[id(each)])
             in_place = slots_old[id(unit)] == slots_new[id(each)]
             if share >= (ALIKE_IN_PLACE if in_place else ALIKE) and share > best_share:
                 best, best_share = each, share
+            if best_share > SURELY_ALIKE:
+                break
         if best is None:
             left.append(unit)
         else:
-            added = [each for each in added if each is not best]
+            group.remove(best)
             pairs.append((unit, best))
-    return left, added
+    still = {id(each) for group in groups.values() for each in group}
+    return left, [each for each in added if id(each) in still]
 
 
 def _slots(units: Sequence[Unit], known: dict[int, str]) -> dict[int, _SLOT]:

@@ -1,17 +1,18 @@
 """Places of an edit, and the places that are unrelated to the others.
 
-Two places belong together if they change a common name, or if one place changes a use of the other. This
-needs no word of the task. The task's words only decide which group of places was requested.
+Two places belong together if they change a common name, or if one changes a use of the other. This needs no
+word of the task; the names that it mentions only decide which group of places was wanted.
 """
 
 import bisect
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 from server.offload.code.languages import Language, grammar_of
+from server.offload.code.mentions import Mentions
 from server.offload.compare.hunks import hunks
 from server.offload.compare.units import Unit, attribute_lines, line_of, line_starts, units_of
 from server.offload.compare.values import Change
@@ -20,10 +21,11 @@ MOST_SPOTS = 40
 """Maximum number of places of an edit that are compared with each other. An edit with more places rewrites
 the file.
 """
-_HOLDERS = frozenset({"class", "module", "impl", "namespace", "object", "trait", "extension"})
+_HOLDERS = frozenset(
+    {"class", "module", "impl", "namespace", "object", "trait", "extension", "struct", "type", "record"}
+)
 """Kinds of definitions whose own lines are only fields. Many changes touch these fields as well."""
 _NAME = re.compile(r"[^\W\d]\w+")
-_ASCII_NAME = re.compile(r"[a-z_]\w+", re.ASCII | re.IGNORECASE)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]{2,}|[^\W\d_a-zA-Z]+")
 
 
@@ -57,21 +59,18 @@ class Spot:
         own = self.unit is not None and self.unit.kind not in _HOLDERS
         return self.replaced and (own or bool(self.attribute))
 
-    def hits(self, parts: frozenset[str]) -> tuple[int, int]:
-        """Return how many words of the task occur in the changed names, and how many in the changed lines."""
+    def hits(self, mentions: Mentions) -> tuple[int, int]:
+        """Return how many parts of the changed names the task has, and how many of those of the changed
+        lines."""
         own = {self.unit.last} if self.unit is not None else set()
-        near = {self.unit.name} if self.unit is not None else set()
-        return (
-            len(parts_of(" ".join(own | self.names)) & parts),
-            len(parts_of(" ".join(near | self.around)) & parts),
-        )
+        near = set(self.unit.name.split(".")) if self.unit is not None else set()
+        changed, around = parts_of(own | self.names), parts_of(near | self.around)
+        return sum(map(mentions.has_part, changed)), sum(map(mentions.has_part, around))
 
 
-def parts_of(text: str) -> frozenset[str]:
-    """Return the words of a text in lower case, including the parts of ``camelCase`` and ``snake_case``
-    names.
-    """
-    return frozenset(part.lower() for find in (_PART, _NAME, _ASCII_NAME) for part in find.findall(text))
+def parts_of(names: Iterable[str]) -> frozenset[str]:
+    """Return the names in lower case, and their parts: those of ``camelCase`` and ``snake_case``."""
+    return frozenset(part.lower() for name in names if len(name) > 1 for part in (name, *_PART.findall(name)))
 
 
 @dataclass(frozen=True)
@@ -95,16 +94,15 @@ class Places:
         return [_change(spot) for spot in (*self.main, *self.others) if spot.is_change]
 
 
-def places_of(before: str, after: str, language: Language | None, task: str) -> Places:
+def places_of(before: str, after: str, language: Language | None, mentions: Mentions) -> Places:
     """Return the places of an edit; none if there are too many to compare."""
     spots = spots_of(before, after, language)
     if not spots or len(spots) > MOST_SPOTS:
         return Places()
     groups = _groups(spots)
-    parts = parts_of(task)
 
     def wanted(group: Sequence[Spot]) -> tuple[int, bool, int, int]:
-        hits, near = map(max, zip(*(each.hits(parts) for each in group), strict=True))
+        hits, near = map(max, zip(*(each.hits(mentions) for each in group), strict=True))
         return hits, not all(each.attribute for each in group), near, sum(each.lines for each in group)
 
     main = max(groups, key=wanted)

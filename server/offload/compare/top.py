@@ -4,7 +4,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from server.offload.compare.matching import likeness
 from server.offload.compare.values import Change
+
+REWORDED = 0.75
+"""Share of common words from which a top comment that alone is changed counts as reworded."""
 
 _LINE = re.compile(
     r"\s*(?:#(?!\s*(?:include|define|if|pragma|import|region)\b)|//|--|;|%|'''?\s|<\?|<!DOCTYPE)",
@@ -60,7 +64,9 @@ def compare_tops(before: str, after: str, suffix: str) -> Iterator[Change]:
     everywhere = {line.strip() for line in after.split("\n")}
     same = {_DIGITS.sub("0", line) for line in new.lines}
     gone = [line for line in old.lines if line not in everywhere and _DIGITS.sub("0", line) not in same]
-    if gone:
-        fresh = [line for line in new.lines if line not in old.lines]
+    fresh = [line for line in new.lines if line not in old.lines]
+    alone = before.split("\n")[old.end :] == after.split("\n")[new.end :]
+    reworded = alone and likeness("\n".join(gone), "\n".join(fresh)) > REWORDED
+    if gone and not reworded:  # else the edit is about this comment
         how = "changed" if len(fresh) >= len(gone) else "removed"
         yield Change(how, "top comment", gone[0], 1, "slip", ())

@@ -1,5 +1,6 @@
 """Comparison of data: JSON, YAML and TOML as parsed trees."""
 
+import itertools
 import json
 import re
 import tomllib
@@ -9,13 +10,18 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import yaml
+from yaml.resolver import Resolver
 
+from server.offload.code.line_diff import differing_spans
 from server.offload.compare.values import Change
 
 _IDENTITY = ("id", "name", "key", "title", "path", "uses", "url")
 _NULL = ("", "~", "null", "None")
+MOST_COMPARED = 40
+"""Most items of a list that are compared with one changed item."""
 Kind = Literal["mapping", "list", "text", "number", "other"]
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RESOLVER: Any = Resolver()
 
 
 class Tree:
@@ -37,8 +43,21 @@ class Tree:
         doubled: tuple[str, ...] = (),
     ) -> None:
         self.kind, self.text, self.items, self.line, self.doubled = kind, text, items, line, doubled
-        self.shape: int = hash((kind, text, doubled, tuple((key, value.shape) for key, value in items)))
-        self.any_doubled: bool = bool(doubled) or any(value.any_doubled for _, value in items)
+        shapes = tuple((key, value.shape) for key, value in items) if items else ()
+        self.shape: int = hash((kind, text, doubled, shapes))
+        self.any_doubled: bool = bool(doubled) or (bool(items) and any(each.any_doubled for _, each in items))
+
+    def at(self, line: int) -> "Tree":
+        """Return the same value at another line."""
+        if self.line == line:
+            return self
+        other = Tree.__new__(Tree)
+        other.kind, other.text, other.items, other.doubled = self.kind, self.text, self.items, self.doubled
+        other.shape, other.any_doubled, other.line = self.shape, self.any_doubled, line
+        return other
+
+
+_MISSING = Tree("other")
 
 
 class _Number(str):
@@ -140,29 +159,52 @@ def _compare_lists(path: tuple[str, ...], a: Tree, b: Tree, gone: list[Any]) -> 
     for value in reversed(new):
         if known[value.shape] > 0:
             known[value.shape] -= 1
-            fresh.insert(0, value)
+            fresh.append(value)
+    fresh.reverse()
     pairs: list[Any] = []
-    by_name = {_identity(value): value for value in fresh if _identity(value)}
-    rest: list[Tree] = []
-    for value in left:
-        other = by_name.pop(_identity(value), None)
-        if other is None:
-            rest.append(value)
-        else:
-            fresh.remove(other)
-            pairs.append(((*path, _identity(value)), value, other))
-    for value in rest:
-        other = next((each for each in fresh if each.kind == value.kind), None)
+    for value, other in _partners(left, fresh, old, new):
         name = _identity(value) or (
             value.text if value.kind in ("text", "number") else f"[{old.index(value)}]"
         )
         if other is None:
             gone.append(((*path, name), value, ""))
-        else:
-            fresh.remove(other)
-            if value.kind in ("mapping", "list"):
-                pairs.append(((*path, name), value, other))
+        elif value.kind in ("mapping", "list"):
+            pairs.append(((*path, name), value, other))
     return pairs
+
+
+def _partners(
+    left: list[Tree], fresh: list[Tree], old: list[Tree], new: list[Tree]
+) -> list[tuple[Tree, Tree | None]]:
+    """Return each changed item of a list with its counterpart: by name, by place and content, by kind."""
+    places: dict[int, int] = {}
+    shapes = [str(each.shape) for each in old], [str(each.shape) for each in new]
+    for number, (a, b, c, d) in enumerate(differing_spans(*shapes)):
+        places |= {id(each): number for each in (*old[a:b], *new[c:d])}
+    by_name = {_identity(each): each for each in fresh if _identity(each)}
+    pairs: dict[int, Tree] = {}
+    taken: set[int] = set()
+
+    def near(value: Tree) -> Tree | None:
+        free = (each for each in fresh if id(each) not in taken and each.kind == value.kind)
+        own = (each for each in free if places.get(id(each)) == places.get(id(value), -1))
+        return max(itertools.islice(own, MOST_COMPARED), key=lambda each: _common(value, each), default=None)
+
+    def any_of_kind(value: Tree) -> Tree | None:
+        return next((each for each in fresh if id(each) not in taken and each.kind == value.kind), None)
+
+    for find in (lambda value: by_name.pop(_identity(value), None), near, any_of_kind):
+        for value in left:
+            if id(value) not in pairs and (other := find(value)) is not None and id(other) not in taken:
+                pairs[id(value)] = other
+                taken.add(id(other))
+    return [(value, pairs.get(id(value))) for value in left]
+
+
+def _common(one: Tree, other: Tree) -> int:
+    """Return the number of equal entries of two values."""
+    known = {(key, value.shape) for key, value in one.items}
+    return sum((key, value.shape) in known for key, value in other.items)
 
 
 def _identity(tree: Tree) -> str:
@@ -287,8 +329,21 @@ def _tree(value: Any, trees: dict[int, Tree]) -> Tree:
     return Tree("text" if isinstance(value, str) else "other", str(value))
 
 
+class _Loader(_SAFE_LOADER):  # type: ignore[misc]
+    """The safe loader with cached tags of plain scalars, which repeat in most files."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
+        """Return the tag of a node."""
+        return _tag(value, implicit) if kind is yaml.ScalarNode else super().resolve(kind, value, implicit)
+
+
+@lru_cache(maxsize=4_096)
+def _tag(value: str, implicit: tuple[bool, bool]) -> str:
+    return str(_RESOLVER.resolve(yaml.ScalarNode, value, implicit))
+
+
 def _from_yaml(text: str) -> Tree:
-    nodes = list(yaml.compose_all(text, Loader=_LOADER))
+    nodes = list(yaml.compose_all(text, Loader=_Loader))
     trees: dict[int, Tree] = {}
     order: list[yaml.Node] = []
     pending: list[yaml.Node] = [node for node in nodes if node is not None]
@@ -319,11 +374,11 @@ def _of_node(node: yaml.Node, trees: dict[int, Tree]) -> Tree:
             name = key.value if isinstance(key.value, str) else _complex(trees.get(id(key)))
             if name in items and name != "<<":
                 doubled.append(name)
-            items[name] = _at(trees.get(id(value), Tree("other")), key.start_mark.line + 1)
+            items[name] = trees.get(id(value), _MISSING).at(key.start_mark.line + 1)
         return Tree("mapping", items=tuple(items.items()), line=line, doubled=tuple(doubled))
     if isinstance(node, yaml.SequenceNode):
         return Tree(
-            "list", items=tuple(("", trees.get(id(each), Tree("other"))) for each in node.value), line=line
+            "list", items=tuple(("", trees.get(id(each), _MISSING)) for each in node.value), line=line
         )
     number = node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
     kind: Kind = "number" if number else "text" if node.tag == "tag:yaml.org,2002:str" else "other"
@@ -333,7 +388,3 @@ def _of_node(node: yaml.Node, trees: dict[int, Tree]) -> Tree:
 def _complex(key: Tree | None) -> str:
     """Return a name for a key that is not a text."""
     return f"key {key.shape}" if key is not None else "key"
-
-
-def _at(tree: Tree, line: int) -> Tree:
-    return tree if tree.line == line else Tree(tree.kind, tree.text, tree.items, line, tree.doubled)

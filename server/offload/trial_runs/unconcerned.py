@@ -10,7 +10,7 @@ from server.execution.findings import Runs
 from server.execution.runtime import Runtime
 from server.execution.sandbox.values import JobResult
 from server.offload.asking.plan import Plan
-from server.offload.asking.targets import names_word
+from server.offload.code.mentions import Mentions
 from server.offload.values import Notice
 
 _MOST_NAMED = 2
@@ -47,7 +47,8 @@ def _possibly_changed(runtime: Runtime, task: str, before: str, after: str) -> l
     If a function uses a definition that the task names, the function is expected to change as well.
     """
     old, new = runtime.definitions(before), runtime.definitions(after)
-    named = {name for name in {*old, *new} if names_word(task, name)}
+    mentions = Mentions(task)
+    named = {name for name in {*old, *new} if mentions.has_unqualified(name)}
     if not named:
         return []
     own = {name for name in old.keys() & new.keys() if old[name] != new[name]} - named

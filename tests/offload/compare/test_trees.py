@@ -67,3 +67,10 @@ def test_equal_trees_have_equal_shapes() -> None:
 def test_comments_are_removed_outside_of_texts_only() -> None:
     text = '{"a": "// no", /* yes */ "b": 1, }'
     assert json.loads(without_json_comments(text)) == {"a": "// no", "b": 1}
+
+
+def test_items_of_a_list_are_compared_with_those_in_their_place() -> None:
+    before = "e:\n- g: A\n  r: 1\n- g: A\n  r: 2\n"
+    added = "e:\n- g: N\n  r: 9\n- g: A\n  r: 1\n- g: A\n  r: 2\n"
+    assert changes(before, added, "yaml") == []
+    assert changes(before, added.replace("  r: 1\n", ""), "yaml") == ["removed key e.[0].r"]
