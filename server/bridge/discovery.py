@@ -8,18 +8,20 @@ compares the two.
 # pathlib would add milliseconds to every start of the bridge, hence os.path and open here.
 # ruff: noqa: PTH100, PTH101, PTH103, PTH111, PTH118, PTH123
 
-import json
+from __future__ import annotations
+
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
-from server.bridge.environment import inherited
 from server.bridge.http1 import HubConnection
 from server.bridge.hub_identity import demand_proof
+from server.bridge.plain_json import loads
 
+TYPE_CHECKING = False  # `typing` takes milliseconds
 if TYPE_CHECKING:
     import subprocess
+    from typing import Any
 
 APP_NAME = "token-saver"
 HUB_FILE = "hub.json"
@@ -35,16 +37,23 @@ hangs. On a machine that is busy or short of memory, any process can stall for a
 """
 
 
-class HubInfo(NamedTuple):
+class HubInfo:
     """The content of ``hub.json``. ``started`` is in seconds since the epoch. ``command`` is the command that
     runs this hub for itself and ends with it; empty for the app.
     """
 
-    url: str
-    pid: int
-    version: str
-    started: float
-    command: str = ""
+    def __init__(self, url: str, pid: int, version: str, started: float, command: str = "") -> None:
+        self.url = url
+        self.pid = pid
+        self.version = version
+        self.started = started
+        self.command = command
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HubInfo) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self.url, self.pid, self.started))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -118,13 +127,16 @@ def find_running(folder: str) -> HubInfo | None:
     return info if info is not None and answers(info, read_token(folder)) else None
 
 
-def start_detached(folder: str) -> "subprocess.Popen[bytes]":
+def start_detached(folder: str) -> subprocess.Popen[bytes]:
     """Start a hub that outlives this process. Its output goes to ``start.log`` in ``folder``.
 
     Raises:
         OSError: the folder cannot be created, or the program cannot be started.
     """
-    import subprocess  # noqa: PLC0415 - takes milliseconds, and is needed only without a running hub
+    # They take milliseconds, and are needed only without a running hub.
+    import subprocess  # noqa: PLC0415
+
+    from server.bridge.environment import inherited  # noqa: PLC0415
 
     os.makedirs(folder, mode=0o700, exist_ok=True)
     # -P: never import a folder "tray" or "server" of the user's project.
@@ -149,7 +161,7 @@ def start_detached(folder: str) -> "subprocess.Popen[bytes]":
         )
 
 
-def why_not_started(folder: str, process: "subprocess.Popen[bytes]") -> str:
+def why_not_started(folder: str, process: subprocess.Popen[bytes]) -> str:
     """Return why ``wait_for_hub`` found no hub: the last line of its log if the process failed, otherwise a
     sentence about the timeout.
     """
@@ -163,7 +175,7 @@ def why_not_started(folder: str, process: "subprocess.Popen[bytes]") -> str:
     return lines[-1] if lines else f"It ended with status {process.returncode}."
 
 
-def wait_for_hub(folder: str, process: "subprocess.Popen[bytes] | None", seconds: float) -> HubInfo | None:
+def wait_for_hub(folder: str, process: subprocess.Popen[bytes] | None, seconds: float) -> HubInfo | None:
     """Return the hub as soon as it answers; None after ``seconds`` or if ``process`` fails."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -189,7 +201,7 @@ def _in(folder: str, name: str) -> str:
 def _read_json(path: str) -> dict[str, Any] | None:
     try:
         with open(path, encoding="utf-8") as file:
-            value = json.load(file)
+            value = loads(file.read())
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None

@@ -5,10 +5,15 @@ only.
 features that the local hub never uses.
 """
 
+from __future__ import annotations
+
+import _socket as socket  # the module `socket` also loads `enum` and `selectors`, which takes 5 ms
 import io
-import socket
 import time
-from typing import Any
+
+TYPE_CHECKING = False  # nor is `typing` loaded
+if TYPE_CHECKING:
+    from typing import Any
 
 LONGEST_LINE = 65_536
 """Maximum length of a line in the head of an answer (bytes). The hub's lines have about a hundred bytes."""
@@ -48,7 +53,7 @@ class HubConnection:
 
     def __init__(self, address: tuple[str, int], timeout: float) -> None:
         self._host = f"{address[0]}:{address[1]}"
-        self.socket = socket.create_connection(address, timeout)
+        self.socket = _connected(address, timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._incoming = _Incoming(self.socket)
         self._stream: io.BufferedReader = io.BufferedReader(self._incoming)
@@ -134,6 +139,23 @@ class _Body(io.RawIOBase):
         if self._left is not None:
             self._left -= len(data)
         return len(data)
+
+
+def _connected(address: tuple[str, int], timeout: float) -> socket.socket:
+    failure = OSError(f"{address[0]} has no address")
+    # As bytes, because a text would load the codec for international names, which takes 10 ms.
+    host = address[0].encode("ascii")
+    for family, kind, protocol, _, place in socket.getaddrinfo(host, address[1], 0, socket.SOCK_STREAM):
+        found = socket.socket(family, kind, protocol)
+        try:
+            found.settimeout(timeout)
+            found.connect(place)
+        except OSError as error:
+            found.close()
+            failure = error
+        else:
+            return found
+    raise failure
 
 
 def _line(stream: io.BufferedReader) -> str:

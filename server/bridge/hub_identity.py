@@ -6,17 +6,22 @@ Therefore a proof from another hub or another connection is not valid: the proof
 that the request then uses.
 """
 
-import json
+from __future__ import annotations
+
 import os
-from typing import TYPE_CHECKING, Any
+
+from server.bridge.plain_json import loads
+
+TYPE_CHECKING = False  # `typing` takes milliseconds
+if TYPE_CHECKING:
+    from typing import Any
+
+    from server.bridge.http1 import HubConnection
 
 try:
     from _blake2 import blake2b  # as in hashlib, which would load OpenSSL (3 ms)
 except ImportError:
     from hashlib import blake2b
-
-if TYPE_CHECKING:
-    from server.bridge.http1 import HubConnection
 
 Address = tuple[str, int]
 
@@ -40,7 +45,7 @@ def make_proof(token: str, nonce: str, client: Address, hub: Address) -> str:
     return blake2b(text.encode(), key=key, digest_size=32).hexdigest()
 
 
-def demand_proof(connection: "HubConnection", token: str) -> dict[str, Any]:
+def demand_proof(connection: HubConnection, token: str) -> dict[str, Any]:
     """Return the content of ``/healthz`` after the other end of the connection has proved that it is this
     user's hub.
 
@@ -68,7 +73,7 @@ def demand_proof(connection: "HubConnection", token: str) -> dict[str, Any]:
 
 def _parse(text: bytes) -> dict[str, Any]:
     try:
-        health: Any = json.loads(text)
+        health: Any = loads(text)
     except (ValueError, RecursionError):
         return {}
     return health if isinstance(health, dict) else {}

@@ -46,9 +46,9 @@ def main() -> None:
             return
         if not LEAST_CHARACTERS <= len(raw) <= MOST_BYTES:
             return
-        import json
+        from server.bridge.plain_json import loads
 
-        event = json.loads(raw)
+        event = loads(raw)
         if text_length(event) >= LEAST_CHARACTERS and not chosen_narrowly(event):
             sys.stdout.buffer.write(ask_hub(raw, deadline))
             sys.stdout.buffer.flush()

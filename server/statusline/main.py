@@ -4,16 +4,20 @@ text.
 If the user already had a status line, that line runs first and stays at the top; see ``WRAPPED``.
 """
 
-import json
+from __future__ import annotations
+
 import os
-import subprocess
 import sys
 import time
-from typing import Any
 
 from server.bridge import discovery, wire
 from server.bridge.http1 import HubConnection
 from server.bridge.hub_identity import demand_proof
+from server.bridge.plain_json import loads
+
+TYPE_CHECKING = False  # `typing` takes milliseconds
+if TYPE_CHECKING:
+    from typing import Any
 
 PATH = "/api/statusline"
 WRAPPED = "--wrap"
@@ -33,7 +37,7 @@ def main() -> None:
     if WRAPPED in arguments:
         sys.stdout.buffer.write(run_wrapped(arguments[arguments.index(WRAPPED) + 1], raw))
     try:
-        session: Any = json.loads(raw)
+        session: Any = loads(raw)
     except (ValueError, RecursionError):
         session = {}
     line = status_line(session if isinstance(session, dict) else {}, ask_hub(session))
@@ -43,6 +47,8 @@ def main() -> None:
 
 def run_wrapped(command: str, session: bytes) -> bytes:
     """Return the output of the user's own command, with a line end."""
+    import subprocess  # noqa: PLC0415 - takes longer to import than all else here
+
     try:
         done = subprocess.run(  # noqa: S602 - the user's own line, as Claude Code ran it before
             command, shell=True, input=session, stdout=subprocess.PIPE, timeout=WRAPPED_SECONDS, check=False
@@ -90,11 +96,13 @@ def ask_hub(session: Any) -> dict[str, Any] | None:
             query = wire.percent_encoded(os.fsencode(str(name)))
             limits = session.get("rate_limits") if isinstance(session, dict) else None
             if isinstance(limits, dict):
+                import json  # noqa: PLC0415 - takes milliseconds
+
                 query += f"&limits={wire.percent_encoded(json.dumps(limits).encode())}"
             connection.send("GET", f"{PATH}?session={query}", {wire.AUTHORIZATION: wire.bearer(token)})
             connection.limit(max(0.01, deadline - time.monotonic()))
             answer = connection.answer()
-            found: Any = json.loads(answer.body.read()) if answer.status == 200 else None
+            found: Any = loads(answer.body.read()) if answer.status == 200 else None
         finally:
             connection.close()
     except (OSError, ValueError):

@@ -95,7 +95,7 @@ def listen(port: int) -> socket.socket:
 def announced(folders: Folders, url: str, version: str, command: str = "") -> Iterator[HubInfo]:
     """Announce the hub in ``hub.json`` while the ``with`` block runs; see ``HubInfo``."""
     info = HubInfo(url=url, pid=os.getpid(), version=version, started=time.time(), command=command)
-    replace_file(folders.hub_file, json.dumps(info._asdict()).encode(), mode=PRIVATE)
+    replace_file(folders.hub_file, json.dumps(vars(info)).encode(), mode=PRIVATE)
     try:
         yield info
     finally:

@@ -191,7 +191,7 @@ def test_a_call_to_an_ending_hub_gets_the_next_step(tmp_path: Path) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Ending) as ending:
         threading.Thread(target=ending.serve_forever, daemon=True).start()
         hub = HubInfo(f"http://127.0.0.1:{ending.server_port}", os.getpid(), "1", 0.0)
-        (tmp_path / "hub.json").write_text(json.dumps(hub._asdict()))
+        (tmp_path / "hub.json").write_text(json.dumps(vars(hub)))
         with RawClient(hub_environ(tmp_path), tmp_path) as client:
             errors = [client.modern("tools/call", call)["error"], client.modern("tools/list")["error"]]
         command = [sys.executable, "-P", "-m", "tray.main", "jobs", "wait", "j1"]
@@ -235,7 +235,7 @@ def test_ten_thousand_calls_do_not_take_a_thread_each(tmp_path: Path) -> None:
     with _Crowded(("127.0.0.1", 0), _Holding) as holding:
         threading.Thread(target=holding.serve_forever, daemon=True).start()
         hub = HubInfo(f"http://127.0.0.1:{holding.server_port}", os.getpid(), "1", 0.0)
-        (tmp_path / "hub.json").write_text(json.dumps(hub._asdict()))
+        (tmp_path / "hub.json").write_text(json.dumps(vars(hub)))
         with RawClient(hub_environ(tmp_path), tmp_path) as client:
             sent = [client.send_modern("tools/call", call) for _ in range(10_000)]
             # All lines before it were read, and the calls do not delay it.

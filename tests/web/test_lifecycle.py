@@ -137,7 +137,7 @@ def test_files_of_a_dead_hub_do_not_prevent_a_start(tmp_path: Path) -> None:
 
 
 def test_a_hub_file_with_another_programs_port_is_stale(tmp_path: Path, hub: HubProcess) -> None:
-    lie = {**hub.info._asdict(), "pid": hub.info.pid + 1}
+    lie = {**vars(hub.info), "pid": hub.info.pid + 1}
     (tmp_path / "hub.json").write_text(json.dumps(lie))
     info = read_hub_file(str(tmp_path))
     assert info is not None
