@@ -21,9 +21,13 @@ COMMAND_SECONDS = 60.0
 """Time limit of ``claude mcp`` (seconds). The command starts a complete Claude Code."""
 
 
-LEAST_VERSIONS: dict[str, tuple[int, ...]] = {"digest": (2, 1, 121)}
-"""The oldest Claude Code that supports an extra. Tested: 2.0.72 and 2.1.63 ignore ``updatedToolOutput``.
-2.1.121, 2.1.170 and 2.1.332 support it for Bash, Read and MCP results, 2.1.332 also for WebFetch.
+LEAST_VERSIONS: dict[str, tuple[int, ...]] = {"hook": (2, 1, 121), "digest": (2, 1, 121)}
+"""The oldest Claude Code that supports an extra.
+
+Tested with the real program: 2.0.72 and 2.1.63 support neither hook, because they know no ``args`` in the
+command of a hook, and 2.0.72 ignores ``updatedToolOutput``. 2.1.121, 2.1.170 and 2.1.332 support digests of
+Bash, Read and MCP results; 2.1.170 and 2.1.332 also those of WebFetch, and the reminder. The status line and
+CLAUDE.md need no version: 2.0.72 shows the one and reads the other.
 """
 
 
@@ -99,46 +103,12 @@ def remove(claude: str, place: Place) -> None:
     _run(claude, place, "remove", "--scope", place.scope, SERVER_NAME)
 
 
-def plugins(folder: Path, marketplace: str) -> list[str]:
-    """Return the ids of the installed plugins from a marketplace, as listed in Claude Code's ``folder``."""
-    try:
-        found = json.loads((folder / "plugins" / "installed_plugins.json").read_bytes())
-        return sorted(each for each in found["plugins"] if each.endswith(f"@{marketplace}"))
-    except (OSError, ValueError, KeyError, TypeError):
-        return []  # no plugins, or a version that keeps its list elsewhere
-
-
-def remove_plugin(claude: str, plugin: str) -> None:
-    """Make Claude Code remove a plugin.
+def run_command(claude: str, folder: Path | None, *arguments: str) -> str:
+    """Return the output of a command of Claude Code, run in ``folder``.
 
     Raises:
-        ClientFailed: its command failed.
+        ClientFailed: it failed, or cannot be run.
     """
-    _run_command(claude, None, "plugin", "uninstall", plugin)
-
-
-def _put_back(place: Place, before: bytes | None, removed: bytes | None) -> None:
-    """Restore the parts that ``remove`` took from the file, but keep Claude Code's later changes."""
-    now = _read(place.path)
-    if before is None or now == before:
-        return
-    if now == removed:
-        write(place.path, before)
-    elif (entry := entry_in(before, place)) is not None:
-        _write(plan_connect(replace(place, entry=entry)))
-
-
-def _write(change: ConfigChange) -> None:
-    if change.needed and change.after is not None:
-        write(change.place.path, change.after)
-
-
-def _run(claude: str, place: Place, *arguments: str) -> None:
-    # A project's servers belong to the folder in which the command runs.
-    _run_command(claude, place.path.parent if place.scope == "project" else None, "mcp", *arguments)
-
-
-def _run_command(claude: str, folder: Path | None, *arguments: str) -> str:
     try:
         done = subprocess.run(
             [claude, *arguments],
@@ -159,6 +129,27 @@ def _run_command(claude: str, folder: Path | None, *arguments: str) -> str:
         said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
         raise ClientFailed(f"`claude {' '.join(arguments[:2])}` failed: {said[0]}.", _BY_HAND)
     return done.stdout
+
+
+def _put_back(place: Place, before: bytes | None, removed: bytes | None) -> None:
+    """Restore the parts that ``remove`` took from the file, but keep Claude Code's later changes."""
+    now = _read(place.path)
+    if before is None or now == before:
+        return
+    if now == removed:
+        write(place.path, before)
+    elif (entry := entry_in(before, place)) is not None:
+        _write(plan_connect(replace(place, entry=entry)))
+
+
+def _write(change: ConfigChange) -> None:
+    if change.needed and change.after is not None:
+        write(change.place.path, change.after)
+
+
+def _run(claude: str, place: Place, *arguments: str) -> None:
+    # A project's servers belong to the folder in which the command runs.
+    run_command(claude, place.path.parent if place.scope == "project" else None, "mcp", *arguments)
 
 
 _BY_HAND = "Run `claude mcp list` to find the problem, then connect again."

@@ -91,10 +91,24 @@ def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) ->
         BadArguments: the file is broken, or cannot be edited safely.
     """
     before, record = _read(place.path), _record(place, folders)
-    if before is None or record is None or record["digest"] != _digest(before):
-        return _edited(place, before, before, take_out)
+    edited = _edited(place, before, before, take_out)
+    if before is None or record is None:
+        return edited
     old = record["before"]
-    return _edited(place, before, None if old is None else base64.b64decode(old), take_out)
+    restored = _edited(place, before, None if old is None else base64.b64decode(old), take_out)
+    is_as_left = record["digest"] == _digest(before)
+    return restored if is_as_left or _is_same_json(edited.after, restored.after) else edited
+
+
+def _is_same_json(one: bytes | None, other: bytes | None) -> bool:
+    """Return whether two files differ in form alone, as after a client has written its settings anew.
+
+    JSON with comments counts as different: they would be lost.
+    """
+    try:
+        return bool(json.loads(one or b"{}") == json.loads(other or b"{}"))
+    except ValueError:
+        return False
 
 
 def as_left(place: Place, folders: Folders) -> bool:

@@ -3,19 +3,19 @@
 The backups of ``config_change`` name the changed files, including files of single projects.
 """
 
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from server.clients import advice, claude_code, config_change, connect
+from server.clients import advice, claude_code, config_change, connect, plugins
 from server.clients.bridge_command import bridge_command
 from server.clients.config_change import ConfigChange
-from server.clients.config_files import CLIENTS, ClientName, Scope, Surroundings, find_place
+from server.clients.config_files import CLIENTS, ClientName, Place, Scope, Surroundings, find_place
 from server.common.errors import BadArguments, ClientFailed, NotFound, TokenSaverError
 from server.config.folders import Folders
-
-MARKETPLACE = "claude-token-saver"
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,13 @@ def remove_from_clients(folders: Folders, *, dry_run: bool) -> Iterator[Removal]
     A file that cannot be changed is yielded with its problem. The other files follow.
     """
     here = Surroundings()
+    # First, because Claude Code rewrites its settings for it; then our own edits are undone in them.
+    yield from _plugins(here, dry_run=dry_run)
     for client in CLIENTS:
         yield from _from_client(client, "user", here, folders, dry_run=dry_run)
     for client, project in sorted(_projects(folders)):
         around = Surroundings(project=project)
         yield from _from_client(client, "project", around, folders, dry_run=dry_run)
-    yield from _plugins(here, dry_run=dry_run)
 
 
 def _from_client(
@@ -111,19 +112,45 @@ def _project_files(client: ClientName, project: Path) -> list[Path]:
 
 
 def _plugins(around: Surroundings, *, dry_run: bool) -> Iterator[Removal]:
-    """Remove this app's plugins from Claude Code, with the command ``claude``."""
-    for plugin in claude_code.plugins(advice.user_folder(around), MARKETPLACE):
-        problem = "" if dry_run else _remove_plugin(plugin)
-        yield Removal(f"claude-code: plugin {plugin}", problem)
+    """Remove Claude Code's plugins of this app and their marketplace, by its own command."""
+    folder = advice.user_folder(around)
+    found = plugins.installed(folder)
+    removed = []
+    for plugin in found:
+        where = "" if plugin.project is None else f" in {plugin.project}"
+        removed.append(
+            _by_claude(partial(plugins.remove, plugin=plugin), f"plugin {plugin.name}{where}", dry_run)
+        )
+    if plugins.has_marketplace(folder) and not any(each.problem for each in removed):
+        what = f"marketplace {plugins.MARKETPLACE}"
+        removed.append(_by_claude(plugins.remove_marketplace, what, dry_run))
+    yield from removed
+    if removed and not dry_run:
+        homes = {(folder, "settings.json")}
+        homes |= {(each.project / ".claude", each.settings) for each in found if each.project is not None}
+        for home, name in homes:
+            _tidy(home / name)
 
 
-def _remove_plugin(plugin: str) -> str:
-    """Remove a plugin. Return the problem; empty on success."""
+def _by_claude(act: Callable[[str], None], what: str, dry_run: bool) -> Removal:
+    """Have Claude Code remove something."""
     claude = claude_code.find_command()
-    if claude is None:
-        return f"`claude` was not found. Run `claude plugin uninstall {plugin}`."
+    problem = ""
     try:
-        claude_code.remove_plugin(claude, plugin)
+        if claude is None:
+            problem = "`claude` was not found; install Claude Code and run `token-saver uninstall` again"
+        elif not dry_run:
+            act(claude)
     except ClientFailed as error:
-        return str(error)
-    return ""
+        problem = str(error)
+    return Removal(f"claude-code: {what}", problem)
+
+
+def _tidy(settings: Path) -> None:
+    """Remove the empty lists of plugins that Claude Code's commands left."""
+    place = Place("claude-code", "user", settings, "json", (), {})
+    # Empty lists are harmless; broken settings are reported with their hooks.
+    with contextlib.suppress(BadArguments, OSError):
+        change = config_change.plan_edit(place, plugins.without_empty_lists)
+        if change.needed and change.after is not None:
+            config_change.write(settings, change.after)

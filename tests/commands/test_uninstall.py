@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from server.bridge.discovery import find_running
+from server.config.autostart import Autostart, find_autostart
 from tests.commands.test_connect import run
 from tests.hub_process import hub_environ, start_hub
 from tests.standins.claude_code import claude_binary, run_claude_code, shut_off
 from tests.standins.messages import MessagesStandIn, Text
+from tests.standins.plugin_checkout import copy_checkout
 
 SETTINGS = b'{\n\t"cleanupPeriodDays": 30,\n\t"hooks": {"Stop": []}\n}\n'
 MEMORY = b"# Mine\r\n\r\nUse uv.\r\n"
@@ -42,7 +44,7 @@ def environ(home: Path) -> dict[str, str]:
 
 
 def connect_everything(home: Path) -> None:
-    extras = ("--claude-md", "--hook", "--digest")
+    extras = ("--claude-md", "--hook", "--digest", "--statusline")
     in_project = {**environ(home), "CLAUDE_CONFIG_DIR": str(home / "config")}
     with start_hub(home / "token-saver"):
         for arguments in (("claude-code", *extras), ("cursor",)):
@@ -61,6 +63,27 @@ def connect_everything(home: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+    start_at_login(home).enable()
+
+
+def start_at_login(home: Path) -> Autostart:
+    return find_autostart(environ={}, home=home)
+
+
+def plugin(home: Path, *arguments: str | Path) -> str:
+    """Run a command of ``claude plugin`` in the project."""
+    done = subprocess.run(
+        [claude_binary(), "plugin", *arguments],
+        env=shut_off(home),
+        cwd=home / "project",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _program() -> list[str]:
@@ -110,6 +133,7 @@ def test_everything_comes_off_to_the_byte(home: Path) -> None:
     assert not (home / "project" / ".claude").exists()
     assert not (home / "project" / "CLAUDE.md").exists()
     assert servers(home) == before
+    assert not start_at_login(home).enabled()
     left = sorted(path.name for path in (home / "token-saver").iterdir())
     assert [name for name in left if name != "history.db"] == ["models", "output.log"]
     assert "left: " in done.stdout
@@ -118,6 +142,22 @@ def test_everything_comes_off_to_the_byte(home: Path) -> None:
     again = run(home, "uninstall", "--history", "--weights", **environ(home))
     assert again.returncode == 0, again.stdout + again.stderr
     assert [path.name for path in (home / "token-saver").iterdir()] == ["output.log"]
+
+
+def test_plugins_and_their_marketplace_come_off(home: Path, tmp_path: Path) -> None:
+    connect_everything(home)
+    plugin(home, "marketplace", "add", copy_checkout(tmp_path / "checkout"))
+    plugin(home, "install", "token-saver-digests@claude-token-saver")
+    plugin(home, "install", "--scope", "local", "token-saver@claude-token-saver")
+    settings = home / "config" / "settings.json"
+    assert settings.read_bytes().startswith(b'{\n  "cleanup'), "Claude Code has written it anew"
+    done = run(home, "uninstall", **environ(home))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for what in ("plugin token-saver-digests@", "plugin token-saver@", "marketplace claude-token-saver"):
+        assert f"removed claude-code: {what}" in done.stdout
+    assert settings.read_bytes() == SETTINGS
+    assert not (home / "project" / ".claude").exists()
+    assert "token-saver" not in plugin(home, "list", "--json") + plugin(home, "marketplace", "list")
 
 
 def test_what_others_changed_since_stays(home: Path) -> None:

@@ -3,7 +3,6 @@
 import gzip
 import json
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -15,6 +14,7 @@ import yaml
 from server.clients.hooks import hook_entries
 from tests.hub_process import HubProcess
 from tests.standins.claude_code import claude_binary, shut_off
+from tests.standins.plugin_checkout import copy_checkout
 
 ROOT = Path(__file__).parent.parent.parent
 MARKETPLACE = ROOT / ".claude-plugin" / "marketplace.json"
@@ -30,12 +30,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that a marketplace user gets, as far as plugins are concerned."""
-    folder = tmp_path_factory.mktemp("checkout") / "plugin"
-    folder.mkdir()
-    for name in (".claude-plugin", "skills", "server", "README.md", "LICENSE"):
-        source = ROOT / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
-    return folder
+    return copy_checkout(tmp_path_factory.mktemp("checkout") / "plugin")
 
 
 def claude(home: Path, *arguments: str | Path) -> str:

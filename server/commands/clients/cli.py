@@ -32,12 +32,18 @@ ClaudeMd = Annotated[
     bool, typer.Option("--claude-md", help="Claude Code: add a block to CLAUDE.md on when to offload.")
 ]
 HookOption = Annotated[
-    bool, typer.Option("--hook", help="Claude Code: show a reminder before large reads and writes.")
+    bool,
+    typer.Option(
+        "--hook", help="Claude Code 2.1.121 or newer: show a reminder before large reads and writes."
+    ),
 ]
 
 
 DigestOption = Annotated[
-    bool, typer.Option("--digest", help="Claude Code: replace large logs, test runs and data with digests.")
+    bool,
+    typer.Option(
+        "--digest", help="Claude Code 2.1.121 or newer: replace large logs, test runs and data with digests."
+    ),
 ]
 StatuslineOption = Annotated[
     bool, typer.Option("--statusline", help="Claude Code: show the tokens saved in the status line.")
