@@ -65,7 +65,7 @@ class Repo:
         for subject in subjects:
             self.git("commit", "-q", "--allow-empty", "-m", subject)
 
-    def commit(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def commit(self, *arguments: str, seconds: float = 120) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-P", "-m", "tray.main", "commit", *arguments],
             cwd=self.folder,
@@ -73,7 +73,7 @@ class Repo:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=seconds,
         )
 
     def state(self) -> tuple[str, str]:

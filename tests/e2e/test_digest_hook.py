@@ -6,8 +6,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tests.commands.test_connect import run as run_command
 from tests.hub_process import HubProcess, start_hub
 from tests.standins import mcp_texts
 from tests.standins.claude_code import older_claude, run_claude_code, shut_off
+from tests.standins.hub import hub_standin
 from tests.standins.messages import MessagesStandIn, Text, ToolUse
 
 SAMPLE = Path(__file__).parents[1] / "digests" / "samples" / "pytest-verbose" / "output.txt.gz"
@@ -26,6 +27,9 @@ MOST_CHARACTERS = 2_500
 MOST_DELAY = 2.0
 """How long the hook may hold up a turn (seconds)."""
 RUN = "python3 run_tests.py"
+RUNS = 3
+
+Trouble = Callable[[Path, pytest.MonkeyPatch], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -151,27 +155,80 @@ def _comparable(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if "Full output saved to" not in line)
 
 
-@pytest.mark.parametrize("trouble", ["no-hub", "stopped-hub", "app-deleted", "python-deleted"])
-def test_the_result_passes_in_time_whatever_is_wrong(
-    trouble: str, claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@contextmanager
+def no_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(folder))
+    yield
+
+
+@contextmanager
+def dead_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with hub_of_hook(folder, monkeypatch) as hub:
+        hub.process.kill()
+        hub.process.wait()
+        assert (folder / "hub.json").exists(), "it still names the dead hub"
+        yield
+
+
+@contextmanager
+def stopped_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with hub_of_hook(folder, monkeypatch) as hub:
+        os.kill(hub.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(hub.process.pid, signal.SIGCONT)
+
+
+@contextmanager
+def late_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(folder))
+    output = {"hookEventName": "PostToolUse", "updatedToolOutput": {"stdout": "too late"}}
+    answer = json.dumps({"hookSpecificOutput": output}).encode()
+    with hub_standin(folder, answer, seconds=4 * MOST_DELAY) as asked:
+        yield
+    assert asked, "the hook has asked it"
+
+
+@contextmanager
+def deleted_app(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("server.clients.hooks._PACKAGES", folder / "gone")
+    yield
+
+
+@contextmanager
+def deleted_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "executable", str(folder / "gone" / "bin" / "python"))
+    yield
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [no_hub, dead_hub, stopped_hub, late_hub, deleted_app, deleted_python],
+    ids=lambda each: each.__name__.replace("_", "-"),
+)
+def test_every_result_passes_in_time_whatever_is_wrong(
+    trouble: Trouble, claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = [bash("head -c 20000 run.txt"), bash(RUN), read(claude.project / "service.log")]
+    calls = [
+        bash("echo small"),
+        bash(RUN),
+        ToolUse("mcp__texts__get", {}),
+        read(claude.project / "service.log"),
+        read(claude.project / "module.py"),
+        bash("grep -n INFO service.log"),
+        bash("python3 run_tests.py && exit 3"),
+    ]
     plain = claude.run(calls, hook=False)
-    if trouble == "app-deleted":
-        monkeypatch.setattr("server.clients.hooks._PACKAGES", tmp_path / "gone")
-    if trouble == "python-deleted":
-        monkeypatch.setattr(sys, "executable", str(tmp_path / "gone" / "bin" / "python"))
-    if trouble == "stopped-hub":
-        with hub_of_hook(tmp_path / "hub", monkeypatch) as hub:
-            os.kill(hub.process.pid, signal.SIGSTOP)
-            try:
-                hooked = claude.run(calls)
-            finally:
-                os.kill(hub.process.pid, signal.SIGCONT)
-    else:
-        hooked = claude.run(calls)
-    assert [_comparable(text) for text in hooked.texts] == [_comparable(text) for text in plain.texts]
-    assert hooked.longest < plain.longest + MOST_DELAY
+    assert len(plain.texts) == len(calls)
+    with trouble(tmp_path / "hub", monkeypatch):
+        # The hook's own delay recurs in each run, that of a busy machine does not.
+        for _ in range(RUNS):
+            hooked = claude.run(calls)
+            assert [_comparable(text) for text in hooked.texts] == [_comparable(text) for text in plain.texts]
+            if hooked.longest < plain.longest + MOST_DELAY:
+                return
+    pytest.fail(f"a turn was held up: {hooked.longest:.1f} s, {plain.longest:.1f} s without the hook")
 
 
 def test_an_older_version_heeds_the_hook(
