@@ -165,7 +165,8 @@ class ResultDigester:
             if not (states_facts(made) and spares_enough(cost, whole)):
                 kept.discard()
                 return None
-        shown = tokens_of(result.shown(), self._family)
+        seen = result.shown()
+        shown = whole if seen == text else tokens_of(seen, self._family)
         return Made(digest, kept.handle, len(text), made.lines, whole, shown, cost)
 
     def _record(self, result: ToolResult, form: Form, made: Made, facts: str, text: str) -> ResultDigest:
