@@ -18,6 +18,8 @@ MOST_CONTEXT = 5_000
 MOST_LISTED = 40
 MOST_BODY_LINES = 12
 _VERBS = {"A": "Add", "D": "Remove", "R": "Rename", "M": "Update", "T": "Change"}
+_STATES = {"A": "new file", "D": "deleted", "R": "renamed", "M": "modified", "T": "type changed"}
+"""Git's letters in words, as in ``git status``: a small model reads ``R`` as anything."""
 _DOCUMENTS = frozenset({".md", ".rst", ".adoc"})
 _QUOTED = re.compile(r"[`\"“]([^`\"”\n]{1,80})[`\"”]")
 _WORD = re.compile(r"[^\s`\"'“”()\[\]{},;:!?]+")
@@ -148,7 +150,7 @@ def _context(files: Sequence[StagedFile], style: Style) -> str:
 def _line(file: StagedFile) -> str:
     size = "binary" if file.added is None else f"+{file.added} -{file.removed}"
     path = f"{file.before} -> {file.path}" if file.before else file.path
-    return f"{file.status} {path} ({size})"
+    return f"{_STATES.get(file.status, file.status)}: {path} ({size})"
 
 
 def _common_folder(files: Sequence[StagedFile]) -> str:
