@@ -133,7 +133,7 @@ def test_everything_comes_off_to_the_byte(home: Path) -> None:
     assert not (home / "project" / ".claude").exists()
     assert not (home / "project" / "CLAUDE.md").exists()
     assert servers(home) == before
-    assert not start_at_login(home).enabled()
+    assert not Path(start_at_login(home).where).exists()
     left = sorted(path.name for path in (home / "token-saver").iterdir())
     assert [name for name in left if name != "history.db"] == ["models", "output.log"]
     assert "left: " in done.stdout
@@ -168,12 +168,15 @@ def test_what_others_changed_since_stays(home: Path) -> None:
     settings.write_text(json.dumps(changed, indent=2))
     memory = home / "config" / "CLAUDE.md"
     memory.write_bytes(memory.read_bytes() + b"Later.\r\n")
+    entry = Path(start_at_login(home).where)
+    entry.write_text(entry.read_text() + "Hidden=true\n")
     done = run(home, "uninstall", **environ(home))
     assert done.returncode == 0, done.stdout + done.stderr
     left = json.loads(settings.read_bytes())
     assert (left["model"], left["cleanupPeriodDays"]) == ("opus", 30)
     assert "token-saver" not in settings.read_text() + memory.read_text()
     assert memory.read_bytes().endswith(b"Later.\r\n")
+    assert not entry.exists()
 
 
 def test_a_file_that_cannot_be_changed_is_named_and_the_rest_goes(home: Path) -> None:

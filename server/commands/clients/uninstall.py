@@ -56,7 +56,8 @@ def _removals(folders: Folders, extent: Extent) -> Iterator[Removal]:
         kept_backups = kept_backups or bool(removal.problem)
         yield removal
     autostart = find_autostart()
-    if autostart.enabled():
+    # A desktop switches the entry off by a mark in its file.
+    if autostart.enabled() or Path(autostart.where).is_file():
         yield _attempt(f"start at login: {autostart.where}", autostart.disable, dry_run=extent.dry_run)
     for path in _files(folders, extent):
         if kept_backups and path.name == BACKUPS:
