@@ -52,7 +52,7 @@ def plan_on(kinds: Sequence[Kind], scope: Scope, around: Surroundings | None = N
     """
     return [
         config_change.plan_edit(place, _composed(_EDITS[kind][0] for kind in some))
-        for place, some in _by_place(kinds, scope, around or Surroundings())
+        for place, some in by_file(kinds, scope, around or Surroundings())
     ]
 
 
@@ -66,14 +66,16 @@ def plan_off(
     """
     around = around or Surroundings()
     changes = []
-    for place, some in _by_place(kinds, scope, around):
+    for place, some in by_file(kinds, scope, around):
         remove = _composed(_EDITS[kind][1] for kind in some)
         others = [kind for kind in _sharing(place, scope, around) if kind not in some]
         if any(_is_on(kind, place) for kind in others):
             # The other extras still need the content from before the first extra.
             changes.append(replace(config_change.plan_edit(place, remove), keeps_backup=True))
         else:
-            changes.append(config_change.plan_undo(place, folders, remove))
+            # The kept bytes may contain every extra, if the file was edited after the first one.
+            remove_all = _composed(_EDITS[kind][1] for kind in _sharing(place, scope, around))
+            changes.append(config_change.plan_undo(place, folders, remove_all))
     return changes
 
 
@@ -89,6 +91,15 @@ def take_out(kinds: Sequence[Kind], scope: Scope, folders: Folders) -> None:
             config_change.disconnect(change, folders)
 
 
+def by_file(
+    kinds: Sequence[Kind], scope: Scope, around: Surroundings
+) -> list[tuple[Place, tuple[Kind, ...]]]:
+    """Return the files of these extras, and the extras in each."""
+    ordered = sorted(kinds, key=KINDS.index)
+    groups = groupby(ordered, key=lambda kind: place_of(kind, scope, around))
+    return [(place, tuple(some)) for place, some in groups]
+
+
 def is_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> bool:
     """Return whether an extra is present, in its current or an outdated form."""
     return _is_on(kind, place_of(kind, scope, around or Surroundings()))
@@ -101,14 +112,6 @@ def hook_command(name: HookName, scope: Scope, around: Surroundings | None = Non
         return hook_program(place.path.read_bytes().decode(), name)
     except (OSError, UnicodeDecodeError, JsonError):
         return None
-
-
-def _by_place(
-    kinds: Sequence[Kind], scope: Scope, around: Surroundings
-) -> list[tuple[Place, tuple[Kind, ...]]]:
-    ordered = sorted(kinds, key=KINDS.index)
-    groups = groupby(ordered, key=lambda kind: place_of(kind, scope, around))
-    return [(place, tuple(some)) for place, some in groups]
 
 
 def _sharing(place: Place, scope: Scope, around: Surroundings) -> list[Kind]:

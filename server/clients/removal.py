@@ -60,14 +60,15 @@ def _from_client(
         )
     if client != "claude-code":
         return
-    for kind in advice.KINDS:
+    for file, kinds in advice.by_file(advice.KINDS, scope, around):
+        what = f"{client}: {', '.join(kind for kind in kinds if advice.is_on(kind, scope, around))}"
         try:
-            [extra] = advice.plan_off([kind], scope, folders, around)
+            [extra] = advice.plan_off(kinds, scope, folders, around)
         except BadArguments as error:
-            yield Removal(f"{client}: {kind}", str(error))
+            yield Removal(f"{client}: {', '.join(kinds)}", str(error))
             continue
         if extra.needed:
-            yield _applied(f"{client}: {kind} in {extra.place.path}", extra, folders, dry_run=dry_run)
+            yield _applied(f"{what} in {file.path}", extra, folders, dry_run=dry_run)
 
 
 def _applied(

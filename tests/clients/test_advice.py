@@ -237,3 +237,19 @@ def test_no_advice_allows_commands(kind: Kind, tmp_path: Path) -> None:
     assert change.after is not None
     assert b"Bash(" not in change.after
     assert b"permissions" not in change.after
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["together", "one-by-one"])
+def test_extras_come_off_after_the_client_has_written_its_settings_anew(
+    together: bool, around: Surroundings, folders: Folders
+) -> None:
+    kinds: tuple[Kind, ...] = ("hook", "digest", "statusline")
+    path, before = write("statusline", "own line", "user", around)
+    for kind in kinds:
+        turn_on(kind, around, folders)
+    path.write_text(json.dumps(parse(path.read_text()).value, indent=4))
+    for some in [kinds] if together else [(kind,) for kind in kinds]:
+        config_change.disconnect(one(advice.plan_off(some, "user", folders, around)), folders)
+    assert before is not None
+    assert parse(path.read_text()).value == json.loads(before)
+    assert path.read_bytes() == before or not together, "the file has its first form again"

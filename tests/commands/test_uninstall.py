@@ -118,7 +118,7 @@ def test_everything_comes_off_to_the_byte(home: Path) -> None:
 
     shown = run(home, "uninstall", "--dry-run", **environ(home))
     assert shown.returncode == 0, shown.stderr
-    assert "would remove claude-code: digest" in shown.stdout
+    assert "would remove claude-code: hook, digest, statusline in " in shown.stdout
     assert texts.exists()
 
     # Claude Code started the server, and the server the hub.
@@ -175,6 +175,7 @@ def test_what_others_changed_since_stays(home: Path) -> None:
     left = json.loads(settings.read_bytes())
     assert (left["model"], left["cleanupPeriodDays"]) == ("opus", 30)
     assert "token-saver" not in settings.read_text() + memory.read_text()
+    assert left["hooks"] == {"Stop": []}
     assert memory.read_bytes().endswith(b"Later.\r\n")
     assert not entry.exists()
 
