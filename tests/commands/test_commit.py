@@ -212,6 +212,7 @@ GOOD: dict[str, tuple[Callable[[Repo], None], str, str]] = {
     "foreign-name": (edit, "Call parse_header first", "Update base0.txt"),
     "foreign-product": (edit, "Support the Redis cache", "Update base0.txt"),
     "foreign-number": (edit, "Write zero (fixes #123)", "Update base0.txt"),
+    "rename-as-addition": (rename, "Add longer.txt", "Rename long.txt to longer.txt"),
     "too-long": (edit, "Write zero " + "very " * 20 + "carefully", "Update base0.txt"),
     "no-answer": (edit, "", "Update base0.txt"),
 }
@@ -232,7 +233,7 @@ def test_what_is_staged_is_committed(name: str, repo: Repo, engine: Engine) -> N
     lines = done.stdout.splitlines()
     assert len(lines) == 2
     assert lines[0].endswith(f"] {subject}")
-    assert ("message from the file names" in lines[1]) == (subject == "Update base0.txt")
+    assert ("message from the file names" in lines[1]) == (subject not in answer)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
     found = CONVENTIONAL.fullmatch(subject)
     if style.conventional and (found is None or found["type"] not in style.types):
         return f"its first line does not start with one of {', '.join(style.types)} and a colon"
+    if unnamed := _unnamed_path(message, files):
+        return f"the file was renamed, and it does not name {unnamed}"
     if missing := foreign_names(message, files, style):
         return f"it names {missing[0]}, which does not occur in the change"
     return ""
@@ -151,6 +153,18 @@ def _line(file: StagedFile) -> str:
     size = "binary" if file.added is None else f"+{file.added} -{file.removed}"
     path = f"{file.before} -> {file.path}" if file.before else file.path
     return f"{_STATES.get(file.status, file.status)}: {path} ({size})"
+
+
+def _unnamed_path(message: str, files: Sequence[StagedFile]) -> str:
+    """Return the former or the new name of a single renamed file that a message lacks, empty if it has both.
+
+    Of such a file a small model says that it was added.
+    """
+    if len(files) != 1 or files[0].status != "R":
+        return ""
+    names = [PurePosixPath(path).stem for path in (files[0].before, files[0].path)]
+    found = (re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message, re.IGNORECASE) for name in names)
+    return next((name for name, match in zip(names, found, strict=True) if match is None), "")
 
 
 def _common_folder(files: Sequence[StagedFile]) -> str:
