@@ -12,15 +12,16 @@ from server.policy.rules.describe import describe_rule
 from server.policy.values import Call
 
 MOST_FILES = 8
-"""Files of each kind that are listed; the rest is a number."""
+"""Maximum number of listed files of each kind; further files are only counted."""
 PREVIEW_LINES = 40
 PREVIEW_CHARS = 4_000
 
 
 @dataclass(frozen=True)
 class TouchedFile:
-    """A file that the call would write or read. ``size`` is None if there is no such file yet. ``preview`` is
-    the start of its present contents; empty for files that may hold credentials, and for binary files."""
+    """A file that the call would write or read. ``size`` is None if the file does not exist yet. ``preview``
+    is the start of its present contents; empty for files that may hold credentials, and for binary files.
+    """
 
     path: str
     written: bool
@@ -30,7 +31,9 @@ class TouchedFile:
 
 @dataclass(frozen=True)
 class ApprovalFacts:
-    """What the user decides by. ``more_written`` and ``more_read`` count the files that are not listed."""
+    """The facts on which the user decides. ``more_written`` and ``more_read`` count the files that are not
+    listed.
+    """
 
     task: str
     files: tuple[TouchedFile, ...]
@@ -67,7 +70,7 @@ def _task(call: Call) -> str:
 
 
 def _paths(call: Call, argument: str) -> Iterator[str]:
-    """Yield the paths of an argument of the call and of each of its tasks, as they are once resolved."""
+    """Yield the resolved paths of an argument, for the call and for each of its tasks."""
     tasks: list[Mapping[str, Any]] = [item.read_as or item.arguments for item in call.items]
     if not tasks:
         tasks = list(call.read_as[:1]) or [call.arguments]
@@ -103,5 +106,5 @@ def _always(approval: Approval) -> str:
         return ""
     return (
         f'"Always" covers every later call of {call.tool} in {call.project} that this rule asks about, '
-        "from any client. Change the rule to be asked again."
+        "from any client. To be asked again, change the rule."
     )

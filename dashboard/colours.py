@@ -4,12 +4,13 @@ import zlib
 from collections.abc import Iterable, Mapping
 
 COLOURS = 6
-"""Number of colours in the stylesheet (``--model-0`` and on). Each also has a pattern of its own."""
+"""Number of colours in the stylesheet (``--model-0``, ``--model-1``, …). Each colour also has a pattern."""
 
 
 def colours_of(names: Iterable[str]) -> Mapping[str, int]:
-    """Return the colour of each name. It depends on the name alone, unless another name of the set, earlier
-    in the alphabet, has the same one."""
+    """Return the colour of each name. The colour depends only on the name, unless an alphabetically earlier
+    name of the set has the same colour.
+    """
     found: dict[str, int] = {}
     for name in sorted(set(names)):
         wanted = zlib.crc32(name.encode()) % COLOURS

@@ -1,4 +1,6 @@
-"""The savings chart as data: periods, series, sums. The page draws it; nothing here knows the browser."""
+"""The savings chart as data: periods, series, sums. The page draws the chart; this module does not depend on
+the browser.
+"""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -12,13 +14,13 @@ PERIODS = {"day": "Day", "week": "Week", "session": "Session"}
 STACKS = {"": "Gain and loss", "tool": "Tool", "model": "Model", "project": "Project"}
 SAVED, COST, NET = "Saved", "Cost", "Net"
 MOST_SERIES = 5
-"""Names with a series of their own; the rest is one series."""
+"""Number of names with a separate series. All other names form one series."""
 REST = "others"
 
 
 @dataclass(frozen=True)
 class ChartView:
-    """What the chart shows, as the page's address has it. ``time`` is one of ``history_address.SPANS``."""
+    """The selection of the chart, as in the page's address. ``time`` is one of ``history_address.SPANS``."""
 
     time: str = ""
     by: str = "day"
@@ -38,7 +40,7 @@ class ChartView:
 
     @property
     def url(self) -> str:
-        """The address of this view."""
+        """Return the address of this view."""
         fields = {
             "time": self.time,
             "by": self.by,
@@ -55,7 +57,7 @@ class ChartView:
 
 @dataclass(frozen=True)
 class Series:
-    """One name over all periods, in tokens; ``total`` is the sum."""
+    """One name over all periods, in tokens. ``total`` is the sum."""
 
     name: str
     values: tuple[int, ...]
@@ -68,7 +70,7 @@ class Series:
 
 @dataclass(frozen=True)
 class ChartData:
-    """The periods (``labels`` short, ``titles`` in full) and the series, the largest first."""
+    """The periods (``labels`` short, ``titles`` in full) and the series, largest first."""
 
     labels: tuple[str, ...]
     titles: tuple[str, ...]
@@ -79,7 +81,7 @@ class ChartData:
 
 
 def chart_data(points: Sequence[SeriesPoint], view: ChartView, days: Sequence[str]) -> ChartData:
-    """Return the chart of these points. ``days`` are all days of the span, in order."""
+    """Return the chart of these points. ``days`` holds all days of the time span, in order."""
     first = min((point.period for point in points), default="")
     periods = _periods(points, view, [day for day in days if day >= first] if view.by != "session" else days)
     keys = list(periods)

@@ -206,12 +206,12 @@ class Hub(HubParts):
         return f"{url}/login?code={self.keys.new_code()}" if self.keys is not None else url
 
     def request_quit(self, *, restart: bool = False) -> None:
-        """Ask the process to end, and with ``restart`` to start again with the same command."""
+        """Ask the process of the hub to end. With ``restart``, it starts again with the same command."""
         self._quit.request(restart=restart)
 
     @property
     def restart_requested(self) -> bool:
-        """Whether the process starts again once it has ended."""
+        """Return whether the process starts again after its end."""
         return self._quit.restart
 
     def on_quit(self, listener: Callable[[], None]) -> None:

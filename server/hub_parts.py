@@ -86,7 +86,7 @@ class HubParts:
     version: str = VERSION
 
     def __post_init__(self) -> None:
-        """Let the digests fall silent where a session is held out."""
+        """Switch digests off in held-out sessions."""
         self.result_digester.is_silent = self.holdout.is_silent
 
     @classmethod

@@ -55,8 +55,8 @@ class Actions:
         return SystemState(autostart, tuple(_clients()), memory_room(machine, held), self._share)
 
     def refresh_share(self) -> None:
-        """Read today's bill and work out the share saved of it. Returns at once."""
-        with contextlib.suppress(HubUnreachable):  # it is ending
+        """Read today's bill and calculate the saved share. Returns immediately."""
+        with contextlib.suppress(HubUnreachable):  # the app is ending
             self._hub.submit(self._read_share())
 
     async def _read_share(self) -> None:

@@ -148,7 +148,7 @@ class Tray:
                 self._icon.notify(notice.text, notice.title)
 
     def _choose(self, topic: str, choice: str) -> None:
-        """Carry out the choice that the user made in a notice."""
+        """Carry out the user's choice in a notice."""
         if choice in ("approve", "deny"):
             self._actions.run(Action("approve" if choice == "approve" else "deny", topic, "once"))
 

@@ -26,7 +26,7 @@ def clock(instant: float) -> str:
 
 
 def saved(net_tokens: int, share: str = "") -> str:
-    """Return today's net figure, with its ``share`` of the bill if that is known; a loss is named as such."""
+    """Return today's net figure, with its ``share`` of the bill if known. A loss is named as a loss."""
     if net_tokens < 0:
         return f"-{-net_tokens:,} tokens today (net loss)"
     of_bill = f", {share} of today's bill" if share else ""

@@ -1,6 +1,6 @@
 """The icon, drawn in code: one shape and one colour per state, at any size.
 
-It is a token: a disc with the letter T. The states differ in outline and sign as well as
+The icon is a token: a disc with the letter T. The states differ in outline and sign as well as
 in colour, so that colour-blind users can tell them apart. All colours have medium brightness and are legible
 on light and dark panels. ``assets/logo.svg`` is the same drawing.
 """

@@ -47,8 +47,8 @@ def start_app(start: Start) -> NoReturn:
 
 def _run(start: Start) -> bool:
     """Run the hub with its pages and icon until it is asked to quit. Return whether to start again."""
-    # Imported modules stay. Garbage collection among them takes a sixth of the start, and later stops all
-    # threads for a fifth of a second each time.
+    # Imported modules stay in memory. Garbage collection among them takes a sixth of the start, and later
+    # stops all threads for a fifth of a second each time.
     gc.disable()
     # Imported here, because commands and second starts must not wait a second for this import.
     from server.commands.welcome import say_no_tray, say_ready  # noqa: PLC0415
@@ -115,7 +115,7 @@ def _missing_tray() -> str:
 
 
 def _start_again() -> NoReturn:
-    """Replace this process by a new one with the same command."""
+    """Replace this process with a new one that has the same command."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

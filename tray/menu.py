@@ -40,7 +40,7 @@ APPROVALS = (("Approve once", "once"), ("For this session", "session"), ("Always
 """Labels and extents of an approval."""
 SHOWN_PATHS = 5
 OUTCOMES = {"delivered": "written", "handed_back": "handed back"}
-"""Outcomes of an offload in words, where they differ from their name."""
+"""Outcomes of an offload as text, if the text differs from the name."""
 PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), ("Until I resume", 0))
 """Labels and seconds (0: until resumed)."""
 
@@ -75,9 +75,9 @@ class MenuEntry:
 @dataclass(frozen=True)
 class SystemState:
     """The state of the system. ``autostart`` is None if the system has no start at login. ``clients`` are the
-    installed MCP clients and whether they are connected. ``room`` is the memory for a model in bytes once the
-    loaded models are unloaded; None if unknown. ``share`` is today's saving as a share of the bill, empty if
-    unknown."""
+    installed MCP clients and whether they are connected. ``room`` is the memory for a model in bytes after
+    the loaded models are unloaded; None if unknown. ``share`` is today's saving as a share of the bill; empty
+    if unknown."""
 
     autostart: bool | None = None
     clients: tuple[tuple[str, bool], ...] = ()

@@ -14,7 +14,7 @@ class Notice:
     """A title and one or two sentences.
 
     A notice about a question has a ``topic``, so that it can be withdrawn, and ``choices``: keys and labels
-    of buttons. Desktops without buttons show the text alone.
+    of buttons. Desktops without buttons show only the text.
     """
 
     title: str

@@ -197,7 +197,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         return False
 
     def _invoke(self, notice: int, choice: str) -> None:
-        """Carry out a click on a notice: on one of its buttons, or on the notice itself."""
+        """Carry out a click on a notice or on one of its buttons."""
         topic = next((topic for topic, each in self._questions.items() if each == notice), "")
         if topic and choice != "default":
             del self._questions[topic]
@@ -279,7 +279,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
             # If the server renders markup, a client's name must not be interpreted as markup.
             text = html.escape(message, quote=False) if "body-markup" in able[0] else message
             buttons = [*(part for choice in choices for part in choice), "default", "Open dashboard"]
-            # A question stays beside other notices; those replace each other.
+            # A question stays beside other notices. Other notices replace each other.
             replaced = 0 if topic else self._notice_id
             body = (self.name, replaced, "", title, text, buttons, hints, -1)
             answer = await self._call(*server, "Notify", "susssasa{sv}i", *body)

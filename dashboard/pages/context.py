@@ -114,9 +114,9 @@ def _apply_button(habit: CostlyHabit, switcher: Switcher) -> None:
     title = f"Against: {habit.name}"
     button(
         "Apply",
-        lambda: switcher.ask(habit.remedy, title, "Applied; it counts in new sessions."),
+        lambda: switcher.ask(habit.remedy, title, "Applied. It takes effect in new sessions."),
         look="quiet",
-        label=f"Apply what helps against: {habit.name}",
+        label=f"Apply the remedy for: {habit.name}",
     )
 
 

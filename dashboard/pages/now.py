@@ -1,4 +1,4 @@
-"""The page *Now*: what runs, tokens saved, the engine, the latest results."""
+"""The page *Now*: running work, tokens saved, the engine, the latest results."""
 
 from dashboard.app_status import split
 from dashboard.components.controls.card import card
@@ -51,7 +51,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 class Work:
-    """What waits for the user, what runs, and what waits for the engine."""
+    """Work that waits for the user, running work, and work that waits for the engine."""
 
     def __init__(self, page: Page) -> None:
         hub = page.hub
@@ -65,14 +65,14 @@ class Work:
                 self._waiting = WaitingList(hub)
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show what runs and waits."""
+        """Show the running and the waiting work."""
         runs, waits = split(snapshot.running)
         self._running.update(runs)
         self._waiting.update(waits)
         self.nothing.show(idle=not runs and not waits)
 
     def update_text(self, snapshot: Snapshot) -> None:
-        """Show more text of what runs."""
+        """Show more text of the running work."""
         self._running.update(split(snapshot.running)[0])
 
     def update_approvals(self) -> None:
@@ -81,7 +81,7 @@ class Work:
 
 
 class Past:
-    """The figures of the past, the latest result, and those before it."""
+    """The figures of the past, the latest result, and earlier results."""
 
     def __init__(self, page: Page, today: TodayLine, saved: SavedFigures) -> None:
         self._hub = page.hub
@@ -101,7 +101,7 @@ class Past:
         self._bill = week_bill((await self._hub.transcript_check.report()).bill)
 
     async def load(self) -> None:
-        """Read and show the past."""
+        """Read and show the figures of the past."""
         history = self._hub.history
         days, everything = await history.by_day(CHART_DAYS), await history.totals()
         self._saved.update(days, everything)
@@ -124,5 +124,5 @@ class Past:
 
 
 def week_bill(bill: Bill) -> int:
-    """Return the bill of the last seven days in micro-dollars; 0 if it is unknown."""
+    """Return the bill of the last seven days in micro-dollars; 0 if unknown."""
     return bill.since(midnight(WEEK - 1).date().isoformat()) if bill.days else 0

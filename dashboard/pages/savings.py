@@ -27,7 +27,7 @@ from server.store.series import SavingsSeries
 
 LOSSES = 8
 SESSIONS = 40
-"""Sessions in the chart."""
+"""Number of sessions in the chart."""
 CHART_DAYS = {"today": 7, "7d": 7, "30d": 30, "": 90}
 CSV_DAYS = 3650
 COLUMNS = (
@@ -46,7 +46,7 @@ COLUMNS = (
 
 
 async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
-    """Fill the page for a view; an empty time span means all time."""
+    """Fill the page for a view. An empty time span means all time."""
     time = view.time if view.time in SPANS else ""
     since = _since(time)
     history = hub.history

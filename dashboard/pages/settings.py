@@ -59,7 +59,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 def _written_settings(hub: Hub) -> tuple[Setting, ...]:
-    """Return the settings as the file holds them now: those that wait for a restart with their new value."""
+    """Return the settings in the file. Settings that wait for a restart have their new value."""
     written = hub.settings
     with suppress(SettingsError):  # the next start reports the error, with its line
         written = load_settings(hub.folders)
@@ -67,7 +67,7 @@ def _written_settings(hub: Hub) -> tuple[Setting, ...]:
 
 
 def _index() -> None:
-    """Show links to the groups and cards; it stays in view."""
+    """Show links to the groups and cards. The links stay in view."""
     with box("ts-settings-index", "nav", "Sections of this page"), box("ts-settings-links"):
         for group in GROUPS:
             link(f"#settings-{group.key}", "ts-settings-link", group.name)

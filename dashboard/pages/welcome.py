@@ -30,15 +30,16 @@ MORE = (
     (
         "/digests",
         "Digests",
-        "Claude sees a short digest in place of large logs, test runs and data. Nothing to call, no model.",
+        "Claude sees short digests instead of large logs, test runs and data. No call and no model "
+        "are needed.",
     ),
     (
         "/context",
         "Context",
-        "What every request of Claude Code carries along, what it costs a week, and switches for it.",
+        "The parts of every request of Claude Code, their weekly cost, and switches for them.",
     ),
 )
-"""Pages that save more: path, name, what it does."""
+"""Pages that save more: path, name, description."""
 
 
 async def is_wanted(hub: Hub) -> bool:
@@ -52,17 +53,17 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     if updates.machine is None:
         await updates.refresh_machine()
     with page_frame(hub, updates, "First steps", "/") as page, box("ts-welcome ts-stack"):
-        text("Five steps, about two minutes. Each can wait.", "ts-sub", "p")
+        text("Five steps, about two minutes. You can postpone each step.", "ts-sub", "p")
         engine = EngineStep(updates)
         model = ModelStep(hub)
         connect = ConnectStep(hub)
         task = TaskStep(page)
-        with StepCard(5, "Save more", "Most of the money is context. Two pages help with that.").body():
+        with StepCard(5, "Save more", "Most of the cost is context. Two pages help to reduce it.").body():
             _more()
         with box("ts-actions"):
             button("Done", lambda: _finish(hub), look="main", icon="check")
             button("Skip", lambda: _finish(hub), look="quiet", label="Skip the first steps")
-            text("Both end these steps. The page Settings has a link back.", "ts-sub")
+            text("Both buttons end these steps. The page Settings has a link back.", "ts-sub")
         for update in (engine.update, model.update, task.update):
             page.follow_changes(update)
     await connect.load()
@@ -91,10 +92,10 @@ class EngineStep:
 
 
 class ModelStep:
-    """The installed models, and the one that suits the machine best."""
+    """The installed models, and the model that suits the machine best."""
 
     def __init__(self, hub: Hub) -> None:
-        self._step = StepCard(2, "Model", "A larger model is right more often; it has to fit into memory.")
+        self._step = StepCard(2, "Model", "A larger model is right more often, but it must fit into memory.")
         with self._step.body():
             self._words = text("", "", "p")
             self._activities = ModelActivities(hub)
@@ -106,7 +107,7 @@ class ModelStep:
         """Show the latest state."""
         names = [each.name for each in snapshot.engine.installed if each.generates]
         self._words.set_text(_installed(snapshot.engine, names))
-        self._better.set_text("Best fit for this machine:" if names else "This one suits your machine:")
+        self._better.set_text("Best fit for this machine:" if names else "This model suits your machine:")
         self._step.show_done(bool(names), "Installed")
         self._activities.update(snapshot.activities)
 
@@ -115,7 +116,7 @@ class ConnectStep:
     """The clients on this machine."""
 
     def __init__(self, hub: Hub) -> None:
-        self._step = StepCard(3, "Connect", "Claude then sends work here on its own.")
+        self._step = StepCard(3, "Connect", "Claude then sends work here automatically.")
         with self._step.body():
             self._clients = ClientConnections(hub.folders, on_change=self._changed)
             connect_by_hand()
@@ -178,4 +179,4 @@ def _machine(machine: Machine | None) -> str:
         return ""
     gpus = ", ".join(f"{gpu.name} with {formats.size(gpu.total)}" for gpu in machine.gpus)
     what = f"{formats.count(machine.cores, 'core')}, {formats.size(machine.ram_total)} of RAM"
-    return f"{gpus}; {what}." if gpus else f"{what}, no GPU: small models suit it best."
+    return f"{gpus}; {what}." if gpus else f"{what}, no GPU: small models work best."

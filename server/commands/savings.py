@@ -83,12 +83,12 @@ def _explain_digest(folders: Folders, given: str, prices: Prices) -> None:
     number = given.removeprefix(DIGEST_ID)
     digest = asyncio.run(_find_digest(folders, int(number))) if number.isdecimal() else None
     if digest is None:
-        raise NotFound(f"There is no digest {given!r}.", "The page Digests lists them.")
+        raise NotFound(f"There is no digest {given!r}.", "The page Digests lists all digests.")
     echo(f"{given}  {DIGEST_TOOL}, {digest.kind}: {digest.source}")
     if digest.receipt is None:
-        echo("This digest is older than the receipts of digests: its tokens count, its money does not.")
+        echo("This digest is older than the receipts of digests. Its tokens count, but its money does not.")
         return
-    ending = "Claude came back for the whole text" if digest.loss else "the digest took the result's place"
+    ending = "Claude came back for the whole text" if digest.loss else "the digest replaced the result"
     echo(f"Estimated (family {digest.receipt.family} of the tokenizers); {ending}:")
     echo(receipt_text(digest.receipt, prices))
 

@@ -44,7 +44,9 @@ class OffloadStage(Event):
 
 @dataclass(frozen=True)
 class PromptRead(Event):
-    """The engine read ``done`` of the ``total`` tokens of an offload's prompt. Not every engine says so."""
+    """The engine read ``done`` of the ``total`` tokens of an offload's prompt. Not every engine
+    reports this.
+    """
 
     offload_id: str
     done: int

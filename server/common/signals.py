@@ -39,11 +39,11 @@ class QuitSignal:
     def __init__(self) -> None:
         self._requested = threading.Event()
         self.restart = False
-        """Whether the app starts again once it has ended."""
+        """Whether the app starts again after its end."""
         self._listeners = Listeners()
 
     def request(self, *, restart: bool = False) -> None:
-        """Request the end, with ``restart`` followed by a new start."""
+        """Request the end. With ``restart``, the app starts again afterwards."""
         self.restart = self.restart or restart
         self._requested.set()
         self._listeners.notify()

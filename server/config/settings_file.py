@@ -37,7 +37,9 @@ def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
 
 
 def explain_bad_value(section: str, key: str, value: Any) -> str:
-    """Return what the setting accepts instead of ``value``, as a request; empty if it accepts it."""
+    """Return the values that the setting accepts instead of ``value``, as a request; empty if it accepts
+    ``value``.
+    """
     of_section = Settings.model_fields[section].default if section else None
     model = type(of_section) if isinstance(of_section, BaseModel) else Settings
     field = model.model_fields[key]

@@ -22,9 +22,9 @@ SECRETS = frozenset({"backend.api_key"})
 class Setting:
     """One setting. ``variable`` is its environment variable; ``section`` is empty at the top level.
 
-    ``raw`` is the value in force, ``default`` the one without file and variable. ``kind`` selects the editor:
-    ``bool``, ``choice`` (one of ``choices``), ``int``, ``float``, ``text``, ``list``, or ``checks`` (see
-    ``list_checks``).
+    ``raw`` is the current value, ``default`` the value without file and variable. ``kind`` selects the
+    editor: ``bool``, ``choice`` (one of ``choices``), ``int``, ``float``, ``text``, ``list``, or ``checks``
+    (see ``list_checks``).
     """
 
     section: str

@@ -15,8 +15,8 @@ _LARGEST = 5
 @dataclass(frozen=True)
 class CostlyHabit:
     """One habit: its name, how often it occurred in the week (or its number of tokens, see ``unit``), its
-    cost in micro-dollars, the method of counting, and a way to avoid it. ``remedy`` is the part that
-    ``switches.find_switch`` knows it by, empty without one.
+    cost in micro-dollars, the method of counting, and a way to avoid it. ``remedy`` is the name under which
+    ``switches.find_switch`` finds its remedy; empty without a remedy.
     """
 
     name: str
@@ -90,7 +90,7 @@ def _largest(week: Sequence[Summary]) -> list[CostlyHabit]:
             round(sum(each.parts[name].entered for each in week if name in each.parts)),
             round(amount),
             "tokens in results of 500 tokens and more; their writes and re-reads",
-            "A hook replaces large results by digests and keeps the whole output.",
+            "A hook replaces large results with digests and keeps the whole output.",
             "tokens",
             f"habit:{DIGESTS}",
         )

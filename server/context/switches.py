@@ -31,11 +31,11 @@ MEMORY_LINES = {
     "git": "Join git commands with && in one call, and look at their result once.",
     "read-again": "Do not read a file again that has not changed since you read it.",
 }
-"""Lines for CLAUDE.md, by the name of the habit that they help against."""
+"""Lines for CLAUDE.md, by the name of the habit that they prevent."""
 IDLE = "idle"
-"""The name of the habit that the client's own compaction of idle sessions helps against."""
+"""The name of the habit that the client's own compaction of idle sessions prevents."""
 DIGESTS = "digests"
-"""The name of the habit that digests of results help against."""
+"""The name of the habit that digests of results prevent."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _plugin_id(name: str, folders: ClaudeFolders) -> str:
 
 
 def _remedy(part: str, name: str, scope: Scope, folders: ClaudeFolders) -> Switch | None:
-    """Return what helps against a habit, None if nothing can be set for it."""
+    """Return the remedy of a habit; None if no setting helps."""
     if name == DIGESTS:
         path = folders.settings(scope)
         return Switch(part, path, "hooks.PostToolUse has digests of large results", _with_digests)

@@ -24,7 +24,7 @@ NAMES = {
     "plugin": "plugin",
 }
 UNRECORDED = "requests without a line"
-"""Compactions, titles and the like, which only the client's own total includes."""
+"""Compactions, titles and similar requests, which only the client's own total includes."""
 DAYS = 7
 
 

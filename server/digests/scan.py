@@ -74,4 +74,4 @@ def scan(
 _NONE: set[int] = set()
 _BLANKS = " " * 100
 _RUN_OF_BLANKS = re.compile(r" {100,}")
-"""Blanks that no recogniser needs to see: a pattern may try each of them as the end of a text."""
+"""Blanks that no recogniser needs to see. A pattern might try each of them as the end of a text."""

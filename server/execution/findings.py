@@ -13,12 +13,12 @@ _MISSING_PACKAGE = "the package `{}` is not installed"
 
 
 def package_is_missing(name: str) -> str:
-    """Return the cause outside of the code that a package is missing."""
+    """Return the cause that a package is missing."""
     return _MISSING_PACKAGE.format(name)
 
 
 def missing_package(cause: str) -> str:
-    """Return the package of such a cause; empty for any other cause."""
+    """Return the missing package that such a cause names; empty for any other cause."""
     before, after = _MISSING_PACKAGE.split("{}")
     found = cause.startswith(before) and cause.endswith(after)
     return cause.removeprefix(before).removesuffix(after) if found else ""

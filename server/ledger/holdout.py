@@ -1,8 +1,8 @@
-"""The measured arm: sessions in which the app stays silent, so that its saving shows as a difference.
+"""The measured comparison: in some sessions the app stays silent, so that the difference shows its savings.
 
-With ``[savings] holdout`` above 0, that share of Claude Code's sessions is held out: no tools are listed, and
-hooks change nothing. A hash of the session's id decides, so neither the task nor the user does. Both arms are
-recorded, and compared by the money of their transcripts.
+With ``[savings] holdout`` above 0, this share of Claude Code's sessions is held out: no tools are listed, and
+hooks change nothing. A hash of the session's id decides, so neither the task nor the user influences the
+choice. Both groups are recorded, and their costs are compared by their transcripts.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from server.store.session_arms import read_arm, read_arms, write_arm
 from server.store.transcript_checks import read_summaries
 
 LEAST_SESSIONS = 30
-"""Sessions that each arm needs before a difference is shown."""
+"""Number of sessions that each group needs before a difference is shown."""
 _NORMAL_95 = 1.96
 """Standard errors on either side of a 95 % interval."""
 
 
 class Holdout:
-    """Decides on and remembers the arm of each session.
+    """Decides on and remembers the group of each session.
 
     Args:
         share: the share (0 to 1) of sessions that are held out.
@@ -38,12 +38,12 @@ class Holdout:
         self._known: dict[str, bool] = {}
 
     async def is_silent(self, session: str) -> bool:
-        """Return whether the app stays silent in a session, and record its arm.
+        """Return whether the app stays silent in a session, and record the session's group.
 
-        Only sessions of Claude Code take part, whose ids are UUIDs: they alone have transcripts.
+        Only sessions of Claude Code take part, because only they have transcripts. Their ids are UUIDs.
 
         Raises:
-            StoreError: the arm cannot be recorded.
+            StoreError: the group cannot be recorded.
         """
         if not self.share or not is_uuid(session):
             return False
@@ -62,15 +62,16 @@ class Holdout:
 
 
 def is_held_out(session: str, share: float) -> bool:
-    """Return whether a session falls into the held-out share: a fixed answer for each id."""
+    """Return whether a session belongs to the held-out share. The answer for an id never changes."""
     number = int.from_bytes(hashlib.blake2b(session.encode(), digest_size=8).digest())
     return number < share * 2**64
 
 
 @dataclass(frozen=True)
 class ArmComparison:
-    """What sessions cost with the app and without it; micro-dollars per session. ``saved`` is the difference
-    of the means, ``margin`` half of its 95 % interval (Welch)."""
+    """Cost of sessions with the app and without it, in micro-dollars per session. ``saved`` is the difference
+    of the means, ``margin`` half of its 95 % interval (Welch).
+    """
 
     used: int = 0
     held_out: int = 0
@@ -80,12 +81,12 @@ class ArmComparison:
 
     @property
     def enough(self) -> bool:
-        """Whether there are enough sessions for a difference."""
+        """Return whether there are enough sessions for a difference."""
         return min(self.used, self.held_out) >= LEAST_SESSIONS
 
     @property
     def saved(self) -> float:
-        """The mean of the held-out sessions less that of the others."""
+        """The mean of the held-out sessions minus the mean of the other sessions."""
         return self.held_out_mean - self.used_mean
 
     def text(self) -> str:
@@ -94,13 +95,16 @@ class ArmComparison:
             return ""
         counted = f"{self.held_out:,} sessions without the app, {self.used:,} with it"
         if not self.enough:
-            return f"Measured arm: {counted}. A difference is shown from {LEAST_SESSIONS} of each on."
+            return (
+                f"Measured comparison: {counted}. A difference is shown from {LEAST_SESSIONS} sessions of "
+                "each kind."
+            )
         low, high = self.saved - self.margin, self.saved + self.margin
-        verdict = "" if low > 0 or high < 0 else " The interval contains 0: no saving is proven."
+        verdict = "" if low > 0 or high < 0 else " The interval contains 0, so no saving is proven."
         return (
-            f"Measured arm: {counted}. A session costs ${self.held_out_mean / 1e6:,.3f} without it and "
-            f"${self.used_mean / 1e6:,.3f} with it: saved {_dollars(self.saved)} a session, 95 % interval "
-            f"{_dollars(low)} to {_dollars(high)}.{verdict}"
+            f"Measured comparison: {counted}. A session costs ${self.held_out_mean / 1e6:,.3f} without the "
+            f"app and ${self.used_mean / 1e6:,.3f} with it: saved {_dollars(self.saved)} per session, 95 % "
+            f"interval {_dollars(low)} to {_dollars(high)}.{verdict}"
         )
 
 
@@ -113,7 +117,7 @@ def read_comparison(connection: Connection) -> ArmComparison:
 
 
 def session_money(summaries: Iterable[Summary]) -> dict[str, float]:
-    """Return the micro-dollars of each session, its subagents included."""
+    """Return the micro-dollars of each session, including its subagents."""
     money: dict[str, float] = {}
     for summary in summaries:
         money[summary.session] = money.get(summary.session, 0.0) + summary.money
@@ -121,7 +125,7 @@ def session_money(summaries: Iterable[Summary]) -> dict[str, float]:
 
 
 def compare(arms: Mapping[str, bool], money: Mapping[str, float]) -> ArmComparison:
-    """Compare the sessions of both arms that have a transcript."""
+    """Compare the sessions of both groups that have a transcript."""
     used = [money[session] for session, held_out in arms.items() if not held_out and session in money]
     held = [money[session] for session, held_out in arms.items() if held_out and session in money]
     errors = [statistics.variance(each) / len(each) for each in (used, held) if len(each) > 1]

@@ -11,13 +11,14 @@ from server.common.atomic_write import PRIVATE, replace_file
 
 FILE = "quota.json"
 _REWRITE_SECONDS = 60.0
-"""An unchanged report is written again after this time, so that its age stays true."""
+"""Time after which an unchanged report is written again, so that its age stays correct."""
 
 
 @dataclass(frozen=True)
 class Quota:
-    """Used shares in percent, None where unknown, and when each window ends; instants are seconds since the
-    epoch, 0 if unknown. ``at``: when the client reported it."""
+    """Used shares in percent (None if unknown) and the end of each window. Instants are seconds since the
+    epoch, 0 if unknown. ``at`` is the time of the client's report.
+    """
 
     at: float = 0.0
     five_hour: float | None = None
@@ -26,7 +27,7 @@ class Quota:
     seven_day_ends: float = 0.0
 
     def text(self, now: float | None = None) -> str:
-        """Return the windows that have not ended, as a sentence; empty if none is known."""
+        """Return the windows that have not ended, as a sentence; empty if no window is known."""
         now = time.time() if now is None else now
         known = [
             f"{name} quota {used:.0f} % used"
@@ -50,10 +51,11 @@ class QuotaFile:
         self._last: Quota | None = None
 
     def note(self, limits: dict[str, Any]) -> None:
-        """Keep a report, ``rate_limits`` in the client's session. Reports without a figure change nothing.
+        """Keep a report: the ``rate_limits`` of the client's session. Reports without a figure change
+        nothing.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the report cannot be written.
         """
         five, seven = _window(limits.get("five_hour")), _window(limits.get("seven_day"))
         if five[0] is None and seven[0] is None:
@@ -65,7 +67,7 @@ class QuotaFile:
             self._last = quota
 
     def read(self) -> Quota:
-        """Return the last report; one without figures if there is none."""
+        """Return the last report, or a report without figures if there is none."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             return Quota(**json.loads(self._path.read_bytes()))
         return Quota()

@@ -221,10 +221,10 @@ class Ledger:
         return self.price(figures, assumed=Assumed(_round(input_least), _round(input_most), least, most))
 
     def digest_receipt(self, shown_tokens: int, digest_tokens: int, *, lost: bool = False) -> Receipt:
-        """Return the receipt of a digest that took the place of a result of Claude's own call.
+        """Return the receipt of a digest that replaced a result of Claude's own call.
 
-        Claude would have read all of ``shown_tokens``, and the call was made in any case. ``lost``: Claude
-        came back for the whole text. That saves nothing and costs one more turn.
+        Claude would have read all of ``shown_tokens``, and would have made the call in any case. ``lost``
+        means that Claude came back for the whole text. Such a digest saves nothing and costs one more turn.
         """
         saved, turns = (0, TURN) if lost else (shown_tokens, 0)
         figures = Figures(saved_input=saved, cost_input=digest_tokens, cost_turns=turns)

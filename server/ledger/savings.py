@@ -54,8 +54,8 @@ class Savings:
 async def gather_savings(
     history: History, audit: TranscriptReport | None = None, context: str = "", quota: str = ""
 ) -> Savings:
-    """Read the sums from the history; ``context`` is a line on what weighs on the context, ``quota`` one on
-    the subscription's quotas.
+    """Read the sums from the history; ``context`` is a line about the parts of the context, ``quota`` a line
+    about the subscription's quotas.
 
     Raises:
         StoreError: the history cannot be read.

@@ -279,7 +279,7 @@ class Offloader:
         return await self._refusal(run, run.chore_kind)
 
     async def _refusal(self, run: OffloadState, kind: ChoreKind) -> Check | None:
-        """Return why the model is not given chores of a kind."""
+        """Return why the model does not get chores of a kind."""
         if run.caller.by_user or run.task.model:
             return None
         shown = await Measurements(self._history.database).shown(run.model, kind, days_ago(EVIDENCE_DAYS))

@@ -33,7 +33,7 @@ class Rounds:
     """Asks the model until an answer passes or the settings allow no further round.
 
     Attributes:
-        if_unrun: why new code is handed back if it could not be run after all, None if it is delivered.
+        if_unrun: why new code is handed back if it could not be run; None if it is delivered anyway.
     """
 
     engine: Engine
@@ -94,7 +94,7 @@ class Rounds:
         return max(rounds, self.settings.samples) if failure.name in TRIED and rounds > 1 else rounds
 
     def _unrun(self, run: OffloadState, plan: Plan, verdict: Verdict) -> Check | None:
-        """Return why a result that was to be run, and could not be, is not delivered."""
+        """Return why a result that should have been run, but could not be run, is not delivered."""
         if self.if_unrun is None or plan.edited is not None or run.task.check or not verdict.passed:
             return None
         return None if {each.name for each in verdict.checks} & TRIED else self.if_unrun

@@ -95,7 +95,7 @@ class Snapshot:
     """
     approvals: tuple[PendingApproval, ...] = ()
     last: EndedOffload | None = None
-    """None since the app started."""
+    """None if no offload has ended since the start of the app."""
     on_hold: tuple[str, ...] = ()
     """Batches stopped by the pause, each as a line for the user."""
 

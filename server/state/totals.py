@@ -15,9 +15,11 @@ from server.store.records import Totals
 logger = logging.getLogger(__name__)
 
 COALESCE_SECONDS = 0.2
-"""Delay between a change and the recalculation, so that items of a batch that end together share one."""
+"""Delay between a change and the recalculation, so that batch items that end together share one
+recalculation.
+"""
 CHANGES_TOTALS = OffloadEnded | OffloadUndone | JobChanged | ResultDigested
-"""Events that may change the totals. Calls about a batch cost tokens too."""
+"""Events that can change the totals. Calls about a batch cost tokens too."""
 
 OnTotals = Callable[[Totals, Totals], None]
 """Called with the totals of today and of all time."""

@@ -123,7 +123,9 @@ def read_undoable(connection: Connection, job_id: str) -> tuple[tuple[str, str],
 
 
 def read_totals(connection: Connection, since: float | None) -> Totals:
-    """Return the totals of offloads and digests that began at ``since`` or later; of all if None."""
+    """Return the totals of offloads and digests that began at ``since`` or later; of all if ``since`` is
+    None.
+    """
     if since is None:
         return _sum(connection, "1", {}, removed=True)
     day = local_day(since)

@@ -17,9 +17,9 @@ from server.store.transcript_checks import receipt_of, receipt_values
 EVERYWHERE = ""
 """The project of a kind that is switched off in all projects."""
 BY_USER = "switched off"
-"""The reason of a kind that the user switched off; other reasons are losses."""
+"""The reason of a kind that the user switched off. All other reasons are losses."""
 DIGEST_ID = "digest-"
-"""What the number of a digest is preceded by where ids of offloads stand as well."""
+"""Prefix of a digest's number, where ids of offloads can occur as well."""
 _OF_SESSION = 50
 """Number of a session's digests that are compared with later results."""
 
@@ -164,14 +164,15 @@ class ResultDigests:
         return await self._database.read(lambda connection: int(connection.execute(query).scalar_one()))
 
     async def find(self, number: int) -> ResultDigest | None:
-        """Return the digest with this number, None if there is none."""
+        """Return the digest with this number; None if it does not exist."""
         query = select(result_digest).where(result_digest.c.id == number)
         found = await self._database.read(lambda connection: _records(connection, query))
         return found[0] if found else None
 
     async def book_loss(self, record: ResultDigest, loss: str, receipt: ReceiptRecord) -> None:
-        """Book a digest as a loss, with its new receipt, and leave its kind alone in its project from now
-        on."""
+        """Record a digest as a loss, with its new receipt. From now on, its kind passes unchanged in its
+        project.
+        """
 
         def write(connection: Connection) -> None:
             booked = update(result_digest).where(result_digest.c.id == record.id)

@@ -32,18 +32,18 @@ class SeriesPoint:
 
 
 class SavingsSeries:
-    """Reads the series. Every method may raise ``StoreError``."""
+    """Reads the series. Every method can raise ``StoreError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def by_day(self, dimension: str, since_day: str) -> tuple[SeriesPoint, ...]:
         """Return the totals of each local day from ``since_day`` and each ``tool``, ``model`` or ``project``,
-        in order of the days; with an empty dimension one point a day."""
+        in order of the days; with an empty dimension, one point per day."""
         return await self._database.read(lambda connection: _by_day(connection, dimension, since_day))
 
     async def by_session(self, dimension: str, most: int) -> tuple[SeriesPoint, ...]:
-        """Return the totals of the newest sessions, the oldest first."""
+        """Return the totals of the newest sessions, oldest first."""
         return await self._database.read(lambda connection: _by_session(connection, dimension, most))
 
 

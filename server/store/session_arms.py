@@ -1,4 +1,4 @@
-"""The arm of each session of a measured comparison: with the app, or held out."""
+"""The group of each session of a measured comparison: with the app, or held out."""
 
 from collections.abc import Mapping
 
@@ -9,12 +9,12 @@ from server.store.tables import session_arm
 
 
 def read_arm(connection: Connection, session: str) -> bool | None:
-    """Return whether a session is held out, None if it belongs to no comparison."""
+    """Return whether a session is held out; None if it belongs to no comparison."""
     return connection.scalar(select(session_arm.c.held_out).where(session_arm.c.session == session))
 
 
 def write_arm(connection: Connection, session: str, at: float, *, held_out: bool) -> None:
-    """Record the arm of a session; its first one counts. ``at`` is seconds since the epoch."""
+    """Record the group of a session. The first record counts. ``at`` is in seconds since the epoch."""
     row = upsert(session_arm).values(session=session, at=at, held_out=held_out)
     connection.execute(row.on_conflict_do_nothing())
 

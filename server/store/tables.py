@@ -205,7 +205,8 @@ charged_message = Table(
     Index("ix_charged_message_owner", "owner"),
 )
 
-# How many requests of a transcript sent the result of a call of ours: a forked session sends it again.
+# Number of requests of a transcript that sent the result of one of the app's calls. A forked session sends it
+# again.
 call_requests = Table(
     "call_requests",
     metadata,

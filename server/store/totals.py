@@ -1,9 +1,9 @@
 """Running totals that always equal the sums of the rows.
 
-Triggers update ``total`` in the transaction that changes a row of ``offload`` or ``result_digest``, so it is
-exact whatever the order of changes and wherever a crash falls. Totals are kept by local day, tool, model and
-project: a page of savings reads a few thousand rows however long the history is. A digest of the hook counts
-as a call of the tool ``digest hook``: returned, or failed if Claude came back for the whole text.
+Triggers update ``total`` in the transaction that changes a row of ``offload`` or ``result_digest``, so the
+totals are exact, regardless of the order of changes and of crashes. Totals are kept by local day, tool, model
+and project, so a page of savings reads a few thousand rows even in a long history. A digest of the hook
+counts as a call of the tool ``digest hook``: returned, or failed if Claude came back for the whole text.
 """
 
 from dataclasses import dataclass
@@ -24,9 +24,10 @@ _SPENT = "{r}.spent_output + {r}.spent_input + {r}.spent_share"
 
 @dataclass(frozen=True)
 class _Rows:
-    """A table whose rows are counted. ``amounts``: what a row adds to a measure, ``{r}`` being the row; other
-    measures are 0 if ``plain`` is False, else columns of the same name. ``key``: the row's dimensions.
-    ``ended``: the condition under which it counts."""
+    """A table whose rows are counted. ``amounts`` is the amount that a row adds to a measure, with ``{r}``
+    for the row. Other measures are 0 if ``plain`` is False, otherwise columns with the same name. ``key``
+    holds the row's dimensions. ``ended`` is the condition under which the row counts.
+    """
 
     table: str
     triggers: str

@@ -44,13 +44,13 @@ def is_charged(connection: Connection, key: int, path: str) -> bool:
 
 
 def requests_elsewhere(connection: Connection, tool_use_id: str, path: str) -> int:
-    """Return how many requests of other transcripts than ``path`` sent the result of a call."""
+    """Return how many requests in transcripts other than ``path`` sent the result of a call."""
     query = "SELECT coalesce(sum(requests), 0) FROM call_requests WHERE tool_use_id = ? AND owner <> ?"
     return int(connection.exec_driver_sql(query, (tool_use_id, _owner(path))).scalar_one())
 
 
 def read_check(connection: Connection, offload_id: str) -> TranscriptCheckRecord | None:
-    """Return the result of one offload's transcript check, None if there is none."""
+    """Return the result of one offload's transcript check; None before the check."""
     seq = seq_of(connection, offload_id)
     row = connection.execute(select(tables.audit).where(tables.audit.c.seq == seq)).first()
     return None if row is None else check_of(row)
@@ -80,8 +80,9 @@ def write_pass(
     charged: Iterable[int] = (),
     requests: Mapping[str, int] | None = None,
 ) -> None:
-    """Write the progress in a transcript together with the results found in it, the messages that it was
-    charged for, and how many requests sent the result of each call (by tool use id)."""
+    """Write the progress in a transcript together with the results found in it, the messages for which it was
+    charged, and the number of requests that sent the result of each call (by tool use id).
+    """
     values = asdict(record)
     row = upsert(transcript).values(**values)
     connection.execute(row.on_conflict_do_update(index_elements=["path"], set_=values))
@@ -141,8 +142,9 @@ def _cost_alone(receipt: Table) -> dict[str, Any]:
 
 
 def read_success(connection: Connection) -> dict[str, float]:
-    """Return, by form of work, the share of this user's calls that delivered or returned a result, of those
-    that tried to. An offload whose output is one of its inputs is an edit."""
+    """Return, by form of work, the share of this user's attempted calls that delivered or returned a result.
+    An offload whose output is one of its inputs is an edit.
+    """
     rows = connection.exec_driver_sql(_SUCCESS)
     return {row[0]: row[1] / (row[1] + row[2]) for row in rows if row[1] + row[2]}
 

@@ -64,8 +64,9 @@ class Made:
 
 
 class ResultDigester:
-    """Makes and records digests of results. ``known`` returns values that never leave: this app's tokens.
-    Results of a session for which ``is_silent`` returns True pass unchanged."""
+    """Makes and records digests of results. ``known`` returns values that must never leave: this app's
+    tokens. In sessions for which ``is_silent`` returns True, results pass unchanged.
+    """
 
     def __init__(
         self,

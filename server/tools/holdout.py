@@ -1,4 +1,4 @@
-"""Held-out sessions on the wire: no tools and no instructions."""
+"""Held-out sessions over MCP: no tools and no instructions."""
 
 from typing import Any
 from urllib.parse import unquote
@@ -15,11 +15,11 @@ _EMPTIED: dict[str, dict[str, Any]] = {
     "tools/list": {"tools": []},
     "prompts/list": {"prompts": []},
 }
-"""Methods, and what their results hold in a held-out session."""
+"""Methods, and the empty results that a held-out session gets."""
 
 
 class HoldoutMiddleware(ServerMiddleware[Any]):
-    """Empties the lists that a held-out session asks for."""
+    """Empties the lists that a held-out session requests."""
 
     def __init__(self, holdout: Holdout) -> None:
         self._holdout = holdout

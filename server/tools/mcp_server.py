@@ -64,7 +64,7 @@ class TokenSaverServer(MCPServer[dict[str, Any]]):
         self._hub = hub
 
     async def list_tools(self) -> list[MCPTool]:
-        """List the tools, except those that the user's policy hides, with the user's checks."""
+        """List the tools with the user's checks, except the tools that the user's policy hides."""
         checks = tuple(self._hub.settings.checks)
         return [
             tool.model_copy(update={"input_schema": with_checks(tool.input_schema, checks)})

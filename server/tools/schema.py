@@ -7,7 +7,7 @@ from typing import Any
 Schema = dict[str, Any]
 
 CHECKS_LENGTH = 110
-"""Most characters of the description that names the user's checks."""
+"""Maximum length of the description that names the user's checks (characters)."""
 _EMPTY: tuple[Any, ...] = ("", None, [])
 
 
@@ -17,9 +17,10 @@ def compact(schema: Schema) -> Schema:
 
 
 def with_checks(schema: Schema, names: Sequence[str]) -> Schema:
-    """Return the schema with the ``names`` of the user's checks, or without that argument if there are none.
+    """Return the schema with the ``names`` of the user's checks, or without this argument if there are no
+    checks.
 
-    A call that names a check nevertheless is answered with an error.
+    A call that names a check anyway is answered with an error.
     """
     properties = schema.get("properties", {})
     if "check" not in properties:

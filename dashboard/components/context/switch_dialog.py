@@ -24,17 +24,17 @@ class Switcher:
         self._acted = acted
 
     def ask(self, part: str, title: str, done: str) -> None:
-        """Show the change for both scopes; ``done`` is said after it was made."""
+        """Show the change for both scopes. ``done`` is the notice after the change was made."""
         with ui.dialog() as dialog, ui.card().classes("ts-dialog"):
             text(title, tag="h3")
             for scope in SCOPES:
                 self._choice(dialog, part, scope, done)
-            text("It takes effect in new sessions. This page undoes it.", "ts-sub", "p")
+            text("The change takes effect in new sessions. You can undo it on this page.", "ts-sub", "p")
             button("Cancel", dialog.close, look="quiet")
         dialog.open()
 
     def applied_row(self, each: Applied, words: str, undo_words: str) -> None:
-        """Show a switch that is applied, with the button that undoes it."""
+        """Show an applied switch, with a button that undoes it."""
         where = "everywhere" if each.scope == "user" else f"in {each.project}"
         with box("ts-actions"):
             text(f"{each.part} is {words} {where}.", "ts-sub")

@@ -4,8 +4,8 @@ from dashboard import formats
 from dashboard.components.controls.elements import set_classes, set_title, text
 
 NOT_BY_CLAUDE = (
-    "You started this yourself. It saved Claude nothing and cost Claude nothing. The result names what the "
-    "same call would have saved from Claude."
+    "You started this yourself. It saved Claude nothing and cost Claude nothing. The result shows how "
+    "much the same call would have saved for Claude."
 )
 
 ASKED_ABOUT = (

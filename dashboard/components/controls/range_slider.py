@@ -1,4 +1,4 @@
-"""A slider for a number in a range: the browser's own, which keys and screen readers know."""
+"""A slider for a number in a range. It is the browser's own slider, so keys and screen readers work."""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,7 +10,9 @@ NUMBER = "(event) => emit(Number(event.target.value))"
 
 
 class RangeSlider:
-    """``on_move`` gets every value while the user moves it, ``on_choice`` the one where it is left."""
+    """A slider. ``on_move`` gets every value while the user moves the slider, ``on_choice`` the
+    final value.
+    """
 
     def __init__(
         self,
@@ -32,6 +34,6 @@ class RangeSlider:
 
     def set_value(self, value: float) -> None:
         """Show another value."""
-        # The property may still hold it, after the user moved the slider away.
+        # The property can still hold the value, after the user moved the slider away.
         self._range.props["value"] = value
         self._range.update()

@@ -5,12 +5,13 @@ from nicegui.element import Element
 from dashboard.components.live.browser_calls import call_in_browser
 
 MOST_POINTS = 60
-"""One point a second: the last minute."""
+"""One point per second: the last minute."""
 
 
 class RateLine(Element, component="rate_line.js"):
-    """A line that grows to the right. The figure beside it says the latest value, so that screen readers skip
-    the line."""
+    """A line that grows to the right. Screen readers skip the line, because the figure beside it gives the
+    latest value.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,6 +20,6 @@ class RateLine(Element, component="rate_line.js"):
 
     def add(self, rate: float) -> None:
         """Add the rate of this moment (tokens per second)."""
-        with self.props.suspend_updates():  # the props serve new pages; an open page gets a call
+        with self.props.suspend_updates():  # the props serve new pages; an open page receives a call
             self.props["rates"] = [*self.props["rates"][1 - MOST_POINTS :], round(rate, 1)]
         call_in_browser(self, "add", round(rate, 1))

@@ -71,7 +71,7 @@ class _Row:
                 self._choose = button("Make default", self._make_default, label=f"Make {name} the default")
 
     def update(self, entry: tuple[Recommendation, bool]) -> None:
-        """Show the facts."""
+        """Update the cells of the row."""
         each, default = entry
         about = "≈ " if each.model.size_estimated else ""
         self._fit.set_text(fit_of(each))

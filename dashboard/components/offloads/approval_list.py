@@ -1,4 +1,4 @@
-"""Calls that wait for approval, each with its facts: task, files, rule, and what an answer covers."""
+"""Calls that wait for approval, each with its facts: task, files, rule, and the scope of an answer."""
 
 import asyncio
 

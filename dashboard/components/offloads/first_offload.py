@@ -1,4 +1,4 @@
-"""A first task to try: it runs on the local model, and its result appears as a change to keep or undo."""
+"""A first task to try. It runs on the local model, and its result appears as a change to keep or undo."""
 
 import asyncio
 import tempfile
@@ -26,13 +26,13 @@ FIRST_TASK = (
     "Write a Python function slugify(text): lower case, and every run of other characters becomes one dash."
 )
 EXAMPLES = ("slugify('Hello, World!') == 'hello-world'", "slugify('A  b') == 'a-b'")
-"""Facts that the result of the first task has to satisfy."""
+"""Facts that the result of the first task must satisfy."""
 OUTPUT = "slug.py"
 RETRY = "Small models are often wrong. Try again, or download a larger model above."
 
 
 class FirstOffload:
-    """The task, and its result once it has ended. ``on_success`` is called for a result."""
+    """The first task, and its result after it has ended. ``on_success`` is called with a result."""
 
     def __init__(self, hub: Hub, on_success: Callable[[], object]) -> None:
         self._hub = hub
@@ -44,13 +44,13 @@ class FirstOffload:
             button("Try it", self._run, look="main", icon="play_arrow", label="Try it: offload this task")
 
     def place_result(self) -> None:
-        """Build the place of the result in the current container."""
+        """Build the place for the result in the current container."""
         self._result = RebuiltSection(box("ts-first-result"))
 
     def update(self, snapshot: Snapshot) -> None:
         """Explain what the first task does."""
         missing = to_fetch(snapshot.engine)
-        first = f" It first downloads {missing}, which may take some minutes." if missing else ""
+        first = f" It first downloads {missing}, which can take some minutes." if missing else ""
         self._about.set_text(
             f"The model on this machine writes {OUTPUT} in a temporary folder, without Claude. The app "
             f"checks the result and runs it on two examples.{first}"
@@ -69,7 +69,7 @@ class FirstOffload:
         with box("ts-result-head"):
             outcome_badge(row.outcome, undone=row.undone)
             if row.strength:
-                text(row.strength, "ts-tag", title="What the result rests on")
+                text(row.strength, "ts-tag", title="Evidence for the result")
             text(f"by {row.model or 'no model'} in {formats.duration(row.seconds)}", "ts-sub")
         if row.outcome == "delivered":
             diff_view(detail.diff)
@@ -96,5 +96,5 @@ class FirstOffload:
 
 
 def _trial_folder() -> Path:
-    # The app's own folders are closed to every task.
+    # The app's own folders are closed to all tasks.
     return Path(tempfile.mkdtemp(prefix="token-saver-trial-"))

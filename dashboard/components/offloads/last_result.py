@@ -1,4 +1,4 @@
-"""The latest result: what was done, what it rests on, and a button that undoes it."""
+"""The latest result: the task, the evidence, and a button that undoes it."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -14,7 +14,7 @@ from server.store.records import OffloadDetail
 
 
 class LastResult:
-    """One result with its actions; rebuilt only when another one is the latest."""
+    """One result with its actions. It is rebuilt only when another result is the latest."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
@@ -31,7 +31,7 @@ class LastResult:
         with box("ts-last-head"):
             outcome_badge(row.outcome, undone=row.undone)
             if row.strength:
-                text(row.strength, "ts-tag", title="What the result rests on")
+                text(row.strength, "ts-tag", title="Evidence for the result")
             box("ts-grow")
             net_tokens(row.net_tokens, row.net_microusd)
             self._clock.ago(row.started_at, "ts-sub ts-num")

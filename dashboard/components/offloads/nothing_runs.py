@@ -1,4 +1,4 @@
-"""What to try while nothing runs: sentences for Claude, and a task to start here."""
+"""Suggestions while nothing runs: sentences for Claude, and a task to start here."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ SENTENCES = (
     "Use token-saver to write unit tests for this module",
     "Use token-saver to find the first error in build.log",
 )
-"""What the user may say to Claude."""
+"""Sentences that the user can say to Claude."""
 EXAMPLE = "Write a Python function that formats a number of bytes as KB, MB or GB"
 
 
@@ -32,7 +32,7 @@ class NothingRuns:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         with box("ts-idle") as self._body:
-            text("Nothing is running. Claude sends work here on its own.", "ts-sub", "p")
+            text("Nothing is running. Claude sends work here automatically.", "ts-sub", "p")
             with box("ts-idle-connect") as self._connect:
                 text("No client is connected yet.", "", "p")
                 link("/welcome", "ts-btn-link", "Connect Claude")
@@ -55,7 +55,7 @@ class NothingRuns:
         self._connect.set_visibility(not await asyncio.to_thread(any_connected))
 
     def show(self, *, idle: bool) -> None:
-        """Show it while nothing runs."""
+        """Show the suggestions while nothing runs."""
         self._body.set_visibility(idle)
 
     async def _run(self) -> None:
@@ -68,7 +68,7 @@ class NothingRuns:
 
 
 def any_connected() -> bool:
-    """Return whether an installed client is connected; reads their files."""
+    """Return whether an installed client is connected. Reads the clients' files."""
     for client in CLIENTS:
         with contextlib.suppress(TokenSaverError):  # not installed, or its file cannot be read
             if connected(find_place(client, "user", bridge_command())) is not None:

@@ -115,7 +115,7 @@ def _tokens(offload: RunningOffload) -> str:
 
 
 def prompt_progress(offload: RunningOffload, now: float) -> str:
-    """Return how much of the prompt is read and how long the rest takes: ``62 % read · about 0:12 left``."""
+    """Return the read share of the prompt and the time left: ``62 % read · about 0:12 left``."""
     if not offload.prompt_total:
         return ""
     share = offload.prompt_done / offload.prompt_total

@@ -14,8 +14,9 @@ DAYS = 7
 
 
 def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int], notes: Sequence[str] = ()) -> None:
-    """Show the bill of each of the last days beside what was saved on it (micro-dollars), and ``notes``: on
-    the quota, and on the measured arm."""
+    """Show the bill of each recent day beside the amount saved on that day (micro-dollars), and ``notes`` on
+    the quota and on the measured comparison.
+    """
     if not bill.days:
         empty("The transcript check has read no transcript yet.")
         return

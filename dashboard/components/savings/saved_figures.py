@@ -23,7 +23,7 @@ class SavedFigures:
         self._chart = DayChart()
 
     def update(self, days: Sequence[DayTotal], everything: Totals) -> None:
-        """Show these totals; ``days`` ends with today."""
+        """Show these totals. ``days`` ends with today."""
         self._week.update([day.totals for day in days[-WEEK:]])
         self._month.update([day.totals for day in days])
         self._all.update([everything])

@@ -1,6 +1,7 @@
-"""The savings chart: bars or running sums over days, weeks or sessions, with a range to choose.
+"""The savings chart: bars or running sums over days, weeks or sessions, with a selectable range.
 
-It is SVG in the colours of the stylesheet. Names and totals stand below it: nothing depends on colour.
+The chart is SVG in the colours of the stylesheet. Names and totals appear below it, so no information depends
+on colour alone.
 """
 
 import html
@@ -27,10 +28,10 @@ from dashboard.savings_chart import (
 )
 
 FILLS = ("#129684", "#5466d6", "#c77710", "#b5478a", "#2f86c9", "#7a8f1e")
-"""``--model-0`` and on, in light; the stylesheet replaces them in dark."""
+"""``--model-0``, ``--model-1``, … in light mode. The stylesheet replaces them in dark mode."""
 OTHER = "#98a4ad"
 BRUSH_FROM = 15
-"""Periods from which on a range can be chosen."""
+"""Number of periods above which a range can be chosen."""
 
 
 def savings_chart(data: ChartData, view: ChartView) -> None:

@@ -1,4 +1,6 @@
-"""The line on top of the page Now: tokens saved today, their share of the bill and quota, what to review."""
+"""The line at the top of the page Now: tokens saved today, their share of the bill and quota, and results to
+review.
+"""
 
 from dashboard import formats
 from dashboard.components.controls.elements import box, link, set_classes, set_title, text
@@ -8,7 +10,7 @@ from server.store.records import Totals
 
 
 class TodayLine:
-    """The figure in large type, the shares beside it."""
+    """The figure in large type, with the shares beside it."""
 
     def __init__(self) -> None:
         with box("ts-today", "section", "Saved today"):
@@ -21,8 +23,8 @@ class TodayLine:
         """Show today's savings.
 
         Args:
-            week: the totals of the last seven days, of which ``bill`` is the user's bill (micro-dollars, 0 if
-                unknown).
+            week: the totals of the last seven days. ``bill`` is the user's bill of these days (micro-dollars,
+            0 if unknown).
             quota_dollars: a week of the subscription; 0 if unknown.
             waiting: results that wait for a review.
         """

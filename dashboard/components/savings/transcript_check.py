@@ -87,9 +87,9 @@ def _missed(report: TranscriptReport) -> None:
     text("Missed opportunities", tag="h3")
     _facts([(_form_words(each), _worth(each)) for each in report.forms])
     text(
-        "From all transcripts: what these cost in the bill with their re-reads, and the part of it that is "
-        "likely to be saved, by the share of your own calls for the same that succeeded. Reports of "
-        "subagents and files that Claude edited later do not count.",
+        "From all transcripts: the cost of these results and files in the bill, including re-reads, and "
+        "the part that could probably be saved, by the success rate of your own calls of the same kind. "
+        "Reports of subagents and files that Claude edited later do not count.",
         "ts-sub",
         "p",
     )

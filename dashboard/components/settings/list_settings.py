@@ -17,7 +17,7 @@ from server.hub import Hub
 from server.offload.checks.user_command import command_of
 
 FOLDERS = frozenset({"roots", "embedded.folders"})
-"""Lists of existing folders."""
+"""Settings that are lists of existing folders."""
 EXAMPLE = 'test = "uv run pytest -q {file}"'
 
 
@@ -47,7 +47,7 @@ class ListSetting:
 
     @property
     def changed(self) -> bool:
-        """Whether the value differs from the default."""
+        """Return whether the value differs from the default."""
         return self._values != self._default
 
     def _adder(self) -> None:

@@ -1,4 +1,4 @@
-"""Settings in words for people: their group, name, unit, range, and whether they are for experts."""
+"""Settings in plain words: group, name, unit, range, and whether the setting is for experts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ class Group:
 
 @dataclass(frozen=True)
 class PlainName:
-    """A setting for people. ``unit`` follows a number; ``span`` (least, most, step) makes it a slider.
-    ``advanced`` settings are hidden at first. ``about`` replaces a description written for readers of
-    ``config.toml``."""
+    """A setting in plain words. ``unit`` follows a number. ``span`` (minimum, maximum, step) makes it a
+    slider. ``advanced`` settings are hidden at first. ``about`` replaces a description that was written
+    for readers of ``config.toml``.
+    """
 
     group: str
     name: str
@@ -30,21 +31,21 @@ class PlainName:
 
 
 GROUPS = (
-    Group("general", "General", "Appearance, and where Claude may work."),
-    Group("engine", "Engine and model", "The program that runs the local model, and how."),
-    Group("answers", "Answers and checks", "How a result is made, checked and repaired."),
+    Group("general", "General", "Appearance, and the folders for Claude's work."),
+    Group("engine", "Engine and model", "The program that runs the local model, and its options."),
+    Group("answers", "Answers and checks", "How results are made, checked and repaired."),
     Group("batches", "Batches", "Limits for one task on many files."),
     Group("files", "Files and approvals", "Files that need your approval or stay closed."),
     Group("savings", "Savings", "How tokens and money are counted."),
-    Group("privacy", "History and privacy", "What is kept, and for how long."),
-    Group("sharing", "Sharing this computer", "When work makes room for other programs."),
-    Group("notices", "Notifications", "What appears on your screen."),
+    Group("privacy", "History and privacy", "Which data is kept, and for how long."),
+    Group("sharing", "Sharing this computer", "When work pauses for other programs."),
+    Group("notices", "Notifications", "Notices on your screen."),
 )
 
 NAMES: Mapping[str, PlainName] = {
     "appearance": PlainName("general", "Appearance", about="Colours of the dashboard."),
     "roots": PlainName(
-        "general", "Folders that Claude may work in", about="In addition to the project of each session."
+        "general", "Folders in which Claude may work", about="In addition to the project of each session."
     ),
     "port": PlainName("general", "Port", advanced=True),
     "log_level": PlainName("general", "Detail of the log", advanced=True),
@@ -73,7 +74,7 @@ NAMES: Mapping[str, PlainName] = {
         about="A name from the page Models, hf.co/org/repo:Q4_K_M, a path, or auto.",
     ),
     "embedded.use_caches": PlainName("engine", "Use models of other programs"),
-    "embedded.folders": PlainName("engine", "Folders with models of yours", advanced=True),
+    "embedded.folders": PlainName("engine", "Folders with your own models", advanced=True),
     "embedded.program": PlainName("engine", "Program of the built-in engine", advanced=True),
     "embedded.slots": PlainName(
         "engine", "Tasks in parallel (built-in engine)", span=(1, 16, 1), advanced=True
@@ -93,22 +94,22 @@ NAMES: Mapping[str, PlainName] = {
     ),
     "offload.temperature": PlainName("answers", "Temperature", span=(0, 2, 0.1), advanced=True),
     "offload.least_right": PlainName(
-        "answers", "Least share of right results, where they are run", span=(0, 1, 0.05), advanced=True
+        "answers", "Minimum share of right results, if they are run", span=(0, 1, 0.05), advanced=True
     ),
     "offload.least_right_unrun": PlainName(
-        "answers", "Least share of right results, where they are not run", span=(0, 1, 0.05), advanced=True
+        "answers", "Minimum share of right results, if they are not run", span=(0, 1, 0.05), advanced=True
     ),
     "offload.check_timeout": PlainName("answers", "Time limit of a check", "seconds", advanced=True),
     "offload.check_env": PlainName("answers", "Variables for checks", advanced=True),
-    "offload.checks_outside": PlainName("answers", "Checks outside of the sandbox", advanced=True),
+    "offload.checks_outside": PlainName("answers", "Checks outside the sandbox", advanced=True),
     "offload.client_patience": PlainName(
         "answers", "Wait before Claude gets a job id", "seconds", advanced=True
     ),
     "offload.queue_limit": PlainName("answers", "Length of the queue", "tasks", advanced=True),
-    "batch.max_items": PlainName("batches", "Most items of a batch", "items"),
+    "batch.max_items": PlainName("batches", "Maximum items of a batch", "items"),
     "batch.max_hours": PlainName("batches", "Longest batch", "hours"),
     "batch.stop_failing": PlainName("batches", "Stop a batch that mostly fails"),
-    "batch.max_tokens": PlainName("batches", "Most tokens of a batch", "tokens", advanced=True),
+    "batch.max_tokens": PlainName("batches", "Maximum tokens of a batch", "tokens", advanced=True),
     "paths.protect": PlainName("files", "Ask before writing"),
     "paths.never_read": PlainName("files", "Never read"),
     "paths.never_write": PlainName("files", "Never write"),
@@ -141,7 +142,7 @@ NAMES: Mapping[str, PlainName] = {
 """The settings by their keys, in the order of the page."""
 
 ELSEWHERE = frozenset({"savings.audit", "checks"})
-"""Keys that have a card of their own on the page."""
+"""Keys that have a separate card on the page."""
 
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "appearance": {"system": "Like the desktop", "light": "Light", "dark": "Dark"},
@@ -154,14 +155,16 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
     "ledger.unit": {"dollars": "Dollars", "quota": "Share of the weekly quota"},
     "log_level": {"debug": "Everything", "info": "Normal", "warning": "Warnings", "error": "Errors only"},
 }
-"""The choices of a setting in words, by its key."""
+"""The choices of a setting in plain words, by its key."""
 
 
 def key_of(setting: Setting) -> str:
-    """Return the key as in ``config.toml``, such as ``offload.repair_rounds``."""
+    """Return the key as written in ``config.toml``, such as ``offload.repair_rounds``."""
     return f"{setting.section}.{setting.name}" if setting.section else setting.name
 
 
 def plain_name(setting: Setting) -> PlainName:
-    """Return the words for a setting. A setting without words appears by its key among the advanced ones."""
+    """Return the plain words for a setting. A setting without plain words appears by its key among the
+    advanced settings.
+    """
     return NAMES.get(key_of(setting)) or PlainName("general", key_of(setting), advanced=True)

@@ -13,11 +13,11 @@ from server.config.settings import Settings, load_settings
 from server.hub import AT_ONCE, Hub
 
 RETURNS_SECONDS = 4.0
-"""Delay before the page is loaded again: the time of a start on a slow machine (seconds)."""
+"""Delay before the page is loaded again (seconds): the time of a start on a slow machine."""
 
 
 class RestartNotice:
-    """Hidden while the file and the running app agree."""
+    """A notice that is hidden while the file and the running app agree."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -29,7 +29,7 @@ class RestartNotice:
         self._notice.set_visibility(False)
 
     async def load(self) -> None:
-        """Compare the file with the running app, and show what differs."""
+        """Compare the file with the running app, and show the differences."""
         try:
             written = await asyncio.to_thread(load_settings, self._hub.folders)
         except SettingsError:
@@ -41,13 +41,13 @@ class RestartNotice:
         set_title(self._words, "\n".join(names))
 
     def _restart(self) -> None:
-        self._words.set_text("Restarting. This page comes back on its own.")
+        self._words.set_text("Restarting. This page reloads automatically.")
         ui.run_javascript(f"setTimeout(() => location.reload(), {RETURNS_SECONDS * 1000:.0f})")
         self._hub.request_quit(restart=True)
 
 
 def waiting_for_restart(running: Settings, written: Settings) -> list[str]:
-    """Return the names of the settings whose written value is not in force yet."""
+    """Return the names of the settings whose new value is not in effect yet."""
     found = []
     for name in type(running).model_fields:
         now, then = getattr(running, name), getattr(written, name)

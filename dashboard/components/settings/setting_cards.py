@@ -1,4 +1,4 @@
-"""Cards of the page Settings beside the settings: engine test, transcripts, file, prices, locations."""
+"""Further cards of the page Settings: engine test, transcripts, file, prices, locations."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -50,10 +50,10 @@ class AuditSwitch:
         on = self._hub.settings.savings.audit
         where = self._hub.transcript_check.folder
         self._words.set_text(
-            f"On. Token Saver reads {where} to find what each offload really saved."
+            f"On. Token Saver reads {where} to find out what each offload really saved."
             if on
-            else f"Off. If you allow it, Token Saver reads {where} to find what each offload really saved. "
-            "It writes nothing there, and nothing leaves this machine."
+            else f"Off. If you allow the check, Token Saver reads {where} to find out what each offload "
+            "really saved. The check writes nothing there, and nothing leaves this machine."
         )
         self._button.set_text("Stop reading" if on else "Allow reading")
 
@@ -62,8 +62,8 @@ class AuditSwitch:
 
 
 def settings_file(hub: Hub) -> None:
-    """Show the file with the settings, and how to edit it by hand."""
-    text("You can also edit this file. Changes take effect at the next start:", "", "p")
+    """Show the settings file, and how to edit it by hand."""
+    text("You can also edit this file. Changes take effect when Token Saver restarts:", "", "p")
     text(str(hub.folders.config_file), "ts-command", "code")
     text(
         '[offload]\nrepair_rounds = 1\n\n[checks]\ntest = "uv run pytest -q {file}"',

@@ -1,4 +1,4 @@
-"""The control of one setting: a switch, choice, slider, or a field that is checked as one types."""
+"""The control of one setting: a switch, choice, slider, or a field that is checked during typing."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,8 +18,9 @@ Save = Callable[[Any], Awaitable[object]]
 
 
 class SettingEditor:
-    """Calls ``save`` with every new valid value: a switch, a choice or a slider at once, a field when it
-    loses the focus or at Enter."""
+    """Calls ``save`` with every new valid value. A switch, a choice or a slider saves immediately; a field
+    saves when it loses the focus or on Enter.
+    """
 
     def __init__(self, setting: Setting, words: PlainName, save: Save) -> None:
         self._setting = setting
@@ -112,7 +113,7 @@ class SettingEditor:
 
 
 def in_words(setting: Setting, words: PlainName, value: Any) -> str:
-    """Return a value of the setting for people: ``on``, ``Dark``, ``4,096 tokens``, ``50 %``."""
+    """Return a value of the setting as text: ``on``, ``Dark``, ``4,096 tokens``, ``50 %``."""
     if setting.kind == "choice":
         return CHOICES.get(key_of(setting), {}).get(value, str(value))
     if words.span is not None and words.span[1] == 1:

@@ -1,4 +1,4 @@
-"""The settings in groups for people: a search, a filter for changed ones, a fold for the advanced ones."""
+"""The settings in groups: a search, a filter for changed settings, a fold for advanced settings."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,7 +19,7 @@ Row = SettingRow | ListSetting
 
 
 class SettingSearch:
-    """The search field, and the switch that leaves only changed settings."""
+    """The search field, and a switch that shows only changed settings."""
 
     def __init__(self, on_change: Callable[[str, bool], object]) -> None:
         self._on_change = on_change
@@ -34,7 +34,7 @@ class SettingSearch:
             self._count.props["role"] = "status"
 
     def show_count(self, shown: int) -> None:
-        """Say how many settings match; nothing without a search."""
+        """Show how many settings match; nothing without a search."""
         searching = bool(self._words.value or self._only.value)
         self._count.set_text(formats.count(shown, "setting") if searching else "")
 
@@ -43,7 +43,9 @@ class SettingSearch:
 
 
 class SettingGroups:
-    """One card per group. ``first`` fills the top of a group with what is no setting of the file."""
+    """One card per group. ``first`` fills the top of a group with content that is not a setting
+    of the file.
+    """
 
     def __init__(
         self, hub: Hub, settings: Sequence[Setting], first: Mapping[str, Callable[[], object]]
@@ -59,7 +61,7 @@ class SettingGroups:
         ]
 
     def filter(self, words: str, only_changed: bool) -> int:
-        """Show the matching settings alone, and return their number."""
+        """Show only the matching settings. Return their number."""
         return sum(group.filter(words.split(), only_changed) for group in self._groups)
 
 

@@ -1,4 +1,4 @@
-"""One setting: its name and meaning, a control, whether it was changed, and a button that resets it."""
+"""One setting: its name and meaning, a control, a mark if it was changed, and a button that resets it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -40,7 +40,7 @@ class SettingRow:
 
     async def _save(self, value: Any) -> bool:
         setting = self.setting
-        # A value equal to the default leaves the file, so that a later default of the app counts.
+        # A value equal to the default is removed from the file, so that a later default of the app counts.
         written = None if value == setting.default else value
         if not await save_setting(self._hub, setting.section, setting.name, written):
             return False
@@ -63,13 +63,13 @@ def changed_marker(name: str, default: str, reset: Callable[[], Awaitable[None]]
 
 
 async def save_setting(hub: Hub, section: str, name: str, value: object) -> bool:
-    """Write a setting and say when it takes effect. Return whether it was written."""
+    """Write a setting and show when it takes effect. Return whether it was written."""
     notice = "Saved." if (section or name) in AT_ONCE else "Saved. It takes effect after a restart."
     return await run_action(hub.change_setting(section, name, value), notice)
 
 
 def name_of(setting: Setting) -> Element:
-    """Show the name and the meaning of the setting; its key appears on hover."""
+    """Show the name and the meaning of the setting. Its key appears on hover."""
     with box("", "dt") as term:
         words = plain_name(setting)
         text(words.name, "ts-setting-name", title=f"{key_of(setting)} in config.toml")

@@ -51,8 +51,8 @@ def switch_off(settings: Settings, folders: Folders, part: str, scope: Scope, *,
     if not dry_run:
         apply(change, folders)
         undo_command = f"token-saver context --{'undo' if habit else 'on'} {part} --scope {scope}"
-        state = "applied; it counts in new sessions" if habit else "off in new sessions"
-        echo(f"{part} is {state}. `{undo_command}` undoes that.")
+        state = "applied; it takes effect in new sessions" if habit else "off in new sessions"
+        echo(f"{part} is {state}. `{undo_command}` undoes this.")
 
 
 def switch_on(settings: Settings, folders: Folders, part: str, scope: Scope) -> None:

@@ -17,12 +17,12 @@ def context(
     ] = "",
     undo: Annotated[str, typer.Option(metavar="HABIT", help="Undo the remedy of a habit.")] = "",
     scope: Annotated[
-        Literal["project", "user"], typer.Option(help="Change it for this project only, or everywhere.")
+        Literal["project", "user"], typer.Option(help="Change this project only, or everywhere.")
     ] = "project",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change without making it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what fills Claude's context and what each part costs; switch parts off, or change habits."""
+    """Show the parts of Claude's context with their cost; switch parts off, or change habits."""
     from server.commands.context.actions import show_context, switch_off, switch_on  # noqa: PLC0415
     from server.config.settings import load_settings  # noqa: PLC0415 - other commands must not wait for it
 

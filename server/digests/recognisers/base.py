@@ -12,14 +12,16 @@ _Item = TypeVar("_Item")
 
 
 class Ends(list[_Item]):
-    """A list that keeps the first and the last of too many elements; ``total`` counts all that were added."""
+    """A list that keeps the first and the last elements if there are too many. ``total`` counts all added
+    elements.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.total = 0
 
     def append(self, item: _Item, /) -> None:
-        """Add an element; one in the middle goes if there are too many."""
+        """Add an element. If there are too many, an element in the middle is dropped."""
         self.total += 1
         if len(self) >= MOST_KEPT:
             del self[MOST_KEPT // 2]

@@ -17,11 +17,11 @@ _FEW = 12
 further errors follow.
 """
 _RARE = 3
-"""Errors of one rule that are all shown before the first of a frequent rule."""
+"""Number of errors per rule that are shown before the first error of a frequent rule."""
 _SYNTAX = re.compile(r"(?i)(?:invalid-)?syntax(?:-?error)?|E999|E0001")
-"""Rules of files that cannot be read at all."""
+"""Rules for files that cannot be read."""
 _MANY_RULES = 8
-"""Rules beyond which the most frequent ones are also counted in one line."""
+"""Number of rules above which the most frequent rules are also counted in one line."""
 _MOST_RULES = 20
 
 
@@ -102,7 +102,7 @@ class Diagnostics:
 
 
 def _urgency(group: _Group) -> tuple[bool, int]:
-    """Order of errors: files that cannot be read, then rare errors."""
+    """Return the order of errors: files that cannot be read first, then rare errors."""
     return not _SYNTAX.fullmatch(group.rule), group.total
 
 

@@ -13,7 +13,7 @@ MOST_DETAILS = 24
 """Maximum number of lines after the cause that are kept per failure. At most six are shown."""
 _WORTH = 88
 _MANY = 8
-"""Different failures beyond which the names and causes of all come before the places of any."""
+"""Number of different failures above which the names and causes of all come before the places of any."""
 _DIFFERS = (
     "-",
     "+",
@@ -32,9 +32,9 @@ _TELLS_NOTHING = re.compile(
     r"|(?:Cause|Differing items|Full diff.*):?$|Omitting \d+ identical|comparison failed$|Use -v"
     r"|\.\.\.Full output|Snapshot name: |[({\[\])}.]+$"
 )
-"""Lines between a cause and the values that differ."""
+"""Number of lines between a cause and the values that differ."""
 _ANNOUNCES = re.compile(r".*(?::|equality)$|assertion `|expect\(|(?:\w+: )?assert .*\.\.\.|.*Lists differ: ")
-"""Causes that leave out the values, or shorten them."""
+"""Causes that omit or shorten the values."""
 
 
 @dataclass(slots=True)

@@ -75,7 +75,7 @@ async def probe(barrier: str, kind: Kind) -> Proof:
     with _targets(kind) as targets:
         jobs = _jobs(targets, kind)
         harmless, attack, endless, *crowd = await run(jobs, barrier)
-        if endless.ending == "not started":  # on a busy machine, the barrier takes longer than its time
+        if endless.ending == "not started":  # on a busy machine, the barrier needs more time than its limit
             patient = replace(jobs[_ENDLESS_PLACE], limits=replace(_BRIEF, seconds=_PATIENT_SECONDS))
             [endless] = await run([patient], barrier)
         if (reason := _not_working(harmless, endless)) is not None:

@@ -116,7 +116,7 @@ class JavaScriptRuntime:
         if code in _MISSING_MODULE or first.startswith(_MISSING_IN_DENO):
             named = _PACKAGE.search(first)
             return package_is_missing(named[1]) if named else f"it imports a missing module: {first}"
-        if "does not provide an export named" in first:  # CommonJS or not is for the project to say
+        if "does not provide an export named" in first:  # the project decides whether CommonJS is used
             return f"it imports a missing module: {first}"
         if code in _NO_TYPESCRIPT:
             return "this engine does not run its TypeScript"

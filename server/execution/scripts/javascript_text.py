@@ -16,7 +16,7 @@ FUNCTIONS = frozenset(
 """Types of the nodes of functions."""
 _CLASSES = frozenset({"class_declaration", "class", "abstract_class_declaration"})
 ANONYMOUS = "module.exports"
-"""Name of a function without one that a module exports as a whole."""
+"""Name for an unnamed function that a module exports as a whole."""
 _EXPORTS = ("module.exports", "exports.")
 _PATTERN_NAMES = frozenset({"shorthand_property_identifier_pattern"})
 _BINDING = frozenset(

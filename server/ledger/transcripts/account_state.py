@@ -9,14 +9,15 @@ from server.ledger.spread import Spread
 from server.ledger.transcripts.context_cost import ContextCost
 
 FREE = Price("", *(Decimal(0) for _ in range(5)))
-"""The price of a request that another transcript was charged for."""
+"""The price of a request for which another transcript was charged."""
 
 
 @dataclass
 class ChainAccount:
-    """One chain's account: its context, and the request under way. ``result_tokens`` are those of all results
-    in the context, ``new_results`` of those that no request sent yet. ``free``: the request under way was
-    charged elsewhere. ``wrote``: the turn before made one call, which wrote a file."""
+    """One chain's account: its context, and the current request. ``result_tokens`` counts all results in the
+    context, ``new_results`` the results that no request has sent yet. ``free``: the current request was
+    charged elsewhere. ``wrote``: the previous turn made one call, which wrote a file.
+    """
 
     cost: ContextCost = field(default_factory=ContextCost)
     usage: list[int] = field(default_factory=list)
@@ -79,5 +80,5 @@ class Accounts:
         self.habits[name] = self.habits.get(name, 0.0) + amount
 
     def spread(self, name: str) -> Spread:
-        """Return the sizes of that name."""
+        """Return the sizes with this name."""
         return self.spreads.setdefault(name, Spread())

@@ -60,7 +60,7 @@ class Accountant:
         self._is_charged = is_charged
 
     def begin_answer(self, line: AssistantMessage) -> bool:
-        """Charge the request that this new answer belongs to; return whether it was charged elsewhere."""
+        """Charge the request of this new answer. Return whether it was charged elsewhere."""
         accounts, chain = self.accounts, self._chain(line.chain)
         self._close(chain)
         day = day_of(line.at) if line.at else accounts.last_day
@@ -158,9 +158,9 @@ class Accountant:
         self.accounts.add("compactions")
 
     def state_total(self, total: ClientTotal) -> None:
-        """Compare the client's own total with the lines since its last one.
+        """Compare the client's own total with the lines since its last total.
 
-        The first total of a forked session includes the session before it, and is only remembered.
+        The first total of a forked session includes the earlier session, and is only remembered.
         """
         accounts = self.accounts
         for chain in accounts.chains.values():
@@ -227,7 +227,9 @@ class Accountant:
         chain.usage = []
 
     def _note_writing(self, chain: ChainAccount, usage: Usage) -> None:
-        """Note a turn that wrote one file after another turn that wrote one: a batch takes one for all."""
+        """Record a turn that wrote one file after another such turn. A batch would need one turn for all
+        files.
+        """
         writes = len(chain.uses) == 1 and next(iter(chain.uses.values())) in _WRITERS
         if writes and chain.wrote:
             price = self._price_of(chain.model, usage.prompt)

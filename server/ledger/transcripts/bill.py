@@ -29,9 +29,10 @@ class BillLine:
 
 @dataclass(frozen=True)
 class Bill:
-    """The bill at list prices: micro-dollars by local day, and the requests. ``placeholders``: answers whose
-    output the client did not record, counted by estimate. ``unrecorded``: the part of the bill for requests
-    without a line of their own (compactions, titles), from the client's own totals."""
+    """The bill at list prices: micro-dollars by local day, and the requests. ``placeholders`` counts answers
+    whose output the client did not record; their output is estimated. ``unrecorded`` is the part of the
+    bill for requests without a separate line (compactions, titles), from the client's own totals.
+    """
 
     days: Mapping[str, int]
     requests: int = 0
@@ -66,9 +67,9 @@ def bill_of(summaries: Iterable[Summary], prices: Prices) -> Bill:
 
 
 def unrecorded_money(summaries: Iterable[Summary]) -> dict[str, float]:
-    """Return, by day, the micro-dollars of requests without a line of their own.
+    """Return, by day, the micro-dollars of requests without a separate line.
 
-    The client's own total of a session includes its subagents, whose transcripts are files of their own.
+    The client's own total of a session includes its subagents, whose transcripts are separate files.
     """
     stated: dict[str, dict[str, float]] = {}
     subagents: dict[str, float] = {}

@@ -192,7 +192,8 @@ class TranscriptCheck:
         self, connection: Connection, state: SessionState, line: AssistantMessage, path: str
     ) -> bool:
         """Return whether another transcript has this message. A fork's repeated lines come first, so nothing
-        is looked up after the first message of its own."""
+        is looked up after the first message of its own.
+        """
         if line.session in self._sessions:
             return True
         return not state.accounts.owns and is_charged(connection, message_key(line.message_id), path)
@@ -230,13 +231,15 @@ class TranscriptCheck:
     def _read_again_elsewhere(
         self, connection: Connection, call: FollowedCall, elsewhere: int
     ) -> list[Finding]:
-        """Return the results of a call that another transcript has, with the re-reads of this one, too."""
+        """Return the results of a call that another transcript has, including the re-reads of this
+        transcript.
+        """
         findings = []
         for offload in call.offloads:
             known = read_check(connection, offload.id)
             terms = Terms.from_json(known.receipt.terms) if known is not None else None
             if known is None or terms is None:
-                continue  # the other transcript is read later, and counts these requests then
+                continue  # the other transcript is read later and then counts these requests
             terms = replace(terms, cache_reads=Decimal(max(0, call.requests + elsewhere - 1)))
             receipt = self._ledger.price(
                 figures_of(known.receipt), call.model, assumed=terms.assumed, terms=terms
@@ -308,7 +311,7 @@ def correct(
 def session_terms(call: FollowedCall, state: SessionState, ledger: Ledger, elsewhere: int = 0) -> Terms:
     """Return the terms of a call whose session is known: how often its result was really read from the cache,
     how the session wrote to the cache, and how much context a turn read when the call was made.
-    ``elsewhere``: the requests of forked sessions that sent the result.
+    ``elsewhere`` counts the requests of forked sessions that sent the result.
 
     A session without any cached request says nothing about the cache, so the usual habits count.
     """

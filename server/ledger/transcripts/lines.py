@@ -51,7 +51,8 @@ class Usage:
 class AssistantMessage:
     """One line of an assistant's message. ``usage.output`` counts the whole message so far. ``chain``
     distinguishes subagents; ``at`` is the instant of the line, seconds since the epoch (0: unknown).
-    ``session``: the session that made the request, if it is another one: a forked session repeats its lines.
+    ``session`` is the session that made the request, if it is a different session: a forked session repeats
+    the lines of the earlier session.
     """
 
     chain: str
@@ -114,8 +115,9 @@ class Compaction:
 
 @dataclass(frozen=True)
 class ClientTotal:
-    """The client's own count of everything that it sent so far, by model. It includes requests that leave no
-    line of their own: compactions, titles. A forked session's count goes on from that of the first one."""
+    """The client's own count of all content that it has sent so far, by model. It includes requests without a
+    separate line: compactions, titles. A forked session continues the count of the first session.
+    """
 
     usage: Mapping[str, Usage]
     chain: str = ""

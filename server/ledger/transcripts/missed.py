@@ -50,7 +50,7 @@ class MissedChance:
 
 @dataclass(frozen=True)
 class MissedSavings:
-    """All kinds of missed savings, the most tokens first."""
+    """All kinds of missed savings, most tokens first."""
 
     kinds: tuple[MissedChance, ...]
 
@@ -71,7 +71,7 @@ def rough_tokens(characters: int) -> int:
 
 
 def merge(counts: Iterable[Mapping[str, Iterable[int]]]) -> MissedSavings:
-    """Add up the missed savings of all sessions; each maps a kind to its count and tokens."""
+    """Add up the missed savings of all sessions. Each session maps a kind to its count and tokens."""
     sums: dict[str, list[int]] = {}
     for each in counts:
         for kind, (count, tokens) in each.items():

@@ -1,10 +1,10 @@
 """Cost of missed chances, by form: large results and written files, including their re-reads.
 
-The money is that of the parts in the bill: a text that entered early was read from the cache more often. Only
-results of 500 tokens and more count, no reports of subagents, and no files that Claude edited later. Listings
-count in sessions that used nothing of what was listed. Turns count the context that a turn read which wrote
-one file right after another such turn. A chance is no certainty: it is weighed by the rate at which this
-user's own calls of that form succeeded.
+The cost comes from the parts in the bill: a text that entered early was read from the cache more often. Only
+results of 500 tokens or more count, without reports of subagents and without files that Claude edited later.
+Listings count in sessions that used no listed part. Turns count the context read by a turn that wrote one
+file directly after another such turn. A chance is not certain to succeed, so it is weighted by the success
+rate of this user's own calls of that form.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,15 +21,16 @@ _FORM_TOOLS = {
     "listings never used": "",
     "turns that wrote one file each": "batch_offload",
 }
-"""The tool that helps, by form; listings are switched off instead."""
+"""The tool that helps, by form. Listings are switched off instead."""
 _LISTINGS = ("mcp:", "skill:", "agent:")
 
 
 @dataclass(frozen=True)
 class MissedForm:
-    """One form: its tokens (turns: their number), its micro-dollars in the bill, and ``success``, the share
-    (0 to 1) of this user's calls of ``tool`` for this form that delivered; None without calls. ``tool`` is
-    empty where a switch helps, which always works."""
+    """One form: its tokens (for turns: their number), its micro-dollars in the bill, and ``success``, the
+    share (0 to 1) of this user's calls of ``tool`` for this form that delivered; None without calls.
+    ``tool`` is empty if a switch helps, because a switch always works.
+    """
 
     form: str
     tool: str
@@ -39,7 +40,7 @@ class MissedForm:
 
     @property
     def likely(self) -> int:
-        """The micro-dollars weighed by the rate of success; 0 while that is unknown."""
+        """The micro-dollars weighted by the success rate; 0 while the rate is unknown."""
         success = self.success if self.tool else 1.0
         return round(self.microusd * success) if success is not None else 0
 
@@ -50,7 +51,7 @@ class MissedForm:
         if not self.tool:
             return f"{said}; `token-saver context` switches them off."
         if self.success is None:
-            return f"{said}; you have no calls of {self.tool} for this yet, so nothing is promised."
+            return f"{said}; you have no calls of {self.tool} for this form yet, so no saving is promised."
         return (
             f"{said}; {self.tool} succeeded in {self.success:.0%} of your calls for this: likely "
             f"${self.likely / 1e6:,.2f}."
@@ -58,7 +59,7 @@ class MissedForm:
 
 
 def missed_forms(summaries: Iterable[Summary], success: Mapping[str, float]) -> tuple[MissedForm, ...]:
-    """Return the forms that occurred, the most expensive first; ``success``: rates by form."""
+    """Return the forms that occurred, most expensive first. ``success``: success rates by form."""
     sums: dict[str, list[float]] = {}
     for summary in summaries:
         for name, part in summary.parts.items():
@@ -90,7 +91,9 @@ def form_of(part: str) -> str:
 
 
 def _unedited(summary: Summary) -> float:
-    """Return the share of large reads whose file Claude did not edit afterwards: it needed the others."""
+    """Return the share of large reads whose file Claude did not edit afterwards. Claude needed the other
+    reads.
+    """
     large = summary.habits.get("reads_large", 0.0)
     return 1 - min(1.0, summary.habits.get("reads_large_edited", 0.0) / large) if large else 1.0
 

@@ -113,7 +113,7 @@ def _answer(record: dict[str, Any], chain: str) -> AssistantMessage | None:
 
 
 def _origin(record: dict[str, Any]) -> str:
-    """Return the session that made the request, empty if it is the one of the transcript."""
+    """Return the session that made the request; empty if it is the transcript's own session."""
     origin = string(record.get("requestSessionId"))
     return origin if origin != record.get("sessionId") else ""
 

@@ -11,17 +11,17 @@ from server.ledger.transcripts.followup import Followup
 OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
 """The tools whose calls are offloads. ``check_job`` only asks about an offload."""
 
-# Layout of the stored state. Transcripts with an older version are read again from the start.
+# Layout of the stored state. Transcripts with an older layout are read again from the start.
 VERSION = 6
 
 
 @dataclass
 class FollowedCall:
-    """One of our calls. ``*_tokens`` are true sizes if ``*_measured``, else estimates; ``prompt_tokens`` is
-    the size of the request that made the call; ``job`` the batch that it started or asked about.
-    ``requests`` counts those that sent the result, in ``chain``; the first one wrote it to the cache.
-    ``gone``: a compaction took it out of the context. ``borrowed``: a forked session repeats it, and another
-    transcript has it.
+    """One of the app's calls. ``*_tokens`` are true sizes if ``*_measured`` is set, otherwise estimates.
+    ``prompt_tokens`` is the size of the request that made the call. ``job`` is the batch that the call
+    started or asked about. ``requests`` counts the requests that sent the result in ``chain``; the first
+    request wrote it to the cache. ``gone``: a compaction removed the result from the context.
+    ``borrowed``: a forked session repeats the call, and another transcript has it.
     """
 
     tool: str

@@ -1,7 +1,8 @@
-"""Completion of a rename: an answer that renames one Python name and misses some of its references.
+"""Completes a rename, if an answer renames one Python name but misses some of its references.
 
-An answer counts as a rename if it differs from the file in identifiers alone, all of one name, all to one new
-name that the file did not have. The syntax tree says which other identifiers refer to the same thing.
+An answer counts as a rename if it differs from the file only in identifiers, if all these identifiers have
+the same name, and if all get the same new name, which the file did not contain. The syntax tree says which
+other identifiers refer to the same thing.
 """
 
 import ast
@@ -22,7 +23,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class Rename:
-    """A completed rename: all of its edits, and how many of them the answer had missed."""
+    """A completed rename: all its edits, and the number of edits that the answer had missed."""
 
     old: str
     new: str
@@ -31,7 +32,7 @@ class Rename:
 
 
 def completed_rename(before: str, after: str, language: Language | None) -> Rename | None:
-    """Return the whole rename, None if the answer is none or misses nothing."""
+    """Return the whole rename; None if the answer is not a rename or misses nothing."""
     if language is None or language.name != "Python":
         return None
     old_leaves, new_leaves = _leaves(before, language), _leaves(after, language)
@@ -63,7 +64,7 @@ def completed_rename(before: str, after: str, language: Language | None) -> Rena
 
 
 def _references(source: str, name: str, done: set[Place]) -> set[Place]:
-    """Return the places that refer to what was renamed: a name of the module, or a field of a class."""
+    """Return the places that refer to the renamed thing: a name of the module, or a field of a class."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -112,7 +113,7 @@ def _globals(node: ast.AST, name: str, *, shadowed: bool) -> Iterator[Place]:
     if isinstance(node, ast.ClassDef) and set(_field_bindings(node, name)):
         for each in (*node.bases, *node.keywords, *node.decorator_list):
             yield from _globals(each, name, shadowed=shadowed)
-        for each in node.body:  # names of a class are not seen by its methods
+        for each in node.body:  # methods do not see the names of their class
             yield from _globals(each, name, shadowed=shadowed or not isinstance(each, _FUNCTIONS))
         return
     if isinstance(node, _COMPREHENSIONS):
@@ -126,7 +127,7 @@ def _globals(node: ast.AST, name: str, *, shadowed: bool) -> Iterator[Place]:
 
 
 def _binds(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: str) -> bool:
-    """Whether a function has a parameter or a variable of this name."""
+    """Return whether a function has a parameter or a variable with this name."""
     given = function.args
     parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
     if any(each is not None and each.arg == name for each in parameters):

@@ -37,8 +37,9 @@ def delivered(
     net: int,
     by_user: bool = False,
 ) -> str:
-    """Return the reply for a written file. ``net`` is what the call saves, or what it would save if Claude
-    had made it instead of the user."""
+    """Return the reply for a written file. ``net`` is the saving of the call, or the saving if Claude had
+    made the call instead of the user.
+    """
     change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
     checks = ", ".join(check.name for check in verdict.checks)
     unchecked = f" Not checked: {', '.join(verdict.unchecked)}." if verdict.unchecked else ""

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 GLANCE_LINES = 10
 """Maximum lines of a diff that Claude reads at a glance."""
 MOST_FILES = 3
-"""Inputs of a queued offload that the pages show by name."""
+"""Number of inputs of a queued offload that the pages show by name."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,9 @@ class OffloadRecorder:
         return self._count(run, self._figures(run, delivery), text, name)
 
     def net_if_by_claude(self, run: OffloadState, delivery: Delivery, text: str) -> int:
-        """Return the net tokens of the user's own call as if Claude had made it; shown, never recorded."""
+        """Return the net tokens of the user's own call as if Claude had made it. The figure is shown but
+        never recorded.
+        """
         return self._by_claude(run, self._figures(run, delivery), text, "delivered").net_tokens
 
     async def close(

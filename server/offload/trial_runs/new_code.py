@@ -119,7 +119,7 @@ def module_files(runtime: Runtime, sources: Sequence[Source], edited: Source | N
 
 
 def _unknown_package(plan: Plan, load: Load) -> tuple[Notice, ...]:
-    """Return a notice of a missing package, if neither the task nor its files name it."""
+    """Return a notice about a missing package, if neither the task nor its files name the package."""
     package = missing_package(load.detail)
     if not package or package in plan.known:
         return ()

@@ -202,14 +202,14 @@ def patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
 
 
 def is_absent(pattern: re.Pattern[str], text: str) -> bool:
-    """Whether a text of ASCII alone certainly has no match: RE2 is several times as fast as ``re``."""
+    """Return whether an ASCII text certainly has no match. RE2 is several times as fast as ``re``."""
     quick = _quick(pattern)
     return quick is not None and quick.search(text) is None
 
 
 @functools.cache
 def _quick(pattern: re.Pattern[str]) -> Any:
-    """Return a pattern as RE2 reads it; None if it means something else there."""
+    """Return a pattern as RE2 reads it; None if it has another meaning in RE2."""
     if pattern.flags & re.VERBOSE or re.search(r"\\[sSvZA]", pattern.pattern):
         return None
     try:

@@ -74,7 +74,7 @@ class Gcc(LineMessages):
         return super().continued(line)
 
     def _message(self, line: Line, found: re.Match[str]) -> None:
-        """Hold javac's message of an unknown symbol: which one stands below the code."""
+        """Keep javac's message about an unknown symbol. The symbol's name follows below the code."""
         self._flush(None)
         if found["text"] != UNKNOWN_SYMBOL:
             super()._message(line, found)
@@ -84,7 +84,7 @@ class Gcc(LineMessages):
         self._waited, self.open = 0, True
 
     def _flush(self, symbol: Part | None) -> None:
-        """Add a held message, grouped by its text if the symbol is known."""
+        """Add the kept message, grouped by its text if the symbol is known."""
         if self._unknown is not None:
             severity, text, place = self._unknown
             self.messages += 1

@@ -117,7 +117,9 @@ class Maven(Recogniser):
             self._others.add("warning", literal(line, text))
 
     def _symbol(self, part: Part) -> None:
-        """Read a line below a compiler's message; the unknown symbol makes different messages of one text."""
+        """Read a line below a compiler's message. The unknown symbol distinguishes messages with the same
+        text.
+        """
         if self._unknown is not None and part.text.startswith("symbol:"):
             severity, told, place = self._unknown
             self._unknown = None

@@ -69,7 +69,7 @@ class Mypy(LineMessages):
         self.open = True
 
     def _continue_pyright(self, line: Line) -> None:
-        """Read an indented line that explains a message; the last one ends with the rule."""
+        """Read an indented line that explains a message. The last such line ends with the rule."""
         assert self._wrapped is not None
         if len(self._wrapped[3]) < 3:
             self._wrapped[3].append(literal(line))

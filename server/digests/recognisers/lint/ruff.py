@@ -37,7 +37,7 @@ class Ruff(LineMessages):
         self._head: tuple[Part, Part] | None = None
 
     def severity(self, found: re.Match[str]) -> str:
-        """Return the severity: pylint's codes tell it, the other tools call everything an error."""
+        """Return the severity. pylint's codes contain it; the other tools report only errors."""
         return "warning" if _MINOR.fullmatch(found["rule"]) else "error"
 
     def continued(self, line: Line) -> bool:

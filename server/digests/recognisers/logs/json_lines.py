@@ -30,7 +30,7 @@ class JsonLines(RecordLog):
 
 
 def _record(pairs: list[tuple[str, str, str]]) -> Record:
-    """Return the record of fields: each as written, its key, and its value with quotes."""
+    """Return the record of fields: each field as written, its key, and its value with quotes."""
     values = {key: value[1:-1] if value[:1] == '"' else value for _, key, value in pairs}
     text = _first(values, TEXT_KEYS)
     spelled = {key: whole for whole, key, _ in pairs}
@@ -47,7 +47,7 @@ def _record(pairs: list[tuple[str, str, str]]) -> Record:
 
 
 def _first(values: Mapping[str, str], keys: Sequence[str]) -> str:
-    """Return the first of some keys that has a value; empty if none has."""
+    """Return the first of some keys that has a value; empty if no key has a value."""
     for key in keys:
         if values.get(key):
             return key

@@ -1,4 +1,4 @@
-"""Objects as `kubectl describe` prints them: those with a problem, by name, state and warnings."""
+"""Objects as printed by `kubectl describe`: objects with a problem, by name, state and warnings."""
 
 import re
 from collections import Counter
@@ -33,7 +33,7 @@ class _Object:
 
 
 class DescribedObjects:
-    """All objects of one output; only those with a problem are kept whole."""
+    """All objects of one output. Only objects with a problem are kept whole."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -96,7 +96,7 @@ class Pip(Recogniser):
 
 
 def _add(groups: dict[_Key, Ends[Part]], key: _Key, part: Part) -> None:
-    """Add a part to its group, unless that is new and there are too many groups."""
+    """Add a part to its group, unless the group is new and there are too many groups."""
     if key in groups or len(groups) < MOST_KEPT:
         groups.setdefault(key, Ends()).append(part)
 
