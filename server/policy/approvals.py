@@ -111,7 +111,7 @@ class Approvals:
                 self._waiting.pop(approval.id, None)
                 in_time = approval.id in self._answered
             # An accepted answer stays valid, even if the timeout came at the same moment.
-            late = ApprovalAnswer(approved=False, by="timeout", reason="The user did not answer in time.")
+            late = ApprovalAnswer(approved=False, by="timeout", reason="No answer in time.")
             answer = await future if in_time else late
         finally:
             with self._lock:

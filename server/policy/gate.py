@@ -240,7 +240,7 @@ class Gate:
             asking.cancel()
             raise
         if not answer.approved:
-            said = f"The user did not approve it ({answer.reason})." if answer.reason else ""
+            said = f"The user did not approve the call ({answer.reason})." if answer.reason else ""
             raise Denied(
                 said.replace(".)", ")") or "The user did not approve the call.",
                 "Start the call again to ask again.",

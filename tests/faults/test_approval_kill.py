@@ -50,7 +50,7 @@ async def test_only_an_approved_batch_continues(
             call = asyncio.create_task(client.call_tool("batch_offload", BATCH))
             await _until(lambda: len(_waiting(first)) == 1)
             _kill(first)
-            with pytest.raises(MCPError, match=r"hub_unreachable: .*Call again.*do not repeat it"):
+            with pytest.raises(MCPError, match=r"hub_unreachable: .*Call again.*do not repeat the call"):
                 await call
             with start_hub(home, **engine) as second:
                 assert _waiting(second) == []

@@ -106,7 +106,7 @@ async def test_always_is_for_the_project_and_outlives_the_hub(harness: GateHarne
 async def test_a_denial_has_its_reason(harness: GateHarness) -> None:
     harness.user = lambda _asked: NO
     text = await harness.preload()
-    assert text.startswith("denied: The user did not approve it (Not while I record). ")
+    assert text.startswith("denied: The user did not approve the call (Not while I record). ")
     rows = await harness.hub.gate.trail.search(kind="approval")
     assert [(row.verdict, row.text) for row in rows] == [("deny", "Not while I record")]
 
@@ -114,7 +114,7 @@ async def test_a_denial_has_its_reason(harness: GateHarness) -> None:
 async def test_no_answer_means_denied(harness: GateHarness) -> None:
     async with harness.client() as client:
         text = text_of(await client.call_tool("list_loaded_models", {}))
-    assert text.startswith("denied: The user did not approve it (Nobody answered in time). ")
+    assert text.startswith("denied: The user did not approve the call (No answer in time). ")
     assert harness.hub.snapshot().approvals == ()
 
 
@@ -131,7 +131,7 @@ async def test_the_tray_is_faster_than_the_client(harness: GateHarness, mode: st
 
     async with harness.client(mode, elicitation_callback=late_yes) as client:
         text = text_of(await client.call_tool("preload_model", {"model": "m"}))
-    assert text.startswith("denied: The user did not approve it (Not while I record). ")
+    assert text.startswith("denied: The user did not approve the call (Not while I record). ")
     assert [each.by for each in harness.answered] == ["dashboard"]
 
 

@@ -94,7 +94,9 @@ async def test_two_parts_of_one_file_count_once(client: Client) -> None:
 )  # fmt: skip
 async def test_a_protected_file_always_asks(client: Client, output: str) -> None:
     result = await client.call_tool("offload_work", {"task": "t", "files": ["a.py"], "output": output})
-    assert text_of(result).startswith("denied: The user did not approve it (It would write "), text_of(result)
+    assert text_of(result).startswith("denied: The user did not approve the call (It would write "), text_of(
+        result
+    )
 
 
 async def test_wrong_arguments_are_reported(client: Client) -> None:

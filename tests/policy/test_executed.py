@@ -124,7 +124,7 @@ async def test_every_spelling_asks(hub: Hub, output: str) -> None:
     user = User(hub)
     async with Client(build_mcp(hub), mode="2026-07-28") as client:
         result = await client.call_tool("offload_work", {"task": "t", "files": ["a.py"], "output": output})
-    assert text_of(result).startswith("denied: The user did not approve it"), text_of(result)
+    assert text_of(result).startswith("denied: The user did not approve the call"), text_of(result)
     [reason] = user.asked
     assert "Claude Code" in reason
 
@@ -139,7 +139,7 @@ async def test_a_batch_asks_once(hub: Hub) -> None:
             {"task": "t", "each": ["*.py"], "output": ".husky/{stem}"},
         ):
             result = await client.call_tool("batch_offload", arguments)
-            assert text_of(result).startswith("denied: The user did not approve it"), text_of(result)
+            assert text_of(result).startswith("denied: The user did not approve the call"), text_of(result)
     assert len(user.asked) == 2
     assert ".claude/a.json, .vscode/tasks.json" in user.asked[0]
 

@@ -112,7 +112,7 @@ def test_a_capable_client_is_asked(
     text = asyncio.run(story())
     assert len(asked) == 1
     assert "preload_model" in asked[0]
-    assert text.startswith("denied: The user did not approve it") == denied
+    assert text.startswith("denied: The user did not approve the call") == denied
 
 
 async def waiting_id(hub: HubProcess) -> str:
@@ -150,8 +150,8 @@ def test_the_user_answers_by_command(hub: HubProcess, tmp_path: Path) -> None:
     assert approved == "Approved."
     assert first.startswith("backend_unreachable: ")
     assert second.startswith("backend_unreachable: ")
-    assert "is waiting for approval" in late
-    assert other.startswith("denied: The user did not approve it (Not now). ")
+    assert "is not waiting for approval" in late
+    assert other.startswith("denied: The user did not approve the call (Not now). ")
     rows = json.loads(command(hub, "audit", "search", "--kind", "approval", "--json", "-n", "2").stdout)
     assert [(row["verdict"], row["details"]["by"]) for row in rows] == [
         ("deny", "command"),
