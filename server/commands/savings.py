@@ -69,7 +69,7 @@ def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
         echo(f"Estimated at the end of the call (family {detail.receipt.family} of the tokenizers):")
         echo(receipt_text(detail.receipt, prices))
     if detail.audit is not None:
-        source = "the API's own counts" if detail.audit.measured else "estimated sizes"
+        source = "call and answer as the API counted them" if detail.audit.measured else "estimated sizes"
         echo(f"\nCorrected by the transcript ({detail.audit.ending.replace('_', ' ')}; {source}):")
         echo(receipt_text(detail.audit.receipt, prices))
     elif not settings.savings.audit:

@@ -92,14 +92,20 @@ def _notes(receipt: ReceiptRecord, terms: Terms) -> tuple[str, ...]:
         )
     notes = [
         f"{priced}. A token in the context: one cache write of ${terms.write.normalize():f} "
-        f"({terms.long_writes:.0%} kept for 1 hour at ${terms.cache_write_1h:,.2f}, the rest for 5 minutes "
+        f"({terms.long_writes:.1%} kept for 1 hour at ${terms.cache_write_1h:,.2f}, the rest for 5 minutes "
         f"at ${terms.cache_write:,.2f}) and {terms.cache_reads:f} reads of ${terms.cache_read:,.2f} = "
         f"${terms.context.normalize():f}. A token that Claude writes costs ${terms.output:,.2f} first. A "
         f"definition is read {terms.share_reads:f} times.",
         f"A turn reads {terms.turn_reads:,} tokens of context from the cache = "
         f"${terms.turn / 1_000_000:.6f}.",
         f"Reads, writes and turns: {source}.",
+        "Tokens are estimated from the texts (docs/benchmarks.md has the errors), unless the API's counts "
+        "are named above. The answer includes what it asks Claude to look at.",
     ]
+    if receipt.spent_share:
+        notes.append(
+            "The share: Token Saver's definitions and instructions, divided by [ledger] calls_per_session."
+        )
     assumed = terms.assumed
     if assumed.input_least != assumed.input_most:
         notes.append(

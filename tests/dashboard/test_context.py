@@ -69,6 +69,20 @@ def test_a_part_is_switched_off_after_its_diff_and_on_again(page: Page, hub: Hub
     expect(page.get_by_text("skill:dataviz is off everywhere.")).to_have_count(0)
 
 
+def test_the_remedy_of_a_habit_is_applied_after_its_diff_and_undone(page: Page, hub: HubProcess) -> None:
+    memory = hub.home / "claude" / "CLAUDE.md"
+    page.goto(f"{hub.info.url}/context")
+    page.get_by_role("button", name="Apply what helps against: Turns spent on git").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("+Join git commands with && in one call")
+    assert not memory.exists()
+    dialog.get_by_role("button", name="Everywhere").click()
+    wait_until(memory.exists)
+    page.get_by_role("button", name="Undo: habit:git").click()
+    wait_until(lambda: not memory.exists())
+    expect(page.get_by_text("habit:git is applied everywhere.")).to_have_count(0)
+
+
 def test_the_whole_bill_stands_beside_the_savings(page: Page, hub: HubProcess) -> None:
     page.goto(f"{hub.info.url}/savings")
     card = page.locator(".ts-card").filter(has_text="Your whole bill for Claude Code")

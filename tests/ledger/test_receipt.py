@@ -249,6 +249,8 @@ def test_the_arithmetic_of_a_recorded_receipt_is_printed(ledger: Ledger) -> None
         "x $0.014100",
         "+$0.026310",
         "22.0 reads",
+        "81.0% kept for 1 hour",
+        "divided by [ledger] calls_per_session",
     ):
         assert part in text
     assert "265 public Claude Code sessions" in text
