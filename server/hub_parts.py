@@ -198,7 +198,7 @@ class HubParts:
             selector=selector,
             memory=memory,
             ledger=ledger,
-            holdout=Holdout(settings.savings.holdout, history.database),
+            holdout=Holdout(settings.savings.holdout, history.database, folders.state),
             quota=QuotaFile(folders.state),
             metrics=metrics,
             history=history,

@@ -5,22 +5,32 @@ hooks change nothing. A hash of the session's id decides, so neither the task no
 choice. Both groups are recorded, and their costs are compared by their transcripts.
 """
 
+import asyncio
 import hashlib
+import logging
 import statistics
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Connection
 
+from server.common.atomic_write import PRIVATE, replace_file
+from server.common.errors import StoreError
 from server.ledger.transcripts.reader import is_uuid
 from server.ledger.transcripts.summary import Summary
+from server.reminder.__main__ import HELD_OUT
 from server.store.database import Database
 from server.store.session_arms import read_arm, read_arms, write_arm
 from server.store.transcript_checks import read_summaries
 
+logger = logging.getLogger(__name__)
+
 LEAST_SESSIONS = 30
 """Number of sessions that each group needs before a difference is shown."""
+_LISTED = 200
+"""Sessions in the reminder's list; the oldest are dropped."""
 _NORMAL_95 = 1.96
 """Standard errors on either side of a 95 % interval."""
 
@@ -30,27 +40,32 @@ class Holdout:
 
     Args:
         share: the share (0 to 1) of sessions that are held out.
+        state: the state folder, for the list that the reminder reads.
     """
 
-    def __init__(self, share: float, database: Database) -> None:
+    def __init__(self, share: float, database: Database, state: Path) -> None:
         self.share = share
         self._database = database
+        self._list = state / HELD_OUT
         self._known: dict[str, bool] = {}
 
     async def is_silent(self, session: str) -> bool:
         """Return whether the app stays silent in a session, and record the session's group.
 
-        Only sessions of Claude Code take part, because only they have transcripts. Their ids are UUIDs.
-
-        Raises:
-            StoreError: the group cannot be recorded.
+        Only sessions of Claude Code take part, because only they have transcripts. Their ids are UUIDs. A
+        session whose group cannot be recorded takes no part.
         """
         if not self.share or not is_uuid(session):
             return False
         if session not in self._known:
-            self._known[session] = await self._database.write(
-                lambda connection: self._recorded(connection, session)
-            )
+            try:
+                arm = await self._database.write(lambda connection: self._recorded(connection, session))
+                if arm:
+                    await asyncio.to_thread(self._tell_reminder, session)
+            except (StoreError, OSError) as error:
+                logger.warning("the session takes no part in the measurement: %s", error)
+                return False
+            self._known[session] = arm
         return self._known[session]
 
     def _recorded(self, connection: Connection, session: str) -> bool:
@@ -59,6 +74,12 @@ class Holdout:
             arm = is_held_out(session, self.share)
             write_arm(connection, session, time.time(), held_out=arm)
         return arm
+
+    def _tell_reminder(self, session: str) -> None:
+        listed = self._list.read_text(encoding="ascii").split() if self._list.exists() else []
+        if session not in listed:
+            text = "\n".join([*listed, session][-_LISTED:])
+            replace_file(self._list, text.encode(), mode=PRIVATE)
 
 
 def is_held_out(session: str, share: float) -> bool:

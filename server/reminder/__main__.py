@@ -2,7 +2,8 @@
 reminder.
 
 The hook never blocks a call and keeps no state. A reminder takes about 60 tokens and accompanies reads and
-writes that cost thousands. Events that cannot be parsed pass without output.
+writes that cost thousands. Events that cannot be parsed pass without output. A session that the app holds
+out gets no reminder; the plugin, a copy of this folder alone, does not know which those are.
 """
 
 import json
@@ -14,6 +15,8 @@ LARGE_READ = 32_000
 """File size above which a complete read counts as large (bytes): about 8,000 tokens."""
 LARGE_WRITE = 8_000
 """Text length above which a write counts as large (characters): about 2,000 tokens written by Claude."""
+HELD_OUT = "held-out.txt"
+"""The file in the app's state folder with the ids of sessions in which it stays silent, one a line."""
 PROBED = 1024
 """Number of bytes checked at the beginning of a file. Text has no zero bytes."""
 
@@ -25,7 +28,7 @@ def main() -> None:
         text = reminder(event["tool_name"], event["tool_input"])
     except (OSError, ValueError, KeyError, TypeError):
         return
-    if text:
+    if text and not is_held_out(str(event.get("session_id", ""))):
         print(json.dumps({"hookSpecificOutput": {"hookEventName": "PreToolUse", "additionalContext": text}}))  # noqa: T201 - the hook's answer
 
 
@@ -45,6 +48,16 @@ def reminder(tool: str, arguments: dict[str, Any]) -> str:
             "can write it after an example among its files, and check the result."
         )
     return ""
+
+
+def is_held_out(session: str) -> bool:
+    """Return whether the app stays silent in a session."""
+    try:
+        from server.bridge.discovery import state_folder  # noqa: PLC0415 - the plugin has no such module
+
+        return session in Path(state_folder(), HELD_OUT).read_text(encoding="ascii").split()
+    except (ImportError, OSError, UnicodeDecodeError):
+        return False
 
 
 def _of_read(path: Path, arguments: dict[str, Any]) -> str:

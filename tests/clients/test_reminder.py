@@ -80,6 +80,16 @@ def test_unknown_events_pass_without_output(event: bytes) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+def test_a_held_out_session_gets_no_reminder(token_saver_home: Path) -> None:
+    token_saver_home.mkdir(exist_ok=True)
+    (token_saver_home / hook.HELD_OUT).write_text("other\nmine")
+    arguments = {"file_path": "a", "content": "x" * LARGE_WRITE}
+    for session, silent in (("mine", True), ("min", False)):
+        event = {"tool_name": "Write", "tool_input": arguments, "session_id": session}
+        done = run(json.dumps(event).encode(), sys.executable, "-P", "-m", "server.reminder")
+        assert (done.stdout == b"") is silent
+
+
 def test_the_hook_runs_as_a_module_and_from_a_copied_folder(tmp_path: Path) -> None:
     event = json.dumps({"tool_name": "Write", "tool_input": {"file_path": "a", "content": "x" * LARGE_WRITE}})
     copy = tmp_path / "__main__.py"

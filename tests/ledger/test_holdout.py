@@ -2,11 +2,13 @@
 
 import uuid
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from server.ledger.holdout import ArmComparison, Holdout, compare, is_held_out, session_money
 from server.ledger.transcripts.summary import Summary
+from server.reminder.__main__ import HELD_OUT
 from server.store.history import History
 from server.store.session_arms import read_arms
 
@@ -21,13 +23,18 @@ def test_the_share_of_sessions_is_held_out() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_session_keeps_its_arm_when_the_share_changes(history: History) -> None:
+async def test_a_session_keeps_its_arm_when_the_share_changes(history: History, tmp_path: Path) -> None:
     session = next(each for each in SESSIONS if is_held_out(each, 0.5))
-    assert await Holdout(0.5, history.database).is_silent(session)
-    assert await Holdout(0.000001, history.database).is_silent(session)
-    assert not await Holdout(0.0, history.database).is_silent(session)
-    assert not await Holdout(0.999, history.database).is_silent("4f2a1c")  # no session of Claude Code
+
+    def arm(share: float) -> Holdout:
+        return Holdout(share, history.database, tmp_path)
+
+    assert await arm(0.5).is_silent(session)
+    assert await arm(0.000001).is_silent(session)
+    assert not await arm(0.0).is_silent(session)
+    assert not await arm(0.999).is_silent("4f2a1c")  # no session of Claude Code
     assert await history.database.read(read_arms) == {session: True}
+    assert (tmp_path / HELD_OUT).read_text() == session
 
 
 @pytest.mark.fast
