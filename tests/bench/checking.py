@@ -92,7 +92,7 @@ KINDS: dict[str, tuple[str, str, Callable[[int], str], str, tuple[str, str]]] = 
         '"""Steps."""\n\nimport os\n\nROOT = os.sep\n\n\n',
         python,
         "",
-        ("round(", "abs("),
+        (", 2)", ", 4)"),
     ),
     "Java": ("Steps.java", "class Steps extends Base {\n", java, "}\n", ("* rate", "+ rate")),
     "TypeScript": (

@@ -6,6 +6,8 @@ other identifiers refer to the same thing.
 """
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +15,12 @@ from tree_sitter import Node
 
 from server.offload.code.languages import Language
 from server.offload.code.syntax import offsets_of, text_of, tree_of
+from server.offload.compare.hunks import hunks
 from server.offload.values import Edit
 
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+_WORD = re.compile(r"\w+")
 Place = tuple[int, int]
 """A line, from 1, and a column in bytes."""
 
@@ -33,7 +37,7 @@ class Rename:
 
 def completed_rename(before: str, after: str, language: Language | None) -> Rename | None:
     """Return the whole rename; None if the answer is not a rename or misses nothing."""
-    if language is None or language.name != "Python":
+    if language is None or language.name != "Python" or not _replaces_one_name(before, after):
         return None
     old_leaves, new_leaves = _leaves(before, language), _leaves(after, language)
     if len(old_leaves) != len(new_leaves):
@@ -61,6 +65,22 @@ def completed_rename(before: str, after: str, language: Language | None) -> Rena
         if text_of(each) == old and _place(each) in wanted
     ]
     return Rename(old, new, tuple(edits), len(edits) - len(done))
+
+
+def _replaces_one_name(before: str, after: str) -> bool:
+    """Return whether the changed lines differ in one name that is new to the file.
+
+    Only then the trees are compared, which takes longer.
+    """
+    lost: Counter[str] = Counter()
+    gained: Counter[str] = Counter()
+    for hunk in hunks(before, after):
+        lost.update(_WORD.findall("\n".join(hunk.old)))
+        gained.update(_WORD.findall("\n".join(hunk.new)))
+    names = [*(lost - gained), *(gained - lost)]
+    if len(names) != 2 or not (lost - gained) or not all(each.isidentifier() for each in names):
+        return False
+    return re.search(rf"\b{names[1]}\b", before) is None
 
 
 def _references(source: str, name: str, done: set[Place]) -> set[Place]:
