@@ -304,7 +304,7 @@ class Offloader:
     def sampling(self, run: OffloadState) -> Sampling:
         """Return the sampling settings of this offload."""
         return Sampling(
-            run.model, self._settings.temperature, self._keep_alive, run.caller.client, run.interactive
+            run.model, self._settings.temperature, self._keep_alive, run.caller.lane, run.interactive
         )
 
     async def _delivered(self, run: OffloadState, delivery: Delivery) -> Outcome:

@@ -66,6 +66,12 @@ class Caller:
     arguments: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @property
+    def lane(self) -> str:
+        """Who takes turns with others for threads and the engine: one connection of a client. Clients over
+        HTTP may have no session; their project tells them apart."""
+        return f"{self.client} {self.session} {self.project}"
+
+    @property
     def by_user(self) -> bool:
         """Return whether the user calls, from the dashboard or a shell. Such a call neither saves nor costs
         Claude tokens.

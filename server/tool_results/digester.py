@@ -9,6 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,8 @@ class ResultDigester:
         self._ledger = ledger
         self._family: Family = ledger.family
         self._free = asyncio.Semaphore(AT_ONCE)
+        # A digest that takes too long goes on in its thread; it must not take one of the app's others.
+        self._threads = ThreadPoolExecutor(AT_ONCE, "digest")
         self._started = time.time()
         self._edits: dict[str, float] = {}
 
@@ -114,10 +117,11 @@ class ResultDigester:
         if (reopened := find_reopened(result, earlier)) is not None:
             await self._book_loss(*reopened)
             return None
-        form = await asyncio.to_thread(form_of, result)
+        loop = asyncio.get_running_loop()
+        form = await loop.run_in_executor(self._threads, form_of, result)
         if form.reason or await self.digests.is_left_alone(form.kind, str(result.project)):
             return None
-        made = await asyncio.to_thread(self._make, result, form)
+        made = await loop.run_in_executor(self._threads, self._make, result, form)
         if made is None:
             return None
         facts = facts_key(made.text)

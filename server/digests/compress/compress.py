@@ -41,7 +41,7 @@ from server.offload.asking.profitability import (
 )
 from server.offload.asking.prompt import count, template
 from server.offload.checks import codes
-from server.offload.files.search_threads import search
+from server.offload.files.search_threads import run_for, search
 from server.offload.files.workspace import Workspace
 from server.offload.pipeline import Offloader
 from server.offload.run.state import OffloadState
@@ -142,7 +142,7 @@ class Compressor:
         literal = [text for text in texts if _is_literal(text, wanted)]
         others = [text for text in texts if text not in literal]
         room = wanted.max_length // (len(literal) + bool(others)) - 1
-        parts = [await asyncio.to_thread(_literal_part, text, wanted, room, texts) for text in literal]
+        parts = [await run_for(run.caller, _literal_part, text, wanted, room, texts) for text in literal]
         if others:
             left = wanted.max_length - sum(len(part) + 1 for part in parts)
             made = await self._digests(run, others, replace(wanted, max_length=left), project_of(workspace))
@@ -155,14 +155,16 @@ class Compressor:
     ) -> _Made:
         most = max(1, wanted.max_length // LEAST_ROOM)
         if len(texts) > most:
-            texts = await asyncio.to_thread(_most_relevant, texts, wanted.focus)
-        looked_at = [await asyncio.to_thread(self._looked_at, text, wanted, project) for text in texts[:most]]
+            texts = await run_for(run.caller, _most_relevant, texts, wanted.focus)
+        looked_at = [
+            await run_for(run.caller, self._looked_at, text, wanted, project) for text in texts[:most]
+        ]
         found = [findings for _, findings in looked_at]
         answer, note = await self._answer(run, texts, found, wanted)
         shown = [*(text for text, _ in looked_at), *texts[most:]]
-        reply = await asyncio.to_thread(compose, shown, found, answer, note, wanted.max_length)
-        sources = await asyncio.to_thread(
-            lambda: tuple(_as_source(text, each) for text, each in looked_at if not text.given)
+        reply = await run_for(run.caller, compose, shown, found, answer, note, wanted.max_length)
+        sources = await run_for(
+            run.caller, lambda: tuple(_as_source(text, each) for text, each in looked_at if not text.given)
         )
         return _Made(reply, sources)
 
@@ -216,7 +218,7 @@ class Compressor:
         generation, waited = await generate(self._engine, prompt, self._offloader.sampling(run), run.progress)
         run.add_seconds("queue", waited)
         cut = generation.finish_reason == "length"
-        answer = await asyncio.to_thread(lambda: checked(generation.text, places, cut=cut))
+        answer = await run_for(run.caller, lambda: checked(generation.text, places, cut=cut))
         message = f"Dropped, because no fact says so: {answer.dropped[0]}" if answer.dropped else ""
         check = Check("backed", not message, message, codes.QUOTE_MISSING if message else "")
         text = "\n".join(said.sentence for said in answer.said)

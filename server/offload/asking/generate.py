@@ -39,7 +39,7 @@ class Sampling:
     model: str
     temperature: float
     keep_alive: str | None
-    client: str
+    lane: str
     interactive: bool
 
     def of_round(self, number: int) -> "Sampling":
@@ -66,7 +66,7 @@ async def generate(
     """
     progress.stage("queue")
     asked_at = time.monotonic()
-    async with engine.slot(sampling.client, sampling.interactive):
+    async with engine.slot(sampling.lane, sampling.interactive):
         waited = time.monotonic() - asked_at
         loaded = {each.name for each in engine.view().loaded}
         progress.stage("prompt" if not loaded or sampling.model in loaded else "load", sampling.model)

@@ -1,4 +1,4 @@
-"""Threads for searching and reading files, shared fairly among clients.
+"""Threads for searching, reading and digesting files, shared fairly among clients.
 
 Searches in large projects take long. A client that floods the app with searches, by calls or by batch items,
 delays only its own work.
@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from server.common.client_pool import ClientPool
 from server.offload.files.workspace import Workspace
+from server.offload.values import Caller
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,10 +25,13 @@ async def search(
     **kwargs: P.kwargs,
 ) -> T:
     """Run a blocking function on a workspace in its caller's thread. Cancelling ends the running walk."""
-    caller = workspace.caller
-    client = f"{caller.client} {caller.session} {caller.project}"  # clients over HTTP have no session
     try:
-        return await SEARCH_THREADS.run(client, function, workspace, *args, **kwargs)
+        return await run_for(workspace.caller, function, workspace, *args, **kwargs)
     except asyncio.CancelledError:
         workspace.walker.stop()
         raise
+
+
+async def run_for(caller: Caller, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a blocking function in the caller's thread."""
+    return await SEARCH_THREADS.run(caller.lane, function, *args, **kwargs)
