@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = (".ci", ".github", ".claude-plugin", "packaging", "skills", "server/reminder")
+FOLDERS = (".ci", ".github", ".claude-plugin", "packaging", "skills", "server/reminder", "server/digest_hook")
 TEXT = frozenset({"", ".sh", ".yml", ".yaml", ".md"})
 
 # A program with its subcommand, and the options of it that take a value.

@@ -3,12 +3,12 @@
 import asyncio
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from server.common.errors import NotFound
+from server.common.processes import find_program
 
 OPENERS = {"darwin": "open", "linux": "xdg-open"}
 
@@ -29,7 +29,7 @@ def _open(path: str) -> None:
         os.startfile(path)  # noqa: S606 - the desktop chooses the program
         return
     command = shlex.split(os.environ.get("VISUAL", "")) or [OPENERS.get(sys.platform, "xdg-open")]
-    program = shutil.which(command[0])
+    program = find_program(command[0])
     if program is None:
         raise NotFound(
             f"The program {command[0]!r}, which should open files, was not found.",

@@ -18,11 +18,14 @@ else:
 
 
 def find_program(name: str) -> str | None:
-    """Return the absolute path of a program on ``PATH``, or None if the program is missing.
+    """Return the path of a program, or None if the program is missing. A name is searched on ``PATH``; a path
+    is returned as it is.
 
     Relative entries and the working directory, which Windows searches first, are skipped. Both refer to the
     user's project, whose files must not run unasked.
     """
+    if os.path.dirname(name):  # noqa: PTH120 - Path drops "./"
+        return name if Path(name).is_file() and os.access(name, os.X_OK) else None
     endings = os.environ.get("PATHEXT", ".EXE").split(os.pathsep) if sys.platform == "win32" else [""]
     for folder in map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep)):
         for ending in endings if folder.is_absolute() else ():

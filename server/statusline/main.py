@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PATH = "/api/statusline"
 WRAPPED = "--wrap"
 """The argument before the user's own command."""
+MOST_NAME = 60
+"""Characters of a model's name."""
 HUB_SECONDS = 0.3
 """Time limit for the hub (seconds). The hub normally takes some milliseconds."""
 WRAPPED_SECONDS = 5.0
@@ -65,7 +67,7 @@ def status_line(session: dict[str, Any], hub: dict[str, Any] | None) -> str:
         return "token-saver: not running"
     if hub.get("held_out"):
         return _joined(["token-saver: silent in this session, to measure what it saves"], session)
-    state = str(hub.get("model") or "no model")
+    state = _plain(str(hub.get("model") or "no model"))
     if hub.get("paused"):
         state = "paused"
     parts = [
@@ -116,6 +118,11 @@ def _weekly(session: dict[str, Any]) -> float | None:
     week = limits.get("seven_day") if isinstance(limits, dict) else None
     used = week.get("used_percentage") if isinstance(week, dict) else None
     return float(used) if isinstance(used, int | float) else None
+
+
+def _plain(name: str) -> str:
+    """Return a model's name without what a terminal interprets: an engine may send any name."""
+    return "".join(character if character.isprintable() else "?" for character in name[:MOST_NAME])
 
 
 def _short(tokens: Any) -> str:

@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.common.errors import NotFound
+from server.common.git import ask_git
 from server.tool_results.result import ToolResult
 from server.tool_results.shell import Words, commands_of, kind_of, without_wrappers
 
@@ -125,17 +127,8 @@ def _git(path: Path, *question: str) -> int | None:
     """Return the exit status of a query to git about a file: 128 outside a repository, None if git does not
     answer.
     """
-    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=", *question, "--", path.name]
     try:
-        done = subprocess.run(
-            command,
-            cwd=path.parent,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=GIT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
+        done = ask_git(path.parent, *question, "--", path.name, seconds=GIT_SECONDS)
+    except (NotFound, OSError, subprocess.SubprocessError):
         return None
     return done.returncode

@@ -1,5 +1,6 @@
 """Commands that the app puts into clients run nothing of the folder that a client starts them in."""
 
+import gzip
 import json
 import os
 import shlex
@@ -14,11 +15,12 @@ from server.bridge.discovery import find_running
 from server.clients.bridge_command import bridge_command
 from server.clients.claude_code import find_command
 from server.clients.hooks import hook_entries
+from server.clients.statusline import add_statusline
 from server.common.processes import find_program
 from server.reminder.__main__ import LARGE_READ, LARGE_WRITE
 from tests.bridge.test_bridge import end_hub
 from tests.bridge_client import RawClient
-from tests.hub_process import hub_environ
+from tests.hub_process import HubProcess, hub_environ
 from tests.standins.claude_code import claude_binary, run_claude_code, shut_off
 from tests.standins.messages import MessagesStandIn, Text, ToolUse
 
@@ -28,6 +30,7 @@ MODULES = ("json", "sitecustomize", "usercustomize", "server", "tray", "dashboar
 RELATIVE = os.pathsep.join(("", ".", "bin", "./.venv/bin"))
 """Entries of PATH and PYTHONPATH that mean the working directory or a folder in it."""
 
+SAMPLE = ROOT / "tests" / "digests" / "samples" / "pytest-verbose" / "output.txt.gz"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the hostile programs are shell scripts")
 
 
@@ -90,7 +93,9 @@ def plugin_command(file: Path, *keys: str | int) -> list[str]:
     for key in keys:
         entry = entry[key]
     assert entry["command"] == "uv", "a client's own PATH finds it"
-    root = str(ROOT / "server" / "reminder") if "reminder" in str(file) else str(ROOT)
+    own = next((each for each in ("reminder", "digest_hook") if each in str(file)), None)
+    # The plugin of the digest hook is a copy of the folder above.
+    root = str(ROOT / "server" / ("" if own == "digest_hook" else own) if own else ROOT)
     arguments = [
         value.replace("${CLAUDE_PLUGIN_ROOT}", root).replace("${__dirname}", root) for value in entry["args"]
     ]
@@ -108,6 +113,21 @@ HOOKS = {
     "hook of the reminder plugin": lambda: plugin_command(
         ROOT / "server/reminder/hooks/hooks.json", "hooks", "PreToolUse", 0, "hooks", 0
     ),
+}
+
+
+def digest_command() -> list[str]:
+    [(_, entry), _] = hook_entries("digest")
+    [hook] = entry["hooks"]
+    return [hook["command"], *hook["args"]]
+
+
+DIGEST_HOOKS = {
+    "digest hook that connect adds": digest_command,
+    "digest hook of the plugin": lambda: plugin_command(
+        ROOT / "server/digest_hook/hooks.json", "hooks", "PostToolUse", 0, "hooks", 0
+    ),
+    "status line": lambda: ["/bin/sh", "-c", json.loads(add_statusline("{}"))["statusLine"]["command"]],
 }
 BRIDGES = {
     "entry that connect adds": bridge_command,
@@ -133,6 +153,44 @@ def test_a_hook_runs_nothing_of_the_project(name: str, hostile: HostileFolder, p
     )
     assert hostile.ran == ""
     assert b"offload_work" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", DIGEST_HOOKS)
+def test_a_digest_hook_and_the_status_line_run_nothing_of_the_project(
+    name: str, hostile: HostileFolder, path: str, hub: HubProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(hub.home))
+    text = gzip.decompress(SAMPLE.read_bytes()).decode()[-25_000:]
+    event = {
+        "tool_name": "Bash",
+        "tool_use_id": "t",
+        "transcript_path": str(hostile.path / "session.jsonl"),
+        "cwd": str(hostile.path),
+        "tool_input": {"command": "cat app.log"},
+        "tool_response": {"stdout": text, "stderr": "", "interrupted": False, "isImage": False},
+    }
+    (hostile.path / "app.log").write_text(text)
+    environ = {
+        "PATH": f"{RELATIVE}{os.pathsep}{path}",
+        "PYTHONPATH": RELATIVE,
+        "HOME": str(hostile.trap.parent),
+        "TOKEN_SAVER_HOME": str(hub.home),
+        "CLAUDE_PROJECT_DIR": str(hostile.path),
+    }
+    # On a busy machine a digest takes too long now and then, and the result passes.
+    for attempt in range(20):
+        done = subprocess.run(
+            DIGEST_HOOKS[name](),
+            input=json.dumps({**event, "session_id": f"{name} {attempt}"}).encode(),
+            cwd=hostile.path,
+            env=environ,
+            capture_output=True,
+            check=False,
+        )
+        assert hostile.ran == ""
+        if done.stdout:
+            break
+    assert (b"token-saver: " if name == "status line" else b"updatedToolOutput") in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("name", BRIDGES)

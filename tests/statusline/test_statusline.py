@@ -74,6 +74,16 @@ def test_the_line(session: dict[str, Any], hub: dict[str, Any] | None, line: str
 
 
 @pytest.mark.fast
+def test_a_models_name_cannot_control_the_terminal(token_saver_home: Path) -> None:
+    figures = {"model": "qwen\x1b]0;owned\x07\n\u202e" + "x" * 500, "today": 1, "session": 1}
+    with hub_standin(token_saver_home, json.dumps(figures).encode()):
+        said = run(command(), SESSION, {})
+    assert said.startswith("token-saver: qwen?]0;owned???xx")
+    assert said[:-1].isprintable()
+    assert len(said) < 150
+
+
+@pytest.mark.fast
 def test_the_hub_is_asked_for_this_session(token_saver_home: Path) -> None:
     figures = {"model": "qwen", "paused": False, "today": 1_500, "session": 700}
     with hub_standin(token_saver_home, json.dumps(figures).encode()) as asked:

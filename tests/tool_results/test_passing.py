@@ -1,5 +1,6 @@
 """Tests of what passes unchanged."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,22 @@ def result(project: Path, tool: str, **arguments: Any) -> ToolResult:
 )
 def test_outputs_may_be_digested(command: str, project: Path) -> None:
     assert form_of(result(project, "Bash", command=command)).reason == ""
+
+
+def test_a_look_at_a_file_runs_nothing_of_its_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clone can bring a bare repository as plain files, and a program named git."""
+    trap, evil = project.parent / "trap", project / "evil"
+    subprocess.run(["git", "init", "-q", "--bare", "evil"], cwd=project, check=True)
+    (evil / "config").write_text(
+        f'[core]\nbare = false\nworktree = {evil}\nfsmonitor = "touch {trap};:"\n'
+        f'pager = "touch {trap}"\nhooksPath = {evil}\n'
+    )
+    (evil / "app.log").write_text("x\n")
+    (evil / "git").write_text(f"#!/bin/sh\ntouch {trap}\n")
+    (evil / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
+    assert form_of(result(project, "Bash", command="cat evil/app.log")).reason == ""
+    assert not trap.exists()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from server.commands.commit.message import Ask, write_message
-from server.commands.commit.repository import Made, Repository, StagedFile
+from server.commands.commit.repository import Repository, StagedFile
 from server.commands.commit.style import LATEST, style_of
 from server.commands.digest.paths import require_allowed
 from server.commands.hub_client import HubClient, hub_for_call
@@ -55,8 +55,8 @@ def commit_changes(settings: Settings, folders: Folders, paths: Sequence[str], m
             readable = [_readable(file, repository.root) for file in files]
             with _asking(settings, folders) as ask:
                 message, remark = write_message(readable, style, ask)
-        made = repository.commit(message)
-    _say(made, branch, message, files, remark)
+        repository.commit(message)
+    _say(repository.last_commit(), branch, message, files, remark)
 
 
 def refuse_secrets(files: Sequence[StagedFile]) -> None:
@@ -73,7 +73,7 @@ def refuse_secrets(files: Sequence[StagedFile]) -> None:
         for start in range(0, len(added), _PIECE):
             kinds.update(redact(added[max(0, start - 500) : start + _PIECE]).found)
         if kinds:
-            found.append(f"{file.path} ({', '.join(sorted(kinds))})")
+            found.append(f"{file.shown} ({', '.join(sorted(kinds))})")
     if found:
         more = f" and {len(found) - _NAMED} more files" if len(found) > _NAMED else ""
         raise CommitFailed(
@@ -112,10 +112,10 @@ def _asking(settings: Settings, folders: Folders) -> Iterator[Ask]:
         yield ask
 
 
-def _say(made: Made, branch: str, message: str, files: Sequence[StagedFile], remark: str) -> None:
+def _say(sha: str, branch: str, message: str, files: Sequence[StagedFile], remark: str) -> None:
     added = sum(file.added or 0 for file in files)
     removed = sum(file.removed or 0 for file in files)
     count = f"{len(files)} file{'' if len(files) == 1 else 's'}"
-    echo(f"[{branch} {made.sha}] {message.splitlines()[0]}")
+    echo(f"[{branch} {sha}] {message.splitlines()[0]}")
     note = f"; message from the file names: {remark}" if remark else ""
     echo(f"{count}, +{added} -{removed}{note}")

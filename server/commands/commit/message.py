@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from server.commands.commit.repository import StagedFile
 from server.commands.commit.style import CONVENTIONAL, LONGEST_SUBJECT, Style, proper_nouns
+from server.common.control_characters import in_line
 
 Ask = Callable[[str, str], str]
 """Returns the model's answer to a task with a context; empty if the model does not answer."""
@@ -64,6 +65,8 @@ def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
     subject = message.split("\n", 1)[0]
     if not subject:
         return "it is empty"
+    if in_line(message.replace("\n", "")) != message.replace("\n", ""):
+        return "it contains control characters"
     if len(subject) > LONGEST_SUBJECT:
         return f"its first line has {len(subject)} characters, more than {LONGEST_SUBJECT}"
     found = CONVENTIONAL.fullmatch(subject)
@@ -78,7 +81,7 @@ def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
 
 def foreign_names(message: str, files: Sequence[StagedFile], style: Style) -> list[str]:
     """Return the files and names that occur in a message but not in its change."""
-    known = "\n".join(f"{file.path}\n{file.before}\n{file.patch}" for file in files).casefold()
+    known = "\n".join(f"{file.shown}\n{file.shown_before}\n{file.patch}" for file in files).casefold()
     scope = None
     if style.conventional:
         # The type comes from the style; a scope must occur in the change.
@@ -100,9 +103,9 @@ def plain_message(files: Sequence[StagedFile], style: Style) -> str:
     counts = Counter(file.status for file in files)
     status = counts.most_common(1)[0][0] if len(counts) == 1 else "M"
     first = files[0]
-    name = PurePosixPath(first.path).name
+    name = PurePosixPath(first.shown).name
     if len(files) == 1 and first.status == "R":
-        what = f"{PurePosixPath(first.before).name} to {name}"
+        what = f"{PurePosixPath(first.shown_before).name} to {name}"
     elif len(files) == 1:
         what = name
     else:
@@ -151,7 +154,7 @@ def _context(files: Sequence[StagedFile], style: Style) -> str:
 
 def _line(file: StagedFile) -> str:
     size = "binary" if file.added is None else f"+{file.added} -{file.removed}"
-    path = f"{file.before} -> {file.path}" if file.before else file.path
+    path = f"{file.shown_before} -> {file.shown}" if file.before else file.shown
     return f"{_STATES.get(file.status, file.status)}: {path} ({size})"
 
 
@@ -162,13 +165,13 @@ def _unnamed_path(message: str, files: Sequence[StagedFile]) -> str:
     """
     if len(files) != 1 or files[0].status != "R":
         return ""
-    names = [PurePosixPath(path).stem for path in (files[0].before, files[0].path)]
+    names = [PurePosixPath(path).stem for path in (files[0].shown_before, files[0].shown)]
     found = (re.search(rf"(?<!\w){re.escape(name)}(?!\w)", message, re.IGNORECASE) for name in names)
     return next((name for name, match in zip(names, found, strict=True) if match is None), "")
 
 
 def _common_folder(files: Sequence[StagedFile]) -> str:
-    folders = [PurePosixPath(file.path).parts[:-1] for file in files]
+    folders = [PurePosixPath(file.shown).parts[:-1] for file in files]
     shared = folders[0]
     for each in folders[1:]:
         same = sum(1 for _ in _same_head(shared, each))
@@ -187,7 +190,7 @@ def _same_head(one: Sequence[str], other: Sequence[str]) -> list[str]:
 
 def _plain_type(files: Sequence[StagedFile], style: Style) -> str:
     """Return a type that the repository uses and that follows from the file names."""
-    paths = [PurePosixPath(file.path) for file in files]
+    paths = [PurePosixPath(file.shown) for file in files]
     wanted = "chore"
     if all(path.suffix in _DOCUMENTS for path in paths):
         wanted = "docs"

@@ -7,14 +7,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.common.control_characters import in_line
 from server.common.errors import BadArguments, CommitFailed, NotFound
+from server.common.git import ask_git, run_git, starts_with
 
 QUESTION_SECONDS = 60.0
 """Time limit for a git query (seconds)."""
 COMMIT_SECONDS = 1_800.0
 """Time limit for the commit and its hooks (seconds)."""
-MOST_PATCH = 400_000
-"""Characters of the patch that are read."""
+MOST_PATCH = 16_000_000
+"""Bytes of added lines that are searched for secrets."""
+_BINARY_BYTES = 8_000
+"""Bytes in which git looks for a zero byte to tell a binary file."""
+_FOR_USER = {"GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
+_DIFF = (
+    *("diff", "--cached", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--find-renames"),
+    *("--submodule=short", "--ignore-submodules=none"),
+)
 _UNDER_WAY = {
     "MERGE_HEAD": "A merge",
     "CHERRY_PICK_HEAD": "A cherry-pick",
@@ -30,7 +39,8 @@ class StagedFile:
     """A staged file.
 
     ``status`` is git's letter (A, M, D, R, T). ``before`` is the former path of a renamed file. ``added`` and
-    ``removed`` count lines; both are None for a binary file.
+    ``removed`` count lines; both are None for a file that git treats as binary. If such a file is a text, it
+    has a patch nevertheless.
     """
 
     status: str
@@ -40,13 +50,15 @@ class StagedFile:
     removed: int | None
     patch: str
 
+    @property
+    def shown(self) -> str:
+        """The path as text: without control characters and with ``�`` for bytes that are not UTF-8."""
+        return _as_text(self.path)
 
-@dataclass(frozen=True)
-class Made:
-    """A finished commit: its abbreviated hash and its branch."""
-
-    sha: str
-    branch: str
+    @property
+    def shown_before(self) -> str:
+        """The former path as text."""
+        return _as_text(self.before)
 
 
 class Repository:
@@ -58,7 +70,7 @@ class Repository:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        done = self._run("rev-parse", "--show-toplevel")
+        done = self._ask_status("rev-parse", "--show-toplevel")
         if done.returncode or not done.stdout.strip():
             raise NotFound(f"{folder} is not in a git repository.", "Change to the repository's folder.")
         self.root = Path(os.fsdecode(done.stdout.rstrip(b"\n")))
@@ -75,7 +87,7 @@ class Repository:
         for name, what in _UNDER_WAY.items():
             if (self._folder / self._git_path(name)).exists():
                 raise CommitFailed(f"{what} is in progress.", "Finish or abort it with git.")
-        done = self._run("symbolic-ref", "--quiet", "--short", "HEAD")
+        done = self._ask_status("symbolic-ref", "--quiet", "--short", "HEAD")
         if done.returncode:
             raise CommitFailed("HEAD is detached.", "Switch to a branch, or commit with git itself.")
         return done.stdout.decode("utf-8", "replace").strip()
@@ -106,41 +118,73 @@ class Repository:
 
     def has_staged(self) -> bool:
         """Return whether any file is staged."""
-        return self._run("diff", "--cached", "--quiet", "--no-ext-diff").returncode != 0
+        return self._ask_status("diff", "--cached", "--quiet", "--no-ext-diff").returncode != 0
 
     def staged(self) -> list[StagedFile]:
-        """Return the staged files with their patches."""
-        raw = self._ask("diff", "--cached", "--no-ext-diff", "--find-renames", "--numstat", "-z")
-        counts = dict(_counts(raw))
-        listed = self._ask("diff", "--cached", "--no-ext-diff", "--find-renames", "--name-status", "-z")
-        options = ("--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", "--unified=2")
-        patch = self._ask("diff", "--cached", *options)[: MOST_PATCH * 4].decode("utf-8", "replace")
-        patches = [f"diff --git {part}" for part in f"\n{patch}".split("\ndiff --git ")[1:]]
+        """Return the staged files with their patches.
+
+        Raises:
+            CommitFailed: the patch is too large to be searched for secrets.
+        """
+        counts = dict(_counts(self._ask(*_DIFF, "--numstat", "-z")))
+        listed = list(_names(self._ask(*_DIFF, "--name-status", "-z")))
+        patches = self._patches(listed)
         found = []
-        for number, (status, path, before) in enumerate(_names(listed)):
+        for (status, path, before), patch in zip(listed, patches, strict=True):
             added, removed = counts.get(path, (None, None))
-            own = patches[number] if number < len(patches) else ""
+            hidden = added is None and status != "D" and not self._is_binary(path)  # by an attribute
+            own = self._patch("--text", "--", path) if hidden else patch
             found.append(StagedFile(status, path, before, added, removed, own))
         return found
 
+    def _patches(self, listed: Sequence[tuple[str, str, str]]) -> list[str]:
+        """Return the patch of each file. Git prints two for a file that became a link, or the reverse."""
+        parts = [f"diff --git {part}" for part in f"\n{self._patch()}".split("\ndiff --git ")[1:]]
+        counts = [2 if status == "T" else 1 for status, _, _ in listed]
+        if sum(counts) != len(parts):
+            return [self._patch("--", *filter(None, (path, before))) for _, path, before in listed]
+        rest = iter(parts)
+        return ["\n".join(next(rest) for _ in range(count)) for count in counts]
+
+    def _patch(self, *more: str) -> str:
+        patch = self._ask("--literal-pathspecs", *_DIFF, "--unified=2", *more, folder=self.root)
+        added = sum(len(line) for line in patch.split(b"\n") if line.startswith(b"+"))
+        if added > MOST_PATCH:
+            raise CommitFailed(
+                f"The change adds {added / 1e6:.0f} MB of text, more than is searched for secrets.",
+                "Commit it in parts, or with git itself.",
+            )
+        return patch.decode("utf-8", "replace")
+
+    def _is_binary(self, path: str) -> bool:
+        """Return whether a staged file has a zero byte near its start, or no content, as a submodule."""
+        head = starts_with(self._folder, "cat-file", "blob", f":0:{path}", most=_BINARY_BYTES)
+        return not head or b"\0" in head
+
     def messages(self, most: int) -> list[str]:
         """Return the messages of the last commits without merges, newest first; none in a new repository."""
-        done = self._run("log", f"-{most}", "--no-merges", "--format=%B%x00")
+        done = self._ask_status("log", f"-{most}", "--no-merges", "--format=%B%x00")
         return [text for each in done.stdout.decode("utf-8", "replace").split("\0") if (text := each.strip())]
 
-    def commit(self, message: str) -> Made:
+    def commit(self, message: str) -> None:
         """Commit the staged files, with the repository's hooks and signing.
 
         Raises:
             CommitFailed: a hook, the signing or git itself failed.
         """
-        done = self._run("commit", "--quiet", "--file", "-", given=message.encode(), seconds=COMMIT_SECONDS)
+        done = self._run(
+            *("commit", "--quiet", "--file", "-"),
+            given=message.encode("utf-8", "replace"),
+            seconds=COMMIT_SECONDS,
+        )
         if done.returncode:
             raise CommitFailed(
                 _said(done, "git commit"), "Nothing was committed. Fix the cause, then run the command again."
             )
-        sha = self._ask("rev-parse", "--short", "HEAD").decode().strip()
-        return Made(sha, self._ask("symbolic-ref", "--short", "HEAD").decode("utf-8", "replace").strip())
+
+    def last_commit(self) -> str:
+        """Return the abbreviated hash of the last commit."""
+        return self._ask("rev-parse", "--short", "HEAD").decode().strip()
 
     def _restore(self, path: Path, before: bytes | None) -> None:
         if before is None:
@@ -156,32 +200,41 @@ class Repository:
     def _git_path(self, name: str) -> str:
         return self._ask("rev-parse", "--git-path", name).decode().rstrip("\n")
 
-    def _ask(self, *arguments: str) -> bytes:
-        done = self._run(*arguments)
+    def _ask(self, *arguments: str, folder: Path | None = None) -> bytes:
+        done = self._ask_status(*arguments, folder=folder)
         if done.returncode:
-            raise CommitFailed(_said(done, f"git {arguments[0]}"), "Run `git status` for details.")
+            raise CommitFailed(_said(done, f"git {_named(arguments)}"), "Run `git status` for details.")
         return done.stdout
+
+    def _ask_status(
+        self, *arguments: str, folder: Path | None = None
+    ) -> "subprocess.CompletedProcess[bytes]":
+        with _in_time(_named(arguments), QUESTION_SECONDS):
+            return ask_git(folder or self._folder, *arguments, seconds=QUESTION_SECONDS)
 
     def _run(
         self, *arguments: str, given: bytes = b"", seconds: float = QUESTION_SECONDS
     ) -> "subprocess.CompletedProcess[bytes]":
-        environ = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
-        try:
-            return subprocess.run(
-                ["git", *arguments],
-                cwd=self._folder,
-                env=environ,
-                input=given,
-                capture_output=True,
-                timeout=seconds,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise NotFound("git is not installed.", "Install git.") from None
-        except subprocess.TimeoutExpired:
-            raise CommitFailed(
-                f"git {arguments[0]} took more than {seconds:.0f} seconds.", "Commit with git itself."
-            ) from None
+        with _in_time(_named(arguments), seconds):
+            return run_git(self._folder, *arguments, seconds=seconds, variables=_FOR_USER, given=given)
+
+
+@contextlib.contextmanager
+def _in_time(command: str, seconds: float) -> Iterator[None]:
+    try:
+        yield
+    except subprocess.TimeoutExpired:
+        raise CommitFailed(
+            f"git {command} took more than {seconds:.0f} seconds.", "Commit with git itself."
+        ) from None
+
+
+def _named(arguments: Sequence[str]) -> str:
+    return next(each for each in arguments if not each.startswith("-"))
+
+
+def _as_text(path: str) -> str:
+    return in_line(path.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
 
 
 def _counts(raw: bytes) -> Iterator[tuple[str, tuple[int | None, int | None]]]:

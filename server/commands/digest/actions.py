@@ -5,7 +5,6 @@ import io
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import BinaryIO
 from server.commands.digest.paths import open_allowed, project_folder, require_allowed
 from server.commands.terminal.output import echo
 from server.common.errors import BadArguments, NotFound
+from server.common.processes import find_program
 from server.config.folders import find_folders
 from server.digests import make_digest
 from server.digests.kept import KeptTexts, Reference, handle_line, lines_of, reference_of
@@ -64,7 +64,7 @@ def run_and_print(command: Sequence[str], focus: str, most: int) -> int:
     Raises:
         NotFound: the command does not exist.
     """
-    program = shutil.which(command[0])
+    program = find_program(command[0])
     if program is None:
         raise NotFound(f"Command not found: {command[0]!r}.", "Check its name and the PATH variable.")
     with _kept().writing(project_folder(), shlex.join(command)) as text:

@@ -12,7 +12,6 @@ import base64
 import binascii
 import re
 import shlex
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,6 +21,7 @@ from typing import Any
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
+from server.common.processes import find_program
 from server.execution.findings import CodeCheck, FactResult, Load, Runs
 from server.execution.inputs import varied
 from server.execution.python.facts import Fact, FactError
@@ -44,7 +44,7 @@ LIMITS = Limits(
 
 def bash_program() -> Path | None:
     """Return the path of Bash."""
-    return Path(found).resolve() if (found := shutil.which("bash")) else None
+    return Path(found).resolve() if (found := find_program("bash")) else None
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ same, limits memory, and ends all processes that they started.
 
 import json
 import re
-import shutil
 import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
+from server.common.processes import find_program
 from server.execution.sandbox.values import CommandJob, JobResult, Limits
 from server.execution.scripts.javascript_facts import call_parts
 from server.execution.scripts.javascript_text import is_module
@@ -131,7 +131,7 @@ def _options(engine: Engine) -> tuple[str, ...]:
 
 
 def _on_path(name: str) -> Path | None:
-    return Path(found).resolve() if (found := shutil.which(name)) else None
+    return Path(found).resolve() if (found := find_program(name)) else None
 
 
 def _is_windows() -> bool:
