@@ -31,6 +31,7 @@ from server.ledger.transcripts.check import TranscriptCheck
 from server.ledger.transcripts.check_loop import TranscriptCheckLoop
 from server.models.measure import Measuring
 from server.models.selector import Selector
+from server.offload.checks.places import CheckPlaces
 from server.offload.pipeline import Offloader
 from server.policy.approvals import Approvals
 from server.policy.gate import Gate
@@ -113,8 +114,8 @@ class HubParts:
         keys: Keys | None,
         closing: contextlib.AsyncExitStack,
     ) -> Self:
-        """Compose and start the parts in order. The part pushed to ``closing`` last is closed first."""
-        folders.create()
+        """Compose and start the parts in order; what was pushed to ``closing`` last ends first."""
+        _create_files(settings, folders)
         events, listeners, metrics = EventBus(), Listeners(), Metrics()
         history = await History.open(folders.database, settings.history.contents)
         closing.push_async_callback(history.close)
@@ -222,6 +223,11 @@ class HubParts:
 
 def _secrets(keys: Keys | None) -> tuple[str, ...]:
     return keys.tokens if keys is not None else ()
+
+
+def _create_files(settings: Settings, folders: Folders) -> None:
+    folders.create()
+    CheckPlaces(folders.check_places).start(settings.checks, is_new=not folders.database.exists())
 
 
 async def _start_policy(

@@ -86,6 +86,27 @@ def withdraw(project: Project = Path()) -> None:
     echo("No check of this project is accepted.")
 
 
+@checks_app.command()
+def place(
+    name: Annotated[str, typer.Argument(help="The check's name in [checks].")],
+    where: Annotated[str, typer.Argument(help="sandbox or outside.")],
+) -> None:
+    """Say where a check of yours runs: in the sandbox, or outside with your rights."""
+    from server.config.settings import load_settings  # noqa: PLC0415 - few commands need these
+    from server.offload.checks.places import CheckPlaces  # noqa: PLC0415
+
+    folders = find_folders()
+    command = load_settings(folders).checks.get(name)
+    if command is None or where not in ("sandbox", "outside"):
+        problem = (
+            f"There is no check {name!r} in config.toml." if command is None else f"{where!r} is not a place."
+        )
+        echo(f"{problem} Example: token-saver checks place test sandbox", err=True)
+        raise typer.Exit(2)
+    CheckPlaces(folders.check_places).answer(name, command, "outside" if where == "outside" else "sandbox")
+    echo(f"{name} runs {'outside of the sandbox' if where == 'outside' else 'in the sandbox'} from now on.")
+
+
 def _accepted() -> "AcceptedChecks":
     from server.execution.project_checks.accepted import AcceptedChecks  # noqa: PLC0415
 

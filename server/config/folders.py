@@ -36,6 +36,11 @@ class Folders:
         return self.config / "accepted-checks.json"
 
     @property
+    def check_places(self) -> Path:
+        """``check-places.json``: where checks of ``[checks]`` run, and what the user has not answered yet."""
+        return self.config / "check-places.json"
+
+    @property
     def prices_file(self) -> Path:
         """``prices.toml``, the user's price table. If it is missing, the app's own table is used."""
         return self.config / "prices.toml"

@@ -1,8 +1,14 @@
 """The tables of ``config.toml``: each key with its default, range and description."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _sandbox_word(value: object) -> object:
+    """Return the present word for a switch of earlier versions."""
+    words = {"true": "always", "1": "always", "false": "never", "0": "never"}
+    return words.get(str(value).lower(), value) if isinstance(value, bool | str | int) else value
 
 
 class Section(BaseModel):
@@ -110,11 +116,14 @@ class OffloadSettings(Section):
         description="Environment variables for checks, in addition to PATH, HOME, the language and similar "
         "variables.",
     )
-    check_sandbox: bool = Field(
-        False,
-        description="Run the checks from `[checks]` in the sandbox: without network access, and with "
-        "changes only in the project. Needs Linux; `token-saver doctor` shows whether this "
-        "machine has a sandbox.",
+    check_sandbox: Annotated[Literal["auto", "always", "never"], BeforeValidator(_sandbox_word)] = Field(
+        "auto",
+        description="Where the checks from `[checks]` run. `auto` and `always` run them in the sandbox: "
+        "without network access, and with changes only in the project. Without a sandbox on this machine (only Linux "
+        "has one), `auto` runs them outside and `always` refuses them.",
+    )
+    checks_network: tuple[str, ...] = Field(
+        (), description="Names of checks that may use the network from the sandbox."
     )
     checks_outside: tuple[str, ...] = Field(
         (), description="Names of checks that run outside the sandbox anyway, with your permissions."

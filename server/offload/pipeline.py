@@ -28,6 +28,7 @@ from server.offload.asking.plan import Plan, make_plan
 from server.offload.asking.profitability import arguments_of, require_profit
 from server.offload.asking.prompt import fit
 from server.offload.checks.named import NamedChecks
+from server.offload.checks.places import CheckPlaces
 from server.offload.checks.project import ProjectChecks
 from server.offload.delivery import undo
 from server.offload.delivery.check_runner import CheckRunner
@@ -90,7 +91,15 @@ class Offloader:
             settings.offload.check_env,
         )
         named_checks = NamedChecks(settings.checks, folders)
-        runner = CheckRunner(settings.offload, folders.cache, sandboxes, self._rescue_copies)
+        places = CheckPlaces(folders.check_places)
+        runner = CheckRunner(
+            settings.offload,
+            cache=folders.cache,
+            sandboxes=sandboxes,
+            rescue_copies=self._rescue_copies,
+            checks=named_checks,
+            places=places,
+        )
         self._deliverer = Deliverer(history, named_checks, runner, project_checks, self._rescue_copies)
         self._open_workspace = partial(open_workspace, settings=settings, folders=folders)
         self._folders = folders

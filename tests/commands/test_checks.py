@@ -6,8 +6,11 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from server.commands.checks_app import checks_app
+from server.commands.doctor.checks import check_findings
 from server.config.folders import find_folders
+from server.config.settings import load_settings
 from server.execution.project_checks.accepted import AcceptedChecks
+from server.offload.checks.places import CheckPlaces
 
 
 def run(project: Path, *words: str) -> str:
@@ -39,6 +42,27 @@ def test_an_unknown_check_is_wrong_usage(tmp_path: Path) -> None:
     result = CliRunner().invoke(checks_app, ["accept", "nothing", "--project", str(tmp_path)])
     assert result.exit_code == 2
     assert "This project has no check named 'nothing'." in result.output
+
+
+def test_the_user_says_where_an_own_check_runs(token_saver_home: Path) -> None:
+    token_saver_home.mkdir()
+    (token_saver_home / "config.toml").write_text('[checks]\ntest = "pytest {file}"\n')
+    checks = {"test": "pytest {file}"}
+    places = CheckPlaces(find_folders().check_places)
+    places.start(checks, is_new=False)
+    [asked, _] = check_findings(load_settings(find_folders()), find_folders())
+    assert (asked.level, "runs outside of the sandbox, as before" in asked.text) == ("warning", True)
+    assert "token-saver checks place test sandbox" in asked.fix
+    said = CliRunner().invoke(checks_app, ["place", "test", "sandbox"])
+    assert (said.exit_code, said.output) == (0, "test runs in the sandbox from now on.\n")
+    assert (places.questions(checks), places.is_outside("test", checks["test"])) == ({}, False)
+    assert len(list(check_findings(load_settings(find_folders()), find_folders()))) == 1
+    assert CliRunner().invoke(checks_app, ["place", "test", "outside"]).exit_code == 0
+    assert places.is_outside("test", checks["test"])
+    [told, _] = check_findings(load_settings(find_folders()), find_folders())
+    assert told.text == "test run code written by the model with your permissions"
+    for words in (["place", "other", "sandbox"], ["place", "test", "elsewhere"]):
+        assert CliRunner().invoke(checks_app, words).exit_code == 2
 
 
 def test_a_project_without_checks_is_told_so(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Settings with several values: lists, and the user's own checks."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -8,16 +9,21 @@ from nicegui import ui
 from dashboard.components.controls.button import button
 from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, text
-from dashboard.components.controls.notices import show_error
+from dashboard.components.controls.notices import run_action, show_error
 from dashboard.components.settings.plain_names import key_of, plain_name
 from dashboard.components.settings.setting_row import changed_marker, name_of, save_setting, source_tag
 from server.common.errors import SettingsError, TokenSaverError
 from server.config.sources import Setting, list_checks
 from server.hub import Hub
+from server.offload.checks.places import CheckPlace, CheckPlaces
 from server.offload.checks.user_command import command_of
 
 FOLDERS = frozenset({"roots", "embedded.folders"})
 """Settings that are lists of existing folders."""
+PLACES: tuple[tuple[CheckPlace, str], ...] = (
+    ("sandbox", "Run in the sandbox"),
+    ("outside", "Run outside"),
+)
 EXAMPLE = 'test = "uv run pytest -q {file}"'
 
 
@@ -98,6 +104,8 @@ class CheckList:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._places = CheckPlaces(hub.folders.check_places)
+        self._asks = hub.settings.offload.check_sandbox != "never"
         self._rows = box("ts-rows ts-setting-rows", "ul")
         with box() as self._nothing:
             empty(
@@ -117,10 +125,28 @@ class CheckList:
         self._rows.set_visibility(bool(self._checks))
         self._rows.clear()
         with self._rows:
+            questions = self._places.questions(self._hub.settings.checks) if self._asks else {}
             for check in self._checks:
                 row = _row(check.name, check.value, self._remove(check.name) if check.editable else None)
                 with row:
                     source_tag(check).move(target_index=1)
+                if check.name in questions:
+                    self._question(check.name, questions[check.name].text)
+
+    def _question(self, name: str, words: str) -> None:
+        """Show a question about a check, with a button for each answer."""
+        with box("ts-setting-row", "li"):
+            text(words, "ts-grow")
+            for place, word in PLACES:
+                button(word, self._answer(name, place), look="quiet", label=f"{word}: {name}")
+
+    def _answer(self, name: str, place: CheckPlace) -> Callable[[], Awaitable[None]]:
+        async def answer() -> None:
+            command = self._hub.settings.checks[name]
+            await run_action(asyncio.to_thread(self._places.answer, name, command, place), "Saved.")
+            self._show()
+
+        return answer
 
     async def _add(self) -> None:
         name, command = (str(entry.value or "").strip() for entry in (self._name, self._command))

@@ -23,7 +23,10 @@ STATE = (
 """Files and folders in the state folder, as patterns."""
 HISTORY = ("history.db*", "kept")
 """Files in the data folder that ``--history`` removes, together with ``trail.head`` in the state folder."""
-SETTINGS = ("config.toml", "policy.yaml", "prices.toml", "models.json", "models.toml")
+SETTINGS = (
+    *("config.toml", "policy.yaml", "prices.toml", "models.json", "models.toml"),
+    *("accepted-checks.json", "check-places.json"),
+)
 PROGRAM = "uv tool uninstall claude-token-saver-app"
 
 

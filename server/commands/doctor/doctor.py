@@ -86,7 +86,7 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
         yield _failed("settings", error)
         return
     yield _settings(folders)
-    yield from check_findings(settings)
+    yield from check_findings(settings, folders)
     yield _project_checks(folders)
     yield from _sandboxes(settings)
     yield _port(settings, folders)

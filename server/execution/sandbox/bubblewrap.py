@@ -9,10 +9,14 @@ from typing import Any
 
 PROGRAM_PLACES = ("/usr/bin/bwrap", "/usr/local/bin/bwrap", "/bin/bwrap")
 _ISOLATION = (
-    *("--unshare-user-try", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
+    *("--unshare-user-try", "--unshare-ipc", "--unshare-pid", "--unshare-uts"),
     *("--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
 )
 
+NETWORK_FILES = tuple(
+    f"/etc/{name}" for name in ("resolv.conf", "hosts", "host.conf", "nsswitch.conf", "gai.conf", "services")
+)
+"""What the name resolution of a command reads that may use the machine's network."""
 _CLOSED = ("--remount-ro", "/")
 """The root is a file system in memory, which no job may fill."""
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/zero")
@@ -47,8 +51,9 @@ def around_command(job: Mapping[str, Any], folder: str, system: Iterable[str], f
     """
     for name in ("tmp", "shm"):
         os.makedirs(f"{folder}/{name}", exist_ok=True)
+    host = job["network"] == "host"
     return [
-        *_start(system),
+        *_start((*system, *(NETWORK_FILES if host else ())), network=host),
         *("--proc", "/proc", "--dev", "/dev", "--bind", f"{folder}/shm", "/dev/shm"),  # noqa: S108 - inside
         *("--bind", f"{folder}/tmp", "/tmp"),  # noqa: S108 - inside
         *_readable(job["readable"]),
@@ -69,10 +74,11 @@ def interpreter_options(root: str, module: str) -> tuple[str, ...]:
     return ("-I", "-S", "-B", "-X", "utf8", "-c", start)
 
 
-def _start(readable: Iterable[str]) -> list[str]:
+def _start(readable: Iterable[str], *, network: bool = False) -> list[str]:
     if (bwrap := program()) is None:
         raise OSError("bubblewrap is not installed")
-    return [bwrap, *_ISOLATION, *_readable(readable)]
+    own_network = () if network else ("--unshare-net",)
+    return [bwrap, *_ISOLATION, *own_network, *_readable(readable)]
 
 
 def _readable(paths: Iterable[str]) -> list[str]:

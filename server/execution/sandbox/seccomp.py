@@ -139,15 +139,15 @@ def python_filter(machine: str, pid: int) -> bytes:
     return _assemble(machine, rules, otherwise=_ERRNO | errno.EPERM)
 
 
-def command_filter(machine: str, *, loopback: bool, own_mounts: bool) -> bytes:
-    """Return the filter for a command that can start processes.
+def command_filter(machine: str, *, internet: bool, own_mounts: bool) -> bytes:
+    """Return the filter for a command that may start processes.
 
     Args:
-        loopback: whether the process has a separate network namespace, so that TCP and UDP reach no other
-        place.
-        own_mounts: whether the process sees a separate file system, with all other files read-only.
+        internet: TCP and UDP are allowed, because the process has a network namespace of its own, or because
+            it may use the machine's network.
+        own_mounts: the process sees a file system of its own, with everything else read-only.
     """
-    families = (_AF_INET, _AF_INET6) if loopback else ()
+    families = (_AF_INET, _AF_INET6) if internet else ()
     rules = [
         Rule(("socket",), (Condition(0, families),), errno.ENETUNREACH),
         Rule(("socketpair",), (Condition(1, (_SOCK_STREAM,), mask=0xF),), errno.ENETUNREACH),

@@ -8,7 +8,7 @@ from typing import Any, Literal
 Ending = Literal["exited", "signal", "timeout", "memory", "disk", "processes", "cancelled", "not started"]
 """How a job ended. Only ``exited`` comes from the job itself; the supervisor decides the other endings."""
 
-Network = Literal["none", "loopback"]
+Network = Literal["none", "loopback", "host"]
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class CommandJob:
         writable: files and folders that the command can change.
         protected: files and folders inside ``writable`` that the command can only read.
         files: text files for the private folder, by relative path.
-        network: ``loopback`` allows connections among the command's own processes, if the barrier can
-        distinguish them.
+        network: ``loopback`` allows connections among its own processes, if the barrier can tell; ``host``
+            allows the machine's network, except for unix sockets.
     """
 
     command: tuple[str, ...]

@@ -82,13 +82,18 @@ def run_job(job: Mapping[str, Any], folder: str, supervisor: int, processes: Pro
         )
         _evaluate(job["task"])
     else:
-        if job["network"] != "none":
+        if job["network"] == "loopback":
             raise OSError("connections among a command's own processes need bubblewrap")
+        host = job["network"] == "host"
+        network_files = tuple(map(os.path.realpath, bubblewrap.NETWORK_FILES)) if host else ()
         writable = [folder, *_without_protected(job["writable"], job["protected"])]
         landlock.restrict(
-            (*SYSTEM, *job["readable"], *job["writable"]), writable, bubblewrap.DEVICES, tcp=False
+            (*SYSTEM, *network_files, *job["readable"], *job["writable"]),
+            writable,
+            bubblewrap.DEVICES,
+            tcp=host,
         )
-        _execute(job["command"], seccomp.command_filter(_machine(), loopback=False, own_mounts=False))
+        _execute(job["command"], seccomp.command_filter(_machine(), internet=host, own_mounts=False))
 
 
 def main() -> None:
@@ -145,9 +150,7 @@ def _become_bubblewrap(job: Mapping[str, Any], folder: str) -> None:
         os.execve(command[0], command, os.environ)  # noqa: S606 - no shell is wanted
     privileges.set_limits(job["limits"], address_space=False)
     program = os.memfd_create("filter", 0)
-    os.write(
-        program, seccomp.command_filter(_machine(), loopback=job["network"] == "loopback", own_mounts=True)
-    )
+    os.write(program, seccomp.command_filter(_machine(), internet=job["network"] != "none", own_mounts=True))
     os.lseek(program, 0, os.SEEK_SET)
     _execute(bubblewrap.around_command(job, folder, SYSTEM, program), None)
 

@@ -6,6 +6,7 @@ pipeline restores the written file unless the check passes.
 
 import asyncio
 import contextlib
+import errno
 import os
 import re
 import shlex
@@ -16,10 +17,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from server.common.errors import BadArguments, SettingsError
-from server.common.processes import NO_WINDOW
+from server.common.processes import NO_WINDOW, find_program
+from server.execution.job_object import NOT_STARTED
 from server.offload.checks import codes
 from server.offload.values import Check
 
@@ -40,7 +40,9 @@ _REAP_SECONDS = 10.0
 """Time limit for ending all processes of a check (seconds); normally this takes milliseconds."""
 _ROOT = str(Path(__file__).parents[3])
 REAPS = sys.platform == "linux"
-"""Whether a process can adopt the orphans of a command in order to end them."""
+"""Whether a process can adopt the orphans of a command, in order to end them."""
+IN_JOB = sys.platform == "win32"
+"""Whether a job object holds all that a command starts."""
 _PLAIN = re.compile(r"[\w./\\:=,@%+{}-]*")
 """Words that no program can interpret as a script: paths, options."""
 _JOINS = re.compile(r"(?i)(?:.*[\\/])?(?:cmd|powershell|pwsh)(?:\.exe)?|.*\.(?:bat|cmd)")
@@ -98,6 +100,7 @@ async def run_check(
     Raises:
         SettingsError: the command cannot be started.
     """
+    command = _found(name, command)
     reported, errors = os.pipe()
     if (
         sys.platform == "linux"
@@ -142,6 +145,8 @@ async def run_check(
         raise _not_started(name, reason)
     if (status := process.get_returncode()) == 0:
         return passed(name)
+    if IN_JOB and status == NOT_STARTED:
+        raise _not_started(name, output.kept.decode(errors="replace").strip())
     text = output.kept.decode(errors="replace").strip()[-LONGEST_OUTPUT + 30 :]
     return failed(name, f"Exit status {status}:\n{text}")
 
@@ -195,13 +200,28 @@ def _words(command: str, *, windows: bool) -> list[str]:
     ]
 
 
+def _found(name: str, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command with the path of its program, which is searched in absolute folders alone.
+
+    On Windows a name stays if only a batch file has it: ``cmd`` would treat the words as a script.
+    """
+    if os.path.dirname(command[0]):  # noqa: PTH120 - Path drops "./"
+        return command
+    program = find_program(command[0])
+    if program is None:
+        raise _not_started(name, os.strerror(errno.ENOENT))
+    return command if os.name == "nt" and not program.lower().endswith(".exe") else (program, *command[1:])
+
+
 def _reaped(command: tuple[str, ...], errors: int) -> tuple[str, ...]:
     """Wrap the command in a process that ends all descendants, on systems with such a process."""
-    if not REAPS:
+    if not (REAPS or IN_JOB):
         return command
-    start = f"import sys; sys.path.insert(0, {_ROOT!r}); from server.execution.reaper import main; main()"
+    module = "reaper" if REAPS else "job_object"
+    start = f"import sys; sys.path.insert(0, {_ROOT!r}); from server.execution.{module} import main; main()"
     options = ("-I", "-S", "-B", "-X", "utf8", "-c", start)
-    return (sys.executable, *options, str(os.getpid()), str(errors), *command)
+    numbers = (os.getpid(), errors) if REAPS else (os.getpid(),)
+    return (sys.executable, *options, *map(str, numbers), *command)
 
 
 def _not_started(name: str, reason: str) -> SettingsError:
@@ -210,7 +230,7 @@ def _not_started(name: str, reason: str) -> SettingsError:
 
 async def _end(process: asyncio.SubprocessTransport, output: _Output) -> None:
     """End the command and all processes that it started: on Linux in any session, on macOS in its process
-    group, on Windows its child processes.
+    group, on Windows in its job.
     """
     if REAPS and process.get_returncode() is None:
         process.send_signal(signal.SIGTERM)
@@ -219,10 +239,7 @@ async def _end(process: asyncio.SubprocessTransport, output: _Output) -> None:
                 await output.ended.wait()
     if sys.platform == "win32":
         if process.get_returncode() is None:
-            with contextlib.suppress(psutil.Error):
-                for child in psutil.Process(process.get_pid()).children(recursive=True):
-                    child.kill()
-            process.kill()
+            process.kill()  # the only handle of the job is its
     else:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.get_pid(), signal.SIGKILL)

@@ -1,8 +1,8 @@
-"""Runs the user's named checks: in the sandbox if the user has chosen the sandbox, otherwise outside.
+"""Runs the user's named checks: in the sandbox if this machine has one, unless the user decides otherwise.
 
-In the sandbox, a check has no network and sees only the system's programs and the project. The check may
-change the project, except for files that other programs run, git's own folder and installed packages. Its
-home folder and caches are private folders under the app's cache, one set per project.
+In the sandbox, a check sees only the system's programs and the project, and has no network unless the user
+allows it. The check may change the project, except for files that other programs run, git's own folder and
+installed packages. Its home folder and caches are private folders under the app's cache, one set per project.
 """
 
 import asyncio
@@ -18,12 +18,14 @@ from server.config.sections import OffloadSettings
 from server.execution.sandbox.find import Sandboxes
 from server.execution.sandbox.values import CommandJob, JobResult, Unavailable
 from server.offload.checks.executed_files import unchangeable
+from server.offload.checks.named import NamedChecks
+from server.offload.checks.places import CheckPlaces
 from server.offload.checks.user_command import LONGEST_OUTPUT, check_environ, failed, passed, run_check
 from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.values import Check
 
 _OUTSIDE = (
-    'To run the check outside the sandbox, with your permissions: [offload] checks_outside = ["{name}"].'
+    "To run the check outside the sandbox, with your permissions: token-saver checks place {name} outside."
 )
 
 
@@ -35,15 +37,26 @@ class CheckRunner:
         cache: the app's folder for caches.
         sandboxes: finds the sandbox of this machine.
         rescue_copies: keeps files that a check must not create.
+        checks: the user's checks.
+        places: where the user wants them to run.
     """
 
     def __init__(
-        self, settings: OffloadSettings, cache: Path, sandboxes: Sandboxes, rescue_copies: RescueCopies
+        self,
+        settings: OffloadSettings,
+        *,
+        cache: Path,
+        sandboxes: Sandboxes,
+        rescue_copies: RescueCopies,
+        checks: NamedChecks,
+        places: CheckPlaces,
     ) -> None:
         self._settings = settings
         self._cache = cache
         self._sandboxes = sandboxes
         self._rescue_copies = rescue_copies
+        self._checks = checks
+        self._places = places
         self._tried: set[tuple[str, tuple[str, ...], Path]] = set()
 
     async def try_unchanged(self, name: str, command: tuple[str, ...], folder: Path, file: Path) -> None:
@@ -53,16 +66,19 @@ class CheckRunner:
             SettingsError: the check passes outside, but not in the sandbox.
         """
         words = tuple(word for word in command if word != str(file))
-        if self._is_outside(name) or (name, words, folder) in self._tried:
+        if (name, words, folder) in self._tried or await self._is_outside(name):
             return
         if not await asyncio.to_thread(file.exists):
             return
         inside = await self._run_inside(name, command, folder)
         if not inside.passed and (await self._run_outside(name, command, folder)).passed:
+            reason = inside.message[-400:].strip()
+            text = self._checks.known.get(name, "")
+            await asyncio.to_thread(self._places.ask, name, text, reason)
             raise SettingsError(
-                f"The check {name!r} passes on the unchanged project, but not in the sandbox: "
-                f"{inside.message[-400:]}.",
-                f"Adapt the check. {_OUTSIDE.format(name=name)}",
+                f"The check {name!r} passes on the unchanged project, but not in the sandbox: {reason}.",
+                "Adapt the check, or allow it the network: [offload] checks_network. "
+                f"{_OUTSIDE.format(name=name)}",
                 f"Ask the user about the check {name!r}, or omit it.",
             )
         self._tried.add((name, words, folder))
@@ -73,11 +89,18 @@ class CheckRunner:
         Raises:
             SettingsError: the command cannot be started, or this machine has no sandbox.
         """
-        where = self._run_outside if self._is_outside(name) else self._run_inside
+        where = self._run_outside if await self._is_outside(name) else self._run_inside
         return await where(name, command, folder)
 
-    def _is_outside(self, name: str) -> bool:
-        return not self._settings.check_sandbox or name in self._settings.checks_outside
+    async def _is_outside(self, name: str) -> bool:
+        settings = self._settings
+        if settings.check_sandbox == "never" or name in settings.checks_outside:
+            return True
+        if await asyncio.to_thread(self._places.is_outside, name, self._checks.known.get(name, "")):
+            return True
+        if settings.check_sandbox == "always":
+            return False
+        return isinstance(await self._sandboxes.find("command"), Unavailable)
 
     async def _run_outside(self, name: str, command: tuple[str, ...], folder: Path) -> Check:
         settings = self._settings
@@ -118,6 +141,7 @@ class CheckRunner:
             readable=tuple(dict.fromkeys(_readable(program, folder))),
             writable=(folder, home),
             protected=tuple(sorted(protected)),
+            network="host" if name in self._settings.checks_network else "none",
             limits=replace(limits, seconds=self._settings.check_timeout),
         )
 

@@ -63,15 +63,15 @@ def test_python_code_gets_no_sockets_processes_or_foreign_signals(machine: str) 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_commands_get_processes_but_no_sockets(machine: str) -> None:
-    def verdict(name: str, *arguments: int, loopback: bool = False, own_mounts: bool = False) -> int:
-        program = command_filter(machine, loopback=loopback, own_mounts=own_mounts)
+    def verdict(name: str, *arguments: int, internet: bool = False, own_mounts: bool = False) -> int:
+        program = command_filter(machine, internet=internet, own_mounts=own_mounts)
         return _decide(program, machine, name, arguments)
 
     assert verdict("clone", 0x1200011) == _ALLOW
     assert verdict("clone", 0x10000011) == _EPERM
     assert verdict("socket", 2, 1) == _ENETUNREACH
-    assert verdict("socket", 2, 1, loopback=True) == _ALLOW
-    assert verdict("socket", 1, 1, loopback=True) == _ENETUNREACH
+    assert verdict("socket", 2, 1, internet=True) == _ALLOW
+    assert verdict("socket", 1, 1, internet=True) == _ENETUNREACH
     assert verdict("fchmodat") == _EPERM
     assert verdict("fchmodat", own_mounts=True) == _ALLOW
 

@@ -14,8 +14,11 @@ from server.config.folders import find_folders
 from server.config.sections import OffloadSettings
 from server.execution.sandbox.find import PROOFS, Sandboxes
 from server.execution.sandbox.values import Unavailable
+from server.offload.checks.named import NamedChecks
+from server.offload.checks.places import CheckPlaces
 from server.offload.delivery.check_runner import CheckRunner
 from server.offload.delivery.rescue_copies import RescueCopies
+from tests.escapes import ESCAPES, PRIVATE, script_of
 
 pytestmark = [
     pytest.mark.anyio,
@@ -23,6 +26,8 @@ pytestmark = [
 ]
 
 SECRET = "secret-of-another-project"
+MARKER = "token-saver-escape-test"
+CHECKS = {"mine": "python {file}"}
 PYTHON = str(Path(sys.executable).resolve())
 
 
@@ -44,43 +49,15 @@ async def project(tmp_path: Path) -> Path:
 
 def runner(**settings: object) -> CheckRunner:
     folders = find_folders()
-    chosen = OffloadSettings(**{"check_sandbox": True, "check_timeout": 30, **settings})  # type: ignore[arg-type]
+    chosen = OffloadSettings(**{"check_timeout": 30, **settings})  # type: ignore[arg-type]
     return CheckRunner(
-        chosen, folders.cache, Sandboxes(proofs=PROOFS), RescueCopies(folders.rescue_copies, 30)
+        chosen,
+        cache=folders.cache,
+        sandboxes=Sandboxes(proofs=PROOFS),
+        rescue_copies=RescueCopies(folders.rescue_copies, 30),
+        checks=NamedChecks(CHECKS, folders),
+        places=CheckPlaces(folders.check_places),
     )
-
-
-ESCAPES = {
-    "the hub's token": "print(open('{state}/token').read())",
-    "another project's secret": "print(open('{project}/../other/.env').read())",
-    "a secret by a link": "import os; os.symlink('{project}/../other/.env', 'l'); print(open('l').read())",
-    "a secret by a hard link": "import os; os.link('{project}/../other/.env', 'h'); print(open('h').read())",
-    "a secret by /proc": "print(open('/proc/{pid}/cwd/{project}/../other/.env').read())",
-    "a file of the home folder": "open('{home}/token-saver-escape', 'w').write('{secret}')",
-    "a file next to the project": "open('{project}/../escape', 'w').write('{secret}')",
-    "a git hook": "open('.git/hooks/pre-commit', 'w').write('{secret}')",
-    "git's own configuration": "open('.git/config', 'a').write('{secret}')",
-    "a moved git folder": "import os; os.rename('.git', 'moved')",
-    "an agent's settings": "open('.claude/settings.json', 'w').write('{secret}')",
-    "the network": "import socket; socket.create_connection(('127.0.0.1', {port}), 2).send(b'{secret}')",
-    "another network": "import socket; socket.create_connection(('192.0.2.1', 80), 2)",
-    "a datagram": (
-        "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
-        ".sendto(b'{secret}', ('127.0.0.1', {port}))"
-    ),
-    "a unix socket": "import socket; socket.socket(socket.AF_UNIX).connect('{socket}')",
-    "another process": "import os; os.kill({pid}, 0)",
-    "ptrace": ("import ctypes; c = ctypes.CDLL(None, use_errno=True); assert c.ptrace(16, {pid}, 0, 0) == 0"),
-    "the memory of another process": "open('/proc/{pid}/mem', 'rb').read(1)",
-    "the clock": "import time; time.clock_settime(time.CLOCK_REALTIME, 0)",
-    "a mount": ("import ctypes; assert ctypes.CDLL(None).mount(b'none', b'{project}', b'tmpfs', 0, 0) == 0"),
-    "memory without end": "x = bytearray(6 << 30)\nfor i in range(0, len(x), 4096): x[i] = 1",
-    "processes without end": "import os\nfor _ in range(100000): os.fork()",
-}
-
-
-PRIVATE = {"a file next to the project"}
-"""Writes that may succeed, in a folder that exists in the sandbox alone."""
 
 
 @pytest.mark.parametrize("way", ESCAPES)
@@ -90,17 +67,17 @@ async def test_a_check_does_not_get_out(project: Path, tmp_path: Path, way: str)
         place = tmp_path / "u"
         unix.bind(str(place))
         unix.listen()
-        code = ESCAPES[way].format(
+        script = script_of(
+            way,
             project=project,
             state=find_folders().state,
             home=Path.home(),
             pid=os.getpid(),
             port=listener.getsockname()[1],
             socket=place,
-            secret=SECRET,
+            marker=MARKER,
         )
-        script = f"try:\n {code.replace(chr(10), chr(10) + ' ')}\n print('escaped')\nfinally: print('ended')"
-        check = await runner().run("test", (PYTHON, "-c", script + "\nraise SystemExit(3)"), project)
+        check = await runner().run("test", (PYTHON, "-c", script), project)
         assert not check.passed
         assert "escaped" not in check.message or way in PRIVATE, check.message
         assert SECRET not in check.message
@@ -111,6 +88,7 @@ async def test_a_check_does_not_get_out(project: Path, tmp_path: Path, way: str)
     assert not (Path.home() / "token-saver-escape").exists()
     assert list((project / ".git" / "hooks").iterdir()) == []
     assert (project / ".claude" / "settings.json").read_text() == "{}"
+    assert [each for each in psutil.process_iter(["cmdline"]) if MARKER in (each.info["cmdline"] or [])] == []
 
 
 async def test_a_check_in_the_sandbox_ends_with_what_it_started(project: Path) -> None:
@@ -153,17 +131,64 @@ async def test_a_check_that_passes_outside_alone_is_reported_before_its_first_us
     command, file = (PYTHON, "-c", outside), project / "a.py"
     with pytest.raises(SettingsError, match="not in the sandbox") as refused:
         await runner().try_unchanged("mine", command, project, file)
-    assert 'checks_outside = ["mine"]' in refused.value.next_step
-    allowed = runner(checks_outside=("mine",))
-    await allowed.try_unchanged("mine", command, project, file)
-    assert (await allowed.run("mine", command, project)).passed
+    assert "token-saver checks place mine outside" in refused.value.next_step
+    places = CheckPlaces(find_folders().check_places)
+    assert "not in the sandbox" in places.questions(CHECKS)["mine"].text
+    assert not (await runner().run("mine", command, project)).passed
+    for allowed in (runner(checks_outside=("mine",)), runner(check_sandbox="never")):
+        await allowed.try_unchanged("mine", command, project, file)
+        assert (await allowed.run("mine", command, project)).passed
+    places.answer("mine", CHECKS["mine"], "outside")
+    assert places.questions(CHECKS) == {}
+    assert (await runner().run("mine", command, project)).passed
+    places.answer("mine", CHECKS["mine"], "sandbox")
+    assert not (await runner().run("mine", command, project)).passed
     # A check that fails in both places says nothing about the sandbox.
     await runner().try_unchanged("mine", (PYTHON, "-c", "raise SystemExit(1)"), project, file)
 
 
-async def test_checks_run_outside_until_the_user_has_chosen_the_sandbox(project: Path) -> None:
-    outside = f"import os; raise SystemExit(not os.path.exists({str(project / '../other/.env')!r}))"
-    assert (await runner(check_sandbox=False).run("mine", (PYTHON, "-c", outside), project)).passed
+async def test_a_check_that_existed_runs_outside_until_the_user_has_answered(project: Path) -> None:
+    command = (PYTHON, "-c", f"open({str(project / '../other/.env')!r})")
+    places = CheckPlaces(find_folders().check_places)
+    places.start(CHECKS, is_new=False)
+    assert "as before" in places.questions(CHECKS)["mine"].text
+    assert (await runner().run("mine", command, project)).passed
+    places.start({**CHECKS, "later": "x"}, is_new=False)
+    assert not (await runner().run("later", command, project)).passed
+    assert list(places.questions({**CHECKS, "later": "x"})) == ["mine"]
+    assert places.questions({"mine": "another command"}) == {}
+    places.answer("mine", CHECKS["mine"], "sandbox")
+    assert not (await runner().run("mine", command, project)).passed
+
+
+async def test_in_a_new_set_up_every_check_runs_in_the_sandbox(project: Path) -> None:
+    command = (PYTHON, "-c", f"open({str(project / '../other/.env')!r})")
+    places = CheckPlaces(find_folders().check_places)
+    places.start(CHECKS, is_new=True)
+    places.start(CHECKS, is_new=False)
+    assert places.questions(CHECKS) == {}
+    assert not (await runner().run("mine", command, project)).passed
+
+
+async def test_a_check_without_a_sandbox_runs_outside_unless_the_user_demands_one(project: Path) -> None:
+    command = (PYTHON, "-c", "pass")
+    nowhere = Sandboxes(platform="darwin")
+    without, strict = runner(), runner(check_sandbox="always")
+    without._sandboxes = strict._sandboxes = nowhere
+    assert (await without.run("mine", command, project)).passed
+    with pytest.raises(SettingsError, match="there is no sandbox here"):
+        await strict.run("mine", command, project)
+
+
+async def test_a_check_has_the_network_if_the_user_allows_it(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        code = f"import socket; socket.create_connection(('localhost', {port}), 5)"
+        assert not (await runner().run("mine", (PYTHON, "-c", code), project)).passed
+        check = await runner(checks_network=("mine",)).run("mine", (PYTHON, "-c", code), project)
+        assert check.passed, check.message
+    unix = "import socket; socket.socket(socket.AF_UNIX)"
+    assert not (await runner(checks_network=("mine",)).run("mine", (PYTHON, "-c", unix), project)).passed
 
 
 async def test_programs_are_looked_for_in_absolute_folders_alone(

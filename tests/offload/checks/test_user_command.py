@@ -148,6 +148,18 @@ async def test_a_check_ends_with_everything_that_it_started(tmp_path: Path, way:
     assert [command for command in commands if str(sleep) in command] == []
 
 
+async def test_a_program_is_not_taken_from_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "tool"
+    tool.write_text("#!/bin/sh\nexit 0\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f".:{os.environ['PATH']}")
+    with pytest.raises(SettingsError, match="cannot be started: No such file"):
+        await run_check("test", ("tool",), tmp_path, 30)
+    assert (await run_check("test", ("./tool",), tmp_path, 30)).passed
+
+
 async def test_a_missing_program_is_an_error_of_the_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be started: No such file"):
         await run_check("test", ("no-such-program-anywhere",), tmp_path, 30)
