@@ -19,13 +19,14 @@ WORK_SECONDS = 60.0
 @dataclass
 class Told:
     """Requests and answers of the clients. ``promised`` maps files to their promised content, ``possible`` to
-    all permitted contents: the requested one, or the previous one."""
+    all permitted contents: the requested one, or the previous one. ``attacks`` counts those that ran."""
 
     calls: Counter[str] = field(default_factory=Counter)
     promised: dict[str, str] = field(default_factory=dict)
     possible: dict[str, set[str | None]] = field(default_factory=dict)
     faults: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    attacks: Counter[str] = field(default_factory=Counter)
 
 
 def run_campaign(
@@ -36,12 +37,14 @@ def run_campaign(
     pause: tuple[float, float],
     seed: int,
     kinds: Sequence[str] = tuple(FAULTS),
+    told: Told | None = None,
 ) -> Told:
     """Let ``clients`` work while ``faults`` occur, one after each ``pause`` (seconds, from and to).
 
-    The next fault is drawn from ``kinds`` without replacement; when all were drawn, it starts again.
+    The next fault is drawn from ``kinds`` without replacement; when all were drawn, it starts again. Requests
+    and answers are added to ``told``.
     """
-    told = Told()
+    told = Told() if told is None else told
     over = threading.Event()
     failed: list[BaseException] = []
 

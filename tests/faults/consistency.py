@@ -12,6 +12,8 @@ from tests.faults.campaign import Told
 from tests.faults.scene import FaultScene
 
 SETTLE_SECONDS = 180.0
+OWN = frozenset({".git", ".claude"})
+"""Hidden folders that the project has from the start."""
 
 CHECKS = (
     "the hub answers again, and every batch and every offload has an end",
@@ -69,7 +71,9 @@ def _wait_for_none(path: Path, query: str) -> list[str]:
 
 
 def _files(project: Path, told: Told) -> list[str]:
-    hidden = sorted(path.name for path in project.iterdir() if path.name.startswith("."))
+    hidden = sorted(
+        path.name for path in project.iterdir() if path.name.startswith(".") and path.name not in OWN
+    )
     found = [f"{name} was left behind" for name in hidden]
     for name, possible in told.possible.items():
         path = project / name

@@ -1,7 +1,8 @@
 """Engine of the campaign: a stand-in for Ollama in its own process, which can be killed, stopped or broken.
 
-``python -m tests.faults.engine PORT`` serves at that port until its standard input ends; each input line sets
-its mode. Its answers depend only on the prompt (see ``answer_to``).
+``python -m tests.faults.engine PORT FOLDER`` serves at that port until its standard input ends; each input
+line sets its mode. Its answers depend only on the prompt (see ``answer_to``); ``FOLDER`` has the texts of
+attacks.
 """
 
 import re
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
@@ -17,6 +19,8 @@ from tests.standins.serving import Exchange, Reply, json_reply
 
 NOTES = "# Notes\n\nThis module holds one function that returns a number.\n"
 SLOTS = 4
+CROWD = "Crowd:"
+"""The first word of a task whose answer takes long, so that a flood occupies the engine."""
 START_SECONDS = 120.0
 WELL = "well"
 MOODS: dict[str, dict[str, object]] = {
@@ -35,7 +39,8 @@ NO_MEMORY = "model requires more system memory (5.6 GiB) than is available (1.2 
 class EngineProcess:
     """Handle of the engine's process, which keeps its address across kills."""
 
-    def __init__(self) -> None:
+    def __init__(self, attacks: Path) -> None:
+        self._attacks = attacks
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             self.port: int = reserved.getsockname()[1]
         self.process = self._start()
@@ -58,7 +63,7 @@ class EngineProcess:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.engine", str(self.port)],
+            [sys.executable, "-m", "tests.faults.engine", str(self.port), str(self._attacks)],
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )
@@ -79,9 +84,14 @@ def value_file(number: int) -> str:
     return f"VALUE = {number}\n"
 
 
-def answer_to(prompt: str) -> Answer:
+def answer_to(prompt: str, attacks: Path) -> Answer:
     """Return the requested content, at a few milliseconds a token, so that faults occur during answers."""
+    if attack := re.search(r"attack number (\d+)", prompt):
+        return Answer((attacks / f"{attack[1]}.txt").read_text())
     number = re.search(r"the value (\d+)", prompt)
+    if CROWD in prompt:
+        text = f"```python\n{value_file(int(number[1]))}```" if number else "It holds a value."
+        return Answer(text, first_delay=0.15)
     text = f"```python\n{value_file(int(number[1]))}```" if number else NOTES
     return Answer(text, delay=0.004)
 
@@ -95,13 +105,13 @@ class _MoodyEngine(OllamaStandIn):
         return await super()._handle(exchange)
 
 
-def _serve(port: int) -> None:
+def _serve(port: int, attacks: Path) -> None:
     engine = _MoodyEngine(SLOTS, port)
-    engine.answers.choose(lambda prompt, _: replace(answer_to(prompt), **MOODS[engine.mood]))  # type: ignore[arg-type] # by name
+    engine.answers.choose(lambda prompt, _: replace(answer_to(prompt, attacks), **MOODS[engine.mood]))  # type: ignore[arg-type] # by name
     with engine:
         for line in sys.stdin:
             engine.mood = line.strip()
 
 
 if __name__ == "__main__":
-    _serve(int(sys.argv[1]))
+    _serve(int(sys.argv[1]), Path(sys.argv[2]))

@@ -2,9 +2,12 @@
 
 import contextlib
 import json
-import os
+import shutil
 import subprocess
+import sys
+import sysconfig
 import threading
+import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +17,7 @@ from typing import Any
 import psutil
 
 from server.bridge.discovery import read_hub_file
-from tests.bridge_client import BRIDGE, CLIENT, LEGACY
+from tests.bridge_client import CLIENT, LEGACY
 from tests.faults.engine import EngineProcess
 from tests.faults.network import Network
 from tests.hub_process import hub_environ
@@ -22,8 +25,18 @@ from tests.hub_process import hub_environ
 CALL_SECONDS = 120.0
 SILENCE_SECONDS = 4
 """``[backend] silence_timeout`` of the scene's hub; short, because a silent engine blocks the campaign."""
+SECRET = "secret-of-another-project"
 CLOCK = Path(__file__).parent / "clock"
 """The folder that makes Python processes read their clock shift from a file."""
+CONFIG = f"""
+[checks]
+attack = '"{Path(sys.executable).resolve()}" {{file}}'
+
+[offload]
+check_sandbox = "always"
+repair_rounds = 0
+"""
+"""The check runs what the model wrote. Answers of the stand-in need no repair."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +55,23 @@ class Reply:
 
 @dataclass
 class FaultScene:
-    """Everything that faults can hit. ``bridges`` are the running processes."""
+    """Everything that faults can hit. ``bridges`` are the running processes; ``attacks`` has what the engine
+    answers to a task that asks for an attack."""
 
     home: Path
     project: Path
+    attacks: Path
     engine: EngineProcess
     network: Network
     environ: dict[str, str]
+    python: str
     bridges: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def call(self, tool: str, arguments: dict[str, Any]) -> Reply:
         """Start a bridge as a client does, call the tool, and end the bridge."""
         process = subprocess.Popen(
-            BRIDGE,
+            [self.python, "-P", "-m", "server.bridge"],
             env=self.environ,
             cwd=self.project,
             stdin=subprocess.PIPE,
@@ -90,12 +106,17 @@ class FaultScene:
 def open_scene(folder: Path) -> Iterator[FaultScene]:
     """Provide the scene within the ``with`` block, and end the running hub after it."""
     home, project = folder / "home", folder / "project"
-    home.mkdir(parents=True)
-    project.mkdir()
+    attacks = folder / "attacks"
+    for each in (home, attacks, folder / "other", project / ".git" / "hooks", project / ".claude"):
+        each.mkdir(parents=True)
+    (folder / "other" / ".env").write_text(f"KEY={SECRET}\n")
+    (project / ".git" / "config").write_text("[core]\n")
+    (project / ".claude" / "settings.json").write_text("{}")
+    (home / "config.toml").write_text(CONFIG)
     # Without the shipped limit of 30 calls a minute, which would refuse most calls.
     (home / "policy.yaml").write_text('version: "1"\ndefault: allow\ntools: {}\n')
     (home / "clock").write_text("+0")
-    engine = EngineProcess()
+    engine = EngineProcess(attacks)
     try:
         with Network(engine.port) as network:
             settings = {
@@ -103,8 +124,9 @@ def open_scene(folder: Path) -> Iterator[FaultScene]:
                 "TOKEN_SAVER_BACKEND__SILENCE_TIMEOUT": str(SILENCE_SECONDS),
                 "TOKEN_SAVER_ROOTS": json.dumps([str(project)]),
             }
-            environ = {**hub_environ(home, **settings), **_clock(home)}
-            scene = FaultScene(home, project, engine, network, environ)
+            environ = {**hub_environ(home, **settings), "TOKEN_SAVER_TEST_CLOCK": str(home / "clock")}
+            python = _python(folder / "python")
+            scene = FaultScene(home, project, attacks, engine, network, environ, python)
             try:
                 yield scene
             finally:
@@ -116,10 +138,17 @@ def open_scene(folder: Path) -> Iterator[FaultScene]:
         engine.kill()
 
 
-def _clock(home: Path) -> dict[str, str]:
-    """Return the variables that make the hub's clock follow the file ``clock``."""
-    path = os.pathsep.join(filter(None, (str(CLOCK), os.environ.get("PYTHONPATH"))))
-    return {"PYTHONPATH": path, "TOKEN_SAVER_TEST_CLOCK": str(home / "clock")}
+def _python(folder: Path) -> str:
+    """Make an environment whose Python takes its clock from the file ``clock``, and return that Python.
+
+    A bridge hands few variables to the hub that it starts, so that the clock cannot come by PYTHONPATH.
+    """
+    venv.create(folder, symlinks=True)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    root = Path(__file__).parents[2]
+    (packages / "scene.pth").write_text(f"{root}\n{sysconfig.get_path('purelib')}\n")
+    shutil.copy(CLOCK / "sitecustomize.py", packages)
+    return str(folder / "bin" / "python")
 
 
 def _converse(process: "subprocess.Popen[bytes]", tool: str, arguments: dict[str, Any]) -> Reply:

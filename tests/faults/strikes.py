@@ -159,7 +159,7 @@ def _suspend_machine(scene: FaultScene, chance: random.Random) -> bool:
 
 def _ten_hubs(scene: FaultScene, _: random.Random) -> bool:
     """Start ten hubs at once, in addition to a running one; exactly one remains."""
-    command = [sys.executable, "-P", "-m", "tray.main", "serve"]
+    command = [scene.python, "-P", "-m", "tray.main", "serve"]
     hubs = [
         subprocess.Popen(
             command,

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.attacks import Attacker
 from tests.faults.campaign import Told, run_campaign
 from tests.faults.consistency import find_faults
+from tests.faults.crowd import Crowd
 from tests.faults.engine import value_file
 from tests.faults.scene import open_scene
 
@@ -26,10 +28,17 @@ KINDS = (
 )
 """The quickest faults; the long form uses all."""
 
+SEED = 20261121
+
 
 async def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     with open_scene(tmp_path) as scene:
-        told = run_campaign(scene, clients=3, faults=len(KINDS), pause=(0.1, 0.6), seed=20261121, kinds=KINDS)
+        told = Told()
+        with Crowd(scene, told, SEED, clients=12), Attacker(scene, told, SEED) as attacker:
+            run_campaign(
+                scene, clients=3, faults=len(KINDS), pause=(0.1, 0.6), seed=SEED, kinds=KINDS, told=told
+            )
+        assert attacker.breaches == []
         assert await find_faults(scene, told) == []
     assert sum(told.faults.values()) == len(KINDS)
     assert told.promised, "no client got anything done between the faults"
