@@ -119,8 +119,8 @@ class OffloadSettings(Section):
     check_sandbox: Annotated[Literal["auto", "always", "never"], BeforeValidator(_sandbox_word)] = Field(
         "auto",
         description="Where the checks from `[checks]` run. `auto` and `always` run them in the sandbox: "
-        "without network access, and with changes only in the project. Without a sandbox on this machine (only Linux "
-        "has one), `auto` runs them outside and `always` refuses them.",
+        "without network access, and with changes only in the project. Without a sandbox on this machine "
+        "(only Linux has one), `auto` runs them outside and `always` refuses them.",
     )
     checks_network: tuple[str, ...] = Field(
         (), description="Names of checks that may use the network from the sandbox."

@@ -1,7 +1,8 @@
 """Accepts messages that some clients send in a form that the ``mcp`` package rejects without a reason.
 
 ``progressToken: null`` and ``arguments: []`` mean "none". ``ping`` is allowed before ``initialize`` (MCP
-specification, "Lifecycle"), so it needs no session.
+specification, "Lifecycle"), so it needs no session. White space around a header's value does not belong to it
+(RFC 9110, section 5.5); the server's parser leaves it at the end.
 """
 
 import json
@@ -26,6 +27,8 @@ class LenientMessages:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [(name, value.strip(b" \t")) for name, value in scope["headers"]]}
         if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
             return

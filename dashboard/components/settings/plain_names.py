@@ -101,6 +101,7 @@ NAMES: Mapping[str, PlainName] = {
     ),
     "offload.check_timeout": PlainName("answers", "Time limit of a check", "seconds", advanced=True),
     "offload.check_env": PlainName("answers", "Variables for checks", advanced=True),
+    "offload.checks_network": PlainName("answers", "Checks with network", advanced=True),
     "offload.checks_outside": PlainName("answers", "Checks outside the sandbox", advanced=True),
     "offload.client_patience": PlainName(
         "answers", "Wait before Claude gets a job id", "seconds", advanced=True
@@ -151,6 +152,11 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
         "ollama": "Ollama",
         "openai": "OpenAI-compatible server",
         "embedded": "Built-in engine",
+    },
+    "offload.check_sandbox": {
+        "auto": "If this machine has one",
+        "always": "Always",
+        "never": "Never",
     },
     "ledger.unit": {"dollars": "Dollars", "quota": "Share of the weekly quota"},
     "log_level": {"debug": "Everything", "info": "Normal", "warning": "Warnings", "error": "Errors only"},
