@@ -63,10 +63,9 @@ def tidied(answer: str) -> str:
 def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
     """Return the fault of a message, empty if the message is fine."""
     subject = message.split("\n", 1)[0]
-    if not subject:
-        return "it is empty"
-    if in_line(message.replace("\n", "")) != message.replace("\n", ""):
-        return "it contains control characters"
+    text = message.replace("\n", "")
+    if not subject or in_line(text) != text:
+        return "it contains control characters" if subject else "it is empty"
     if len(subject) > LONGEST_SUBJECT:
         return f"its first line has {len(subject)} characters, more than {LONGEST_SUBJECT}"
     found = CONVENTIONAL.fullmatch(subject)
