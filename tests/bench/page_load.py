@@ -27,6 +27,7 @@ from tests.standins.ollama import OllamaStandIn
 
 PATHS = ("/", "/history", "/review", "/models", "/savings", "/policy", "/settings")
 PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+PATIENCE_MS = 180_000
 RESULT = Path(__file__).parent / "results" / "page_load.json"
 
 
@@ -59,6 +60,7 @@ def main() -> None:
 def load(browser: Browser, hub: HubProcess, path: str) -> tuple[int, float]:
     """Open the page in a new context, whose cache is empty. Return bytes and milliseconds."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
     try:
         log_in(context, hub)
         page = context.new_page()
