@@ -13,6 +13,7 @@ _BLOCK = re.compile(r"^ {2}● (?P<name>\S.*)$")
 _SKIPPED = re.compile(r"^ +(?:○|✎) (?:skipped |todo )?(?P<name>.+)$")
 _NOT_RUN = "Test suite failed to run"
 _THROWN = re.compile(r"^ +(?:[A-Za-z]*Error|Error): \S")
+_FILE_NAME = re.compile(r"[\w.-]+\.[cm]?[jt]sx?\b")
 _CONSOLE = re.compile(r"^ {2,4}console\.(?P<level>warn|error)$")
 _PASSED = re.compile(
     r"^ +[√✓] |^ +[✕×] |^\s*$|^ {2,4}at |^Ran all test suites|^Determining test suites|^ {2,}\S"
@@ -80,10 +81,10 @@ class Jest(Recogniser):
         if "Tests" not in self._totals:
             return []
         found = [Fact(Section.RESULT, (part,)) for part in self._totals.values()]
-        found += [
-            Fact(Section.RESULT, (Part(part.text, part.line, 86 - min(place, 30)),))
-            for place, part in enumerate(self._failed_suites.values())
-        ]
+        named = {text for item in self._failures.items for text in _files_of(item)}
+        for place, (file, part) in enumerate(self._failed_suites.items()):
+            worth = (56 if file.rpartition("/")[2] in named else 86) - min(place, 30)
+            found.append(Fact(Section.RESULT, (Part(part.text, part.line, worth),)))
         found += self._failures.facts()
         for worth, parts in ((58, self._skipped), (64, self._other), (60, self._console)):
             section = Section.NOTE if parts is self._skipped else Section.WARNING
@@ -112,7 +113,7 @@ class Jest(Recogniser):
             if not frame.library and len(current.places) < 2:
                 current.places.append(literal(line, short_place(frame.place)))
         elif current.cause is None:
-            current.cause = literal(line)
+            current.cause = literal(line, text.partition("  // ")[0].partition(" // ")[0])
         elif current.name.text == _NOT_RUN and not current.details and _THROWN.match(text):
             current.details, current.cause = [current.cause], literal(line)
         elif current.name.text != _NOT_RUN and len(current.details) < MOST_DETAILS and not frame:
@@ -130,3 +131,9 @@ class Jest(Recogniser):
         if self._current is not None:
             self._failures.add(self._current)
         self._current = None
+
+
+def _files_of(failure: Failure) -> list[str]:
+    """Return the names of the files that a failure tells."""
+    told = [*failure.places, failure.cause] if failure.cause else failure.places
+    return _FILE_NAME.findall(" ".join(part.text for part in told))
