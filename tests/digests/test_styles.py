@@ -80,6 +80,12 @@ Found 2 errors in 2 files (checked 25 source files)
             "exit code: 2",
         ],
     ),
+    "a name that begins no Kubernetes object": (
+        "Name:      pump-7\nStatus:    installed\nVersion:   2\n"
+        + "".join(f"checking valve {number}\n" for number in range(300))
+        + "error: valve 41 is stuck\nchecked 300 valves\n",
+        ["error: valve 41 is stuck", "checked 300 valves"],
+    ),
     "unknown tool": (
         "".join(f"copying part {number} of 500\n" for number in range(500))
         + "could not copy part 500: quota of /srv exceeded\n  at /srv/parts/500\nleaving 1 part behind\n",

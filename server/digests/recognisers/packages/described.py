@@ -13,9 +13,13 @@ _PROBLEM = re.compile(
     r"|(?:Ready|PodScheduled|Initialized|ContainersReady) +False\b.*)$"
 )
 _WARNING = re.compile(r"^ +Warning +(?P<text>\S.*)$")
+_CONFIRMS = re.compile(r"^(?:Namespace|Labels|Annotations|Priority|Roles|API Version|CreationTimestamp): ")
+_FIELD = re.compile(r"^(?:\s|[A-Z][A-Za-z ()/-]*:|$)")
 _IMAGE = re.compile(r"^ +Image: +(?P<image>\S+)$")
 _HEALTHY = ("Running", "Succeeded", "Active", "Bound")
 _MOST_PROBLEMS = 10
+_HEAD = 4
+"""Lines within which an object has a field that only Kubernetes prints."""
 
 
 @dataclass(slots=True)
@@ -25,10 +29,12 @@ class _Object:
     image: Part | None = None
     problems: list[Part] = field(default_factory=list)
     warnings: list[Part] = field(default_factory=list)
+    lines: int = 0
+    is_confirmed: bool = False
 
     @property
     def is_sick(self) -> bool:
-        status = self.status.text.split()[-1] if self.status else "Running"
+        status = self.status.text.split()[1] if self.status else "Running"
         return bool(self.problems or self.warnings) or status not in _HEALTHY
 
 
@@ -45,16 +51,28 @@ class DescribedObjects:
     def begin(self, name: Part) -> None:
         """Begin an object."""
         self._finish()
-        self.count += 1
         self._current = _Object(name)
 
-    def add(self, line: Line) -> None:
-        """Read a line of the current object."""
+    @property
+    def is_open(self) -> bool:
+        """Whether an object has begun and not ended."""
+        return self._current is not None
+
+    def add(self, line: Line) -> bool:
+        """Read a line of the current object; return whether it belongs to one."""
         current = self._current
         if current is None:
-            return
-        if found := _STATUS.match(line.text):
-            self._states[found["status"]] += 1
+            return False
+        current.lines += 1
+        current.is_confirmed = current.is_confirmed or _CONFIRMS.match(line.text) is not None
+        if not _FIELD.match(line.text) or (current.lines >= _HEAD and not current.is_confirmed):
+            self._finish()
+            return False
+        self._note(current, line)
+        return True
+
+    def _note(self, current: _Object, line: Line) -> None:
+        if _STATUS.match(line.text):
             current.status = literal(line)
         elif (found := _PROBLEM.match(line.text)) and len(current.problems) < _MOST_PROBLEMS:
             current.problems.append(literal(line, found["text"]))
@@ -66,13 +84,12 @@ class DescribedObjects:
     def facts(self) -> list[Fact]:
         """Return the counts, and a fact for each object with a problem."""
         self._finish()
-        if not self._states:
+        if not self.count:
             return []
         said = ", ".join(f"{state} {count}" for state, count in self._states.most_common(8))
         sick = len(self._sick) + self._more
-        found = [
-            Fact(Section.RESULT, (computed(f"{self.count:,} objects, {sick:,} with a problem: {said}", 97),))
-        ]
+        counts = f"{self.count:,} objects, {sick:,} with a problem" + (f": {said}" if said else "")
+        found = [Fact(Section.RESULT, (computed(counts, 97),))]
         for place, each in enumerate(self._sick):
             worth = 90 - min(place // 2, 30)
             parts = [Part(each.name.text, each.name.line, worth)]
@@ -84,7 +101,12 @@ class DescribedObjects:
 
     def _finish(self) -> None:
         current, self._current = self._current, None
-        if current is None or not current.is_sick:
+        if current is None or not current.is_confirmed:
+            return
+        self.count += 1
+        if current.status is not None:
+            self._states[current.status.text.split()[1]] += 1
+        if not current.is_sick:
             return
         if len(self._sick) < MOST_KEPT:
             self._sick.append(current)

@@ -49,9 +49,9 @@ class Kubectl(Recogniser):
             self._objects.begin(literal(line, found["name"]))
             self.open, self._header = True, ""
             return True
-        if self._objects.count and not self._header:
-            self._objects.add(line)
-            return True
+        if self._objects.is_open:
+            self.open = self._objects.add(line)
+            return self.open
         if not self.open or not text.strip():
             self.open = False
             return False
