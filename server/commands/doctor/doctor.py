@@ -46,7 +46,7 @@ COMMAND = "token-saver"
 SHOWN_VERSIONS = ("mcp", "nicegui", "pystray", "xllamacpp")
 _KINDS: tuple[tuple[Literal["python", "command"], str], ...] = (
     ("python", "Python code"),
-    ("command", "commands"),
+    ("command", "commands, JavaScript, TypeScript and Bash"),
 )
 MODELS_SECONDS = 10.0
 """Maximum wait for a found engine to list its models (seconds)."""

@@ -165,6 +165,8 @@ class BashRuntime:
         reports = [_read(each) for each in results]
         if results[0].ending == "not started":
             load = Load("not run", f"the sandbox did not start: {results[0].reason}")
+        elif not reports[0].started and results[0].ending == "exited":
+            load = Load("not run", "Bash does not start in the sandbox")
         elif (fault := reports[0].fault) is not None:
             load = Load("failed", f"It does not parse: {fault}")
         else:
@@ -183,6 +185,8 @@ class BashRuntime:
         reports = [_read(each) for each in results]
         if any(each.fault is not None for each in reports):
             return None
+        if not reports[0].started and results[0].ending == "exited":
+            return replace(results[0], ending="not started", reason="Bash does not start in the sandbox")
         records = [
             {"index": index, **record}
             for index, report in enumerate(reports)
@@ -215,8 +219,9 @@ class BashRuntime:
 
 @dataclass(frozen=True)
 class _Report:
-    """Result of one command line. ``fault`` is the script's syntax error."""
+    """Result of one command line. ``started``: Bash ran at all. ``fault`` is the script's syntax error."""
 
+    started: bool = False
     fault: str | None = None
     status: int | None = None
     output: str = ""
@@ -253,10 +258,12 @@ def _read(result: JobResult) -> _Report:
         kind, *words = line.removeprefix(_MARK).split(b" ") if line.startswith(_MARK) else [b""]
         try:
             texts = [_decoded(word) for word in words[-2:]]
-            if kind == b"L":
-                return _Report(fault=texts[0])
-            if kind == b"R":
-                report = _Report(None, int(words[0]), texts[0], texts[1])
+            if kind == b"S":
+                report = _Report(started=True)
+            elif kind == b"L":
+                return _Report(started=True, fault=texts[0])
+            elif kind == b"R":
+                report = _Report(True, None, int(words[0]), texts[0], texts[1])
             elif kind == b"F":
                 files.append((texts[0], texts[1]))
         except (ValueError, IndexError, binascii.Error):

@@ -92,6 +92,7 @@ export async function evaluate(load, expressions, names) {
   globalThis.__scope = (given) => (scope = given);
   const methods = ["log", "info", "warn", "error", "table", "dir"];
   const original = methods.map((name) => console[name]);
+  write({ record: "start" });
   methods.forEach((name) => (console[name] = () => void (printed = true)));
   try {
     offer(await load(), names);

@@ -2,6 +2,7 @@
 # Arguments: the script's name, whether it is sourced (1) or run (0), the command line.
 # It writes: the load's status; then the line's status, output, first error; then each file that is left.
 # Everything is in base64; each line starts with a mark. The script can forge the records.
+printf '\x1eS\n'
 name=$1 sourced=$2 line=$3 mark=$'\x1e' top=$PWD
 fault=$(bash -n "$top/$name" 2>&1) || { printf '%sL %s\n' "$mark" "$(printf %s "$fault" | base64 -w0)"; exit 0; }
 mkdir work__ && cp "$name" "work__/$name" && cd work__ || exit 1

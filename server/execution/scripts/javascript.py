@@ -24,6 +24,8 @@ _DENO_OPTIONS = (
 )
 _CALLED = re.compile(r"(?<![\w$.])[A-Za-z_$][\w$]*(?=\()")
 _MARK = b"\x1e"
+_NO_CONFIGURATION = {"OPENSSL_CONF": "/dev/null"}
+"""Node does not start if it may not read the system's configuration of OpenSSL, as behind Landlock."""
 _HEAP_MEGABYTES = 256
 LIMITS = Limits(
     seconds=20,
@@ -103,7 +105,7 @@ def javascript_job(
     }
     return CommandJob(
         (str(engine.program), *_options(engine), "main__.mjs"),
-        env={"NO_COLOR": "1", "DENO_NO_UPDATE_CHECK": "1", "NODE_NO_WARNINGS": "1"},
+        env={"NO_COLOR": "1", "DENO_NO_UPDATE_CHECK": "1", "NODE_NO_WARNINGS": "1"} | _NO_CONFIGURATION,
         readable=(engine.program,),
         files={"package.json": kind, **(files or {}), **own},
         limits=limits,
@@ -111,7 +113,11 @@ def javascript_job(
 
 
 def javascript_records(result: JobResult) -> tuple[Mapping[str, Any], ...]:
-    """Return the records in a job's output, up to the first line that is not a record."""
+    """Return the records about the module in a job's output, up to the first invalid one."""
+    return tuple(record for record in _all_records(result) if record["record"] != "start")
+
+
+def _all_records(result: JobResult) -> list[Mapping[str, Any]]:
     records: list[Mapping[str, Any]] = []
     for line in result.stdout.splitlines():
         if not line.startswith(_MARK):
@@ -122,7 +128,12 @@ def javascript_records(result: JobResult) -> tuple[Mapping[str, Any], ...]:
             break
         if isinstance(record, dict) and isinstance(record.get("record"), str):
             records.append(record)
-    return tuple(records)
+    return records
+
+
+def has_started(result: JobResult) -> bool:
+    """Whether the engine came to read the module at all."""
+    return any(record["record"] == "start" for record in _all_records(result))
 
 
 def _options(engine: Engine) -> tuple[str, ...]:

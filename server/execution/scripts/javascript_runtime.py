@@ -13,7 +13,7 @@ from server.execution.sandbox.evaluator import encode
 from server.execution.sandbox.probe import Kind
 from server.execution.sandbox.values import CommandJob, JobResult
 from server.execution.scripts import javascript_facts, javascript_text
-from server.execution.scripts.javascript import Engine, javascript_job, javascript_records
+from server.execution.scripts.javascript import Engine, has_started, javascript_job, javascript_records
 from server.execution.scripts.judge import judge_fact, judge_load
 
 _MISSING_MODULE = ("MODULE_NOT_FOUND", "ERR_MODULE_NOT_FOUND", "ERR_PACKAGE_PATH_NOT_EXPORTED")
@@ -161,6 +161,8 @@ class JavaScriptRuntime:
         if javascript_text.why_unrun(source, typescript=self.typescript) is not None:
             return None
         (result,) = await sandbox.run([self._job(source, calls, files)])
+        if result.ending == "exited" and not has_started(result):
+            return replace(result, ending="not started", reason=_first_line(result.stderr))
         return replace(result, records=javascript_records(result))
 
     def _load_cause(self, source: str, error: Mapping[str, Any]) -> str | None:
@@ -180,6 +182,11 @@ class JavaScriptRuntime:
     def _judged(
         self, source: str, result: JobResult, facts: Sequence[Fact], expected: Sequence[Mapping[str, Any]]
     ) -> CodeCheck:
+        if result.ending == "exited" and not has_started(result):
+            why = f"{self.engine.name} does not start in the sandbox: {_first_line(result.stderr)}"
+            return CodeCheck(
+                Load("not run", why), facts=tuple(FactResult(each, "not run", why) for each in facts)
+            )
         load = judge_load(result, javascript_records(result), lambda error: self._load_cause(source, error))
         if load.verdict != "passed":
             why = f"the module does not load: {load.detail}"
@@ -192,6 +199,11 @@ class JavaScriptRuntime:
                 continue
             judged.append(judge_fact(fact, records.get(place), expected[place], result, self.outside_cause))
         return CodeCheck(load, facts=tuple(judged))
+
+
+def _first_line(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines()
+    return lines[0][:200] if lines else "it says nothing"
 
 
 def _by_index(result: JobResult) -> dict[int, Mapping[str, Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.execution.sandbox.surroundings import Surroundings, make_surroundings
 from tests.execution.sandbox.users import Runner, readable_copy
 from tests.system import require
 
@@ -36,3 +37,10 @@ def runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
         Path(temporary).chmod(0o777)
         copy = request.getfixturevalue("public_copy") if request.param == "nobody" else Path()
         yield Runner(request.param, copy, Path(temporary))
+
+
+@pytest.fixture
+def surroundings() -> Iterator[Surroundings]:
+    """A developer's machine in small."""
+    with make_surroundings() as made:
+        yield made

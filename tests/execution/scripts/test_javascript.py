@@ -1,5 +1,7 @@
 """JavaScript that is run: loaded once, held to facts, compared with other samples."""
 
+from pathlib import Path
+
 import pytest
 
 from server.execution.candidates import agreed
@@ -7,7 +9,7 @@ from server.execution.findings import CodeCheck
 from server.execution.python.facts import FactError
 from server.execution.sandbox.find import Sandbox
 from server.execution.scripts import javascript_facts, javascript_text
-from server.execution.scripts.javascript import find_engine
+from server.execution.scripts.javascript import Engine, find_engine
 from server.execution.scripts.javascript_runtime import JavaScriptRuntime
 from tests.system import require
 
@@ -120,6 +122,15 @@ async def test_an_argument_that_is_changed_in_place_is_named(
     source = "function top(items) { items.sort(); return items[items.length - 1]; }"
     found = await check(runtime, command_sandbox, source, "top([2, 1]) === 2")
     assert [each.changed for each in found.facts] == [(0,)]
+
+
+async def test_an_engine_that_does_not_start_is_no_evidence(command_sandbox: Sandbox) -> None:
+    runtime = JavaScriptRuntime(Engine("node", Path("/bin/false")))
+    found = await check(runtime, command_sandbox, BYTES, "formatBytes(5) === '5 B'")
+    assert (found.load.verdict, [each.verdict for each in found.facts]) == ("not run", ["not run"])
+    result = await runtime.probe(command_sandbox, BYTES, ["formatBytes(5)"])
+    assert result is not None
+    assert result.ending == "not started"
 
 
 async def test_code_that_forges_records_forges_no_expected_value(
