@@ -1,6 +1,7 @@
 """Calls with generated arguments: by annotation if there is one, otherwise of every common type."""
 
 import ast
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 from server.execution.python.examples import find_calls
@@ -34,10 +35,15 @@ _ALIASES = {
 
 
 def generated_calls(source: str, names: Collection[str]) -> list[str]:
-    """Return calls of a module's own functions: first the calls in its text, then generated calls."""
+    """Return calls of a module's own functions: first the calls in its text, then generated calls.
+
+    Decorated functions and names with several functions are left out.
+    """
     found: list[str] = []
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and node.name in names:
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    times = Counter(node.name for node in functions)
+    for node in functions:
+        if node.name in names and times[node.name] == 1 and not node.decorator_list:
             seen = [call for call in find_calls(source, [node.name]) if _is_closed(call)]
             found += list(dict.fromkeys((*seen, *_generated(node))))[:MOST_OF_ONE]
     return found[:MOST]

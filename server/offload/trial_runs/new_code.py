@@ -121,7 +121,7 @@ def module_files(runtime: Runtime, sources: Sequence[Source], edited: Source | N
 def _unknown_package(plan: Plan, load: Load) -> tuple[Notice, ...]:
     """Return a notice about a missing package, if neither the task nor its files name the package."""
     package = missing_package(load.detail)
-    if not package or package in plan.known:
+    if not package or package.casefold() in plan.known.casefold():
         return ()
     return (Notice(f"it imports {package}, which neither the task nor its files name", likely=True),)
 

@@ -21,7 +21,7 @@ async def changed_behaviour(
 ) -> list[Notice]:
     """Return a notice for each function that the task does not name but that now answers differently.
 
-    If the task names no definition, nothing is compared, because the task may be about all of them.
+    If the task names no definition as code, nothing is compared, because the task may be about all of them.
     """
     before = plan.edited.text if plan.edited is not None else ""
     names = _possibly_changed(runtime, plan.task.task, before, after)
@@ -44,19 +44,20 @@ async def changed_behaviour(
 def _possibly_changed(runtime: Runtime, task: str, before: str, after: str) -> list[str]:
     """Return the functions in both texts that the edit may have changed and the task does not name.
 
-    If a function uses a definition that the task names, the function is expected to change as well.
+    If a function uses a definition that the task names, or is used by one, it is expected to change as well.
     """
     old, new = runtime.definitions(before), runtime.definitions(after)
     mentions = Mentions(task)
-    named = {name for name in {*old, *new} if mentions.has_unqualified(name)}
+    named = {name for name in {*old, *new} if mentions.has_as_code(name)}
     if not named:
         return []
     own = {name for name in old.keys() & new.keys() if old[name] != new[name]} - named
     changed = own | (named & {name for name in {*old, *new} if old.get(name) != new.get(name)})
     uses = {name: runtime.uses(after, name) & {*old, *new} for name in new}
+    concerned = named.union(*(_reached(uses, name) for name in named))
     return sorted(
         name
-        for name in old.keys() & new.keys() - named
+        for name in old.keys() & new.keys() - concerned
         if name in own or (_reached(uses, name) & changed and not _reached(uses, name) & named)
     )
 
