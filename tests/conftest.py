@@ -78,6 +78,8 @@ def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TOKEN_SAVER_HOME", str(home))
     # Probing the sandbox takes two seconds a process; the tests of trial runs switch it on.
     monkeypatch.setenv("TOKEN_SAVER_OFFLOAD__RUN_CODE", "false")
+    # Some stand-ins have the name of a real model that was measured to get unrun code wrong.
+    monkeypatch.setenv("TOKEN_SAVER_OFFLOAD__LEAST_RIGHT_UNRUN", "0")
     for variable in ("OLLAMA_HOST", "OLLAMA_NUM_PARALLEL"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("OLLAMA_MODELS", "LLAMA_CACHE", "HF_HUB_CACHE"):

@@ -70,7 +70,7 @@ def hub_environ(home: Path, **settings: str) -> dict[str, str]:
         in ("PATH", "PYTHONPATH", "HOME", "LANG", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "VIRTUAL_ENV")
     }
     # Probing the sandbox takes two seconds a process; the tests of trial runs switch it on.
-    unrun = {"TOKEN_SAVER_OFFLOAD__RUN_CODE": "false"}
+    unrun = {"TOKEN_SAVER_OFFLOAD__RUN_CODE": "false", "TOKEN_SAVER_OFFLOAD__LEAST_RIGHT_UNRUN": "0"}
     engine = {"TOKEN_SAVER_BACKEND__KIND": "ollama", "TOKEN_SAVER_BACKEND__URL": "http://127.0.0.1:9"}
     # A test's hub must not read the transcripts of this machine's own client.
     client = {"CLAUDE_CONFIG_DIR": str(home / "claude")}

@@ -11,6 +11,14 @@ from tests.pipeline_harness import PipelineHarness
 from tests.standins.answers import Answer
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def default_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use the bars that the app has by default."""
+    monkeypatch.delenv("TOKEN_SAVER_OFFLOAD__LEAST_RIGHT_UNRUN")
+
+
 BAD = "```python\ndef f(x)\n    return x\n```"
 GOOD = "```python\ndef f(x):\n    return x\n```"
 

@@ -36,6 +36,7 @@ def running_app(home: Path, session: SessionBus | None, engine_url: str, **setti
         "TOKEN_SAVER_HOME": str(home),
         "TOKEN_SAVER_PORT": "0",
         "TOKEN_SAVER_OFFLOAD__RUN_CODE": "false",  # the stand-in's code is not meant to run
+        "TOKEN_SAVER_OFFLOAD__LEAST_RIGHT_UNRUN": "0",
         "TOKEN_SAVER_BACKEND__KIND": "ollama",
         "TOKEN_SAVER_BACKEND__URL": engine_url,
         **settings,

@@ -135,3 +135,19 @@ async def test_an_edit_of_javascript_that_fails_its_example_is_repaired(
     )
     assert (outcome.name, outcome.strength) == ("delivered", "examples ran"), outcome.text
     assert (project / "unique.js").read_text() == UNIQUE
+
+
+async def test_new_code_that_cannot_be_run_is_handed_back_by_a_model_below_the_bar(
+    open_pipeline: OpenPipeline, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("node")
+    monkeypatch.delenv("TOKEN_SAVER_OFFLOAD__RUN_CODE")
+    monkeypatch.delenv("TOKEN_SAVER_OFFLOAD__LEAST_RIGHT_UNRUN")
+    pipeline = await open_pipeline()
+    answer_in_turn(pipeline, "go", "package twice\n\nfunc Twice(x int) int { return 2 *\n")
+    for number in range(8):
+        await pipeline.run("Write Twice(x) in Go.", output=f"twice{number}.go")
+    answer_in_turn(pipeline, "javascript", f"const core = require('core-js');\n{UNIQUE}")
+    outcome = await pipeline.run(f"{TASK} Use core-js.", output="unique.js", examples=EXAMPLES)
+    assert (outcome.name, outcome.code) == ("handed_back", "below_bar"), outcome.text
+    assert not (project / "unique.js").exists()
