@@ -78,6 +78,12 @@ def test_an_underlined_heading_in_the_new_lines_is_not_a_divider() -> None:
     assert after == GUIDE.replace("The old text.", "Usage\n=====\n\nThe new text.")
 
 
+def test_a_divider_as_long_as_the_other_marks_is_told_from_an_underline() -> None:
+    text = "# Log\n\n1.2\n=====\n\n- a\n"
+    blocks = parse_blocks(block("# Log\n\n1.2", "# Log\n\n1.3\n=====\n\n- b\n\n1.2"))
+    assert apply(text, locate(text, blocks, "a.md")) == "# Log\n\n1.3\n=====\n\n- b\n\n1.2\n=====\n\n- a\n"
+
+
 @pytest.mark.parametrize(
     ("search", "replace"),
     [

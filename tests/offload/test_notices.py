@@ -115,6 +115,14 @@ def test_a_long_text_of_a_notice_is_cut(text: str, name: Callable[[int], str]) -
         assert estimate_tokens(noticed(notices[:count]), "B") <= NOTICE_TOKENS
 
 
+def test_a_cut_name_keeps_its_end() -> None:
+    path = "jobs.test.strategy.matrix.include.exclude.gemfile.version.[12].ruby"
+    line = noticed([Notice(f"removed key {path}"), Notice(f"renamed key {path} to {path}_new")])
+    assert line.startswith("Notice: removed key ")
+    assert "[12].ruby; renamed key " in line
+    assert line.endswith(".ruby_new.")
+
+
 @pytest.mark.parametrize("sign", ["🙂", "\u2063", "ǅ", "Ω≈ç√∫"], ids=["emoji", "invisible", "rare", "mixed"])
 def test_unusual_characters_are_counted_as_tokens(sign: str) -> None:
     assert estimate_tokens(noticed([Notice(sign * 200)]), "B") <= NOTICE_TOKENS
@@ -130,4 +138,4 @@ def test_a_reply_with_notices_keeps_its_id_and_the_end_of_a_long_path() -> None:
         text = delivered("3f2a", delivery, verdict, repairs=2, model="m" * 60, seconds=1.0, net=-1_000)
         assert len(text) <= LONGEST
         assert text.endswith(" id 3f2a")
-        assert "/orders.py: +10 -20 lines. Notice: removed function compute_monthly" in text
+        assert "/orders.py: +10 -20 lines. Notice: removed function " in text

@@ -212,9 +212,7 @@ def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
     fitting: list[Edit] = []
     if block.likely is not None:
         with contextlib.suppress(EditFailed):
-            edit = _locate_lines(text, *block.likely, number, shown)
-            if not _UNDERLINE.match(text, edit.end):
-                return edit
+            return _locate_lines(text, *block.likely, number, shown)
     for search, replace in block.readings:
         with contextlib.suppress(EditFailed):
             fitting.append(_locate_lines(text, search, replace, number, shown))

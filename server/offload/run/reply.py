@@ -87,13 +87,25 @@ def noticed(notices: Sequence[Notice]) -> str:
     if not texts:
         return ""
     lines = [
-        _notice([short(each, length) for each in texts[:count]], len(texts) - count)
+        _notice([_without_middle(each, length) for each in texts[:count]], len(texts) - count)
         for count in range(min(len(texts), MOST_NAMED), 0, -1)
         for length in NOTICE_LENGTHS
         if count == 1 or length >= SHORTEST_NAMED
     ]
     fitting = next((line for line in lines if estimate_tokens(line, "B") <= NOTICE_TOKENS), "")
     return fitting or f"Notice: {counted(len(texts), 'remark')} in the history."
+
+
+def _without_middle(text: str, longest: int) -> str:
+    """Return a text on one line of at most ``longest`` characters with its start and its end.
+
+    The start says what happened; the end is the most specific part of a long name.
+    """
+    line = " ".join(text.split())
+    if len(line) <= longest:
+        return line
+    head = longest * 3 // 5
+    return f"{line[:head]}…{line[-(longest - head - 1) :]}"
 
 
 def _notice(shown: list[str], more: int) -> str:
