@@ -21,7 +21,7 @@ from server.offload.delivery.deliver import Deliverer
 from server.offload.files.workspace import Workspace
 from server.offload.run.state import OffloadRecorder, OffloadState
 from server.offload.trial_runs.trials import Trials
-from server.offload.trial_runs.values import TRIED
+from server.offload.trial_runs.values import RUNS, TRIED
 from server.offload.values import Attempt, Check, Delivery, Generation, Prompt, Verdict
 
 INPUTS = "inputs"
@@ -69,10 +69,10 @@ class Rounds:
             if self.trials.wants_agreement(best.verdict):
                 best, unsure = await self._agree(run, plan, first, sampling, best)
             run.chosen = best
-            unsure = unsure or self._unrun(run, plan, best.verdict)
             if unsure is not None:
                 return None, unsure
-            delivery, failure = await self._deliver(run, plan, best)
+            unrun = self._unrun(run, plan, best.verdict)
+            delivery, failure = (None, unrun) if unrun else await self._deliver(run, plan, best)
             if failure is None or failure.hopeless or number >= self._most_rounds(failure):
                 return delivery, failure
             kept = None
@@ -94,10 +94,17 @@ class Rounds:
         return max(rounds, self.settings.samples) if failure.name in TRIED and rounds > 1 else rounds
 
     def _unrun(self, run: OffloadState, plan: Plan, verdict: Verdict) -> Check | None:
-        """Return why a result that should have been run, but could not be run, is not delivered."""
+        """Return why a result that should have been run, but could not be run, is not delivered.
+
+        More samples may avoid an import that nobody asked for, which is a likely mistake; nothing else.
+        """
         if self.if_unrun is None or plan.edited is not None or run.task.check or not verdict.passed:
             return None
-        return None if {each.name for each in verdict.checks} & TRIED else self.if_unrun
+        if {each.name for each in verdict.checks} & TRIED:
+            return None
+        avoidable = any(notice.likely for notice in verdict.notices)
+        message = f"Not checked: {', '.join(verdict.unchecked)}. {self.if_unrun.message}"
+        return replace(self.if_unrun, name=RUNS, message=message, hopeless=not avoidable)
 
     async def _attempt(  # noqa: PLR0917 - the state of one round
         self,

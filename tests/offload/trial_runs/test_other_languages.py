@@ -150,4 +150,10 @@ async def test_new_code_that_cannot_be_run_is_handed_back_by_a_model_below_the_b
     answer_in_turn(pipeline, "javascript", f"const core = require('core-js');\n{UNIQUE}")
     outcome = await pipeline.run(f"{TASK} Use core-js.", output="unique.js", examples=EXAMPLES)
     assert (outcome.name, outcome.code) == ("handed_back", "below_bar"), outcome.text
+    assert "running it (the package `core-js` is not installed)" in outcome.text
     assert not (project / "unique.js").exists()
+    asked = len(outcome.attempts)
+    answer_in_turn(pipeline, "javascript", *3 * [f"const core = require('core-js');\n{UNIQUE}"], UNIQUE)
+    outcome = await pipeline.run(TASK, output="unique.js", examples=EXAMPLES)
+    assert (outcome.name, outcome.strength) == ("delivered", "examples ran"), outcome.text
+    assert (asked, len(outcome.attempts)) == (1, 4)
