@@ -121,6 +121,9 @@ NAMES: Mapping[str, PlainName] = {
     "ledger.quota_dollars": PlainName(
         "savings", "A week of your subscription", "dollars", about="At list prices; 0 if you do not know."
     ),
+    "savings.holdout": PlainName(
+        "savings", "Sessions without Token Saver, for comparison", span=(0, 0.95, 0.05), advanced=True
+    ),
     "savings.transcripts": PlainName("savings", "Folder of Claude Code", advanced=True),
     "ledger.cache_reads": PlainName("savings", "Reads from the prompt cache", "times", advanced=True),
     "ledger.calls_per_session": PlainName("savings", "Calls in a session", "calls", advanced=True),

@@ -116,7 +116,7 @@ def in_words(setting: Setting, words: PlainName, value: Any) -> str:
     """Return a value of the setting as text: ``on``, ``Dark``, ``4,096 tokens``, ``50 %``."""
     if setting.kind == "choice":
         return CHOICES.get(key_of(setting), {}).get(value, str(value))
-    if words.span is not None and words.span[1] == 1:
+    if words.span is not None and words.span[1] <= 1:
         return f"{value:.0%}".replace("%", " %")
     if setting.kind in ("int", "float"):
         figure = formats.number(value) if isinstance(value, int) else f"{value:g}"
