@@ -297,7 +297,7 @@ def settings(walk: Walk) -> None:
     """Open an editor, save, cancel; add and remove; show the change of a client's file."""
     page = walk.page
     walk.open("/settings")
-    for fold in page.locator(".ts-setting-advanced summary").all():
+    for fold in page.locator(".ts-setting-advanced summary:visible").all():
         fold.click()
     for name in ("Start at login", "Keep prompts, answers and diffs"):
         page.get_by_role("switch", name=name).click()
