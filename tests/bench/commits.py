@@ -121,7 +121,10 @@ def _row(case: str, repo: Repo) -> Row:
     patch = repo.git("diff", "--cached", "--find-renames")
     numstat = repo.git("diff", "--cached", "--find-renames", "--numstat")
     started = time.monotonic()
-    done = repo.commit(seconds=SECONDS)
+    try:
+        done = repo.commit(seconds=SECONDS)
+    except subprocess.TimeoutExpired:
+        return Row(case, "", (), f"no message within {SECONDS:.0f} s", SECONDS)
     seconds = time.monotonic() - started
     assert done.returncode == 0, done.stderr
     message = repo.git("log", "-1", "--format=%B").strip()
