@@ -114,7 +114,7 @@ class HubParts:
         keys: Keys | None,
         closing: contextlib.AsyncExitStack,
     ) -> Self:
-        """Compose and start the parts in order; what was pushed to ``closing`` last ends first."""
+        """Compose and start the parts in order. They end in reverse order of ``closing``."""
         _create_files(settings, folders)
         events, listeners, metrics = EventBus(), Listeners(), Metrics()
         history = await History.open(folders.database, settings.history.contents)

@@ -1,6 +1,6 @@
 """JSON texts as values: ``json.loads`` without the imports of the module ``json``. Standard library only.
 
-``json`` imports ``re`` and ``enum``. That takes several milliseconds, more than all else that a hook imports.
+``json`` imports ``re`` and ``enum``. That takes several milliseconds, longer than a hook's other imports.
 """
 
 from __future__ import annotations

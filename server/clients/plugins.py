@@ -28,7 +28,7 @@ class Plugin:
 
 
 def installed(folder: Path) -> list[Plugin]:
-    """Return this app's plugins, as listed in Claude Code's ``folder``."""
+    """Return the app's plugins from the list in Claude Code's ``folder``."""
     found = []
     for name, entries in _list(folder, "installed_plugins.json", "plugins").items():
         plugin, _, marketplace = name.partition("@")
@@ -36,7 +36,7 @@ def installed(folder: Path) -> list[Plugin]:
             continue
         for entry in entries:
             project = Path(entry["projectPath"]) if entry.get("projectPath") else None
-            if project is None or project.is_dir():  # with its project, the settings of a plugin are gone
+            if project is None or project.is_dir():  # with its project, a plugin's settings are gone
                 found.append(Plugin(name, str(entry.get("scope", "user")), project))
     return found
 
@@ -47,25 +47,25 @@ def has_marketplace(folder: Path) -> bool:
 
 
 def remove(claude: str, plugin: Plugin) -> None:
-    """Have Claude Code remove a plugin.
+    """Remove a plugin with Claude Code's own command.
 
     Raises:
-        ClientFailed: its command failed.
+        ClientFailed: the command failed.
     """
     run_command(claude, plugin.project, "plugin", "uninstall", "--scope", plugin.scope, plugin.name)
 
 
 def remove_marketplace(claude: str) -> None:
-    """Have Claude Code forget the marketplace.
+    """Remove the marketplace with Claude Code's own command.
 
     Raises:
-        ClientFailed: its command failed.
+        ClientFailed: the command failed.
     """
     run_command(claude, None, "plugin", "marketplace", "remove", MARKETPLACE)
 
 
 def without_empty_lists(text: str) -> str:
-    """Return Claude Code's settings without the empty lists that its commands leave.
+    """Return Claude Code's settings without the empty lists that Claude Code's commands leave.
 
     Raises:
         JsonError: the settings are not JSON.

@@ -34,7 +34,7 @@ def remove_from_clients(folders: Folders, *, dry_run: bool) -> Iterator[Removal]
     A file that cannot be changed is yielded with its problem. The other files follow.
     """
     here = Surroundings()
-    # First, because Claude Code rewrites its settings for it; then our own edits are undone in them.
+    # First, because this makes Claude Code rewrite its settings. Then the app's own edits in them are undone.
     yield from _plugins(here, dry_run=dry_run)
     for client in CLIENTS:
         yield from _from_client(client, "user", here, folders, dry_run=dry_run)
@@ -113,7 +113,7 @@ def _project_files(client: ClientName, project: Path) -> list[Path]:
 
 
 def _plugins(around: Surroundings, *, dry_run: bool) -> Iterator[Removal]:
-    """Remove Claude Code's plugins of this app and their marketplace, by its own command."""
+    """Remove the app's plugins and their marketplace with Claude Code's own command."""
     folder = advice.user_folder(around)
     found = plugins.installed(folder)
     removed = []
@@ -134,7 +134,7 @@ def _plugins(around: Surroundings, *, dry_run: bool) -> Iterator[Removal]:
 
 
 def _by_claude(act: Callable[[str], None], what: str, dry_run: bool) -> Removal:
-    """Have Claude Code remove something."""
+    """Remove something with Claude Code's own command."""
     claude = claude_code.find_command()
     problem = ""
     try:

@@ -89,9 +89,9 @@ def withdraw(project: Project = Path()) -> None:
 @checks_app.command()
 def place(
     name: Annotated[str, typer.Argument(help="The check's name in [checks].")],
-    where: Annotated[str, typer.Argument(help="sandbox or outside.")],
+    where: Annotated[str, typer.Argument(help="sandbox or outside")],
 ) -> None:
-    """Say where a check of yours runs: in the sandbox, or outside with your rights."""
+    """Set where one of your checks runs: in the sandbox, or outside with your permissions."""
     from server.config.settings import load_settings  # noqa: PLC0415 - few commands need these
     from server.offload.checks.places import CheckPlaces  # noqa: PLC0415
 
@@ -104,7 +104,7 @@ def place(
         echo(f"{problem} Example: token-saver checks place test sandbox", err=True)
         raise typer.Exit(2)
     CheckPlaces(folders.check_places).answer(name, command, "outside" if where == "outside" else "sandbox")
-    echo(f"{name} runs {'outside of the sandbox' if where == 'outside' else 'in the sandbox'} from now on.")
+    echo(f"{name} runs {'outside the sandbox' if where == 'outside' else 'in the sandbox'} from now on.")
 
 
 def _accepted() -> "AcceptedChecks":

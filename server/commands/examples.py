@@ -9,6 +9,7 @@ EXAMPLES = {
     "offload": 'token-saver offload "Write slugify(text) in Python" --output slug.py',
     "checks": "token-saver checks --project src/shop",
     "checks accept": "token-saver checks accept pytest ruff",
+    "checks place": "token-saver checks place test sandbox",
     "checks withdraw": "token-saver checks withdraw",
     "digest": "token-saver digest build.log --focus linker",
     "run": "token-saver run -- pytest -v",

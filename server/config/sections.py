@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def _sandbox_word(value: object) -> object:
-    """Return the present word for a switch of earlier versions."""
+    """Return the current word for a switch of earlier versions."""
     words = {"true": "always", "1": "always", "false": "never", "0": "never"}
     return words.get(str(value).lower(), value) if isinstance(value, bool | str | int) else value
 

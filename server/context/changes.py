@@ -135,7 +135,7 @@ def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
 def _edited_again(
     part: str, scope: Scope, path: Path, now: bytes | None, claude: ClaudeFolders
 ) -> bytes | None:
-    """Return a settings file with a later switch, which found the file as it was then."""
+    """Return a settings file after a later switch is applied to it again."""
     if part.startswith("hook:"):
         removed = _edited(hook_removal(part, path), now)
         if removed != (now or b""):

@@ -149,7 +149,7 @@ def _with_line(text: str, line: str) -> str:
 
 
 def _skill(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
-    # Claude Code 2.1.332 lists a plugin's skills whatever ``skillOverrides`` says of them.
+    # Claude Code 2.1.332 lists a plugin's skills regardless of ``skillOverrides``.
     if plugin := name.rpartition(":")[0]:
         return _plugin(part, plugin, path, folders)
     return _member(part, path, ("skillOverrides", name), "off")
@@ -175,8 +175,9 @@ def _plugin(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch 
 
 
 def _hook(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
-    """Return the removal from the settings file of the scope, or from the project's shared one; for a
-    plugin's hook, the plugin's switch."""
+    """Return the switch that removes a hook from the scope's settings file or the project's shared one. For a
+    plugin's hook, return the plugin's switch.
+    """
     event = name.partition(":")[0]
     shared = folders.project / ".claude" / "settings.json"
     if not has_hook(path, event):

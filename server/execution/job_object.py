@@ -1,8 +1,8 @@
-"""A process around a command that ends everything that the command started (Windows).
+"""Runs a command in a process that ends everything the command started (Windows).
 
-The process enters a job object of its own before it starts the command, so that every child belongs to
-the job from its beginning. The job has no other handle: Windows ends all of its processes when this one ends,
-whether the command is done, the app kills it, or the app is gone.
+The process enters a job object of its own before it starts the command, so that every child belongs to the
+job from its start. The job has no other handle: Windows ends all of its processes when this one ends, whether
+the command is done, the app kills it, or the app is gone.
 
 Source: "Job Objects", ``JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE``, in Microsoft's Win32 documentation.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 NOT_STARTED = 0x7E5A0001
-"""Exit status if the command cannot be started; the output is the reason then."""
+"""Exit status if the command cannot be started; the output then contains the reason."""
 _KILL_ON_JOB_CLOSE = 0x2000
 _EXTENDED_LIMITS = 9
 _SYNCHRONIZE = 0x00100000
@@ -22,14 +22,16 @@ _INFINITE = 0xFFFFFFFF
 
 
 class Kernel(Protocol):
-    """What this module needs of Windows. Handles are numbers; every method raises OSError on failure."""
+    """The functions of Windows that this module uses. Handles are numbers; every method raises OSError on
+    failure.
+    """
 
     def create_job(self) -> int:
         """Create a job that ends its processes when its last handle is closed."""
         ...
 
     def enter(self, job: int) -> None:
-        """Put this process into the job, with all that it starts from now on."""
+        """Put this process and everything it starts from now on into the job."""
         ...
 
     def open_process(self, pid: int) -> int:
@@ -42,7 +44,7 @@ class Kernel(Protocol):
 
 
 def main() -> None:
-    """Run the command in ``sys.argv``: its parent's process id, the words."""
+    """Run the command in ``sys.argv``: the process id of its parent, then the command."""
     if sys.platform == "win32":
         sys.exit(run_in_job(WindowsKernel(), int(sys.argv[1]), sys.argv[2:]))
 
@@ -50,7 +52,7 @@ def main() -> None:
 def run_in_job(kernel: Kernel, parent: int, words: Sequence[str]) -> int:
     """Run the command in a job and return its exit status; 1 if the parent ends first.
 
-    Ending this process afterwards ends what the command left.
+    When this process ends afterwards, Windows ends everything that the command left running.
     """
     app = kernel.open_process(parent)
     kernel.enter(kernel.create_job())
@@ -98,7 +100,7 @@ class ExtendedLimits(ctypes.Structure):
 
 
 def limits_of_job() -> ExtendedLimits:
-    """Return the limits of the job: nothing but the end with its last handle, and no way out of it."""
+    """Return the limits of the job: it ends with its last handle, and no process can leave it."""
     limits = ExtendedLimits()
     limits.basic.limit_flags = _KILL_ON_JOB_CLOSE
     return limits

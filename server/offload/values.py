@@ -67,8 +67,9 @@ class Caller:
 
     @property
     def lane(self) -> str:
-        """Who takes turns with others for threads and the engine: one connection of a client. Clients over
-        HTTP may have no session; their project tells them apart."""
+        """The party that takes turns for threads and the engine: one connection of a client. Clients over
+        HTTP may have no session; their project distinguishes them.
+        """
         return f"{self.client} {self.session} {self.project}"
 
     @property

@@ -121,7 +121,9 @@ def _weekly(session: dict[str, Any]) -> float | None:
 
 
 def _plain(name: str) -> str:
-    """Return a model's name without what a terminal interprets: an engine may send any name."""
+    """Return a model's name without characters that a terminal interprets, because an engine may send any
+    name.
+    """
     return "".join(character if character.isprintable() else "?" for character in name[:MOST_NAME])
 
 

@@ -1,4 +1,4 @@
-"""Accepts messages that some clients send in a form that the ``mcp`` package rejects without a reason.
+"""Accepts messages that some clients send in a form that the ``mcp`` package rejects unnecessarily.
 
 ``progressToken: null`` and ``arguments: []`` mean "none". ``ping`` is allowed before ``initialize`` (MCP
 specification, "Lifecycle"), so it needs no session. White space around a header's value does not belong to it

@@ -51,7 +51,7 @@ def test_the_user_says_where_an_own_check_runs(token_saver_home: Path) -> None:
     places = CheckPlaces(find_folders().check_places)
     places.start(checks, is_new=False)
     [asked, _] = check_findings(load_settings(find_folders()), find_folders())
-    assert (asked.level, "runs outside of the sandbox, as before" in asked.text) == ("warning", True)
+    assert (asked.level, "runs outside the sandbox, as before" in asked.text) == ("warning", True)
     assert "token-saver checks place test sandbox" in asked.fix
     said = CliRunner().invoke(checks_app, ["place", "test", "sandbox"])
     assert (said.exit_code, said.output) == (0, "test runs in the sandbox from now on.\n")

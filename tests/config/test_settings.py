@@ -115,7 +115,7 @@ def test_old_table_name_is_read_with_a_remark(
     folders.config_file.write_text("[manners]\nyield_share = 0.4\nyield_to_games = false\n")
     assert load_settings(folders).yielding.yield_share == 0.4
     assert "[manners] is now called [yielding]" in caplog.text
-    assert "[yielding] yield_to_games has no effect any more" in caplog.text
+    assert "[yielding] yield_to_games no longer has an effect" in caplog.text
     monkeypatch.setenv("TOKEN_SAVER_MANNERS__YIELD_SHARE", "0.3")
     assert load_settings(folders).yielding.yield_share == 0.3
 

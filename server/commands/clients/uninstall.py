@@ -59,7 +59,7 @@ def _removals(folders: Folders, extent: Extent) -> Iterator[Removal]:
         kept_backups = kept_backups or bool(removal.problem)
         yield removal
     autostart = find_autostart()
-    # A desktop switches the entry off by a mark in its file.
+    # A desktop switches the entry off by a mark in the entry's file.
     if autostart.enabled() or Path(autostart.where).is_file():
         yield _attempt(f"start at login: {autostart.where}", autostart.disable, dry_run=extent.dry_run)
     for path in _files(folders, extent):

@@ -160,7 +160,7 @@ def _line(file: StagedFile) -> str:
 def _unnamed_path(message: str, files: Sequence[StagedFile]) -> str:
     """Return the former or the new name of a single renamed file that a message lacks, empty if it has both.
 
-    Of such a file a small model says that it was added.
+    A small model describes such a file as added.
     """
     if len(files) != 1 or files[0].status != "R":
         return ""

@@ -138,7 +138,9 @@ class Repository:
         return found
 
     def _patches(self, listed: Sequence[tuple[str, str, str]]) -> list[str]:
-        """Return the patch of each file. Git prints two for a file that became a link, or the reverse."""
+        """Return the patch of each file. Git prints two patches for a file that became a link, or a link that
+        became a file.
+        """
         parts = [f"diff --git {part}" for part in f"\n{self._patch()}".split("\ndiff --git ")[1:]]
         counts = [2 if status == "T" else 1 for status, _, _ in listed]
         if sum(counts) != len(parts):

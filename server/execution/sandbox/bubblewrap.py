@@ -16,7 +16,7 @@ _ISOLATION = (
 NETWORK_FILES = tuple(
     f"/etc/{name}" for name in ("resolv.conf", "hosts", "host.conf", "nsswitch.conf", "gai.conf", "services")
 )
-"""What the name resolution of a command reads that may use the machine's network."""
+"""Files that name resolution reads in a command with access to the machine's network."""
 _CLOSED = ("--remount-ro", "/")
 """The root is a file system in memory, which no job may fill."""
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/zero")

@@ -68,8 +68,8 @@ class CommandJob:
         writable: files and folders that the command can change.
         protected: files and folders inside ``writable`` that the command can only read.
         files: text files for the private folder, by relative path.
-        network: ``loopback`` allows connections among its own processes, if the barrier can tell; ``host``
-            allows the machine's network, except for unix sockets.
+        network: ``loopback`` allows connections among its own processes, if the barrier can distinguish them;
+        ``host`` allows the machine's network, except for unix sockets.
     """
 
     command: tuple[str, ...]

@@ -30,7 +30,7 @@ _CALL_NAMES = (
     {"arguments", "parameters", "input", "args"},
 )
 LONGEST_REMARK = 600
-"""Longest answer, in characters, that may be a mere remark on the task, such as an apology."""
+"""Longest answer, in characters, that can be only a remark about the task, such as an apology."""
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "।", "؟")
 
 

@@ -148,7 +148,7 @@ def _holds(block: str, known: str) -> bool:
 
 
 def _from_title(text: str) -> str:
-    """Return a new Markdown text without a single line above its title that announces it by a colon."""
+    """Return a new Markdown text without a single line that announces it with a colon above its title."""
     lines = text.split("\n")
     filled = [index for index, line in enumerate(lines) if line.strip()]
     announced = len(filled) > 1 and lines[filled[0]].rstrip().endswith(":")
@@ -282,7 +282,7 @@ def _name(block: Block) -> str:
 
 
 def _parsed(text: str, language: Language | None) -> str:
-    """Return code outside of a block, without a first line that is none: only without it the rest parses."""
+    """Return code outside of a block without its first line, if the code parses only without that line."""
     lines = text.strip("\n").split("\n")
     rest = "\n".join(lines[1:]).strip("\n").rstrip()
     whole = "\n".join(lines).rstrip()

@@ -43,7 +43,7 @@ def require_content(plan: Plan, text: str) -> None:
     """Require that an answer is content.
 
     Raises:
-        Muddled: it is a tool call, a remark or a patch, or contains special tokens.
+        Muddled: the answer is a tool call, a remark or a patch, or contains special tokens.
     """
     known = plan.known
     if is_tool_call(text, known):
@@ -59,7 +59,7 @@ def require_content(plan: Plan, text: str) -> None:
 
 
 def _is_remark(plan: Plan, text: str) -> bool:
-    """Return whether an answer is only sentences, where the file is code or data."""
+    """Return whether an answer consists only of sentences, although the file is code or data."""
     suffix = PurePath(plan.file_name).suffix.lower()
     before = plan.edited.selected if plan.edited is not None else ""
     return (
@@ -186,7 +186,7 @@ def _selection(  # noqa: PLR0911, PLR0912 - one for each form of the answer
 
 
 def _same_around(edited: Source, text: str) -> tuple[Edit, ...]:
-    """Return the edit of a whole file that is the same before and after the selection, else nothing."""
+    """Return the edit of a whole file that is unchanged before and after the selection, else nothing."""
     first, last = edited.text[: edited.start], edited.text[edited.end :].rstrip("\n")
     body = text.rstrip("\n")
     if not (body.startswith(first) and body.endswith(last) and len(body) >= len(first) + len(last)):

@@ -1,6 +1,6 @@
-"""Where the user wants checks from ``[checks]`` to run, and what the user has not answered yet.
+"""Where the user wants checks from ``[checks]`` to run, and which questions are open.
 
-A check from before the app ran checks in a sandbox runs outside until the user has answered. A check that
+A check that is older than the sandbox for checks runs outside until the user has answered. A check that
 passes outside, but not in the sandbox, is refused until then. Every other check runs in the sandbox.
 """
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 CheckPlace = Literal["sandbox", "outside"]
 _State = Literal["sandbox", "outside", "existed", "fails"]
-"""An answer, or why the user is asked."""
+"""An answer, or the reason for the question."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,21 @@ class CheckQuestion:
 
     @property
     def text(self) -> str:
-        """The question in words."""
+        """The question as text."""
         if not self.reason:
-            return f"The check {self.name} runs outside of the sandbox, as before. Should it stay there?"
+            return f"The check {self.name} runs outside the sandbox, as before. Should it stay there?"
         return (
-            f"The check {self.name} passes on the unchanged project, but not in the sandbox: {self.reason}. "
-            "May it run outside, with your rights?"
+            f"The check {self.name} passes on the unchanged project, but not in the sandbox: "
+            f"{self.reason}. May it run outside, with your permissions?"
         )
 
 
 class CheckPlaces:
-    """The answers and open questions. Each is about a command: a check with a changed command counts as new.
+    """The answers and open questions. Each belongs to a command: a check with a changed command counts as
+    new.
 
     Args:
-        file: where they are kept.
+        file: the file that keeps them.
     """
 
     def __init__(self, file: Path) -> None:

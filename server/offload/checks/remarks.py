@@ -1,4 +1,4 @@
-"""Notices of answers outside of a block that may be a remark on the task, or begin with one."""
+"""Notices about answers outside of a block that may be a remark about the task, or begin with one."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _WORD = re.compile(r"\w+")
 
 
 def remarks(plan: Plan, answer: str) -> Iterator[Notice]:
-    """Yield notices of an answer; one in a block, or with edit marks, is certain."""
+    """Yield notices about an answer. An answer in a block or with edit marks gets none."""
     if any(mark in answer for mark in ("```", "~~~", "<<<<<<< SEARCH")):
         return
     before = plan.edited.selected if plan.edited is not None else ""
@@ -24,7 +24,7 @@ def remarks(plan: Plan, answer: str) -> Iterator[Notice]:
 
 
 def _is_instead(answer: str, before: str) -> bool:
-    """Return whether an answer is only sentences that share hardly a word with the text they replace."""
+    """Return whether an answer consists only of sentences that share hardly a word with the replaced text."""
     if not only_sentences(answer):
         return False
     words, known = _WORD.findall(answer), set(_WORD.findall(before))
@@ -32,7 +32,7 @@ def _is_instead(answer: str, before: str) -> bool:
 
 
 def _line_above(answer: str, before: str) -> str:
-    """Return a first line that announces the rest by a colon and that the text before lacks."""
+    """Return a first line that announces the rest with a colon and does not occur in the previous text."""
     lines = answer.strip("\n").split("\n")
     first = lines[0].strip()
     rest = [line.strip() for line in lines[1:] if line.strip()]

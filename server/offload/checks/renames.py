@@ -70,7 +70,7 @@ def completed_rename(before: str, after: str, language: Language | None) -> Rena
 def _replaces_one_name(before: str, after: str) -> bool:
     """Return whether the changed lines differ in one name that is new to the file.
 
-    Only then the trees are compared, which takes longer.
+    The trees are compared only in this case, because the comparison takes longer.
     """
     lost: Counter[str] = Counter()
     gained: Counter[str] = Counter()

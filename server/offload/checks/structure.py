@@ -83,7 +83,7 @@ def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
 
 
 def _beside(mentions: Mentions, places: Places, named: Sequence[Unit]) -> list[Notice]:
-    """Return notices of changed definitions that the task is hardly about."""
+    """Return notices of changed definitions that have little to do with the task."""
     if not places.hit and any(mentions.has_as_code(unit.last) for unit in named):
         return [Notice(change.text, likely=True) for change in places.all_changed()]
     return [Notice(change.text) for change in places.unrelated()]

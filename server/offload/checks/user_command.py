@@ -40,9 +40,9 @@ _REAP_SECONDS = 10.0
 """Time limit for ending all processes of a check (seconds); normally this takes milliseconds."""
 _ROOT = str(Path(__file__).parents[3])
 REAPS = sys.platform == "linux"
-"""Whether a process can adopt the orphans of a command, in order to end them."""
+"""Whether a process can adopt the orphans of a command in order to end them."""
 IN_JOB = sys.platform == "win32"
-"""Whether a job object holds all that a command starts."""
+"""Whether a job object contains everything that a command starts."""
 _PLAIN = re.compile(r"[\w./\\:=,@%+{}-]*")
 """Words that no program can interpret as a script: paths, options."""
 _JOINS = re.compile(r"(?i)(?:.*[\\/])?(?:cmd|powershell|pwsh)(?:\.exe)?|.*\.(?:bat|cmd)")
@@ -201,9 +201,10 @@ def _words(command: str, *, windows: bool) -> list[str]:
 
 
 def _found(name: str, command: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command with the path of its program, which is searched in absolute folders alone.
+    """Return the command with the path of its program, which is searched only in absolute folders.
 
-    On Windows a name stays if only a batch file has it: ``cmd`` would treat the words as a script.
+    On Windows, the name stays unchanged if only a batch file has this name: ``cmd`` would treat the words as
+    a script.
     """
     if os.path.dirname(command[0]):  # noqa: PTH120 - Path drops "./"
         return command
@@ -239,7 +240,7 @@ async def _end(process: asyncio.SubprocessTransport, output: _Output) -> None:
                 await output.ended.wait()
     if sys.platform == "win32":
         if process.get_returncode() is None:
-            process.kill()  # the only handle of the job is its
+            process.kill()  # this process has the job's only handle
     else:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.get_pid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Names of a program that a task mentions: each name is looked up in the task's text."""
+"""Names of a program in a task: each name is searched in the task's text."""
 
 import itertools
 import unicodedata
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 _SIGNS = "_-./@"
-"""Characters inside names that natural words lack."""
+"""Characters in names that do not occur in natural words."""
 
 
 @dataclass(frozen=True)
 class Mentions:
     """The lookup of names in one text, in any natural language.
 
-    A name is found where it is a word of its own. In scripts without blanks between words, such as Japanese
+    A name is found where it is a separate word. In scripts without blanks between words, such as Japanese
     and Chinese, names stand directly beside other characters.
     """
 
@@ -21,15 +21,16 @@ class Mentions:
     _parts: dict[str, bool] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def has(self, name: str) -> bool:
-        """Return whether the text has the name as a word."""
+        """Return whether the text contains the name as a word."""
         return bool(self._words(name))
 
     def has_unqualified(self, name: str) -> bool:
-        """Return whether the text has the name as a word that is not the end of a longer dotted name."""
+        """Return whether the text contains the name as a word that is not the end of a longer dotted name."""
         return any(self.text[at - 1 : at] != "." for at in self._words(name))
 
     def has_as_code(self, name: str) -> bool:
-        """Return whether the text has the name in backticks, with parentheses, or in a form that no natural
+        """Return whether the text contains the name in backticks, with parentheses, or in a form that no
+        natural
         word has.
         """
         spans = (each.strip().removesuffix("()") for each in self.text.split("`")[1::2])
@@ -39,7 +40,9 @@ class Mentions:
         return any(_is_unmistakable(name) or self.text[at + len(name) :][:1] == "(" for at in places)
 
     def has_part(self, part: str) -> bool:
-        """Return whether the text has a part of a name, in lower case: as a word or inside another name."""
+        """Return whether the text contains a part of a name, in lower case: as a word or inside
+        another name.
+        """
         known = self._parts.get(part)
         if known is None:
             places = _places(self._lower, part)
@@ -53,7 +56,7 @@ class Mentions:
         return "".join(each.lower() if len(each.lower()) == 1 else each for each in self.text)
 
     def _words(self, name: str) -> list[int]:
-        """Return the places of a name that no other character of a word continues."""
+        """Return the positions of a name where no adjacent character continues the word."""
         before, text = f" {self.text}", f"{self.text} "
         return [
             at

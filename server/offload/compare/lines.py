@@ -17,9 +17,11 @@ _JOINERS = "\u200c\u200d"
 _NUMBERED = re.compile(r"^\s*L?(\d+)\s*([|:→])\s?")
 _ALIKE_LINE = 0.34
 MOST_COMPARED = 40_000
-"""Most pairs of lines of one difference that are compared with each other; beyond, only lines near by are."""
+"""Most pairs of lines of one difference that are compared; with more pairs, only nearby lines
+are compared.
+"""
 NEAR = 40
-"""Lines that count as near by: the first ones without a counterpart."""
+"""Lines that count as nearby: the first ones without a counterpart."""
 _TARGET = re.compile(r"^([^\s:#=][^:=#]*?)\s*::?(?!=)")
 _KEY = re.compile(r"^\s*(\[[^\]]+\]|[\w.\-]+(?=\s*[:+?]?=))")
 
@@ -47,7 +49,7 @@ def compare_lines(before: str, after: str, file_name: str) -> Iterator[Change]:
         flowing = f" {' '.join(' '.join(new).split())} "
         for number, line in _unmatched(old, new):
             words = line.split()
-            wrapped = len(words) > 1 and f" {' '.join(words)} " in flowing  # only the line ends are others
+            wrapped = len(words) > 1 and f" {' '.join(words)} " in flowing  # only the line ends differ
             if left[line.strip()] < 0 and len(line.strip()) > 2 and not wrapped:
                 kind, name = _named(line, file_name)
                 yield Change("removed", kind, name, number, "loss", _words(line))

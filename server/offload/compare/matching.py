@@ -14,7 +14,7 @@ ALIKE_IN_PLACE = 0.2
 _WORD = re.compile(r"\w+")
 MOST_WORDS = 4_000
 SURELY_ALIKE = 0.95
-"""The same share from which no better counterpart is searched for."""
+"""Value of this share from which no better counterpart is searched."""
 MOST_COMPARED = 10_000
 """Most pairs of unpaired definitions that are compared; beyond, only ``NEAR`` ones in order of appearance."""
 NEAR = 40

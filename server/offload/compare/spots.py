@@ -1,7 +1,7 @@
 """Places of an edit, and the places that are unrelated to the others.
 
-Two places belong together if they change a common name, or if one changes a use of the other. This needs no
-word of the task; the names that it mentions only decide which group of places was wanted.
+Two places belong together if they change a common name, or if one changes a use of the other. The task is not
+needed for this; the names it mentions only decide which group of places was wanted.
 """
 
 import bisect
@@ -60,8 +60,9 @@ class Spot:
         return self.replaced and (own or bool(self.attribute))
 
     def hits(self, mentions: Mentions) -> tuple[int, int]:
-        """Return how many parts of the changed names the task has, and how many of those of the changed
-        lines."""
+        """Return how many parts of the changed names occur in the task, and how many of those in the changed
+        lines.
+        """
         own = {self.unit.last} if self.unit is not None else set()
         near = set(self.unit.name.split(".")) if self.unit is not None else set()
         changed, around = parts_of(own | self.names), parts_of(near | self.around)

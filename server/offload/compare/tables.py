@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from server.offload.compare.values import Change
 
 DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}
-"""Possible delimiters by the ending of a file; the first line decides."""
+"""Possible delimiters by file extension; the first line decides."""
 
 
 def compare_columns(before: str, after: str, suffix: str) -> Iterator[Change]:

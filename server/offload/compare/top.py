@@ -8,7 +8,7 @@ from server.offload.compare.matching import likeness
 from server.offload.compare.values import Change
 
 REWORDED = 0.75
-"""Share of common words from which a top comment that alone is changed counts as reworded."""
+"""Share of common words from which a top comment counts as reworded if nothing else changed."""
 
 _LINE = re.compile(
     r"\s*(?:#(?!\s*(?:include|define|if|pragma|import|region)\b)|//|--|;|%|'''?\s|<\?|<!DOCTYPE)",
@@ -67,6 +67,6 @@ def compare_tops(before: str, after: str, suffix: str) -> Iterator[Change]:
     fresh = [line for line in new.lines if line not in old.lines]
     alone = before.split("\n")[old.end :] == after.split("\n")[new.end :]
     reworded = alone and likeness("\n".join(gone), "\n".join(fresh)) > REWORDED
-    if gone and not reworded:  # else the edit is about this comment
+    if gone and not reworded:  # else the edit concerns this comment
         how = "changed" if len(fresh) >= len(gone) else "removed"
         yield Change(how, "top comment", gone[0], 1, "slip", ())

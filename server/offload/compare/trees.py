@@ -48,7 +48,7 @@ class Tree:
         self.any_doubled: bool = bool(doubled) or (bool(items) and any(each.any_doubled for _, each in items))
 
     def at(self, line: int) -> "Tree":
-        """Return the same value at another line."""
+        """Return the same value with another line."""
         if self.line == line:
             return self
         other = Tree.__new__(Tree)

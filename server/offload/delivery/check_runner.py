@@ -30,7 +30,7 @@ _OUTSIDE = (
 
 
 class CheckRunner:
-    """Runs checks by the user's settings.
+    """Runs checks according to the user's settings.
 
     Args:
         settings: which checks run in the sandbox, their time limit and variables.

@@ -7,7 +7,7 @@ from server.offload.values import Attempt, Check, Delivery, Notice, Strength, Ve
 
 LONGEST = 400
 NOTICE_TOKENS = 40
-"""Most tokens of all notices in a reply, by the estimate for current Claude models."""
+"""Most tokens of all notices in a reply, estimated for current Claude models."""
 MOST_NAMED = 4
 """Most changes that a reply names."""
 SHORTEST_NAMED = 35
