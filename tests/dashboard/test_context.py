@@ -72,7 +72,7 @@ def test_a_part_is_switched_off_after_its_diff_and_on_again(page: Page, hub: Hub
 def test_the_remedy_of_a_habit_is_applied_after_its_diff_and_undone(page: Page, hub: HubProcess) -> None:
     memory = hub.home / "claude" / "CLAUDE.md"
     page.goto(f"{hub.info.url}/context")
-    page.get_by_role("button", name="Apply what helps against: Turns spent on git").click()
+    page.get_by_role("button", name="Apply the remedy for: Turns spent on git").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("+Join git commands with && in one call")
     assert not memory.exists()
