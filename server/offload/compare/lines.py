@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 from server.offload.compare.hunks import Hunk, hunks
 from server.offload.compare.matching import likeness
@@ -128,7 +129,7 @@ def _indented(hunk: Hunk, _before: str) -> Change | None:
 
 def _numbered(hunk: Hunk, before: str) -> Change | None:
     """Find a line that includes its line number. A number that belongs to the content rarely matches."""
-    if _NUMBERED.search(before):
+    if _has_numbers(before):
         return None
     for offset, line in enumerate(hunk.new):
         found = _NUMBERED.match(line)
@@ -144,6 +145,11 @@ def _numbered(hunk: Hunk, before: str) -> Change | None:
         if right and any(likeness(rest, each) >= 0.5 for each in hunk.old if each.strip()):
             return Change("added", "line number", line.strip(), hunk.new_start + offset, "wrong")
     return None
+
+
+@lru_cache(maxsize=8)
+def _has_numbers(text: str) -> bool:
+    return any(_NUMBERED.match(line) for line in text.split("\n"))
 
 
 def _elided(hunk: Hunk, before: str) -> Change | None:

@@ -21,11 +21,12 @@ def test_a_loss_is_named(loss: dict[str, str]) -> None:
     [
         ("a.py", "# Copyright 2024 A\nx = 1\n", "# Copyright 2025 A\nx = 1\n"),
         ("a.py", "x = {\n    1: 'one word',\n}\n", "x = {\n    1: 'one word',\n    3: 'one word more',\n}\n"),
+        ("a.py", "x = {\n    1: 'one word',\n}\n", "x = {\n    1: 'one word',\n    2: 'one word',\n}\n"),
         ("a.md", "# A\n\nText.\n", "# A\n\nOther text.\n\n## B\n"),
         ("a.ini", "[a]\nhost = 1\n", "[a]\nhost = 2\n"),
         ("a.html", "<p>1</p>", '<p class="x">2</p><p>3</p>'),
     ],
-    ids=["year", "numbers as keys", "reworded text", "value", "element"],
+    ids=["year", "numbers as keys", "a number like the line", "reworded text", "value", "element"],
 )
 def test_a_plain_edit_is_no_loss(name: str, before: str, after: str) -> None:
     assert changes(before, after, name) == []
