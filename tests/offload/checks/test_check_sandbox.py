@@ -176,7 +176,7 @@ async def test_a_check_without_a_sandbox_runs_outside_unless_the_user_demands_on
     without, strict = runner(), runner(check_sandbox="always")
     without._sandboxes = strict._sandboxes = nowhere
     assert (await without.run("mine", command, project)).passed
-    with pytest.raises(SettingsError, match="there is no sandbox here"):
+    with pytest.raises(SettingsError, match="no sandbox is available"):
         await strict.run("mine", command, project)
 
 
