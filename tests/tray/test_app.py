@@ -285,6 +285,7 @@ def test_a_call_is_approved_and_another_denied_in_the_tray(
             notices = panel.notifications
             first = max(notices.buttons)
             await until(lambda: first in notices.closed)  # it was answered in the menu
+            await panel.until_label("Last result: a.py (written)")
             assert [child.label for child in (await panel.find("Last result: a.py (written)")).children] == [
                 "Undo"
             ]
