@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from dashboard.components.settings.plain_names import ELSEWHERE, GROUPS, NAMES
 from server.config.settings import Settings
+from server.offload.checks.places import CheckPlaces
 from tests.dashboard.support.harness import DashboardHarness, ask, settle, visit
 from tests.standins.serving import wait_until
 
@@ -214,6 +215,21 @@ def test_an_added_check_can_be_used_at_once(page: Page, stage: DashboardHarness)
         answer = str(client.answer(ask(client, "Write a checked note", output="checked.txt", check="never")))
         assert "There is no check" in answer
     assert tomllib.loads((stage.hub.home / "config.toml").read_text())["checks"] == {}
+
+
+def test_the_user_is_asked_where_an_older_check_runs(page: Page, stage: DashboardHarness) -> None:
+    checks = {"lint": stage.hub.environ["TOKEN_SAVER_CHECKS__LINT"]}
+    (stage.hub.home / "check-places.json").unlink(missing_ok=True)
+    places = CheckPlaces(stage.hub.home / "check-places.json")
+    places.start(checks, is_new=False)
+    page.goto(stage.url("/settings"))
+    card = page.get_by_role("region", name="Your own checks")
+    question = card.get_by_text("The check lint runs outside the sandbox, as before.")
+    expect(question).to_be_visible()
+    card.get_by_role("button", name="Run in the sandbox: lint").click()
+    expect(question).to_have_count(0)
+    assert not places.questions(checks)
+    assert not places.is_outside("lint", checks["lint"])
 
 
 def test_a_project_check_is_accepted_with_one_click(page: Page, stage: DashboardHarness) -> None:
