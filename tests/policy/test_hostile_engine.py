@@ -11,6 +11,7 @@ import pytest
 from mcp.client.client import Client
 
 from server.backends.openai.backend import OpenAICompatible
+from server.backends.wire import MOST_MODELS, models_of
 from server.common.control_characters import CONTROL
 from server.common.errors import BackendFailed
 from server.config.folders import find_folders
@@ -169,6 +170,7 @@ async def test_an_endless_list_of_models_does_not_reach_the_client(
     assert "more" in texts[0]
     assert {len(text) < 20_000 for text in texts[3:]} == {True}
     assert max(len(text) for text in texts[:3]) < 3_000
+    assert len(models_of(models)) == MOST_MODELS, "answers and metrics list fewer by themselves"
 
 
 async def test_an_endless_name_does_not_reach_the_client(client: Client, ollama: LyingOllama) -> None:
