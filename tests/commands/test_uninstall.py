@@ -135,11 +135,11 @@ def test_everything_comes_off_to_the_byte(home: Path) -> None:
     assert servers(home) == before
     assert not Path(start_at_login(home).where).exists()
     left = sorted(path.name for path in (home / "token-saver").iterdir())
-    assert [name for name in left if name != "history.db"] == ["models", "output.log"]
+    assert [name for name in left if name != "history.db"] == ["check-places.json", "models", "output.log"]
     assert "left: " in done.stdout
     assert "uv tool uninstall" in done.stdout
 
-    again = run(home, "uninstall", "--history", "--weights", **environ(home))
+    again = run(home, "uninstall", "--history", "--weights", "--settings", **environ(home))
     assert again.returncode == 0, again.stdout + again.stderr
     assert [path.name for path in (home / "token-saver").iterdir()] == ["output.log"]
 

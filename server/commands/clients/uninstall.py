@@ -18,7 +18,7 @@ BACKUPS = "clients"
 """Previous contents of client files. They are kept while a client cannot be disconnected."""
 STATE = (
     *("hub.json", "hub.lock", "token", "start.log", "token-saver.log*", "embedded.log", "pause.json"),
-    *("model-memory.json", "check-places.json", "policy.last-good", BACKUPS, "dashboard"),
+    *("model-memory.json", "policy.last-good", BACKUPS, "dashboard"),
 )
 """Files and folders in the state folder, as patterns."""
 HISTORY = ("history.db*", "kept")
