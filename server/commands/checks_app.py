@@ -88,7 +88,7 @@ def withdraw(project: Project = Path()) -> None:
 
 @checks_app.command()
 def place(
-    name: Annotated[str, typer.Argument(help="The check's name in [checks].")],
+    name: Annotated[str, typer.Argument(help="The check's name in config.toml.")],
     where: Annotated[str, typer.Argument(help="sandbox or outside")],
 ) -> None:
     """Set where one of your checks runs: in the sandbox, or outside with your permissions."""

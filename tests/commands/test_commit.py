@@ -352,7 +352,7 @@ BAD: dict[str, tuple[Callable[[Repo], None], tuple[str, ...], str]] = {
     "unknown-path": (lambda repo: None, ("gone.txt",), "gone.txt"),
     "staged-and-paths": (edit, ("base1.txt",), "paths are named as well"),
     "conflict": (conflict, (), "unmerged"),
-    "merge": (merging, (), "A merge is under way"),
+    "merge": (merging, (), "A merge is in progress"),
     "failing-hook": (failing_hook, ("base0.txt",), "lint: 3 errors"),
     "message-hook": (refusing_message_hook, ("base0.txt",), "no ticket in the message"),
     "detached": (detached, (), "detached"),
