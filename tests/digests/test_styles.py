@@ -4,7 +4,15 @@ import pytest
 
 from server.digests import make_digest
 
+KERNEL = "".join(
+    f"Nov  3 08:{second // 60:02d}:{second % 60:02d} host kernel: [{second}.000001] usb 1-1: reset device\n"
+    for second in range(60)
+)
 STYLES = {
+    "level word inside a message": (
+        f"{KERNEL}Nov  3 08:09:00 host kernel: [540.000001] EXT4-fs error (device sda1): no inode 2\n",
+        ["EXT4-fs error (device sda1): no inode 2"],
+    ),
     "pytest native": (
         """
 =================================== FAILURES ===================================

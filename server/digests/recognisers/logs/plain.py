@@ -50,7 +50,13 @@ class PlainLog(RecordLog):
 
     def parse(self, text: str) -> Record | None:
         if found := _LEVELED.match(text) or _FIRST.match(text) or _MIDDLE.match(text) or _KLOG.match(text):
-            return Record(LEVELS.get(found["level"].casefold(), 0), found["text"], found["time"])
+            level = LEVELS.get(found["level"].casefold(), 0)
+            # In "EXT4-fs error (device sda1): …" the word is part of the message.
+            in_message = (
+                found.re is _MIDDLE and text[found.start("level") - 1] == " " and found["level"].islower()
+            )
+            words = text[found.end("time") :].lstrip("] ") if in_message else found["text"]
+            return Record(level, words, found["time"])
         if found := _ACCESS.match(text):
             return Record(
                 0, found["text"], found["time"], found["status"] if found["status"] >= "400" else ""
