@@ -254,7 +254,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._soon(lambda: self._start(self._send_notice(message, title, topic, choices)))
 
     def withdraw(self, topic: str) -> None:
-        """Remove the notice of a topic, if it is still there."""
+        """Remove the notice for a topic if it is still showing."""
 
         def close() -> None:
             if notice := self._questions.pop(topic, 0):

@@ -11,7 +11,7 @@ from server.bridge.http1 import HubConnection, HubResponse
 from server.bridge.hub_identity import demand_proof
 
 SILENCE_SECONDS = 60.0
-"""Time without a byte after which the hub counts as dead (seconds). The hub sends a ping every 15 seconds."""
+"""Seconds of silence before the hub is considered dead. The hub pings every 15 seconds."""
 CONNECT_SECONDS = 3.0
 """Time limit for connecting (seconds). The hub is on this machine."""
 

@@ -79,8 +79,8 @@ class HubConnection:
         return HubResponse(self._stream)
 
     def limit(self, seconds: float | None) -> None:
-        """Limit the total time of all following reads to ``seconds``, however slowly bytes arrive. With None,
-        each read has the timeout of ``socket`` again, which the caller sets.
+        """Cap the total time of all subsequent reads at ``seconds``, however slowly bytes arrive. None
+        removes the cap: each read then uses the timeout that the caller set on ``socket``.
         """
         self._incoming.until = None if seconds is None else time.monotonic() + seconds
 

@@ -20,8 +20,8 @@ from server.config.folders import Folders
 
 @dataclass(frozen=True)
 class Removal:
-    """One removed item: a description, and the reason why it could not be removed; empty on success (or in a
-    dry run).
+    """The outcome of removing one item: its description and, if removal failed, the reason. The reason is
+    empty on success and in dry runs.
     """
 
     what: str

@@ -109,7 +109,7 @@ def limits_of_job() -> ExtendedLimits:
 if sys.platform == "win32":
 
     class WindowsKernel:
-        """Calls of ``kernel32.dll``."""
+        """The functions of ``kernel32.dll`` that control job objects."""
 
         def __init__(self) -> None:
             self._dll = ctypes.WinDLL("kernel32", use_last_error=True)

@@ -144,9 +144,9 @@ OWN_CLIENTS = (DASHBOARD, SHELL)
 Claude tokens.
 """
 SHELL_SESSION = "shell-"
-TEST_SESSION = f"{SHELL_SESSION}test-"
-"""Start of the session names of ``doctor``, whose offloads are removed from the history."""
 """Prefix of the session id of a shell."""
+TEST_SESSION = f"{SHELL_SESSION}test-"
+"""Prefix of the session ids of ``doctor``. Offloads from these sessions are removed from the history."""
 
 
 @dataclass(frozen=True)

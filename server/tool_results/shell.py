@@ -33,7 +33,7 @@ _SUBCOMMANDS = frozenset(
         "az", "apt", "apt-get", "brew", "conda", "mix", "swift", "flutter", "dart", "nx", "turbo", "bazel",
     }
 )  # fmt: skip
-"""Programs whose first argument names their action."""
+"""Programs whose first argument is a subcommand."""
 _WORD = re.compile(r"[a-z][a-z0-9:_-]*")
 _SKIPPED = re.compile(r"-.*|\d[\d.]*[smhd]?|\w+=.*")
 

@@ -163,7 +163,7 @@ def test_an_added_root_applies_at_once(page: Page, stage: DashboardHarness, tmp_
         work = {"output": str(tmp_path / "far.txt")}
         assert "path_outside_roots" in str(client.answer(ask(client, "Write to another root", **work)))
         page.goto(stage.url("/settings"))
-        roots = page.locator(".ts-setting", has_text="Folders in which Claude may work")
+        roots = page.locator(".ts-setting", has_text="Folders Claude can work in")
         expect(roots.locator(".ts-setting-value")).to_have_text("none")
         roots.get_by_role("textbox").fill("/no/such/folder")
         roots.get_by_role("button", name="Add").click()

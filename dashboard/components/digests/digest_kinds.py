@@ -17,7 +17,7 @@ LOSSES = {
     "read": "Claude read the file again",
     "opened": "Claude opened the whole text",
 }
-"""Reasons for losses, as text."""
+"""Display text of each reason for a loss."""
 
 
 def kind_table(

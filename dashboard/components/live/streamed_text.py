@@ -16,7 +16,7 @@ class StreamedText(Element, component="streamed_text.js"):
         self._set_props()
 
     def show(self, offload: RunningOffload) -> None:
-        """Append new text. The answer of another round replaces the text."""
+        """Append new text, or replace the shown text if the answer comes from another round."""
         before, self._shown = self._shown, offload
         new = offload.characters - before.characters
         if offload.round != before.round or not 0 <= new <= len(offload.text):

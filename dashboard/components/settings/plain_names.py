@@ -45,7 +45,7 @@ GROUPS = (
 NAMES: Mapping[str, PlainName] = {
     "appearance": PlainName("general", "Appearance", about="Colours of the dashboard."),
     "roots": PlainName(
-        "general", "Folders in which Claude may work", about="In addition to the project of each session."
+        "general", "Folders Claude can work in", about="In addition to the project of each session."
     ),
     "port": PlainName("general", "Port", advanced=True),
     "log_level": PlainName("general", "Detail of the log", advanced=True),

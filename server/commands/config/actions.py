@@ -84,7 +84,7 @@ def edit_file() -> None:
             "Set the EDITOR variable to the command of your editor.",
         ) from None
     if status:
-        raise BadArguments(f"The editor ended with status {status}.", "The settings were not checked.")
+        raise BadArguments(f"The editor exited with status {status}.", "The settings were not checked.")
     load_settings(folders)
     echo(f"{folders.config_file} is valid.")
 

@@ -15,7 +15,7 @@ _MICRO = 1_000_000
 
 
 def print_dry_run(days: int) -> None:
-    """Read the transcripts of the last days and print the estimates.
+    """Read the transcripts of the last ``days`` days and print the estimates.
 
     Raises:
         SettingsError: the settings or the price table are invalid.

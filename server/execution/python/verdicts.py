@@ -16,7 +16,7 @@ from server.execution.python.facts import Fact
 from server.execution.sandbox.evaluator import encode
 
 _REL_TOLERANCE = 1e-9
-"""Facts are written by hand, so 0.1 + 0.2 counts as 0.3."""
+"""Relative tolerance of floats: in facts written by hand, 0.1 + 0.2 equals 0.3."""
 _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,

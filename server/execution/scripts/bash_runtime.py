@@ -152,7 +152,7 @@ class BashRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the missing program, if a missing program is the cause."""
+        """Return a sentence about the missing program that caused the error; None if none did."""
         found = re.search(r"([\w.+-]+): command not found", str(error.get("message", "")))
         return f"the command `{found[1]}` is not installed" if found else None
 

@@ -23,7 +23,7 @@ RETRY_SECONDS = 1.0
 
 
 class FinishRetrier:
-    """Writes the missing row ends in background tasks, on one event loop."""
+    """Restores files and records failed offloads in background tasks on one event loop."""
 
     def __init__(self, history: History, recorder: OffloadRecorder, rescue_copies: RescueCopies) -> None:
         self._history = history
@@ -32,11 +32,11 @@ class FinishRetrier:
         self._tasks = BackgroundTasks()
 
     def schedule(self, run: OffloadState, error: StoreError) -> None:
-        """Restore the file and record the offload as failed by ``error`` as soon as this is possible."""
+        """As soon as possible, restore the file and record that the offload failed with ``error``."""
         self._tasks.start(self._make_good(run, error), name=f"end of offload {run.id}")
 
     async def drain(self) -> None:
-        """Wait until every missing row end is written."""
+        """Wait until the failure of every scheduled offload is recorded."""
         await self._tasks.drain()
 
     async def close(self) -> None:

@@ -25,7 +25,7 @@ class TrialRun:
     text: str | None = None
 
     def added_to(self, verdict: Verdict) -> Verdict:
-        """Return the verdict with these findings."""
+        """Return a copy of the verdict with these findings added."""
         return replace(
             verdict,
             checks=(*verdict.checks, *self.checks),

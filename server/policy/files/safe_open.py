@@ -14,7 +14,7 @@ from server.common.errors import NotAFile, PathNotFound, PathOutsideRoots
 
 HAS_HANDLES = os.open in os.supports_dir_fd and hasattr(os, "O_DIRECTORY") and hasattr(os, "O_NOFOLLOW")
 ON_THE_WAY = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
-"""Flags for opening a folder on the path. On Linux the handle only permits passing through, because a shared
+"""Flags for opening each folder along a path. On Linux the handle allows traversal only, since a shared
 ``/home`` can often be entered but not listed (mode 0711).
 """
 # Non-blocking, because a pipe may have replaced the file since the check.

@@ -168,7 +168,7 @@ class GoTest(Recogniser):
         return text in ("FAIL", "PASS") or text.startswith("# ")
 
     def _crash_line(self, crash: Failure, line: Line) -> bool:
-        """Read a line of a panic or a data race, up to the end of its block."""
+        """Handle one line of a panic or data race report, and detect where the report ends."""
         text = line.text
         if _PACKAGE.match(text) or _TEST.match(text) or text.startswith("====") or text in ("FAIL", "PASS"):
             self._finish_crash()
