@@ -102,7 +102,7 @@ def test_a_batch_shows_a_live_table_until_its_end(tmp_path: Path, ollama_standin
         assert job is not None, shown
         assert (tmp_path / "m2.md").exists()
         status, shown = run_in_terminal("undo", job[1], environ=hub.environ, cwd=tmp_path)
-        assert "3 files as before" in shown
+        assert "3 files restored" in shown
         assert not (tmp_path / "m2.md").exists()
 
 

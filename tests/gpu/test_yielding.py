@@ -71,7 +71,7 @@ def test_pause_starts_at_the_limit_and_ends_well_below_it() -> None:
     )
     assert not explain_yielding(OtherUsage(5 * GIB, 12 * GIB), 0.5, giving_way=False)
     assert explain_yielding(OtherUsage(5 * GIB, 12 * GIB), 0.5, giving_way=True).startswith(
-        "another program has 5.0"
+        "another program holds 5.0"
     )
     assert not explain_yielding(OtherUsage(4 * GIB, 12 * GIB), 0.5, giving_way=True)
 
@@ -136,7 +136,7 @@ async def test_hub_pauses_with_the_reason_unloads_and_resumes(ollama_standin: Ol
         assert snapshot.state == "paused"
         assert snapshot.giving_way == "game.exe holds 5.0 of the GPU's 12.0 GiB. Work resumes automatically."
         assert ollama_standin.loaded == {}
-        with pytest.raises(Paused, match=r"is paused for another program: game\.exe has 5\.0 of"):
+        with pytest.raises(Paused, match=r"is paused for another program: game\.exe holds 5\.0 of"):
             hub.check_paused()
         await poll("")
         hub.check_paused()
