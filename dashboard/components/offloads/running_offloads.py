@@ -47,6 +47,7 @@ class RunningPane:
     def __init__(self, hub: Hub, clock: Clock, offload: RunningOffload) -> None:
         self._hub = hub
         self._offload = offload
+        self._rates: RateLine | None = None
         with box("ts-run", "article", formats.one_line(offload.task, 80)) as self.element:
             with box("ts-run-head"):
                 with link(f"/offload/{offload.id}", "ts-run-task"):
@@ -96,13 +97,14 @@ class RunningPane:
         self._prompt.set_visibility(reads)
         if reads:
             self._fill.style(f"width: {offload.prompt_done / offload.prompt_total:.0%}")
-        self._rates.set_visibility(bool(offload.tokens_per_second))
+        if self._rates is not None:
+            self._rates.set_visibility(bool(offload.tokens_per_second))
         self._text.show(offload)
         self._stream.set_visibility(bool(offload.text))
 
     def _speed(self, _now: float) -> str:
         rate = self._offload.tokens_per_second
-        if rate:
+        if rate and self._rates is not None:  # the first speed is shown before the line exists
             self._rates.add(rate)
         return formats.speed(rate) if rate else ""
 
