@@ -53,4 +53,4 @@ async def test_an_installed_specialist_for_the_category_is_used(
     pipeline.ollama.models[TRANSLATOR] = StandInModel(size=100_000_000)
     assert await model_used(pipeline) == CODER
     assert await model_used(pipeline, category="translation") == TRANSLATOR
-    assert await model_used(pipeline, category="summarization") == CODER
+    assert await model_used(pipeline, category="coding-agent") == CODER

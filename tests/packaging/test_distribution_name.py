@@ -25,7 +25,7 @@ SPEAK_OF_IT = {
     ".claude-plugin/marketplace.json",
     "CHANGELOG.md",
     "server/clients/former_name.py",
-    "server/clients/removal.py",  # the marketplace has that name
+    "server/clients/plugins.py",  # the marketplace has that name
     "server/common/distribution.py",
 }
 
