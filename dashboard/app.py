@@ -1,20 +1,14 @@
 """The dashboard as an ASGI app that the hub mounts.
 
-============================  ======================================================
-``/``                         running and latest offloads
-``/history``                  all offloads, with filters in the address
-``/offload/{id}``             one offload
-``/batches``, ``/batch/{id}`` all batches, one batch
-``/review``                   written results to keep or undo
-``/models``                   installed and recommended models
-``/savings``                  tokens saved and spent (``/savings.csv``: by day)
-``/digests``                  digests of large results inside Claude Code
-``/context``                  what fills Claude's context, with switches
-``/policy``                   approvals, rules, audit trail
-``/settings``                 all settings with their sources
-``/welcome``                  the first steps of a new user
-``/assets/…``                 the stylesheet, the keys and the logo
-============================  ======================================================
+============================  ====================================================== ``/`` running and latest
+offloads ``/history``                  all offloads, with filters in the address ``/offload/{id}``
+one offload ``/batches``, ``/batch/{id}`` all batches, one batch ``/review`` written results to keep or undo
+``/models``                   installed and recommended models ``/savings`` tokens saved and spent
+(``/savings.csv``: by day) ``/digests``                  digests of large results in Claude Code ``/context``
+what fills Claude's context, with switches ``/policy`` approvals, rules, audit trail ``/settings``
+all settings with their sources ``/welcome`` first steps for new users ``/assets/…``                 the
+stylesheet, the keys and the logo ============================
+======================================================
 
 The hub serves everything itself; no page contacts another host.
 """
@@ -58,14 +52,14 @@ from server.web.plain_page import plain_page
 
 ASSETS = Path(str(files("assets")))
 RECONNECT_SECONDS = 30.0
-"""A page that reconnects within this time resumes where it was. After this time it reloads."""
+"""A page that reconnects within this many seconds resumes where it was; later, it reloads."""
 
 PAGE_SECONDS = 30.0
 """Time limit for building a page. NiceGUI's default of three seconds is too short on a busy machine."""
 
 
 def build_dashboard(hub: Hub) -> Dashboard:
-    """Return the pages. Call it once per process, because NiceGUI has one global app."""
+    """Return the app with all pages. Call this once per process, because NiceGUI has a single global app."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.exception_handler(404)(_not_found)
     pages.exception_handler(404)(_not_found)

@@ -1,4 +1,4 @@
-"""The state of the app in words, with the next step if the user must act."""
+"""The app's state in words, with the next step if the user needs to act."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from server.engine.view import EngineView
 from server.state.snapshot import RunningOffload, Snapshot
 
 DOING = {"download": "Downloading", "load": "Loading", "measure": "Measuring"}
-"""The phases of a ``ModelActivity`` as text."""
+"""Display text for each ``ModelActivity`` phase."""
 
 
 PAUSED = "Offloading is paused. Claude does the work itself until you resume."
@@ -17,8 +17,8 @@ FINISHING = "Running work finishes first."
 
 @dataclass(frozen=True)
 class Headline:
-    """The app's state. ``word`` is one or two words, ``detail`` one line of explanation. ``next_step`` is
-    empty if the user need not act.
+    """The app's state. ``word`` is one or two words, ``detail`` a one-line explanation. ``next_step`` is
+    empty if the user need not do anything.
     """
 
     state: str
@@ -28,14 +28,14 @@ class Headline:
 
 
 def headline(snapshot: Snapshot) -> Headline:
-    """Describe the state of the app. Problems take precedence over work."""
+    """Summarise the app's state. Problems take precedence over work in progress."""
     return _obstacle(snapshot) or _work(snapshot) or _rest(snapshot.engine)
 
 
 def split(
     offloads: tuple[RunningOffload, ...],
 ) -> tuple[tuple[RunningOffload, ...], tuple[RunningOffload, ...]]:
-    """Return the running offloads and the offloads that wait for the engine."""
+    """Split the offloads into those that are running and those waiting for the engine."""
     waiting = tuple(each for each in offloads if each.stage == "queue")
     return tuple(each for each in offloads if each.stage != "queue"), waiting
 
@@ -56,7 +56,7 @@ def _obstacle(snapshot: Snapshot) -> Headline | None:
 
 
 def on_hold(snapshot: Snapshot) -> str:
-    """Return which work a pause has stopped, and which work still runs."""
+    """Describe what work a pause has stopped and what is still running."""
     parts = [PAUSED]
     if snapshot.running:
         parts.append(FINISHING)
@@ -88,8 +88,8 @@ def _rest(engine: EngineView) -> Headline:
 
 
 def to_fetch(engine: EngineView) -> str:
-    """Return the model that the next offload must download first, with its size; empty if no download is
-    needed.
+    """Return the model that must be downloaded before the next offload, with its size; empty if there is
+    none.
     """
     name = engine.default_model
     pinned = pinned_models().get(name) if engine.capabilities.run_by_app else None

@@ -1,4 +1,4 @@
-"""The facts of a call that waits for approval: task, files, rule, and what "always" covers."""
+"""What the user needs to know about a call awaiting approval: task, files, rule, and what "always" covers."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -12,15 +12,15 @@ from server.policy.rules.describe import describe_rule
 from server.policy.values import Call
 
 MOST_FILES = 8
-"""Maximum number of listed files of each kind; further files are only counted."""
+"""Maximum number of files listed for each kind; the rest are only counted."""
 PREVIEW_LINES = 40
 PREVIEW_CHARS = 4_000
 
 
 @dataclass(frozen=True)
 class TouchedFile:
-    """A file that the call would write or read. ``size`` is None if the file does not exist yet. ``preview``
-    is the start of its present contents; empty for files that may hold credentials, and for binary files.
+    """A file that the call would read or write. ``size`` is None if the file does not exist yet. ``preview``
+    is the start of its current contents; empty for binary files and files that may hold credentials.
     """
 
     path: str
@@ -31,7 +31,7 @@ class TouchedFile:
 
 @dataclass(frozen=True)
 class ApprovalFacts:
-    """The facts on which the user decides. ``more_written`` and ``more_read`` count the files that are not
+    """The facts the user bases the decision on. ``more_written`` and ``more_read`` count the files not
     listed.
     """
 
@@ -44,7 +44,7 @@ class ApprovalFacts:
 
 
 def approval_facts(approval: Approval) -> ApprovalFacts:
-    """Return the facts of a waiting call. Reads the start of the files that it would write."""
+    """Return the facts about a waiting call. Reads the beginning of each file that the call would write."""
     call = approval.call
     written = tuple(dict.fromkeys(_paths(call, "output")))
     read = tuple(each for each in dict.fromkeys(_paths(call, "files")) if each not in written)
@@ -70,7 +70,7 @@ def _task(call: Call) -> str:
 
 
 def _paths(call: Call, argument: str) -> Iterator[str]:
-    """Yield the resolved paths of an argument, for the call and for each of its tasks."""
+    """Yield the resolved paths in an argument, both for the call itself and for each of its tasks."""
     tasks: list[Mapping[str, Any]] = [item.read_as or item.arguments for item in call.items]
     if not tasks:
         tasks = list(call.read_as[:1]) or [call.arguments]

@@ -1,15 +1,15 @@
-"""The colours of names: one model, tool or project has the same colour in every bar and chart."""
+"""Colours for names: a model, tool or project has the same colour in every bar and chart."""
 
 import zlib
 from collections.abc import Iterable, Mapping
 
 COLOURS = 6
-"""Number of colours in the stylesheet (``--model-0``, ``--model-1``, …). Each colour also has a pattern."""
+"""Number of colours in the stylesheet (``--model-0``, ``--model-1``, …). Each one also has a pattern."""
 
 
 def colours_of(names: Iterable[str]) -> Mapping[str, int]:
-    """Return the colour of each name. The colour depends only on the name, unless an alphabetically earlier
-    name of the set has the same colour.
+    """Return a colour for each name. The colour depends only on the name, unless an alphabetically earlier
+    name in the set already has that colour.
     """
     found: dict[str, int] = {}
     for name in sorted(set(names)):

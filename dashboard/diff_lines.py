@@ -1,4 +1,4 @@
-"""A unified diff as lines with numbers, syntax colours and marks on the changed words."""
+"""A unified diff as lines with numbers, syntax highlighting and changed words marked."""
 
 import difflib
 import re
@@ -15,13 +15,15 @@ from pygments.util import ClassNotFound
 
 Kind = Literal["file", "hunk", "same", "added", "removed"]
 MOST_PAIRED = 200
-"""Maximum lines of a changed block whose words are compared, because the comparison takes quadratic time."""
+"""Maximum number of lines in a changed block whose words are compared, because comparison takes quadratic
+time.
+"""
 LONGEST_PAIRED = 1_000
 """Maximum length of a line whose words are compared (characters)."""
 MOST_COLOURED = 2_000
-"""Maximum lines of a diff that get syntax colours."""
+"""Maximum number of lines in a diff that get syntax highlighting."""
 LEAST_ALIKE = 0.35
-"""Minimum similarity (0 to 1) at which two lines count as versions of each other."""
+"""Minimum similarity (0 to 1) for two lines to be treated as versions of each other."""
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -38,7 +40,7 @@ _STYLES: tuple[tuple[_TokenType, str], ...] = (
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a line. ``style`` is its syntax style, empty for plain text; ``changed`` marks a change."""
+    """Part of a line. ``style`` is its syntax style, empty for plain text; ``changed`` marks a change."""
 
     text: str
     style: str = ""
@@ -47,7 +49,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class DiffLine:
-    """A line of a diff with its numbers in the old and the new file (0 for none)."""
+    """A line in a diff with its numbers in the old and new file (0 for none)."""
 
     kind: Kind
     pieces: tuple[Piece, ...]
@@ -104,7 +106,7 @@ def _coloured(lines: list[DiffLine]) -> list[DiffLine]:
 
 
 def _lexed(texts: Sequence[str], lexer: Lexer) -> Iterator[tuple[Piece, ...]]:
-    """Yield the pieces of each line. The lines are read together, because strings can span several lines."""
+    """Yield the pieces of each line. All lines are lexed together, because strings can span several lines."""
     pieces: list[Piece] = []
     lines: list[tuple[Piece, ...]] = []
     for token, value in lexer.get_tokens("\n".join(texts)):
@@ -126,7 +128,7 @@ def _style(token: _TokenType) -> str:
 
 
 def _marked(lines: Sequence[DiffLine]) -> Iterator[DiffLine]:
-    """Yield the lines, with marks on words that differ between a removed line and its new version."""
+    """Yield the lines, marking the words that differ between a removed line and its new version."""
     at = 0
     while at < len(lines):
         if lines[at].kind != "removed":
@@ -151,8 +153,8 @@ def _end_of(lines: Sequence[DiffLine], start: int, kind: Kind) -> int:
 
 
 def _mark_pairs(removed: list[DiffLine], added: list[DiffLine]) -> None:
-    """Mark the words of each removed line and its new version: the first similar added line after the last
-    pair.
+    """Mark the words that differ between each removed line and its new version, which is the first similar
+    added line after the previous pair.
     """
     start = 0
     for number, old in enumerate(removed):
@@ -173,7 +175,7 @@ def _mark_pairs(removed: list[DiffLine], added: list[DiffLine]) -> None:
 
 
 def _are_alike(old: str, new: str) -> bool:
-    """Return whether one line can be a version of the other. Spaces do not count."""
+    """Return whether one line could be a version of the other. Spaces are ignored."""
     first, second = ([word for word in _WORDS.findall(each) if not word.isspace()] for each in (old, new))
     matcher = difflib.SequenceMatcher(None, first, second, autojunk=False)
     return matcher.quick_ratio() >= LEAST_ALIKE and matcher.ratio() >= LEAST_ALIKE

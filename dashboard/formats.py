@@ -1,6 +1,6 @@
-"""Numbers, money, sizes and times as text, in one format for the whole dashboard.
+"""Numbers, money, sizes and times as text, formatted consistently throughout the dashboard.
 
-Signed figures carry a plus sign or a true minus sign, so that a gain and a loss never look alike.
+Signed numbers carry a plus sign or a true minus sign, so that gains and losses never look alike.
 """
 
 import datetime
@@ -16,12 +16,12 @@ KIB = 1024
 
 
 def number(value: int) -> str:
-    """``12345`` → ``12,345``."""
+    """Format a number with thousands separators: ``12345`` → ``12,345``."""
     return f"{value:,}".replace("-", MINUS)
 
 
 def short(value: int) -> str:
-    """Three significant figures: ``950``, ``12.3k``, ``4.56M``, ``1.20G``."""
+    """Format a number with three significant figures: ``950``, ``12.3k``, ``4.56M``, ``1.20G``."""
     magnitude = abs(value)
     sign = MINUS if value < 0 else ""
     if magnitude < 1000:
@@ -35,17 +35,19 @@ def short(value: int) -> str:
 
 
 def signed(value: int) -> str:
-    """``short`` with a sign: ``+12.3k``, ``−310``, ``0``."""
+    """Format like ``short``, with a sign: ``+12.3k``, ``−310``, ``0``."""
     return f"+{short(value)}" if value > 0 else short(value)
 
 
 def signed_exact(value: int) -> str:
-    """``number`` with a sign: ``+12,345``."""
+    """Format like ``number``, with a sign: ``+12,345``."""
     return f"+{number(value)}" if value > 0 else number(value)
 
 
 def money(microusd: int) -> str:
-    """Micro-dollars as dollars with two decimals, or as cents below ten: ``$12.34``, ``2.1¢``, ``0.21¢``."""
+    """Format micro-dollars as dollars with two decimals, or as cents below ten cents: ``$12.34``, ``2.1¢``,
+    ``0.21¢``.
+    """
     cents = abs(microusd) / 1e4
     sign = MINUS if microusd < 0 else ""
     if not microusd:
@@ -58,35 +60,35 @@ def money(microusd: int) -> str:
 
 
 def signed_money(microusd: int) -> str:
-    """``money`` with a sign: ``+$1.23``."""
+    """Format like ``money``, with a sign: ``+$1.23``."""
     return f"+{money(microusd)}" if microusd > 0 else money(microusd)
 
 
 class Unit:
-    """The unit for money: dollars, or the share of a weekly quota if the user prefers it."""
+    """The unit for money: dollars, or the share of a weekly quota if the user prefers."""
 
     quota_dollars = 0.0
 
     @classmethod
     def prefer(cls, settings: LedgerSettings) -> None:
-        """Use the unit of these settings from now on."""
+        """Use the unit from these settings from now on."""
         cls.quota_dollars = settings.quota_dollars if settings.unit == "quota" else 0.0
 
 
 def worth(microusd: int) -> str:
-    """Money in the user's unit: ``$12.34``, ``0.42% of a week``."""
+    """Format money in the user's preferred unit: ``$12.34``, ``0.42% of a week``."""
     if Unit.quota_dollars:
         return share_of_quota(microusd, Unit.quota_dollars).lstrip("+").replace("-", MINUS)
     return money(microusd)
 
 
 def signed_worth(microusd: int) -> str:
-    """``worth`` with a sign."""
+    """Format like ``worth``, with a sign."""
     return f"+{worth(microusd)}" if microusd > 0 else worth(microusd)
 
 
 def size(count: int) -> str:
-    """Bytes: ``812 B``, ``4.6 GiB``."""
+    """Format a number of bytes: ``812 B``, ``4.6 GiB``."""
     if count < KIB:
         return f"{count} B"
     scaled = float(count)
@@ -98,7 +100,7 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds: ``0.4 s``, ``15.5 s``, ``2 min 05 s``, ``1 h 04 min``."""
+    """Format a duration in seconds: ``0.4 s``, ``15.5 s``, ``2 min 05 s``, ``1 h 04 min``."""
     if seconds < 0.05:
         return "0 s" if seconds <= 0 else "<0.1 s"
     if seconds < 59.95:
@@ -111,7 +113,7 @@ def duration(seconds: float) -> str:
 
 
 def countdown(seconds: float) -> str:
-    """Remaining seconds: ``0:07``, ``9:41``, ``1:02:03``."""
+    """Format the seconds remaining: ``0:07``, ``9:41``, ``1:02:03``."""
     whole = max(0, math.ceil(seconds))
     hours, rest = divmod(whole, HOUR)
     minutes, last = divmod(rest, MINUTE)
@@ -119,13 +121,14 @@ def countdown(seconds: float) -> str:
 
 
 def speed(tokens_per_second: float) -> str:
-    """``35 tokens/s``, with one decimal below ten."""
+    """Format a speed as ``35 tokens/s``, with one decimal below ten."""
     return f"{tokens_per_second:.{1 if tokens_per_second < 9.95 else 0}f} tokens/s"
 
 
 def ago(at: float, now: float) -> str:
-    """The time between ``at`` and ``now`` (seconds since the epoch): ``just now``, ``3 min ago``, ``12
-    Nov``."""
+    """Format the time from ``at`` to ``now`` (seconds since the epoch): ``just now``, ``3 min ago``, ``12
+    Nov``.
+    """
     seconds = now - at
     if seconds < 5:
         return "just now"
@@ -142,40 +145,40 @@ def ago(at: float, now: float) -> str:
 
 
 def exact(at: float) -> str:
-    """The local time: ``Sat 21 Nov 2026, 08:23:11``."""
+    """Format the local date and time: ``Sat 21 Nov 2026, 08:23:11``."""
     then = _local(at)
     return f"{then:%a} {then.day} {then:%b %Y, %H:%M:%S}"
 
 
 def iso(at: float) -> str:
-    """The local time in ISO 8601, for HTML's ``datetime``."""
+    """Format the local time in ISO 8601, for the HTML ``datetime`` attribute."""
     return _local(at).isoformat(timespec="seconds")
 
 
 def clock_time(at: float) -> str:
-    """The local time of day: ``14:05``."""
+    """Format the local time of day: ``14:05``."""
     return f"{_local(at):%H:%M}"
 
 
 def day_name(day: str) -> str:
-    """``2026-11-21`` → ``Sat 21 Nov``."""
+    """Format a date with its weekday: ``2026-11-21`` → ``Sat 21 Nov``."""
     date = datetime.date.fromisoformat(day)
     return f"{date:%a} {date.day} {date:%b}"
 
 
 def day_short(day: str) -> str:
-    """``2026-11-21`` → ``21 Nov``."""
+    """Format a date without its weekday: ``2026-11-21`` → ``21 Nov``."""
     date = datetime.date.fromisoformat(day)
     return f"{date.day} {date:%b}"
 
 
 def count(value: int, one: str, many: str = "") -> str:
-    """``1 offload``, ``2 offloads``."""
+    """Format a count with its noun: ``1 offload``, ``2 offloads``."""
     return f"{number(value)} {one if value == 1 else many or one + 's'}"
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """Return the text as one line of at most ``limit`` characters, cut with an ellipsis."""
+    """Return the text on one line of at most ``limit`` characters, truncated with an ellipsis."""
     line = " ".join(text[: 4 * limit].split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
@@ -193,11 +196,11 @@ STAGES: Mapping[str, str] = {
     "sample": "Drawing another sample",
     "deliver": "Writing the file",
 }
-"""The stages of ``events.OffloadStage`` as text."""
+"""Display text for each stage in ``events.OffloadStage``."""
 
 
 def stage(name: str) -> str:
-    """Return the stage as text. An unknown stage keeps its own name."""
+    """Return the stage as text. An unknown stage is returned as is."""
     return STAGES.get(name, name.replace("_", " ").capitalize())
 
 
@@ -211,7 +214,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
     "interrupted": ("Interrupted", "power_off"),
     "running": ("Running", "pending"),
 }
-"""The outcomes of an offload: a word and the name of an icon."""
+"""Display word and icon name for each offload outcome."""
 
 
 def outcome(name: str) -> str:

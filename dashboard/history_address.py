@@ -1,4 +1,4 @@
-"""The history's filters as a URL, so that a view can be linked and survives a reload."""
+"""The history filters as a URL, so that a view can be linked to and survives a reload."""
 
 import datetime
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 from server.store.records import OffloadFilter
 
 SPANS = {"today": 0, "7d": 6, "30d": 29}
-"""The time spans, as the number of local days before today."""
+"""The time spans, as a number of local days before today."""
 
 
 @dataclass(frozen=True)
 class HistoryAddress:
-    """The filters of ``/history``. An empty field matches every offload. ``before`` is the id above the first
-    row.
+    """The filters in a ``/history`` URL. Empty fields match every offload. ``before`` is the id just above
+    the first row.
     """
 
     q: str = ""
@@ -28,7 +28,7 @@ class HistoryAddress:
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> "HistoryAddress":
-        """Read the known fields of a query and ignore all others."""
+        """Read the known fields from a query and ignore all others."""
         return cls(**{field.name: query.get(field.name, "").strip() for field in fields(cls)})
 
     @property
@@ -43,7 +43,7 @@ class HistoryAddress:
         return replace(self, before="") != HistoryAddress()
 
     def filter(self, today: datetime.date) -> OffloadFilter:
-        """Return the filter for the history."""
+        """Return the corresponding filter for the history."""
         since = None
         if self.time in SPANS:
             day = today - datetime.timedelta(days=SPANS[self.time])

@@ -1,7 +1,7 @@
-"""Hub events as updates for the open pages.
+"""Turns hub events into updates for the open pages.
 
-One instance serves all pages. It listens to the hub, takes snapshots at the pace of a throttle (even if a
-model writes faster), and emits an event for each kind of change. It never queries the engine.
+One instance serves all pages. It listens to the hub, takes snapshots at a throttled pace (even if a model
+writes faster), and emits an event for each kind of change. It never queries the engine.
 """
 
 import asyncio
@@ -35,21 +35,19 @@ from server.hub import Hub
 from server.state.snapshot import Snapshot
 
 TEXT_SECONDS = 0.15
-"""Pause between two updates of streamed text with one visible page."""
+"""Pause between two updates of streamed text while one page is visible."""
 PAGE_SECONDS = 0.03
-"""Extra pause for each further visible page: every page redraws."""
+"""Additional pause for each further visible page, because every page redraws."""
 CHANGE_SECONDS = 0.5
-"""Pause between two updates of other content, and the longest pause between two pieces of text. The first
-change after a quiet period is shown immediately. During a batch or a download, changes never stop.
+"""Pause between two updates of other content, and the longest pause between pieces of text. The first change
+after a quiet period is shown immediately. During a batch or a download, changes never stop.
 """
 TICK_SECONDS = 1.0
-"""Interval of the pages' clocks."""
+"""Interval between ticks of the pages' clocks."""
 EARLY_SECONDS = 0.08
-"""A clock may tick early by this amount, so that it is drawn in the same frame as text: less than half a text
-pause.
-"""
+"""How early a clock may tick so that it is drawn in the same frame as text: less than half a text pause."""
 MACHINE_SECONDS = 10.0
-"""Interval of memory readings while a page is open. Other programs also take and free memory."""
+"""Interval between memory readings while a page is open. Other programs also allocate and free memory."""
 
 TEXT = {OffloadText}
 HISTORY = {OffloadQueued, OffloadEnded, OffloadUndone}
@@ -62,17 +60,17 @@ POLICY = {ApprovalRequested, ApprovalAnswered, PolicyReloaded}
 
 
 class HubUpdates:
-    """The pages' source of updates. After ``start`` it belongs to the hub's event loop."""
+    """The source of updates for the pages. After ``start``, it belongs to the hub's event loop."""
 
     def __init__(self, hub: Hub) -> None:
         self.changed = Event[Snapshot]()
-        """The snapshot changed in more than streamed text."""
+        """Something other than streamed text changed in the snapshot."""
         self.text_written = Event[Snapshot]()
-        """Models wrote more text. Nothing else changed."""
+        """Models wrote more text; nothing else changed."""
         self.history_changed = Event[[]]()
         """An offload started, ended or was undone."""
         self.results_digested = Event[[]]()
-        """A digest replaced a result inside Claude Code, or a digest became a loss."""
+        """A digest replaced a result in Claude Code, or turned into a loss."""
         self.second_passed = Event[float]()
         """A clock tick; the argument is the time in seconds since the epoch."""
         self.jobs_changed = Event[[]]()
@@ -80,15 +78,15 @@ class HubUpdates:
         self.policy_changed = Event[[]]()
         """An approval was requested or answered, or the policy file was reloaded."""
         self.transcript_check_changed = Event[[]]()
-        """The transcript check was switched on or off, or finished a run."""
+        """The transcript check was switched on or off, or finished running."""
         self.measured = Event[[]]()
-        """A measurement of a model ended."""
+        """The measurement of a model ended."""
         self.models_changed = Event[[]]()
         """The installed models, the loaded models or the engine changed."""
         self.settings_changed = Event[[]]()
         """A setting changed. Some settings apply immediately."""
         self.hidden_pages = WeakSet[Client]()
-        """Number of open pages that are not visible, for example in a background tab."""
+        """Number of open pages that are not visible, for example because they are in a background tab."""
         self.machine: Machine | None = None
         self._hub = hub
         self._last = hub.snapshot()
@@ -129,14 +127,14 @@ class HubUpdates:
                 await self._task
 
     def _note_event(self, event: HubEvent) -> None:
-        """Record the kind of an event until the next update. Any thread can call this."""
+        """Record the kind of an event until the next update. Can be called from any thread."""
         kind = type(event)
         self._kinds.add(kind)
         if self._pending and not self._urgent and kind not in TEXT:
             self._plan()
 
     def _note_change(self) -> None:
-        """Request an update. Any thread calls this, and often, so it must return immediately."""
+        """Request an update. Called often and from any thread, so it must return immediately."""
         if not self._pending:
             self._pending = True
             self._plan()
@@ -146,8 +144,8 @@ class HubUpdates:
             self._loop.call_soon_threadsafe(self._schedule)
 
     def _schedule(self) -> None:
-        """Set the time of the next update. The kinds are complete only now, because `_note_change` can run
-        first.
+        """Schedule the next update. The set of kinds is not complete before now, because `_note_change` can
+        run first.
         """
         assert self._loop is not None
         if not self._pending:
@@ -228,7 +226,7 @@ class HubUpdates:
 
 
 def _text_pause(pages: int) -> float:
-    """Return a pause that divides a clock interval, so that a tick needs no separate frame."""
+    """Return a pause that divides a clock interval evenly, so that a tick needs no frame of its own."""
     pause = TEXT_SECONDS + PAGE_SECONDS * max(0, pages - 1)
     return 1 / max(1 / CHANGE_SECONDS, int(1 / pause))
 

@@ -1,4 +1,4 @@
-"""Use of the memory in which models run: models, other programs, free. Sizes are in bytes."""
+"""How the memory that models run in is used: models, other programs, free. Sizes are in bytes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ PartKind = Literal["model", "other", "free"]
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a memory pool. ``name`` is the model's name, or a fixed word for other kinds."""
+    """Part of a memory pool. ``name`` is the model's name, or a fixed word for other kinds."""
 
     kind: PartKind
     name: str
@@ -29,20 +29,20 @@ class Pool:
 
     @property
     def used(self) -> int:
-        """Return the bytes in use."""
+        """Return the number of bytes in use."""
         return sum(part.size for part in self.parts if part.kind != "free")
 
 
 ENGINES = ("ollama", "llama", "lm studio", "lmstudio", "vllm", "python")
-"""Parts of process names that identify engines. The embedded engine runs in Python."""
+"""Substrings of process names that identify engines. The embedded engine runs in Python."""
 
 
 def pools(machine: Machine, loaded: Sequence[LoadedModel]) -> tuple[Pool, ...]:
-    """Return the memory pools to show: each GPU, and RAM if models are or can be in RAM.
+    """Return the memory pools to show: each GPU, and RAM if models are or could be in RAM.
 
-    Engines report how much of a model is on GPUs, but not on which GPU. This amount is divided in proportion
-    to the memory that the engines' processes hold on each GPU. If the driver does not report that memory, all
-    used memory counts.
+    Engines report how much of a model is on GPUs, but not on which ones. This amount is split in proportion
+    to the memory held by engine processes on each GPU or, if the driver does not report that, to all memory
+    in use.
     """
     gpus = tuple(gpu for gpu in machine.gpus if not gpu.unified)
     if not gpus:
@@ -80,7 +80,7 @@ def _is_engine(name: str) -> bool:
 
 
 def _ram(name: str, machine: Machine, models: Sequence[tuple[str, int]]) -> Pool:
-    """Return the RAM. The system counts file pages mapped by models as available, but they are in use."""
+    """Return the RAM pool. The system reports file pages mapped by models as available; they are in use."""
     size = sum(size for _, size in models)
     mapped = 0 if machine.engine_ram is None else max(0, size - machine.engine_ram)
     return _pool(name, machine.ram_total, machine.ram_available - mapped, models)

@@ -1,4 +1,4 @@
-"""Opens a file in the desktop's program for it, or in the editor named by ``VISUAL``."""
+"""Opens a file in its default desktop application, or in the editor named by ``VISUAL``."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ OPENERS = {"darwin": "open", "linux": "xdg-open"}
 
 
 async def open_file(path: str) -> None:
-    """Open the file in the user's program for it.
+    """Open the file in the user's preferred application.
 
     Raises:
         NotFound: the file no longer exists, or no program can open it.

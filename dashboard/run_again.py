@@ -1,4 +1,4 @@
-"""Runs an offload from the history again, with the same or another model."""
+"""Runs an offload from the history again, with the same model or another one."""
 
 import asyncio
 import secrets
@@ -14,7 +14,7 @@ from server.store.records import DASHBOARD, OffloadDetail
 
 TOOL = "offload_work"
 START_SECONDS = 60.0
-"""Time limit for the row of a new offload to appear (seconds)."""
+"""Time limit for a new offload's row to appear (seconds)."""
 
 
 def can_run_again(detail: OffloadDetail) -> bool:
@@ -27,7 +27,7 @@ async def run_again(hub: Hub, detail: OffloadDetail, model: str) -> str:
 
     Raises:
         Paused: the user paused offloading.
-        NotFound: the history did not keep the call.
+        NotFound: the history did not keep the call's arguments.
         StoreError: the history cannot be written.
     """
     hub.check_paused()
@@ -58,7 +58,7 @@ async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
 
 
 def task_of(detail: OffloadDetail, model: str) -> Task:
-    """Return the original task for ``model``. With an empty text, a model is chosen again."""
+    """Return the original task, to run on ``model``. If ``model`` is empty, a model is chosen afresh."""
     return replace(Task.from_arguments(detail.arguments), model=model or None)
 
 

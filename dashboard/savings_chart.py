@@ -1,5 +1,5 @@
-"""The savings chart as data: periods, series, sums. The page draws the chart; this module does not depend on
-the browser.
+"""The savings chart as data: periods, series, sums. The page does the drawing, so this module does not depend
+on the browser.
 """
 
 import datetime
@@ -14,13 +14,13 @@ PERIODS = {"day": "Day", "week": "Week", "session": "Session"}
 STACKS = {"": "Gain and loss", "tool": "Tool", "model": "Model", "project": "Project"}
 SAVED, COST, NET = "Saved", "Cost", "Net"
 MOST_SERIES = 5
-"""Number of names with a separate series. All other names form one series."""
+"""Number of names that get a series of their own. All others share one."""
 REST = "others"
 
 
 @dataclass(frozen=True)
 class ChartView:
-    """The selection of the chart, as in the page's address. ``time`` is one of ``history_address.SPANS``."""
+    """What the chart shows, as given in the page's address. ``time`` is one of ``history_address.SPANS``."""
 
     time: str = ""
     by: str = "day"
@@ -29,7 +29,7 @@ class ChartView:
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> "ChartView":
-        """Read a query and ignore unknown values."""
+        """Read the view from a query, ignoring unknown values."""
         by, stack = query.get("by", "day"), query.get("stack", "")
         return cls(
             time=query.get("time", ""),
@@ -40,7 +40,7 @@ class ChartView:
 
     @property
     def url(self) -> str:
-        """Return the address of this view."""
+        """Return the address for this view."""
         fields = {
             "time": self.time,
             "by": self.by,
@@ -51,13 +51,13 @@ class ChartView:
         return f"/savings?{urlencode(kept)}" if kept else "/savings"
 
     def change(self, **changes: str | bool) -> "ChartView":
-        """Return the view with some fields changed."""
+        """Return a copy of the view with some fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class Series:
-    """One name over all periods, in tokens. ``total`` is the sum."""
+    """One name across all periods, in tokens. ``total`` is the sum."""
 
     name: str
     values: tuple[int, ...]
@@ -81,7 +81,7 @@ class ChartData:
 
 
 def chart_data(points: Sequence[SeriesPoint], view: ChartView, days: Sequence[str]) -> ChartData:
-    """Return the chart of these points. ``days`` holds all days of the time span, in order."""
+    """Return the chart for these points. ``days`` holds every day in the time span, in order."""
     first = min((point.period for point in points), default="")
     periods = _periods(points, view, [day for day in days if day >= first] if view.by != "session" else days)
     keys = list(periods)
@@ -112,7 +112,7 @@ def chart_data(points: Sequence[SeriesPoint], view: ChartView, days: Sequence[st
 
 
 def running_sums(values: Sequence[int]) -> tuple[int, ...]:
-    """Return the sums up to each value."""
+    """Return the cumulative sums of the values."""
     total = 0
     sums = []
     for value in values:
@@ -132,7 +132,7 @@ def _names(points: Sequence[SeriesPoint]) -> list[str]:
 def _periods(
     points: Sequence[SeriesPoint], view: ChartView, days: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
-    """Return the periods in order, each with its label and its title."""
+    """Return the periods in order, each with its label and title."""
     if view.by == "session":
         began = {point.period: point.began for point in points}
         return {

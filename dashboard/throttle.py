@@ -1,12 +1,12 @@
-"""A throttle for all repeated work of pages: updates, reloads, messages to browsers."""
+"""A throttle for all repeated page work: updates, reloads, messages to browsers."""
 
 import math
 
 
 class Throttle:
-    """The earliest start of the next run of some work. Times are seconds of the event loop's clock.
+    """Determines when a piece of work may next run. Times are in seconds on the event loop's clock.
 
-    After each run comes a pause: ``rest`` times the duration of the run, at least ``least`` and at most
+    Each run is followed by a pause of ``rest`` times its duration, but at least ``least`` and at most
     ``most`` seconds.
     """
 
@@ -17,5 +17,5 @@ class Throttle:
         self._most = most
 
     def ran(self, began: float, ended: float) -> None:
-        """Record a run. The pause begins at the end of the run."""
+        """Record a run. The pause begins when the run ends."""
         self.next_at = ended + min(self._most, max(self.least, self._rest * (ended - began)))

@@ -1,8 +1,8 @@
-"""The hub: all working parts of the app, composed from the settings.
+"""The hub: all of the app's working parts, assembled from the settings.
 
-``async with open_hub(settings, folders) as hub`` starts the parts and ends them in order. Any thread can call
-``snapshot``, ``on_change``, ``submit``, ``request_quit`` and ``login_link``. All other methods belong to the
-hub's event loop.
+``async with open_hub(settings, folders) as hub`` starts the parts and shuts them down in order. ``snapshot``,
+``on_change``, ``submit``, ``request_quit`` and ``login_link`` can be called from any thread. All other
+methods belong to the hub's event loop.
 """
 
 import asyncio
@@ -32,18 +32,18 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 AT_ONCE = ("appearance", "roots", "checks")
-"""Settings that take effect immediately. All others take effect after a restart."""
+"""Settings that take effect immediately. All others require a restart."""
 
 
 @contextlib.asynccontextmanager
 async def open_hub(
     settings: Settings, folders: Folders, url: str = "", keys: Keys | None = None
 ) -> AsyncIterator["Hub"]:
-    """Run a hub within the ``async with`` block.
+    """Run a hub for the duration of the ``async with`` block.
 
     Args:
-        url: address at which the hub is served; empty if it is not served.
-        keys: keys that give access to that address.
+        url: address the hub is served at; empty if it is not served.
+        keys: keys that grant access to that address.
 
     Raises:
         StoreError: the history cannot be opened.
@@ -57,25 +57,25 @@ async def open_hub(
 
 
 class Hub(HubParts):
-    """The hub of one user. It owns the queue, the engine, the history and the policy for all clients."""
+    """A user's hub. It owns the queue, engine, history and policy for all clients."""
 
     async def close(self) -> None:
-        """End running work, then the engine's child processes, then the history."""
+        """Shut down running work, then the engine's child processes, then the history."""
         await self._closing.aclose()
 
     async def end_work(self) -> None:
-        """Cancel running work and record the cancellation. Batches continue when the hub runs again."""
+        """Cancel running work and record the cancellation. Batches continue the next time the hub runs."""
         await self.batches.close()
         await self.offloader.close()
 
     def snapshot(self) -> Snapshot:
-        """Return the current snapshot. No I/O; any thread can call this."""
+        """Return the current snapshot. Performs no I/O and can be called from any thread."""
         snapshot = self._activity.snapshot()
         on_hold = self.batches.under_way() if snapshot.paused_until is not None else ()
         return dataclasses.replace(snapshot, approvals=self._pending_approvals(), on_hold=on_hold)
 
     async def current_snapshot(self) -> Snapshot:
-        """Return an up-to-date snapshot; use this for one-off requests.
+        """Return an up-to-date snapshot. Use this for one-off requests.
 
         Raises:
             StoreError: the history cannot be read.
@@ -84,43 +84,42 @@ class Hub(HubParts):
         return self.snapshot()
 
     def answer_approval(self, approval_id: str, answer: ApprovalAnswer) -> bool:
-        """Answer a waiting call. Return False if the call was already answered. Any thread can call this."""
+        """Answer a waiting call. Return False if it was already answered. Can be called from any thread."""
         return self.gate.approvals.answer(approval_id, answer)
 
     def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call ``listener`` whenever the snapshot may have changed. The returned function removes the
-        listener.
+        """Call ``listener`` whenever the snapshot may have changed. Call the returned function to remove it.
 
-        ``listener`` is called in the thread of the change, often many times a second while a model writes. It
-        must return immediately.
+        ``listener`` is called in the thread that made the change, often many times a second while a model
+        writes, so it must return immediately.
         """
         return self._listeners.add(listener)
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
-        """Run ``coroutine`` on the hub's loop, from another thread."""
+        """Run ``coroutine`` on the hub's loop from another thread."""
         if self._loop.is_closed():
             coroutine.close()
             raise HubUnreachable("The hub is not running.", "Start token-saver again.")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def pause(self, until: float = 0.0, reason: str = "", *, finish: bool = False) -> None:
-        """Accept no more work until ``until`` (seconds since the epoch; 0: until ``resume``).
+        """Stop accepting work until ``until`` (seconds since the epoch; 0: until ``resume``).
 
-        Running work ends immediately, or with ``finish`` runs to its end. Batch items wait and start again
-        later. The pause survives a restart. Any thread can call this.
+        Running work is ended immediately or, with ``finish``, allowed to complete. Batch items wait and are
+        restarted later. The pause survives a restart. Can be called from any thread.
         """
         self._pause.pause(until, reason, finish=finish)
 
     def resume(self) -> None:
-        """Accept work again. Any thread can call this."""
+        """Accept work again. Can be called from any thread."""
         self._pause.resume()
 
     def give_way(self, reason: str) -> None:
-        """Pause automatically until ``go_on``. ``reason`` is a sentence without its full stop."""
+        """Pause automatically until ``go_on``. ``reason`` is a sentence without the full stop."""
         self._pause.give_way(reason)
 
     def go_on(self) -> None:
-        """End the automatic pause. A pause by the user stays."""
+        """End the automatic pause. A pause by the user remains in effect."""
         self._pause.go_on()
 
     async def measure(
@@ -131,8 +130,8 @@ class Hub(HubParts):
     ) -> MeasurementRecord:
         """Measure a model (None: the model in use) and keep the result; see ``Measuring.measure``.
 
-        ``hub.measuring`` names the model being measured and can cancel. Progress is published as
-        ``MeasureProgress`` and is part of the snapshot's ``activities``.
+        ``hub.measuring`` names the model being measured and can cancel the measurement. Progress is published
+        as ``MeasureProgress`` and is part of the snapshot's ``activities``.
 
         Raises:
             TokenSaverError: as in ``Measuring.measure``.
@@ -140,7 +139,7 @@ class Hub(HubParts):
         return await self.measuring.measure(model, report, own)
 
     def check_paused(self) -> None:
-        """Check that offloading is not paused.
+        """Ensure that offloading is not paused.
 
         Raises:
             Paused: offloading is paused.
@@ -149,13 +148,13 @@ class Hub(HubParts):
             raise paused(reason)
 
     async def undo(self, given: str, *, by_user: bool = True) -> str:
-        """Undo an offload or every file of a batch, by its id. Return a report of the restored files.
+        """Undo an offload, or every file in a batch, by its id. Return a report on the restored files.
 
         Raises:
             NotFound: the offload or batch does not exist, or there is nothing to undo.
             BadArguments: the batch is running.
-            Denied: an agent asks to undo the user's own work.
-            FileChanged: the offload's file was changed since.
+            Denied: an agent asked to undo the user's own work.
+            FileChanged: the offload's file has changed since.
         """
         if is_job_id(given):
             return (await undo_batch(self.batches, self.history, self.offloader, given, by_user=by_user)).text
@@ -165,20 +164,19 @@ class Hub(HubParts):
         return await self.offloader.undo(detail.row.id)
 
     async def forget_test(self, session: str) -> None:
-        """Remove the offloads of a test from the history and from the savings."""
+        """Remove a test's offloads from the history and from the savings."""
         await self.history.forget_test(session)
         self._totals.refresh_soon()
 
     async def change_setting(self, section: str, key: str, value: object) -> None:
-        """Write a setting into ``config.toml``. ``section`` is empty for the top level; the value None
-        removes the setting.
+        """Write a setting to ``config.toml``. ``section`` is empty for the top level; a value of None removes
+        the setting.
 
-        Settings in ``AT_ONCE`` are in effect when the call returns. Other settings take effect after a
-        restart.
+        Settings in ``AT_ONCE`` are in effect when the call returns; all others take effect after a restart.
 
         Raises:
-            SettingsError: ``config.toml`` cannot be changed, or the value is invalid. Nothing is changed
-            then.
+            SettingsError: ``config.toml`` cannot be changed or the value is invalid. Nothing has been
+            changed.
         """
         await asyncio.to_thread(set_setting, self.folders, section, key, value)
         if (section or key) in AT_ONCE:
@@ -188,10 +186,10 @@ class Hub(HubParts):
         self.events.publish(SettingsChanged(f"{section}.{key}".lstrip(".")))
 
     async def switch_transcript_check(self, *, on: bool) -> None:
-        """Switch the transcript check on or off and keep the setting.
+        """Switch the transcript check on or off and save the setting.
 
         Raises:
-            SettingsError: ``config.toml`` cannot be changed. The check is then not switched.
+            SettingsError: ``config.toml`` cannot be changed. The check was not switched.
         """
         await asyncio.to_thread(set_setting, self.folders, "savings", "audit", on)
         savings = self.settings.savings.model_copy(update={"audit": on})
@@ -201,17 +199,17 @@ class Hub(HubParts):
         self.events.publish(TranscriptChecksSwitched(on))
 
     def login_link(self) -> str:
-        """Return a link that logs one browser in to the dashboard and works once."""
+        """Return a single-use link that logs a browser in to the dashboard."""
         url = self._activity.url
         return f"{url}/login?code={self.keys.new_code()}" if self.keys is not None else url
 
     def request_quit(self, *, restart: bool = False) -> None:
-        """Ask the process of the hub to end. With ``restart``, it starts again with the same command."""
+        """Ask the hub's process to end. With ``restart``, it starts again with the same command."""
         self._quit.request(restart=restart)
 
     @property
     def restart_requested(self) -> bool:
-        """Return whether the process starts again after its end."""
+        """Return whether the process will start again after ending."""
         return self._quit.restart
 
     def on_quit(self, listener: Callable[[], None]) -> None:
@@ -219,7 +217,7 @@ class Hub(HubParts):
         self._quit.on_request(listener)
 
     def wait_for_quit(self) -> None:
-        """Block until ``request_quit``."""
+        """Block until ``request_quit`` is called."""
         self._quit.wait()
 
     def _pending_approvals(self) -> tuple[PendingApproval, ...]:

@@ -1,4 +1,4 @@
-"""The parts of the hub, composed from the settings and started in order."""
+"""The hub's parts, assembled from the settings and started in order."""
 
 import asyncio
 import contextlib
@@ -55,7 +55,7 @@ VERSION = installed_version()
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class HubParts:
-    """The parts of a hub. ``settings`` are the settings in effect."""
+    """The parts of a hub. ``settings`` holds the settings in effect."""
 
     settings: Settings
     folders: Folders
@@ -87,7 +87,7 @@ class HubParts:
     version: str = VERSION
 
     def __post_init__(self) -> None:
-        """Switch digests off in held-out sessions."""
+        """Disable digests in held-out sessions."""
         self.result_digester.is_silent = self.holdout.is_silent
 
     @classmethod
@@ -96,7 +96,7 @@ class HubParts:
     ) -> Self:
         """Start all parts and return the hub, which the caller closes; see ``open_hub``.
 
-        If a part cannot start, the parts already started are closed.
+        If a part fails to start, those already started are closed.
         """
         closing = contextlib.AsyncExitStack()
         try:
@@ -114,7 +114,7 @@ class HubParts:
         keys: Keys | None,
         closing: contextlib.AsyncExitStack,
     ) -> Self:
-        """Compose and start the parts in order. They end in reverse order of ``closing``."""
+        """Assemble and start the parts in order. They are shut down in reverse, by ``closing``."""
         _create_files(settings, folders)
         events, listeners, metrics = EventBus(), Listeners(), Metrics()
         history = await History.open(folders.database, settings.history.contents)
@@ -250,7 +250,7 @@ async def _start_policy(
 
 
 async def _undo_after_crash(offloader: Offloader, trail: Trail) -> None:
-    """Restore files that a crash left changed before their check had passed."""
+    """Restore files that a crash left modified before they had passed their check."""
     for path in await offloader.start():
         logger.warning("restored %s, which a crash had left changed", path)
         await trail.record(

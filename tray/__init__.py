@@ -1,1 +1,1 @@
-"""The tray icon with its menu, and the entry point that starts hub, dashboard and icon in one process."""
+"""The tray icon and its menu, and the entry point that starts hub, dashboard and icon in one process."""

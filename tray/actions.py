@@ -1,4 +1,4 @@
-"""The actions of the menu. None of them blocks: the tray's thread must stay responsive to the desktop."""
+"""The menu's actions. None of them blocks, because the tray's thread must stay responsive to the desktop."""
 
 import concurrent.futures
 import contextlib
@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 
 class Actions:
-    """Carries out clicks. Errors become notices, through ``notify``. ``changed`` is called when the result of
-    ``system_state`` may have changed.
+    """Carries out clicks. Errors are shown as notices through ``notify``. ``changed`` is called when the
+    result of ``system_state`` may have changed.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Actions:
         self._share = ""
 
     def system_state(self) -> SystemState:
-        """Read a few small files and the free memory."""
+        """Return the system state, from a few small files and the free memory."""
         autostart = self._autostart.enabled() if self._autostart is not None else None
         machine = read_machine()
         loaded = self._hub.snapshot().engine.loaded
@@ -55,7 +55,7 @@ class Actions:
         return SystemState(autostart, tuple(_clients()), memory_room(machine, held), self._share)
 
     def refresh_share(self) -> None:
-        """Read today's bill and calculate the saved share. Returns immediately."""
+        """Read today's bill and calculate the share saved. Returns immediately."""
         with contextlib.suppress(HubUnreachable):  # the app is ending
             self._hub.submit(self._read_share())
 
@@ -73,7 +73,7 @@ class Actions:
             self._changed()
 
     def run(self, action: Action) -> None:
-        """Start an action. Its result appears in a later snapshot."""
+        """Start an action. Its result shows up in a later snapshot."""
         match action.name:
             case "open":
                 self.open_dashboard()
@@ -98,7 +98,7 @@ class Actions:
                 self._submit(self._work(action))
 
     def _work(self, action: Action) -> Coroutine[Any, Any, Any]:
-        """Return the hub's part of the action."""
+        """Return the coroutine with which the hub carries out the action."""
         works: dict[str, Callable[[str], Coroutine[Any, Any, Any]]] = {
             "load": self._hub.engine.load,
             "cancel": self._hub.offloader.cancel,
@@ -190,7 +190,7 @@ def _clients() -> Iterator[tuple[str, bool]]:
 
 
 def _places() -> Iterator[Place]:
-    """Yield the configuration file of every installed client."""
+    """Yield the configuration file of each installed client."""
     for client in CLIENTS:
         with contextlib.suppress(NotFound):
             yield find_place(client, "user", bridge_command())

@@ -1,4 +1,4 @@
-"""The tray: an icon and a menu that show the hub's state. It runs on the main thread."""
+"""The tray: an icon and a menu that show the hub's state. It runs in the main thread."""
 
 import logging
 import queue
@@ -32,25 +32,25 @@ logger = logging.getLogger(__name__)
 
 NAME = "token-saver"
 PACE_SECONDS = 0.2
-"""Minimum time between two updates of the icon (seconds). A model causes many events per second."""
+"""Minimum time between two icon updates (seconds). A model triggers many events per second."""
 # Python handles Ctrl-C only between its own instructions. The native loops of Windows and macOS run no Python
 # instructions, so the tray calls back at this interval.
 TICK_SECONDS = 0.5 if sys.platform in ("win32", "darwin") else 20.0
 
 
 def run_tray(hub: Hub, say: Callable[[str], None] = say_no_tray) -> None:
-    """Show the icon until the hub quits. Call this in the main thread; it blocks.
+    """Show the icon until the hub quits. Blocks; call this in the main thread.
 
-    Without a panel, ``say`` gets one line, and the icon appears as soon as a panel starts.
+    If there is no panel, ``say`` is called with a one-line message, and the icon appears once a panel starts.
 
     Raises:
-        TrayUnavailable: this session cannot show an icon, or can no longer show one.
+        TrayUnavailable: this session cannot show an icon, or no longer can.
     """
     Tray(hub, find_autostart(), say).run()
 
 
 class Tray:
-    """Keeps the icon up to date. A separate thread computes the content."""
+    """Keeps the icon up to date. Its content is computed in a separate thread."""
 
     def __init__(self, hub: Hub, autostart: Autostart | None, say: Callable[[str], None]) -> None:
         self._hub = hub
@@ -91,7 +91,7 @@ class Tray:
             forget_event()
 
     def _start(self, icon: Any) -> None:
-        """Start updating. pystray calls this in a thread once the icon's loop runs."""
+        """Start updating. pystray calls this in a thread once the icon's loop is running."""
         icon.visible = True
         threading.Thread(target=self._follow, name="tray", daemon=True).start()
 
@@ -125,7 +125,7 @@ class Tray:
         return face(snapshot, pending), tooltip(snapshot, pending), menu
 
     def _show(self, picture: tuple[Face, str, Menu]) -> None:
-        """Update the parts that differ from the current display. Runs on the icon's thread."""
+        """Update whatever differs from what is displayed. Runs on the icon's thread."""
         before, self._shown = self._shown, picture
         if picture[0] != before[0]:
             self._icon.icon = draw(picture[0])
@@ -148,12 +148,12 @@ class Tray:
                 self._icon.notify(notice.text, notice.title)
 
     def _choose(self, topic: str, choice: str) -> None:
-        """Carry out the user's choice in a notice."""
+        """Carry out the choice the user made in a notice."""
         if choice in ("approve", "deny"):
             self._actions.run(Action("approve" if choice == "approve" else "deny", topic, "once"))
 
     def _withdraw(self, topic: str) -> None:
-        """Remove a notice whose question was answered elsewhere."""
+        """Remove a notice whose question has been answered elsewhere."""
         if hasattr(self._icon, "withdraw"):
             self._icon.withdraw(topic)
 
@@ -197,12 +197,12 @@ class Tray:
             self._notify(notice)
 
     def _notify(self, notice: Notice) -> None:
-        """Queue a notice. Any thread can call this."""
+        """Queue a notice. Can be called from any thread."""
         self._notices.put(notice)
         self._changed.set()
 
     def _refresh_system(self) -> None:
-        """Read the system's state again: before the menu opens and after a change."""
+        """Reload the system state: before the menu opens and after a change."""
         self._stale.set()
         self._changed.set()
 

@@ -1,4 +1,4 @@
-"""Pending approvals, collected from the hub's events."""
+"""Pending approvals, gathered from the hub's events."""
 
 import threading
 
@@ -6,7 +6,7 @@ from server.common.events import ApprovalAnswered, ApprovalRequested, Event
 
 
 class ApprovalWatch:
-    """Keeps the unanswered requests. Any thread can call any method."""
+    """Tracks unanswered requests. All methods can be called from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The open batches for the tray, read again after each change of a batch."""
+"""The open batches shown in the tray, read again whenever a batch changes."""
 
 import concurrent.futures
 import logging
@@ -17,7 +17,7 @@ OPEN_STATES = ("running", "paused")
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch: ``ended`` of ``total`` items are finished, ``wrong`` of these without a result."""
+    """A batch: ``ended`` of ``total`` items have finished, ``wrong`` of them without a result."""
 
     id: str
     task: str
@@ -34,8 +34,8 @@ class Batch:
 
 
 class BatchWatch:
-    """Keeps the open batches. ``on_change`` gets the previous state of a batch (None if unknown) and its
-    current one, on the hub's thread."""
+    """Tracks the open batches. ``on_change`` is called on the hub's thread with a batch's previous state
+    (None if unknown) and its current one."""
 
     def __init__(self, hub: Hub, on_change: Callable[[Batch | None, Batch], None]) -> None:
         self._hub = hub
@@ -50,7 +50,7 @@ class BatchWatch:
             return tuple(self._open.values())
 
     def take(self, event: Event) -> None:
-        """Read the batch of an event again. This never blocks."""
+        """Reload the batch that an event refers to. Never blocks."""
         if not isinstance(event, JobChanged):
             return
         with self._lock:

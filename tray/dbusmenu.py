@@ -1,7 +1,7 @@
 """A ``pystray`` menu on the session bus, as ``com.canonical.dbusmenu`` (version 3).
 
-The protocol: https://github.com/AyatanaIndicators/libdbusmenu/blob/master/libdbusmenu-glib/dbus-menu.xml
-Every method, and every callback of an entry, runs in the bus's event loop.
+The protocol: https://github.com/AyatanaIndicators/libdbusmenu/blob/master/libdbusmenu-glib/dbus-menu.xml All
+methods and entry callbacks run in the bus's event loop.
 """
 
 import itertools
@@ -22,12 +22,12 @@ ROOT = 0
 
 Properties = dict[str, Variant]
 Layout = list[Any]
-"""``(ia{sv}av)``: id, properties, children as variants of the same."""
+"""``(ia{sv}av)``: id, properties, and children as variants of the same type."""
 
 
 @dataclass
 class Node:
-    """One entry as the panel sees it. A click calls ``item``, which is None for the root."""
+    """One entry as seen by the panel. A click calls ``item``, which is None for the root."""
 
     id: int
     properties: Properties
@@ -49,8 +49,8 @@ class Node:
 class DBusMenu(ServiceInterface):
     """Shows a menu and reports clicks to ``on_click``.
 
-    An entry keeps its id while its path of labels stays the same, and ids are never reused. A click that
-    arrives during a change of the menu reaches the intended entry or no entry.
+    An entry keeps its id as long as its path of labels is unchanged, and ids are never reused. A click that
+    arrives while the menu is changing reaches the intended entry or none at all.
     """
 
     def __init__(self, on_click: Callable[[Any], None], on_open: Callable[[], None]) -> None:
@@ -87,7 +87,9 @@ class DBusMenu(ServiceInterface):
     def get_layout(
         self, parent: DBusInt32, depth: DBusInt32, names: Annotated[list[str], DBusSignature("as")]
     ) -> Annotated[tuple[int, Layout], DBusSignature("u(ia{sv}av)")]:
-        """Return the revision and the tree below ``parent``, with all properties, because there are few."""
+        """Return the revision and the tree below ``parent``, always with all properties, because there are
+        few.
+        """
         del names
         return self._revision, self._node(parent).layout(depth)
 
@@ -112,7 +114,7 @@ class DBusMenu(ServiceInterface):
 
     @dbus_method(name="Event")
     def event(self, entry: DBusInt32, kind: DBusStr, data: DBusVariant, timestamp: DBusUInt32) -> None:
-        """Handle a click. Hovering, opening and closing need no action."""
+        """Handle a click. Hovering, opening and closing require no action."""
         del data, timestamp
         self._take(self._node(entry), kind)
 
@@ -139,7 +141,7 @@ class DBusMenu(ServiceInterface):
     def about_to_show_group(
         self, ids: Annotated[list[int], DBusSignature("ai")]
     ) -> Annotated[tuple[list[int], list[int]], DBusSignature("aiai")]:
-        """Refresh before several entries open. Return the changed entries and the unknown entries."""
+        """Refresh before several entries open. Return the entries that changed and those that are unknown."""
         before = self._revision
         if ROOT in ids:
             self._on_open()
@@ -160,7 +162,7 @@ class DBusMenu(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="Version")
     def version(self) -> DBusUInt32:
-        """The protocol's version."""
+        """The protocol version."""
         return 3
 
     @dbus_property(access=PropertyAccess.READ, name="TextDirection")
@@ -170,7 +172,7 @@ class DBusMenu(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="Status")
     def status(self) -> DBusStr:
-        """``normal``: the icon asks for attention, the menu never does."""
+        """``normal``: the icon may ask for attention, but the menu never does."""
         return "normal"
 
     @dbus_property(access=PropertyAccess.READ, name="IconThemePath")

@@ -1,4 +1,4 @@
-"""Numbers and texts for the menu and the tooltip: short and rounded."""
+"""Short, rounded numbers and texts for the menu and tooltip."""
 
 import datetime
 import math
@@ -8,14 +8,14 @@ MEGABYTE = 1_000_000
 
 
 def size(count: int) -> str:
-    """Return bytes in decimal units, as Ollama prints them: ``986 MB``, ``1.1 GB``."""
+    """Return a size in decimal units, as Ollama prints it: ``986 MB``, ``1.1 GB``."""
     if count >= GIGABYTE:
         return f"{count / GIGABYTE:.1f} GB"
     return f"{max(1, round(count / MEGABYTE))} MB"
 
 
 def time_left(seconds: float) -> str:
-    """Return a remaining time, rounded up to minutes, or to hours from two hours on."""
+    """Return the remaining time, rounded up to minutes, or to hours from two hours up."""
     minutes = max(1, math.ceil(seconds / 60))
     return f"{minutes} min" if minutes < 120 else f"{math.ceil(minutes / 60)} h"
 
@@ -26,7 +26,7 @@ def clock(instant: float) -> str:
 
 
 def saved(net_tokens: int, share: str = "") -> str:
-    """Return today's net figure, with its ``share`` of the bill if known. A loss is named as a loss."""
+    """Return today's net savings, with their ``share`` of the bill if known. A loss is called a loss."""
     if net_tokens < 0:
         return f"-{-net_tokens:,} tokens today (net loss)"
     of_bill = f", {share} of today's bill" if share else ""
@@ -40,6 +40,6 @@ def count(number: int, noun: str) -> str:
 
 
 def shorten(text: str, length: int = 48) -> str:
-    """Return one line of at most ``length`` characters."""
+    """Return the text as one line of at most ``length`` characters."""
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""The kind of icon that this desktop can show, or the reason why it cannot show an icon."""
+"""The kind of icon this desktop can show, or the reason why it cannot show one."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ from typing import Any
 from tray.toolkit import TrayUnavailable
 
 GRACE_SECONDS = 3.0
-"""Wait for a panel on the bus before an old X11 tray is used (seconds)."""
+"""How long to wait for a panel on the bus before falling back to an old X11 tray (seconds)."""
 QUERY_SECONDS = 2.0
-"""Time limit for asking the session bus whether a panel runs (seconds)."""
+"""Timeout for asking the session bus whether a panel is running (seconds)."""
 WAITING = (
     "no panel shows tray icons (GNOME needs the AppIndicator extension); the icon appears as soon as "
     "a panel supports it"
@@ -19,9 +19,9 @@ WAITING = (
 
 
 def make_icon(*args: Any, **kwargs: Any) -> Any:
-    """Return an icon for this desktop. The arguments are the same as for ``tray.sni.Icon``.
+    """Return an icon for this desktop. Takes the same arguments as ``tray.sni.Icon``.
 
-    With a session bus but no panel, the icon waits for a panel.
+    If there is a session bus but no panel, the icon waits for one.
 
     Raises:
         TrayUnavailable: this session cannot show an icon.
@@ -47,7 +47,7 @@ def make_icon(*args: Any, **kwargs: Any) -> Any:
 
 
 def missing_host() -> str:
-    """Return one line that explains why no icon is visible, or an empty string."""
+    """Return a one-line explanation of why no icon is visible, or an empty string."""
     if sys.platform in ("win32", "darwin"):
         return ""
     from tray.sni import session_bus_address  # noqa: PLC0415 - dbus-fast exists on Linux only
@@ -59,8 +59,8 @@ def missing_host() -> str:
 
 
 def _awaits_watcher(address: str) -> bool:
-    """Return whether a panel will soon appear on the bus. At login, a panel with both protocols may first
-    start the old protocol, which has no menu.
+    """Return whether a panel appears on the bus in time. At login, a panel that supports both protocols may
+    start the old one first, which has no menu.
     """
     deadline = time.monotonic() + GRACE_SECONDS
     while not _has_watcher(address):
@@ -82,7 +82,7 @@ def _has_watcher(address: str) -> bool:
 
 
 def _has_x11_tray() -> bool:
-    """Return whether an X11 window manages an old tray (freedesktop's system tray protocol 0.3)."""
+    """Return whether an X11 window manages an old-style tray (freedesktop's system tray protocol 0.3)."""
     if not os.environ.get("DISPLAY"):
         return False
     from Xlib import X, display, error  # noqa: PLC0415 - exists on Linux only

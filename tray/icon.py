@@ -1,8 +1,8 @@
-"""The icon, drawn in code: one shape and one colour per state, at any size.
+"""The icon, drawn in code: one shape and colour per state, at any size.
 
-The icon is a token: a disc with the letter T. The states differ in outline and sign as well as
-in colour, so that colour-blind users can tell them apart. All colours have medium brightness and are legible
-on light and dark panels. ``assets/logo.svg`` is the same drawing.
+The icon is a token: a disc with the letter T. States differ in outline and symbol as well as colour, so that
+colour-blind users can tell them apart. All colours are of medium brightness and legible on both light and
+dark panels. ``assets/logo.svg`` is the same drawing.
 """
 
 import math
@@ -16,11 +16,11 @@ IconState = Literal["idle", "loaded", "working", "paused", "attention", "error"]
 ICON_STATES: tuple[IconState, ...] = ("idle", "loaded", "working", "paused", "attention", "error")
 
 MASTER_SIZE = 128
-"""Size of the picture in pixels. The desktop scales it down."""
+"""Size of the image in pixels. The desktop scales it down."""
 SCALE = 4
 """Supersampling factor for smooth edges."""
 PROGRESS_STEPS = 24
-"""Number of steps in the progress arc. Few steps mean few redraws of the panel."""
+"""Number of steps in the progress arc. Fewer steps mean fewer redraws by the panel."""
 
 GREY = (128, 136, 148)
 TEAL = (18, 150, 132)
@@ -34,7 +34,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Face:
-    """The content of the icon. ``progress`` (0 to 1) is the arc while working; None if unknown."""
+    """What the icon shows. ``progress`` (0 to 1) is the arc shown while working; None if unknown."""
 
     state: IconState
     progress: float | None = None
@@ -91,7 +91,7 @@ class _Canvas:
         self._draw.ellipse(self._box(radius), outline=(*colour, alpha), width=round(width * self.side))
 
     def arc(self, colour: tuple[int, int, int], radius: float, width: float, part: float) -> None:
-        """Draw a part of a ring, clockwise from the top."""
+        """Draw part of a ring, clockwise from the top."""
         if part > 0:
             end = -90 + 360 * part
             self._draw.arc(self._box(radius), -90, end, fill=(*colour, 255), width=round(width * self.side))
@@ -104,7 +104,7 @@ class _Canvas:
         self._draw.polygon([self._at(point) for point in points], fill=(*colour, 255))
 
     def letter(self, colour: tuple[int, int, int], scale: float) -> None:
-        """Draw the letter T around the centre. Scale 1 suits a disc of radius 0.48."""
+        """Draw the letter T around the centre. A scale of 1 suits a disc of radius 0.48."""
         for left, top, right, bottom in ((-0.26, -0.25, 0.26, -0.11), (-0.075, -0.25, 0.075, 0.28)):
             start = (0.5 + left * scale, 0.5 + top * scale)
             self.bar(colour, start, (0.5 + right * scale, 0.5 + bottom * scale))

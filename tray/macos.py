@@ -1,6 +1,6 @@
-"""The icon on macOS: pystray's icon, changed only on the main thread.
+"""The icon on macOS: pystray's icon, modified only on the main thread.
 
-Since macOS 26, a change from another thread ends the process.
+Since macOS 26, changing it from another thread terminates the process.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Icon(pystray._darwin.Icon):  # type: ignore[misc]  # noqa: SLF001 - no typ
         super().__init__(*args, **kwargs)
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Schedule a call in AppKit's loop. Any thread can call this."""
+        """Schedule a call in AppKit's loop. Can be called from any thread."""
         AppHelper.callAfter(call)
 
     def _run(self) -> None:

@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def start_app(start: Start) -> NoReturn:
-    """Run the app until the user quits. A second start opens the dashboard of the first app instead.
+    """Run the app until the user quits. If it is already running, open its dashboard instead.
 
     Raises:
         TokenSaverError: the app cannot start.
@@ -79,7 +79,7 @@ def _run(start: Start) -> bool:
 
 
 def _open_pages(hub: "Hub", pages: "Pages") -> None:
-    """Load the dashboard. If this fails, the hub continues without it, because clients need no pages."""
+    """Load the dashboard. If this fails, the hub continues without it: clients do not need the pages."""
     try:
         # Imported here, so that clients need not wait for the import: the hub already answers them.
         from dashboard.app import build_dashboard  # noqa: PLC0415
@@ -92,7 +92,7 @@ def _open_pages(hub: "Hub", pages: "Pages") -> None:
 
 @contextlib.contextmanager
 def _errors_logged() -> Iterator[None]:
-    """Log the error that ended the app. After a start from a menu or at login, the log is the only trace."""
+    """Log the error that ended the app. When started from a menu or at login, the log is the only trace."""
     try:
         yield
     except Exception as error:
@@ -102,7 +102,7 @@ def _errors_logged() -> Iterator[None]:
 
 
 def _have_streams() -> None:
-    """Open missing standard streams. ``pythonw`` has none; it starts the app at login on Windows."""
+    """Open missing standard streams. ``pythonw``, which starts the app at login on Windows, has none."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open until exit
@@ -115,7 +115,7 @@ def _missing_tray() -> str:
 
 
 def _start_again() -> NoReturn:
-    """Replace this process with a new one that has the same command."""
+    """Replace this process with a new one running the same command."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -123,7 +123,7 @@ def _start_again() -> NoReturn:
 
 
 def _leave() -> NoReturn:
-    """Exit now, without waiting for threads of libraries."""
+    """Exit now, without waiting for threads started by libraries."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

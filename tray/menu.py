@@ -1,7 +1,7 @@
 """The menu, the icon's face and the tooltip as pure functions of a snapshot.
 
-The tray rebuilds the menu when it differs from the last one. Labels therefore change at most once a minute or
-with every task.
+The tray rebuilds the menu whenever it differs from the previous one, so labels change at most once a minute
+or with each task.
 """
 
 from dataclasses import dataclass
@@ -40,15 +40,15 @@ APPROVALS = (("Approve once", "once"), ("For this session", "session"), ("Always
 """Labels and extents of an approval."""
 SHOWN_PATHS = 5
 OUTCOMES = {"delivered": "written", "handed_back": "handed back"}
-"""Outcomes of an offload as text, if the text differs from the name."""
+"""Display text for offload outcomes where it differs from the name."""
 PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), ("Until I resume", 0))
-"""Labels and seconds (0: until resumed)."""
+"""Labels and durations in seconds (0: until resumed)."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """The action of a click. ``target`` is a model, a client, the seconds of a pause, or the id of an
-    offload, batch or approval. ``extent`` applies to approvals.
+    """What a click does. ``target`` is a model, a client, a pause in seconds, or the id of an offload, batch
+    or approval. ``extent`` applies to approvals.
     """
 
     name: ActionName
@@ -58,7 +58,9 @@ class Action:
 
 @dataclass(frozen=True)
 class MenuEntry:
-    """One line of the menu. ``children`` form a submenu. A line without action or children only informs."""
+    """A line in the menu. ``children`` form a submenu. A line with neither action nor children is purely
+    informative.
+    """
 
     label: str
     action: Action | None = None
@@ -68,16 +70,16 @@ class MenuEntry:
 
     @property
     def enabled(self) -> bool:
-        """Return whether the line can be clicked."""
+        """Return whether the line is clickable."""
         return self.action is not None or bool(self.children)
 
 
 @dataclass(frozen=True)
 class SystemState:
-    """The state of the system. ``autostart`` is None if the system has no start at login. ``clients`` are the
-    installed MCP clients and whether they are connected. ``room`` is the memory for a model in bytes after
-    the loaded models are unloaded; None if unknown. ``share`` is today's saving as a share of the bill; empty
-    if unknown."""
+    """The system state. ``autostart`` is None if the system does not support start at login. ``clients`` are
+    the installed MCP clients and whether they are connected. ``room`` is the memory available to a model in
+    bytes once the loaded models are unloaded; None if unknown. ``share`` is today's savings as a share of the
+    bill; empty if unknown."""
 
     autostart: bool | None = None
     clients: tuple[tuple[str, bool], ...] = ()
@@ -87,7 +89,7 @@ class SystemState:
 
 @dataclass(frozen=True)
 class Pending:
-    """Open batches and pending approvals, which the snapshot does not contain."""
+    """Open batches and pending approvals, which are not part of the snapshot."""
 
     batches: tuple[Batch, ...] = ()
     approvals: tuple[ApprovalRequested, ...] = ()
@@ -126,7 +128,7 @@ def build_menu(snapshot: Snapshot, system: SystemState, pending: Pending = NOTHI
 
 
 def face(snapshot: Snapshot, pending: Pending = NOTHING) -> Face:
-    """Return the icon's face. Its arc shows the progress of the batches, otherwise of the downloads."""
+    """Return the icon's face. Its arc shows batch progress or, if there is none, download progress."""
     if pending.approvals:
         return Face("attention")
     working = [batch for batch in pending.batches if batch.state == "running"]
@@ -138,7 +140,7 @@ def face(snapshot: Snapshot, pending: Pending = NOTHING) -> Face:
 
 
 def tooltip(snapshot: Snapshot, pending: Pending = NOTHING) -> str:
-    """Return the tooltip, one line."""
+    """Return the tooltip as a single line."""
     saved = formats.saved(snapshot.saved_today.net_tokens)
     waits = len(pending.approvals)
     headline = f"{formats.count(waits, 'call')} waiting for approval" if waits else _headline(snapshot)
@@ -284,7 +286,7 @@ def _last(last: EndedOffload | None) -> Menu:
 
 
 def _counts(running: tuple[RunningOffload, ...]) -> str:
-    """Return ``1 task running, 2 waiting``, with the same counts as the dashboard."""
+    """Return ``1 task running, 2 waiting``, using the same counts as the dashboard."""
     waiting = sum(each.stage == "queue" for each in running)
     works = len(running) - waiting
     if not works:

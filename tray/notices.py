@@ -1,4 +1,4 @@
-"""Desktop notices for important events. ``[tray]`` in ``config.toml`` turns each kind off."""
+"""Desktop notices for important events. Each kind can be turned off under ``[tray]`` in ``config.toml``."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from tray.formats import count, shorten
 class Notice:
     """A title and one or two sentences.
 
-    A notice about a question has a ``topic``, so that it can be withdrawn, and ``choices``: keys and labels
-    of buttons. Desktops without buttons show only the text.
+    A notice that asks a question has a ``topic``, so that it can be withdrawn, and ``choices``: button keys
+    and labels. Desktops without support for buttons show only the text.
     """
 
     title: str
@@ -24,7 +24,7 @@ class Notice:
 
 
 ANSWERS = (("approve", "Approve"), ("deny", "Deny"))
-"""The choices of a notice about a call that waits for approval."""
+"""The choices in a notice about a call awaiting approval."""
 
 
 def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
@@ -46,7 +46,7 @@ def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
 
 
 def notice_of_batch(before: Batch | None, after: Batch, settings: TraySettings) -> Notice | None:
-    """Return the notice for a batch that ended, unless the user ended it."""
+    """Return the notice for a batch that ended, unless the user cancelled it."""
     ended = before is not None and before.open and not after.open
     if not settings.notify_batch or not ended or after.state == "cancelled":
         return None

@@ -1,7 +1,7 @@
 """The tray icon on Linux: a StatusNotifierItem with a menu, over the session bus.
 
-pystray's own backends need GTK, which a virtual environment lacks, or have no menu (X11). This backend only
-needs a session bus. The panel can start and stop at any time, and receives the icon at each start.
+pystray's own backends need GTK, which virtual environments lack, or have no menu (X11). This backend needs
+only a session bus. The panel can start and stop at any time, and receives the icon on each start.
 Specification: https://www.freedesktop.org/wiki/Specifications/StatusNotifierItem/
 """
 
@@ -45,10 +45,10 @@ def session_bus_address() -> str | None:
 
 
 async def has_watcher(address: str) -> bool:
-    """Return whether a StatusNotifierWatcher runs on the bus at ``address``.
+    """Return whether a StatusNotifierWatcher is running on the bus at ``address``.
 
     Raises:
-        OSError: no program listens at this address.
+        OSError: nothing is listening at this address.
         DBusFastError: the listener does not speak D-Bus.
     """
     bus = await MessageBus(address).connect()
@@ -69,10 +69,10 @@ async def has_watcher(address: str) -> bool:
 
 
 class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
-    """pystray's ``Icon`` over D-Bus. ``run`` blocks; any thread can call the other methods.
+    """pystray's ``Icon`` over D-Bus. ``run`` blocks; all other methods can be called from any thread.
 
-    ``on_host`` is told at the start and after each change whether a panel shows the icon. ``on_open`` is
-    called before the menu opens. Both run on the thread of ``run`` and must not block.
+    ``on_host`` is told, at the start and after each change, whether a panel is showing the icon. ``on_open``
+    is called before the menu opens. Both run on the thread of ``run`` and must not block.
     """
 
     HAS_MENU_RADIO = True
@@ -149,7 +149,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         return self._bus
 
     async def _until_stopped(self, bus: MessageBus) -> None:
-        """Return on ``stop``. Raise if the bus ends with the user's session."""
+        """Return on ``stop``. Raise if the bus goes away with the user's session."""
         stopping = asyncio.create_task(self._stopping.wait())
         lost = asyncio.create_task(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]  # untyped in dbus-fast
         try:
@@ -160,7 +160,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
             await cancel_and_wait(stopping, lost)
 
     async def _register(self) -> None:
-        """Register the icon with the panel, if one runs."""
+        """Register the icon with the panel, if one is running."""
         hosted = False
         try:
             owned = await self._call(BUS, "/org/freedesktop/DBus", BUS, "NameHasOwner", "s", WATCHER)
@@ -197,7 +197,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         return False
 
     def _invoke(self, notice: int, choice: str) -> None:
-        """Carry out a click on a notice or on one of its buttons."""
+        """Handle a click on a notice or one of its buttons."""
         topic = next((topic for topic, each in self._questions.items() if each == notice), "")
         if topic and choice != "default":
             del self._questions[topic]
@@ -249,7 +249,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         choices: tuple[tuple[str, str], ...],
         on_choice: Callable[[str, str], None],
     ) -> None:
-        """Show a notice with buttons. ``on_choice`` gets the topic and the key of the button."""
+        """Show a notice with buttons. ``on_choice`` receives the topic and the key of the button clicked."""
         self._on_choice = on_choice
         self._soon(lambda: self._start(self._send_notice(message, title, topic, choices)))
 
@@ -329,8 +329,8 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
         self._tasks.start(work)
 
     def _soon(self, call: Callable[[], Any]) -> None:
-        """Call on the loop's thread: immediately if already there, otherwise as soon as the
-        thread is free.
+        """Run a call on the loop's thread: immediately if already there, otherwise as soon as the thread is
+        free.
         """
         loop = self._loop
         if loop is None or self._bus is None or loop.is_closed():

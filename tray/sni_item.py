@@ -1,4 +1,4 @@
-"""The icon's object on the bus, ``org.kde.StatusNotifierItem``."""
+"""The icon's D-Bus object, ``org.kde.StatusNotifierItem``."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -12,16 +12,16 @@ INTERFACE = "org.kde.StatusNotifierItem"
 ITEM_PATH = "/StatusNotifierItem"
 MENU_PATH = "/MenuBar"
 SIZES = (16, 22, 24, 32, 44, 48, 64)
-"""Sizes in pixels for panels of 16 to 32 points at scales 1 and 2."""
+"""Icon sizes in pixels for panels of 16 to 32 points at scales 1 and 2."""
 
 Pixmap = tuple[int, int, bytes]
-"""Width, height, and pixels as ARGB32 in network byte order."""
+"""Width, height, and the pixels as ARGB32 in network byte order."""
 Pixmaps = Annotated[list[Any], DBusSignature("a(iiay)")]
 ToolTip = Annotated[list[Any], DBusSignature("(sa(iiay)ss)")]
 
 
 def pixmaps(image: Image.Image) -> list[Pixmap]:
-    """Return the image in every size that panels use."""
+    """Return the image in every size used by panels."""
     return [pixmap(image, size) for size in SIZES]
 
 
@@ -33,7 +33,7 @@ def pixmap(image: Image.Image, size: int) -> Pixmap:
 
 
 class StatusNotifierItem(ServiceInterface):
-    """The item that the panel shows. A click calls ``on_activate``; the menu is at ``MENU_PATH``."""
+    """The item shown by the panel. A click calls ``on_activate``; the menu is at ``MENU_PATH``."""
 
     def __init__(self, name: str, title: str, on_activate: Callable[[], None]) -> None:
         super().__init__(INTERFACE)
@@ -50,14 +50,14 @@ class StatusNotifierItem(ServiceInterface):
             self.new_status()
 
     def set_title(self, title: str) -> None:
-        """Set the tooltip, one line."""
+        """Set the tooltip, a single line."""
         if title != self._title:
             self._title = title
             self.new_title()
             self.new_tool_tip()
 
     def set_pixmaps(self, images: list[Pixmap]) -> None:
-        """Set the picture."""
+        """Set the image."""
         if images != self._pixmaps:
             self._pixmaps = images
             self.new_icon()
@@ -70,7 +70,7 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_method(name="SecondaryActivate")
     def secondary_activate(self, x: DBusInt32, y: DBusInt32) -> None:
-        """Handle a middle click like a left click."""
+        """Treat a middle click like a left click."""
         del x, y
         self._on_activate()
 
@@ -84,15 +84,15 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_signal(name="NewIcon")
     def new_icon(self) -> None:
-        """Ask the panel to read the picture again."""
+        """Ask the panel to reload the image."""
 
     @dbus_signal(name="NewTitle")
     def new_title(self) -> None:
-        """Ask the panel to read the title again."""
+        """Ask the panel to reload the title."""
 
     @dbus_signal(name="NewToolTip")
     def new_tool_tip(self) -> None:
-        """Ask the panel to read the tooltip again."""
+        """Ask the panel to reload the tooltip."""
 
     @dbus_signal(name="NewStatus")
     def new_status(self) -> DBusStr:
@@ -101,7 +101,7 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="Category")
     def category(self) -> DBusStr:
-        """The category of the program."""
+        """The program's category."""
         return "ApplicationStatus"
 
     @dbus_property(access=PropertyAccess.READ, name="Id")
@@ -111,7 +111,7 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="Title")
     def title(self) -> DBusStr:
-        """The title for users."""
+        """The title shown to users."""
         return self._title
 
     @dbus_property(access=PropertyAccess.READ, name="Status")
@@ -126,17 +126,17 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="IconName")
     def icon_name(self) -> DBusStr:
-        """Empty: the picture does not come from a theme."""
+        """Empty: the image does not come from a theme."""
         return ""
 
     @dbus_property(access=PropertyAccess.READ, name="IconPixmap")
     def icon_pixmap(self) -> Pixmaps:
-        """The picture in all sizes."""
+        """The image in all sizes."""
         return [list(each) for each in self._pixmaps]
 
     @dbus_property(access=PropertyAccess.READ, name="OverlayIconName")
     def overlay_icon_name(self) -> DBusStr:
-        """Empty: the picture itself shows the state."""
+        """Empty: the image itself shows the state."""
         return ""
 
     @dbus_property(access=PropertyAccess.READ, name="OverlayIconPixmap")
@@ -156,7 +156,7 @@ class StatusNotifierItem(ServiceInterface):
 
     @dbus_property(access=PropertyAccess.READ, name="ToolTip")
     def tool_tip(self) -> ToolTip:
-        """The title, without a picture."""
+        """The title, without an image."""
         return ["", [], self._title, ""]
 
     @dbus_property(access=PropertyAccess.READ, name="ItemIsMenu")

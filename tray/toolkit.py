@@ -1,7 +1,7 @@
 """pystray's classes, importable on every system.
 
 On Linux ``import pystray`` opens a display and fails without one. ``tray.sni`` and ``tray.xembed`` replace
-its backends there, so this module selects its dummy backend.
+its backends there, so this module selects pystray's dummy backend.
 """
 
 import os
@@ -34,6 +34,6 @@ MenuItem: Any = _pystray.MenuItem
 
 
 class TrayUnavailable(Exception):
-    """No icon is possible, and the app continues without an icon. The message is one line that says what is
+    """No icon can be shown, and the app continues without one. The message is a single line that says what is
     missing.
     """

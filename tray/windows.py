@@ -1,4 +1,4 @@
-"""The icon on Windows: pystray's icon, changed only on the main thread."""
+"""The icon on Windows: pystray's icon, modified only on the main thread."""
 
 import queue
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pystray._win32
 from pystray._util import win32
 
 WM_APP = 0x8000
-"""The first message number for applications (WinUser.h)."""
+"""First message number available to applications (WinUser.h)."""
 WM_CALLS = WM_APP + 1
 
 
@@ -26,7 +26,7 @@ class Icon(pystray._win32.Icon):  # type: ignore[misc]  # noqa: SLF001 - no type
         self._message_handlers[WM_CALLS] = lambda wparam, lparam: self._run_calls()  # noqa: ARG005 - pystray's signature
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Schedule a call in the message loop. Any thread can call this."""
+        """Schedule a call in the message loop. Can be called from any thread."""
         self._calls.put(call)
         if self._hwnd:
             win32.PostMessage(self._hwnd, WM_CALLS, 0, 0)

@@ -1,4 +1,4 @@
-"""The icon in an old X11 tray: a picture without a menu; a left click opens the dashboard."""
+"""The icon in an old X11 tray: an image without a menu; a left click opens the dashboard."""
 
 import contextlib
 import select
@@ -9,11 +9,11 @@ import pystray._xorg
 from Xlib import X, error
 
 PAUSE = 0.25
-"""Interval at which a waiting thread checks for events that another thread has read (seconds)."""
+"""Interval at which a waiting thread checks for events already read by another thread (seconds)."""
 
 
 class Icon(pystray._xorg.Icon):  # type: ignore[misc]  # noqa: SLF001 - no types; pystray's only X11 class
-    """pystray's X11 icon with clicks: pystray never requests button events."""
+    """pystray's X11 icon with support for clicks: pystray itself never requests button events."""
 
     def __init__(
         self, *args: Any, on_host: Callable[[bool], None], on_open: Callable[[], None], **kwargs: Any
@@ -27,11 +27,13 @@ class Icon(pystray._xorg.Icon):  # type: ignore[misc]  # noqa: SLF001 - no types
             super().__del__()
 
     def on_main(self, call: Callable[[], Any]) -> None:
-        """Call immediately: methods that use the display switch to its thread themselves."""
+        """Call immediately: methods that use the display switch to its thread on their own."""
         call()
 
     def _events(self) -> Iterator[Any]:
-        """Yield the display's events. pystray's version waits forever if ``stop`` has read the last one."""
+        """Yield the display's events. pystray's version waits forever if ``stop`` has already read the last
+        one.
+        """
         while True:
             while self._display.pending_events():
                 yield self._display.next_event()

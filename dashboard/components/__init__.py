@@ -1,1 +1,1 @@
-"""Building blocks of the pages. Each folder has one purpose, each module one component."""
+"""Building blocks for the pages. Each folder has one purpose; each module holds one component."""

@@ -1,1 +1,1 @@
-"""The pages, one per module. ``show`` fills a page for one visitor."""
+"""The pages, one per module. ``show`` builds a page for one visitor."""

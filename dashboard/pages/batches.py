@@ -1,4 +1,4 @@
-"""The page *Batches*, and the page of one batch with its items."""
+"""The *Batches* page, and the page for a single batch with its items."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
-    """Fill the page of one batch."""
+    """Fill the page for a single batch."""
     jobs = Jobs(hub.history.database)
     job = await jobs.get(job_id)
     if job is None:
@@ -75,7 +75,7 @@ async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
 
 
 class Items:
-    """The first items of a batch, with a button that shows more."""
+    """The first items of a batch, with a button to show more."""
 
     def __init__(self, hub: Hub, job_id: str, acted: Event[[]]) -> None:
         self.most = ITEMS_AT_ONCE
@@ -97,7 +97,7 @@ class Items:
 
 
 class _Item:
-    """One item. A waiting or running item can be cancelled, a failed one retried."""
+    """One item. It can be cancelled while waiting or running, and retried if it failed."""
 
     def __init__(self, hub: Hub, job_id: str, item: ItemRecord, acted: Event[[]]) -> None:
         self._ended = False

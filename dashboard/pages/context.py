@@ -1,4 +1,4 @@
-"""The page *Context*: the parts of each of Claude's requests, their weekly cost, and switches."""
+"""The *Context* page: what goes into each of Claude's requests, what it costs per week, and switches."""
 
 import asyncio
 import datetime
@@ -24,8 +24,8 @@ from server.hub import Hub
 
 
 async def show(hub: Hub, updates: HubUpdates, project: str) -> None:
-    """Fill the page. ``project`` is the folder for switches "for this project"; empty means the latest
-    session's folder.
+    """Fill the page. ``project`` is the folder that "for this project" switches apply to; if empty, it is the
+    folder of the latest session.
     """
     acted = Event[[]]()
     with page_frame(hub, updates, "Context", "/context") as page:

@@ -1,6 +1,4 @@
-"""The page *Digests*: large results inside Claude Code, the digests that Claude saw instead, and
-the savings.
-"""
+"""The *Digests* page: large results in Claude Code, the digests Claude saw instead, and the savings."""
 
 from nicegui import Event
 

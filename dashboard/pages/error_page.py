@@ -1,4 +1,4 @@
-"""The page shown instead of a page that failed: the cause and the next step."""
+"""Shown in place of a page that failed: the cause and the next step."""
 
 from nicegui import ui
 
@@ -12,7 +12,7 @@ from server.hub import Hub
 
 
 def show(hub: Hub, updates: HubUpdates, section: str, error: TokenSaverError) -> None:
-    """Replace the content of the page by the error."""
+    """Replace the page's content with the error."""
     ui.context.client.content.clear()
     with page_frame(hub, updates, "This page cannot be shown", section), card("What went wrong"):
         text(error.cause, "", "p")

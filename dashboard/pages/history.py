@@ -1,4 +1,4 @@
-"""The page *History*: every offload, newest first, with filters in the address."""
+"""The *History* page: every offload, newest first, with the filters in the address."""
 
 import datetime
 from dataclasses import replace
@@ -31,17 +31,17 @@ async def show(hub: Hub, updates: HubUpdates, address: HistoryAddress) -> None:
 
 
 class Listing:
-    """One page of rows, with links to newer and older ones."""
+    """One page of rows, with links to newer and older rows."""
 
     def __init__(self, page: Page, address: HistoryAddress) -> None:
         self.requested = Event[[]]()
-        """The user chose another address."""
+        """The user navigated to a different address."""
         self._page = page
         self._address = address
         self._shown: HistoryAddress | None = None
 
     def place(self) -> None:
-        """Build the list in the current container."""
+        """Create the list in the current container."""
         with box("ts-listing"):
             self._rows = OffloadList(self._page.clock, head=True)
             self._empty = RebuiltSection(box())
@@ -50,7 +50,7 @@ class Listing:
                 self._older = link("", "ts-btn-link", "Older")
 
     def change(self, address: HistoryAddress) -> None:
-        """Show the rows of another address without reloading the page."""
+        """Show the rows for a different address without reloading the page."""
         self._address = address
         ui.navigate.history.replace(address.url)
         self.requested.emit()

@@ -1,4 +1,4 @@
-"""The page *Models*: installed and recommended models, memory, downloads."""
+"""The *Models* page: installed and recommended models, memory, downloads."""
 
 from nicegui import ui
 
@@ -59,7 +59,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 def downloadable(capabilities: Capabilities) -> str:
-    """Return which model names an engine accepts, with an example."""
+    """Describe which model names an engine accepts, with an example."""
     if capabilities.run_by_app:
         names = ", ".join(pinned_models())
         return (
@@ -73,7 +73,7 @@ def downloadable(capabilities: Capabilities) -> str:
 
 
 class DownloadForm:
-    """A field for the model's name, and the progress of the downloads."""
+    """A field for the name of a model to download, and the progress of downloads."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -102,7 +102,7 @@ class DownloadForm:
             )
 
     async def _pull(self) -> None:
-        """Show the model's size and licence, and download the model if the user agrees."""
+        """Show the model's size and licence, and download it if the user agrees."""
         name = (self._name.value or "").strip()
         about: list[str] = []
 
@@ -114,7 +114,7 @@ class DownloadForm:
 
 
 async def _agrees(name: str, about: str) -> bool:
-    """Ask whether to download a model of this size and licence."""
+    """Ask whether to download a model with this size and licence."""
     with ui.dialog() as dialog, box("ts-card ts-dialog"):
         dialog.props["aria-label"] = f"Download {name}?"
         text(f"Download {name}?", tag="h2")

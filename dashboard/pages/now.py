@@ -1,4 +1,4 @@
-"""The page *Now*: running work, tokens saved, the engine, the latest results."""
+"""The *Now* page: running work, tokens saved, the engine, the latest results."""
 
 from dashboard.app_status import split
 from dashboard.components.controls.card import card
@@ -51,7 +51,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 class Work:
-    """Work that waits for the user, running work, and work that waits for the engine."""
+    """Work waiting for the user, running, or waiting for the engine."""
 
     def __init__(self, page: Page) -> None:
         hub = page.hub
@@ -65,23 +65,23 @@ class Work:
                 self._waiting = WaitingList(hub)
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show the running and the waiting work."""
+        """Update the running and waiting work."""
         runs, waits = split(snapshot.running)
         self._running.update(runs)
         self._waiting.update(waits)
         self.nothing.show(idle=not runs and not waits)
 
     def update_text(self, snapshot: Snapshot) -> None:
-        """Show more text of the running work."""
+        """Show more text from the running work."""
         self._running.update(split(snapshot.running)[0])
 
     def update_approvals(self) -> None:
-        """Show the calls that wait for approval."""
+        """Show the calls awaiting approval."""
         self._asking.set_visibility(self._approvals.update() > 0)
 
 
 class Past:
-    """The figures of the past, the latest result, and earlier results."""
+    """Past totals, the latest result, and earlier results."""
 
     def __init__(self, page: Page, today: TodayLine, saved: SavedFigures) -> None:
         self._hub = page.hub
@@ -97,11 +97,11 @@ class Past:
                 link("/history", "ts-more", "All offloads")
 
     async def load_bill(self) -> None:
-        """Read the user's bill of the last seven days."""
+        """Read the user's bill for the last seven days."""
         self._bill = week_bill((await self._hub.transcript_check.report()).bill)
 
     async def load(self) -> None:
-        """Read and show the figures of the past."""
+        """Read and show past totals and results."""
         history = self._hub.history
         days, everything = await history.by_day(CHART_DAYS), await history.totals()
         self._saved.update(days, everything)
@@ -124,5 +124,5 @@ class Past:
 
 
 def week_bill(bill: Bill) -> int:
-    """Return the bill of the last seven days in micro-dollars; 0 if unknown."""
+    """Return the bill for the last seven days in micro-dollars; 0 if unknown."""
     return bill.since(midnight(WEEK - 1).date().isoformat()) if bill.days else 0

@@ -1,4 +1,4 @@
-"""The page of one offload: result, change, receipt, attempts of the model."""
+"""The page for a single offload: result, change, receipt, the model's attempts."""
 
 import json
 
@@ -29,7 +29,7 @@ from server.store.records import OffloadDetail, ReceiptRecord
 
 
 async def show(hub: Hub, updates: HubUpdates, offload_id: str) -> None:
-    """Fill the page and keep it up to date while the offload runs."""
+    """Fill the page and keep it up to date while the offload is running."""
     detail = await hub.history.get(offload_id)
     if detail is None:
         with page_frame(hub, updates, "No such offload", "/history"), card("Not found"):
@@ -53,7 +53,7 @@ async def show(hub: Hub, updates: HubUpdates, offload_id: str) -> None:
 
 
 class OffloadView:
-    """One offload. Unchanged sections are not rebuilt, so their folds stay open."""
+    """A single offload. Unchanged sections are not rebuilt, so their folds stay open."""
 
     def __init__(self, page: Page, detail: OffloadDetail) -> None:
         self._page = page
@@ -77,7 +77,7 @@ class OffloadView:
         self.show(detail)
 
     def show(self, detail: OffloadDetail) -> None:
-        """Show all data of the offload."""
+        """Show all the offload's data."""
         row, receipt = detail.row, detail.receipt if detail.row.ended_at is not None else None
         self._result.show((row, detail.undo), lambda: self._show_result(detail))
         self._change.show(detail.diff, lambda: _change(detail))
@@ -88,7 +88,7 @@ class OffloadView:
         self._files.show(detail.files, lambda: _files(detail))
 
     def update(self, snapshot: Snapshot) -> None:
-        """Update the progress while the offload runs."""
+        """Update the progress while the offload is running."""
         if self._running is not None:
             self._running.update([each for each in snapshot.running if each.id == self._id])
 

@@ -1,4 +1,4 @@
-"""The page *Policy*: pending approvals, active rules, audit trail."""
+"""The *Policy* page: pending approvals, active rules, audit trail."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from server.policy.trail import KINDS, Record
 from server.policy.values import EVERY_TOOL, Rule
 
 ROWS = 50
-"""Number of rows of the trail shown at first, and added by each click."""
+"""Number of trail rows shown at first and added by each click."""
 
 
 async def show(hub: Hub, updates: HubUpdates) -> None:
@@ -53,7 +53,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 class TrailList:
-    """The newest rows of the trail that match the search."""
+    """The latest rows of the trail that match the search."""
 
     def __init__(self, page: Page) -> None:
         self._page = page

@@ -1,4 +1,4 @@
-"""The page *Review*: written results that are not reviewed yet, riskiest first."""
+"""The *Review* page: written results that have not been reviewed yet, riskiest first."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import PurePath
@@ -42,7 +42,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 class ReviewView:
-    """The list of results on the left, the chosen result with its diff and actions on the right."""
+    """The list of results on the left; the chosen result with its diff and actions on the right."""
 
     def __init__(self, page: Page) -> None:
         self.requested = Event[[]]()
@@ -70,7 +70,7 @@ class ReviewView:
             self._result = RebuiltSection(box("ts-stack"))
 
     async def load(self) -> None:
-        """Read and show the results that wait for a review."""
+        """Read and show the results awaiting review."""
         before = [each.row.id for each in self._items]
         self._items = await self._reviews.waiting()
         ids = [each.row.id for each in self._items]

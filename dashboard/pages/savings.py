@@ -1,4 +1,4 @@
-"""The page *Savings*: tokens saved and spent, by day, tool, model and project, and the largest losses."""
+"""The *Savings* page: tokens saved and spent by day, tool, model and project, and the largest losses."""
 
 import asyncio
 import csv
@@ -89,7 +89,7 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
 
 
 async def as_csv(hub: Hub) -> str:
-    """Return the totals of each day with offloads as CSV with a header. Money is in micro-dollars."""
+    """Return the totals for each day with offloads as CSV with a header. Money is in micro-dollars."""
     text_file = io.StringIO()
     writer = csv.writer(text_file)
     writer.writerow(COLUMNS)

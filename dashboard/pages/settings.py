@@ -1,4 +1,4 @@
-"""The page *Settings*: settings in groups with a search, connections, checks, prices, file locations."""
+"""The *Settings* page: settings in groups with search, connections, checks, prices, file locations."""
 
 import asyncio
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ CARDS = (
     ("prices", "Prices"),
     ("file", "Files of the app"),
 )
-"""The cards after the groups of settings: anchor and name."""
+"""The cards that follow the groups of settings: anchor and name."""
 
 
 async def show(hub: Hub, updates: HubUpdates) -> None:
@@ -59,7 +59,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 def _written_settings(hub: Hub) -> tuple[Setting, ...]:
-    """Return the settings in the file. Settings that wait for a restart have their new value."""
+    """Return the settings as written in the file. Those awaiting a restart have their new value."""
     written = hub.settings
     with suppress(SettingsError):  # the next start reports the error, with its line
         written = load_settings(hub.folders)
@@ -67,7 +67,7 @@ def _written_settings(hub: Hub) -> tuple[Setting, ...]:
 
 
 def _index() -> None:
-    """Show links to the groups and cards. The links stay in view."""
+    """Show links to the groups and cards. The links stay in view while scrolling."""
     with box("ts-settings-index", "nav", "Sections of this page"), box("ts-settings-links"):
         for group in GROUPS:
             link(f"#settings-{group.key}", "ts-settings-link", group.name)

@@ -1,4 +1,4 @@
-"""The page *First steps*: a path from the engine to a first result, with ticks."""
+"""The *First steps* page: the way from the engine to a first result, with ticks."""
 
 import asyncio
 
@@ -39,11 +39,11 @@ MORE = (
         "The parts of every request of Claude Code, their weekly cost, and switches for them.",
     ),
 )
-"""Pages that save more: path, name, description."""
+"""Pages that help save more: path, name, description."""
 
 
 async def is_wanted(hub: Hub) -> bool:
-    """Return whether to start with the first steps: never finished or skipped, and no offload yet."""
+    """Return whether to open the first steps: never finished or skipped, and no offload yet."""
     done = (hub.folders.state / DONE_FILE).exists()
     return not done and not await hub.history.page(OffloadFilter(), 1)
 
@@ -72,7 +72,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
 
 class EngineStep:
-    """The engine that was found, and the machine."""
+    """The detected engine and the machine."""
 
     def __init__(self, updates: HubUpdates) -> None:
         self._updates = updates
@@ -92,7 +92,7 @@ class EngineStep:
 
 
 class ModelStep:
-    """The installed models, and the model that suits the machine best."""
+    """The installed models, and the model best suited to the machine."""
 
     def __init__(self, hub: Hub) -> None:
         self._step = StepCard(2, "Model", "A larger model is right more often, but it must fit into memory.")
@@ -134,7 +134,7 @@ class ConnectStep:
 
 
 class TaskStep:
-    """A first task with its result."""
+    """A first task and its result."""
 
     def __init__(self, page: Page) -> None:
         self._step = StepCard(4, "First task", "See what the local model can do.")

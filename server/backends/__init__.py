@@ -1,1 +1,1 @@
-"""Engines that run a model: Ollama, OpenAI-compatible servers, and the embedded engine."""
+"""Model engines: Ollama, OpenAI-compatible servers, and the embedded engine."""

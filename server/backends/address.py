@@ -1,4 +1,4 @@
-"""Engine addresses: normalised URLs, and whether they are on this machine."""
+"""Engine addresses: normalising URLs and checking whether they point to this machine."""
 
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
@@ -11,8 +11,8 @@ OLLAMA_PORT = 11434
 def engine_url(text: str, *, default_port: int | None = None) -> str:
     """Return ``text`` as ``scheme://host[:port][/path]`` without a trailing slash.
 
-    A missing scheme becomes ``http``. A wildcard address on which a server listens (``0.0.0.0``, ``::``)
-    becomes the loopback address. A trailing ``/v1`` is removed, because every path here includes its version.
+    A missing scheme defaults to ``http``. A wildcard listen address (``0.0.0.0``, ``::``) becomes the
+    loopback address. A trailing ``/v1`` is removed because every path used here includes its version.
 
     Raises:
         SettingsError: the text is not an http address.
@@ -35,11 +35,11 @@ def engine_url(text: str, *, default_port: int | None = None) -> str:
 
 
 def ollama_url(ollama_host: str) -> str:
-    """Return the client URL for the value of ``OLLAMA_HOST``, read like Ollama itself does.
+    """Return the client URL for an ``OLLAMA_HOST`` value, parsed the way Ollama does it.
 
     ``0.0.0.0``, ``host``, ``:port``, ``host:port``, ``[::1]:port`` and ``https://host/path`` are all valid.
-    The default port is 11434, or 80 or 443 if a scheme is given. An invalid port is replaced by the default
-    (``envconfig.Host`` in Ollama's source).
+    The default port is 11434, or 80 or 443 if a scheme is given. An invalid port falls back to the default
+    (see ``envconfig.Host`` in Ollama's source).
     """
     value = ollama_host.strip().strip("\"'").strip()
     scheme, separator, rest = value.rpartition("://")
@@ -57,7 +57,7 @@ def ollama_url(ollama_host: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether ``url`` is on this machine."""
+    """Return whether ``url`` points to this machine."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -81,7 +81,7 @@ def require_allowed(url: str, *, allow_remote: bool) -> None:
 
 
 def place_of(url: str) -> str:
-    """Return host and port, for display."""
+    """Return the host and port for display."""
     return urlsplit(url).netloc
 
 

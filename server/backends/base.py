@@ -1,6 +1,6 @@
-"""Protocol of all engines, and its values.
+"""The protocol that every engine implements, and the types it uses.
 
-Sizes are in bytes, durations in seconds, instants in seconds since the epoch.
+Sizes are in bytes, durations in seconds, and timestamps in seconds since the epoch.
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -13,9 +13,9 @@ FinishReason = Literal["stop", "length", "cancelled"]
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Abilities of an engine beyond generating, so that tools and pages need not try and fail.
+    """What an engine can do besides generating, so that tools and pages don't have to try and fail.
 
-    Facts about an engine are flags here. Methods that only some engines have are protocols below.
+    Facts about an engine are flags here. Methods that only some engines have are in the protocols below.
     """
 
     load: bool = False
@@ -26,13 +26,13 @@ class Capabilities:
     set_num_ctx: bool = False
     count_tokens: bool = False
     tells_slots: bool = True
-    """Whether the engine reports ``slots``. Otherwise its value is a starting point for measuring."""
+    """Whether the engine reports ``slots``. If not, the value is a starting point for measurement."""
     delete: bool = False
     reports_vram: bool = False
-    """Whether the engine reports ``LoadedModel.size_vram``, so that 0 means no GPU memory."""
+    """Whether the engine reports ``LoadedModel.size_vram``, in which case 0 means no GPU memory."""
     run_by_app: bool = False
-    """Whether the engine runs as a child process of the app. The app then restarts the engine, publishes its
-    loads, and computes its memory.
+    """Whether the engine runs as a child process of the app. If so, the app restarts it, publishes
+    its loads, and calculates its memory use.
     """
 
 
@@ -48,9 +48,9 @@ class EngineDevice:
 
 @dataclass(frozen=True)
 class InstalledModel:
-    """A model that the engine can load. ``size`` is 0 and texts are empty if unknown.
+    """A model that the engine can load. Unknown sizes are 0, and unknown strings are empty.
 
-    ``generates`` is False for models that only embed or rank.
+    ``generates`` is False for embedding and ranking models.
     """
 
     name: str
@@ -64,11 +64,11 @@ class InstalledModel:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model that is loaded into memory.
+    """A model in memory.
 
     ``size`` is the model's total memory, ``size_vram`` the part on GPUs. ``expires_at`` is None if the model
-    stays loaded until it is unloaded. ``estimated`` is the estimate of ``size`` before the load; 0 without an
-    estimate.
+    stays loaded until it is explicitly unloaded. ``estimated`` is what ``size`` was estimated to be before
+    the load, or 0 if there was no estimate.
     """
 
     name: str
@@ -81,20 +81,20 @@ class LoadedModel:
 
 
 N_UBATCH = 512
-"""llama.cpp's default number of prompt tokens that are processed at a time."""
+"""llama.cpp's default number of prompt tokens to process at a time."""
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """Data from which the memory of a model is calculated.
+    """The data needed to calculate a model's memory use.
 
     Attributes:
         metadata: keys and values of the GGUF header.
         weights: size of the file in bytes; 0 if unknown.
-        kv_type: type of the values in the KV cache.
+        kv_type: data type of the KV cache.
         on_gpu: whether the engine uses a GPU at all.
-        overhead: memory of the engine's process beside the model, in bytes.
-        n_ubatch: prompt tokens that the engine processes at a time.
+        overhead: memory that the engine's process uses in addition to the model, in bytes.
+        n_ubatch: number of prompt tokens the engine processes at a time.
     """
 
     metadata: Mapping[str, Any]
@@ -107,7 +107,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Message:
-    """One message of a conversation."""
+    """One message in a conversation."""
 
     role: Role
     content: str
@@ -115,10 +115,10 @@ class Message:
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """A request to generate. Thinking is always off, and prompts are never truncated.
+    """A generation request. Thinking is always off, and prompts are never truncated.
 
-    ``num_ctx`` is the context length in tokens for engines that can set it, ``max_tokens`` the limit for the
-    answer. ``keep_alive`` has Ollama's form (``"5m"``, ``"-1"``); None means the engine's default.
+    ``num_ctx`` is the context length in tokens, for engines that can set it; ``max_tokens`` limits the
+    answer. ``keep_alive`` uses Ollama's format (``"5m"``, ``"-1"``); None means the engine's default.
     """
 
     model: str
@@ -132,7 +132,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True)
 class TextDelta:
-    """More text. ``thinking`` marks a reasoning model's thoughts, which are not part of the answer."""
+    """A piece of text. ``thinking`` marks a reasoning model's thoughts, which are not part of the answer."""
 
     text: str
     thinking: bool = False
@@ -140,7 +140,7 @@ class TextDelta:
 
 @dataclass(frozen=True)
 class PromptProgress:
-    """The engine's progress in the prompt, in tokens. Only some engines report it."""
+    """The engine's progress through the prompt, in tokens. Only some engines report it."""
 
     processed: int
     total: int
@@ -150,8 +150,8 @@ class PromptProgress:
 class Completed:
     """The end of a generation; always the last item.
 
-    ``prompt_tokens`` is the number of tokens that the engine read. If it is smaller than the number sent, the
-    engine truncated the prompt. Times are reported by the engine, or 0.
+    ``prompt_tokens`` is the number of tokens the engine read. If it is smaller than the number sent, the
+    engine truncated the prompt. Times are as reported by the engine, or 0 if not reported.
     """
 
     finish_reason: FinishReason
@@ -178,7 +178,7 @@ class PullProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Remaining seconds at this rate; None if unknown."""
+        """Seconds remaining at the current rate; None if unknown."""
         return (self.total - self.completed) / self.rate if self.rate and self.total else None
 
 
@@ -189,14 +189,14 @@ class Backend(Protocol):
     """An engine that runs models.
 
     Every method can raise ``BackendUnreachable`` (the address does not answer) or ``BackendFailed`` (the
-    engine answered with an error or closed the connection). Other errors are named. If a capability is False,
-    its method raises ``BackendUnsupported``.
+    engine answered with an error or closed the connection). Any other errors are listed with the method. If
+    a capability is False, its method raises ``BackendUnsupported``.
     """
 
     kind: str
     """``ollama``, ``lmstudio``, ``llama-server``, ``openai`` or ``embedded``."""
     label: str
-    """Name for display, such as ``Ollama 0.33 at 127.0.0.1:11434``."""
+    """Display name, such as ``Ollama 0.33 at 127.0.0.1:11434``."""
     url: str
     capabilities: Capabilities
 
@@ -210,25 +210,24 @@ class Backend(Protocol):
         """Return the models in memory."""
 
     async def context_length(self, model: str) -> int:
-        """Return the longest context that the model supports, or the fixed context of its server; 0 if
-        unknown.
+        """Return the longest context the model supports, or its server's fixed context; 0 if unknown.
 
         Raises:
             ModelNotFound: the engine does not have this model.
         """
 
     async def slots(self, model: str) -> int:
-        """Return the number of requests that the engine processes in parallel for the model (at least 1)."""
+        """Return how many requests the engine processes in parallel for this model (at least 1)."""
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
-        """Load the model and return when it is ready.
+        """Load the model and return once it is ready.
 
         Raises:
             ModelNotFound: the engine has no such model.
         """
 
     async def unload(self, model: str) -> None:
-        """Free the model's memory. No error if the model is not loaded."""
+        """Free the model's memory. This is a no-op if the model is not loaded."""
 
     async def pull(self, model: str, report: ReportPull) -> None:
         """Download the model, resuming an interrupted download.
@@ -239,47 +238,47 @@ class Backend(Protocol):
         """
 
     async def count_tokens(self, model: str, messages: tuple[Message, ...], num_ctx: int) -> int | None:
-        """Return the prompt's length in tokens, with the engine's tokenizer and template; None if the engine
-        cannot count.
+        """Return the prompt's length in tokens, using the engine's tokenizer and template; None if the
+        engine cannot count.
 
-        If an engine must load the model for this, it uses ``num_ctx`` tokens of context.
+        If the engine has to load the model first, it does so with a context of ``num_ctx`` tokens.
         """
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
-        """Generate an answer item by item. The last item is a ``Completed``.
+        """Generate an answer, item by item. The last item is a ``Completed``.
 
-        Closing the iterator (or cancelling the task) closes the connection, which frees the engine.
+        Closing the iterator (or cancelling the task) closes the connection and frees the engine.
 
         Raises:
             ModelNotFound: the engine does not have this model.
-            PromptTooLong: the prompt does not fit ``num_ctx``. Nothing was generated.
+            PromptTooLong: the prompt does not fit in ``num_ctx``. Nothing was generated.
         """
 
     async def uses_gpu(self) -> bool:
-        """Return whether the engine computes on GPUs if the machine has a GPU."""
+        """Return whether the engine uses the machine's GPU, if there is one."""
 
     async def close(self) -> None:
-        """Close connections and end child processes."""
+        """Close connections and stop child processes."""
 
 
 @runtime_checkable
 class DownloadsOwnModels(Backend, Protocol):
-    """An engine with its own catalogue of models, which are downloaded on first use: the embedded engine."""
+    """An engine with its own catalogue of models to download on first use: the embedded engine."""
 
     def default_model(self) -> str:
-        """Return the model for this machine, even if its weights are not on disk."""
+        """Return the default model for this machine, even if its weights are not on disk."""
 
     def has_weights(self, model: str) -> bool:
         """Return whether the model's weights are on disk, complete and verified."""
 
     def local_name(self, model: str) -> str:
         """Return the installed model's name for a reference such as ``hf.co/org/repo:Q4_K_M``. Other names
-        are unchanged.
+        are returned unchanged.
         """
 
     async def look_up(self, model: str) -> str:
-        """Return size and licence of the model that ``pull`` would download, as text; empty if it is already
-        on disk.
+        """Return the size and licence of the model that ``pull`` would download, as text; empty if the model
+        is already on disk.
 
         Raises:
             DownloadError: the model's source cannot be reached, or refuses.
@@ -287,7 +286,7 @@ class DownloadsOwnModels(Backend, Protocol):
         """
 
     async def ensure_model(self, model: str, report: ReportPull) -> None:
-        """Make sure that the weights are on disk. Download them if necessary.
+        """Make sure that the weights are on disk, downloading them if necessary.
 
         Raises:
             DownloadError: the weights could not be downloaded.
@@ -297,31 +296,31 @@ class DownloadsOwnModels(Backend, Protocol):
 
 @runtime_checkable
 class ReportsDevices(Backend, Protocol):
-    """An engine that reports the GPUs on which it computes."""
+    """An engine that reports which GPUs it uses."""
 
     known_devices: tuple[EngineDevice, ...] | None
-    """The GPUs; empty if the engine computes on the CPU, None before the engine was asked."""
+    """The GPUs; empty if the engine runs on the CPU, None if it has not been asked yet."""
 
     async def devices(self) -> tuple[EngineDevice, ...]:
-        """Ask the engine for its GPUs and return them."""
+        """Query the engine's GPUs and return them."""
 
 
 @runtime_checkable
 class DeletesModels(Backend, Protocol):
-    """An engine that can delete models from the disk."""
+    """An engine that can delete models from disk."""
 
     async def delete(self, model: str) -> None:
         """Delete an installed model that is not loaded.
 
         Raises:
             ModelNotFound: the engine has no such model.
-            BackendUnsupported: the model is a file of the user, which is kept.
+            BackendUnsupported: the model is one of the user's own files, which are never deleted.
         """
 
 
 @runtime_checkable
 class ReportsModelFile(Backend, Protocol):
-    """An engine that provides the data to calculate a model's memory."""
+    """An engine that provides the data needed to calculate a model's memory use."""
 
     async def model_file(self, model: str) -> ModelFile:
         """Return the model's metadata and size.

@@ -1,8 +1,8 @@
-"""Separates channels in OpenAI's harmony format, for engines that leave the format's markers in the text.
+"""Separates channels in OpenAI's harmony format, for engines that leave its markers in the text.
 
 A message is ``<|start|>assistant<|channel|>NAME<|message|>text<|end|>``; the first ``<|start|>assistant``
-belongs to the prompt. ``final`` is the answer; ``analysis`` and ``commentary`` are thoughts.
-(https://github.com/openai/harmony, "docs/format.md")
+is part of the prompt. ``final`` is the answer; ``analysis`` and ``commentary`` are thoughts
+(see "docs/format.md" in https://github.com/openai/harmony).
 """
 
 import re
@@ -10,17 +10,17 @@ import re
 from server.backends.base import TextDelta
 
 OPENINGS = ("<|channel|>", "<|start|>assistant")
-"""Starts of an answer in this format."""
+"""How an answer in this format can begin."""
 _MESSAGE = "<|message|>"
 _ENDS = ("<|end|>", "<|return|>", "<|call|>")
 _THOUGHTS = frozenset({"analysis", "commentary"})
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
 _LONGEST_HEADER = 2_000
-"""Number of characters after which a header without an end counts as text."""
+"""Number of characters after which an unterminated header is treated as text."""
 
 
 class ChannelSplitter:
-    """Splits a stream of text in this format into thoughts and answer. Pieces can break anywhere."""
+    """Splits a text stream in this format into thoughts and answer. Pieces can break anywhere."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -28,7 +28,7 @@ class ChannelSplitter:
         self._thinking = False
 
     def feed(self, text: str) -> list[TextDelta]:
-        """Return the text whose channel is known so far."""
+        """Consume a piece and return the text whose channel is now known."""
         self._held += text
         deltas: list[TextDelta] = []
         while True:
@@ -38,7 +38,7 @@ class ChannelSplitter:
                 return [each for each in deltas if each.text]
 
     def finish(self) -> list[TextDelta]:
-        """Return the text held back at the end of the stream."""
+        """Return any text still held back when the stream ends."""
         held, self._held = self._held, ""
         if self._in_header and (not held.strip() or held.lstrip().startswith("<|")):
             return []
@@ -67,5 +67,5 @@ class ChannelSplitter:
 
 
 def overlap(text: str, tag: str) -> int:
-    """Return the number of characters at the end of ``text`` that can be the start of ``tag``."""
+    """Return the number of characters at the end of ``text`` that could be the start of ``tag``."""
     return next((n for n in range(min(len(tag) - 1, len(text)), 0, -1) if text.endswith(tag[:n])), 0)

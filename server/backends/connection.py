@@ -1,6 +1,6 @@
-"""HTTP connection to an engine: with limits, without redirects or proxies, with this app's own errors.
+"""HTTP connection to an engine, with limits and the app's own errors, but without redirects or proxies.
 
-Every request has its own connection. An engine stops working on a request when its connection closes, so
+Every request uses its own connection. An engine stops working on a request when its connection closes, so
 connections must not be kept alive.
 """
 
@@ -22,28 +22,27 @@ from server.common.errors import BackendFailed, BackendUnreachable, EngineBusy
 from server.config.sections import BackendSettings
 
 BODY_LIMIT = 32 << 20
-"""Maximum size of a complete answer (bytes). A list of models with their templates has about 100 kB."""
+"""Maximum size of a complete answer (bytes). A list of models with their templates takes about 100 kB."""
 REFUSAL_LIMIT = 64 << 10
-"""Maximum number of bytes that are read from an error's body."""
+"""Maximum number of bytes read from an error body."""
 BUSY_STATUSES = frozenset({502, 503, 504})
-"""HTTP statuses of a server that is loading a model, and of a gateway whose engine is away."""
+"""HTTP statuses sent by a server that is loading a model or a gateway whose engine is down."""
 LOADING_TYPE = "unavailable_error"
-"""llama-server's error type while it loads a model."""
+"""The error type that llama-server reports while it loads a model."""
 MOST_RETRY_SECONDS = 600.0
 ANSWER_SECONDS = 30.0
-"""Time limit for a request that causes no work, such as the list of models, on a busy machine (seconds). Also
-the limit for the body of an answer sent in one piece, after its head has arrived.
+"""Timeout on a busy machine for a request that causes no work, such as listing models (seconds). Also the
+timeout for a non-streamed response body once its headers have arrived.
 """
 HEAD_MARGIN = 5.0
-"""Time limit for sending the request, and for the rest of an answer's head after its first byte (seconds)."""
+"""Timeout for sending the request, and for the rest of the headers after their first byte (seconds)."""
 
 
 class Refused(Exception):
-    """The engine answered with an HTTP error. Each dialect translates the error, so it never leaves this
-    room.
+    """The engine answered with an HTTP error. Each dialect translates it, so it never leaves this package.
 
-    ``message`` is the engine's own sentence, ``details`` holds the fields that came with it, ``retry_after``
-    the seconds of its ``Retry-After`` header (0 without the header).
+    ``message`` is the engine's own wording, ``details`` holds the accompanying fields, and ``retry_after`` is
+    the value of the ``Retry-After`` header in seconds (0 without the header).
     """
 
     def __init__(self, status: int, message: str, details: dict[str, Any], retry_after: float = 0.0) -> None:
@@ -55,22 +54,22 @@ class Refused(Exception):
 
     @property
     def is_busy(self) -> bool:
-        """Return whether the engine is loading, or a gateway finds no engine behind it."""
+        """Return whether the engine is loading a model or a gateway has no engine behind it."""
         return self.status in BUSY_STATUSES or self.details.get("type") == LOADING_TYPE
 
 
 class EngineConnection:
-    """Requests to the engine at ``url``.
+    """Sends requests to the engine at ``url``.
 
     Args:
         url: as ``address.engine_url`` returns it.
-        settings: time limits, and whether another machine is allowed.
-        product: the engine's name, for errors.
-        start_hint: what to do if the address does not answer, one sentence.
-        api_key: sent as a bearer token; empty without a key.
+        settings: timeouts, and whether other machines are allowed.
+        product: the engine's name, for error messages.
+        start_hint: one sentence on what to do if the address does not answer.
+        api_key: sent as a bearer token unless empty.
 
     Raises:
-        SettingsError: the engine is on another machine, and this is not allowed.
+        SettingsError: the engine is on another machine, which is not allowed.
     """
 
     def __init__(
@@ -111,7 +110,7 @@ class EngineConnection:
     ) -> dict[str, Any]:
         """Return the JSON object in the engine's answer.
 
-        ``seconds`` limits the whole exchange. With None, only the limit on silence applies, for actual work.
+        ``seconds`` limits the whole exchange. None is for actual work: only the limit on silence applies.
 
         Raises:
             Refused: the engine answered with an HTTP error.
@@ -136,16 +135,17 @@ class EngineConnection:
                 await self._pass_or_refuse(response)
 
     def stall_guard(self) -> StallGuard:
-        """Return the guard for one generation. It limits the time without progress."""
+        """Return a guard that limits the time one generation can go without progress."""
         return StallGuard(self._silence)
 
     async def stream(
         self, path: str, body: dict[str, Any], stall: StallGuard | None = None
     ) -> AsyncGenerator[str, None]:
-        """POST ``body`` and yield the answer's lines, without line ends and empty lines.
+        """POST ``body`` and yield the answer's lines without their line endings, skipping empty lines.
 
-        ``stall`` ends an answer that continues without progress. Closing the generator closes the connection.
-        A last line without a line end is yielded as well. The dialect decides whether the stream is complete.
+        ``stall`` aborts an answer that continues without progress. Closing the generator closes the
+        connection. A final line without a line ending is also yielded; the dialect decides whether the
+        stream is complete.
 
         Raises:
             Refused: the engine answered with an HTTP error.
@@ -176,7 +176,7 @@ class EngineConnection:
         )
 
     def busy(self, refusal: Refused) -> EngineBusy:
-        """Return the error for a refusal that ``is_busy``."""
+        """Return the error for a refusal whose ``is_busy`` is true."""
         reason = refusal.message.rstrip(".") or f"status {refusal.status}"
         return EngineBusy(
             f"{self.product} at {place_of(self.url)} is loading a model or busy ({reason}).",
@@ -224,7 +224,7 @@ class EngineConnection:
 
     @contextmanager
     def _translated(self, seconds: float | None) -> Iterator[None]:
-        """Convert errors of the exchange to this app's errors."""
+        """Convert errors raised during the exchange to the app's own errors."""
         try:
             yield
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -253,7 +253,7 @@ class EngineConnection:
 
 
 def _refusal(status: int, body: bytes, retry_after: float) -> Refused:
-    """Extract the error from ``body``. ``error_texts`` describes the known forms."""
+    """Extract the error from ``body``. See ``error_texts`` for the known forms."""
     try:
         details = error_details(parse_object(body))
     except Garbled:
@@ -262,7 +262,7 @@ def _refusal(status: int, body: bytes, retry_after: float) -> Refused:
 
 
 def _retry_after(response: httpx.Response) -> float:
-    """Return the seconds in ``Retry-After``, which is a number or a date; 0 without a valid value."""
+    """Return ``Retry-After``, which can be a number or a date, in seconds; 0 if missing or invalid."""
     text = response.headers.get("retry-after", "").strip()
     try:
         seconds = float(text) if text[:1].isdigit() else _seconds_until(text)

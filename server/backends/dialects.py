@@ -1,4 +1,4 @@
-"""Detects an OpenAI-compatible server's dialect, by requests to the server and not by its port."""
+"""Detects an OpenAI-compatible server's dialect by querying the server rather than by its port."""
 
 from typing import Any
 
@@ -16,10 +16,10 @@ from server.config.settings import Settings
 
 
 async def open_openai(url: str, settings: Settings, api_key: str = "") -> Backend:
-    """Return the backend for the server at ``url``. The server has answered.
+    """Return the backend for the server at ``url``, which has answered.
 
-    Ollama supports this protocol too, but gets the backend for its own protocol: only that protocol can set a
-    context length and refuse a prompt that is too long.
+    Ollama supports this protocol too, but gets the backend for its native protocol, because only that one
+    can set a context length and refuse a prompt that is too long.
 
     Raises:
         BackendUnreachable: the address does not answer.
@@ -55,4 +55,4 @@ async def _identify(server: OpenAICompatible, entries: list[dict[str, Any]]) -> 
 
 
 _BY_OWNER: dict[str, type[OpenAICompatible]] = {"llama-swap": LlamaSwap, "vllm": VLLM}
-"""Dialects by ``owned_by`` in ``/v1/models``. "llamacpp" can be a single server or a router."""
+"""Dialects by the ``owned_by`` field in ``/v1/models``. "llamacpp" can be a single server or a router."""

@@ -1,4 +1,4 @@
-"""Error texts in the JSON of engines, gateways and frameworks, at all known places."""
+"""Finds the error text in JSON from engines, gateways and frameworks, wherever they are known to put it."""
 
 import re
 from contextlib import suppress
@@ -16,8 +16,8 @@ _TYPES = ("type", "error_type")
 
 
 def error_in(fields: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the error that a JSON object of a stream reports, like ``error_details``; None if the object is
-    part of an answer. ``"error": null`` is not an error.
+    """Return the error reported by a JSON object in a stream, in the form of ``error_details``; None if the
+    object is part of an answer. ``"error": null`` is not an error.
     """
     if fields.get("error") or "error" in (fields.get("object"), fields.get("type")):
         return error_details(fields)
@@ -27,11 +27,11 @@ def error_in(fields: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def error_details(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of an error, with its text as ``message`` and its kind as ``type``.
+    """Return an error's fields, with its text as ``message`` and its kind as ``type``.
 
-    Known forms: ``{"error": "…"}``, ``{"error": {"message": …}}``, JSON inside such a text (Ollama passes on
-    its runner's errors), ``{"object": "error", "message": …}`` (vLLM), ``{"detail": …}`` (FastAPI, also as a
-    list), ``{"error_type": …, "error_message": …}``.
+    Known forms: ``{"error": "…"}``, ``{"error": {"message": …}}``, JSON nested in such a text (Ollama
+    forwards its runner's errors), ``{"object": "error", "message": …}`` (vLLM), ``{"detail": …}`` (FastAPI,
+    also as a list), and ``{"error_type": …, "error_message": …}``.
     """
     error = fields.get("error") or fields
     if isinstance(error, str) and error.lstrip().startswith("{"):
@@ -47,7 +47,7 @@ def error_details(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def plain_error(body: bytes) -> str:
-    """Return the text of an error that is not JSON. For a gateway's HTML page, the text is its title."""
+    """Return the text of a non-JSON error. For a gateway's HTML page, this is the page's title."""
     text = body.decode("utf-8", "replace").strip()
     if text.startswith("<"):
         title = _TITLE.search(text)

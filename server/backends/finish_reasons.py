@@ -1,4 +1,4 @@
-"""Meaning of an engine's finish reason: a natural end, the length limit, or an incomplete answer."""
+"""Interprets an engine's finish reason: a natural end, the length limit, or an incomplete answer."""
 
 from typing import Any
 
@@ -18,19 +18,19 @@ _LENGTH = frozenset(
 
 
 def finish_reason_of(value: object, *, ended: bool, tokens: int = 0, max_tokens: int = 0) -> FinishReason:
-    """Return the meaning of a finish reason.
+    """Return what a finish reason means.
 
-    Some servers send no reason, an object with a ``type``, or the number of a stop token. The protocol's own
-    end marker then decides; the number of tokens shows whether the limit was reached.
+    Some servers send no reason, an object with a ``type``, or the ID of a stop token. In that case the
+    protocol's own end marker decides, and the token count shows whether the limit was reached.
 
     Args:
-        value: the value in the JSON; None if it is missing.
-        ended: whether the stream's end marker arrived.
-        tokens: number of generated tokens; 0 if unknown.
+        value: the value from the JSON; None if missing.
+        ended: whether the stream's end marker has arrived.
+        tokens: number of tokens generated; 0 if unknown.
         max_tokens: the request's limit.
 
     Raises:
-        Garbled: the engine stopped in the middle of the answer, or the stream ended before the answer.
+        Garbled: the engine stopped mid-answer, or the stream ended before the answer did.
     """
     word = _word(value)
     if word in _NATURAL:

@@ -1,4 +1,4 @@
-"""Limits on every generation: the engine must read the whole prompt, make progress, and end."""
+"""Limits on every generation: the engine must read the whole prompt, keep making progress, and stop."""
 
 import re
 import time
@@ -16,41 +16,41 @@ _CHARACTERS_PER_TOKEN = 256
 _SLACK = 65_536
 
 _MOST_CHARACTERS = 8
-"""Maximum characters per token in a whole prompt. Code and prose have about four."""
+"""Maximum average number of characters per token in a prompt. Code and prose have about four."""
 _FULL = 0.9
-"""Minimum share of the context that a truncated prompt fills."""
+"""Minimum fraction of the context that a truncated prompt fills."""
 
 
 def minimum_tokens(messages: Iterable[Message]) -> int:
     """Return a lower bound for the number of tokens in the messages.
 
-    Tokenizers split at white space first, so every word is at least one token.
+    Tokenizers split on whitespace first, so every word is at least one token.
     """
     return sum(len(_WORD.findall(message.content)) for message in messages)
 
 
 class PromptCounts:
-    """Judges the prompt counts of one engine.
+    """Interprets the prompt token counts reported by one engine.
 
-    Some engines count only tokens that were not in their cache (Ollama 0.30, some gateways). A small count
-    alone therefore does not mean that the prompt was truncated.
+    Some engines count only tokens that were not in their cache (Ollama 0.30, some gateways), so a small count
+    alone does not mean that the prompt was truncated.
     """
 
     def __init__(self) -> None:
         self._seen_whole: set[str] = set()
 
     def whole(self, request: GenerationRequest, count: int, cached: int = 0) -> int:
-        """Return the number of tokens in the whole prompt; 0 if it is unknown because the engine left out
+        """Return the number of tokens in the whole prompt; 0 if unknown because the engine did not count
         cached tokens.
 
         Args:
             request: the request that was answered.
-            count: the number that the engine reports; 0 without a report.
+            count: the number that the engine reported; 0 if it reported none.
             cached: the reported number of cached tokens, which ``count`` may include.
 
         Raises:
-            PromptTooLong: the engine truncated the prompt without an error. After the engine has once counted
-            a whole prompt of the model, this is only checked if the count fills the context.
+            PromptTooLong: the engine silently truncated the prompt. Once the engine has counted a whole
+            prompt for the model, this is checked only if the count fills the context.
         """
         total = count + cached if 0 < count < cached else count
         minimum = minimum_tokens(request.messages)
@@ -78,7 +78,7 @@ _LESS = "Pass fewer or smaller files, or set a larger [backend] num_ctx if the m
 
 
 class RunawayGuard:
-    """Stops an answer that is far longer than requested, before it fills the memory."""
+    """Stops an answer that is far longer than requested before it fills up memory."""
 
     def __init__(self, max_tokens: int) -> None:
         self._left = max_tokens * _CHARACTERS_PER_TOKEN + _SLACK
@@ -87,7 +87,7 @@ class RunawayGuard:
         """Count the characters of ``text``.
 
         Raises:
-            Garbled: the answer is longer than ``max_tokens`` tokens can be.
+            Garbled: the answer is longer than ``max_tokens`` tokens could possibly be.
         """
         self._left -= len(text)
         if self._left < 0:
@@ -95,10 +95,10 @@ class RunawayGuard:
 
 
 class StallGuard:
-    """Ends an answer that continues without progress, for example with only keep-alive comments.
+    """Aborts an answer that continues without progress, for example with nothing but keep-alive comments.
 
     Args:
-        seconds: the longest time without progress.
+        seconds: the longest time allowed without progress.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -107,13 +107,13 @@ class StallGuard:
         self._since = time.monotonic()
 
     def note(self, progress: int) -> None:
-        """Record the current progress, a number that only grows."""
+        """Record the current progress, a number that never decreases."""
         if progress > self._progress:
             self._progress = progress
             self._since = time.monotonic()
 
     def check(self) -> None:
-        """Check that there was progress recently.
+        """Check that there has been progress recently.
 
         Raises:
             Garbled: there was no progress.

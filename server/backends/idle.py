@@ -23,9 +23,7 @@ from server.common.errors import BackendError
 
 @dataclass
 class _Stay:
-    """A model's use: how long it stays loaded afterwards in seconds (None: forever), and its
-    current users.
-    """
+    """A model in use: seconds to keep it loaded afterwards (None: forever), and its current users."""
 
     seconds: float | None
     users: int = 0
@@ -33,18 +31,18 @@ class _Stay:
 
     @property
     def expires_at(self) -> float | None:
-        """Seconds since the epoch; None while the model is in use or stays forever."""
+        """Expiry time in seconds since the epoch; None while the model is in use or if it never expires."""
         return None if self.seconds is None or self.users else self.since + self.seconds
 
 
 class UnloadsWhenIdle:
     """An engine that unloads the app's models ``keep_alive`` after their last use.
 
-    A model that was loaded before its first use here belongs to another program and is never unloaded.
+    A model already loaded before its first use here belongs to another program and is never unloaded.
 
     Args:
-        backend: the engine; it can unload and list loaded models.
-        keep_alive: the default for loads and requests without their own value.
+        backend: the engine, which can unload models and list those loaded.
+        keep_alive: default for loads and requests that don't specify a value.
     """
 
     def __init__(self, backend: Backend, keep_alive: str) -> None:
@@ -68,7 +66,7 @@ class UnloadsWhenIdle:
         return await self.backend.installed()
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models in memory. Models loaded here have expiry times."""
+        """Return the models in memory. Those loaded here have expiry times."""
         loaded = await self.backend.loaded()
         names = {each.name for each in loaded}
         for gone in [name for name, stay in self._stays.items() if name not in names and not stay.users]:
@@ -84,7 +82,7 @@ class UnloadsWhenIdle:
         return await self.backend.slots(model)
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
-        """Load the model for the time given by ``keep_alive``."""
+        """Load the model and keep it loaded for ``keep_alive``."""
         stay = await self._stay(model, keep_alive)
         try:
             await self.backend.load(model, num_ctx)
@@ -119,12 +117,12 @@ class UnloadsWhenIdle:
         return await self.backend.uses_gpu()
 
     async def close(self) -> None:
-        """Stop the watch and close the engine's connections. Models stay loaded."""
+        """Stop the expiry task and close the engine's connections. Models stay loaded."""
         await cancel_and_wait(self._watch)
         await self.backend.close()
 
     async def _stay(self, model: str, keep_alive: str | None) -> _Stay | None:
-        """Start a use of the model. Return None if the model belongs to another program."""
+        """Begin using the model. Return None if the model belongs to another program."""
         seconds = parse_keep_alive(keep_alive or self._keep_alive)
         stay = self._stays.get(model)
         if stay is not None and keep_alive is None:
@@ -151,7 +149,7 @@ class UnloadsWhenIdle:
         return stay.expires_at if stay is not None else None
 
     async def _unload_in_time(self) -> None:
-        """Unload models when they expire, until no model is left that will expire."""
+        """Unload models as they expire, until none are left that will."""
         while ends := [at for stay in self._stays.values() if (at := stay.expires_at) is not None]:
             self._changed.clear()
             with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""Parser of Ollama's ``keep_alive``, the time that a model stays loaded."""
+"""Parser for Ollama's ``keep_alive``, the time a model stays loaded."""
 
 import re
 
@@ -10,7 +10,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
 
 def parse_keep_alive(text: str) -> float | None:
-    """Return ``keep_alive`` (``"90"``, ``"10m"``, ``"1h30m"``) in seconds; None for forever (``"-1"``).
+    """Return ``keep_alive`` (``"90"``, ``"10m"``, ``"1h30m"``) in seconds, or None for forever (``"-1"``).
 
     Raises:
         BadArguments: the text is not a duration.

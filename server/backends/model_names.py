@@ -1,4 +1,4 @@
-"""Looks up a model by name, and suggests similar names if none matches."""
+"""Looks up models by name and suggests similar names if none matches."""
 
 from collections.abc import Iterable
 from difflib import SequenceMatcher
@@ -10,12 +10,12 @@ from server.common.errors import ModelNotFound
 def resolve(name: str, models: Iterable[InstalledModel]) -> str:
     """Return the installed model with this name.
 
-    The first rule that matches applies: the exact name; the name with ``:latest``; either in another case;
+    The first matching rule wins: the exact name; the name with ``:latest``; either of these ignoring case;
     the name with ``-`` for ``:``; the only model whose name starts with ``name`` at a boundary
-    (``qwen2.5-coder`` → ``qwen2.5-coder:7b``); the only model whose part after the last ``/`` starts with it.
+    (``qwen2.5-coder`` → ``qwen2.5-coder:7b``); the only model where the part after the last ``/`` does so.
 
     Raises:
-        ModelNotFound: no model matches, or several models match. The message names the most similar models.
+        ModelNotFound: no model matches, or more than one does. The message names the most similar models.
     """
     models = tuple(models)
     names = [model.name for model in models]
@@ -39,7 +39,7 @@ def resolve(name: str, models: Iterable[InstalledModel]) -> str:
 
 
 def not_found(name: str, models: Iterable[InstalledModel]) -> ModelNotFound:
-    """Return the error with the installed models most similar to ``name`` (empty: no particular model)."""
+    """Return an error naming the installed models most similar to ``name`` (empty: no particular model)."""
     near = nearest(name, dict.fromkeys(model.name for model in models))
     cause = f"The engine has no model {name!r}." if name else "The engine has no model that writes text."
     if not near:
@@ -50,14 +50,14 @@ def not_found(name: str, models: Iterable[InstalledModel]) -> ModelNotFound:
 
 
 def spelled_alike(one: str, other: str) -> bool:
-    """Return whether two names are equal except for case and ``:`` instead of ``-``, such as Ollama's
+    """Return whether two names differ only in case and in ``:`` versus ``-``, such as Ollama's
     ``qwen2.5-coder:1.5b`` and the embedded engine's ``qwen2.5-coder-1.5b``.
     """
     return one.lower().replace(":", "-") == other.lower().replace(":", "-")
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
-    """Return the ``count`` names most similar to ``name``, most similar first."""
+    """Return the ``count`` names most similar to ``name``, closest match first."""
     wanted = name.lower()
 
     def similarity(each: str) -> float:

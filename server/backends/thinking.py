@@ -1,7 +1,7 @@
 """Separates a reasoning model's thoughts from its answer.
 
-Most engines send thoughts in a separate field. Others leave thoughts in the text, between tags at its very
-start. Later tags belong to the answer, which can be about such tags.
+Most engines send thoughts in a separate field. Others leave them in the text, between tags at the very start.
+Any later tags are part of the answer, which may itself be about such tags.
 """
 
 from server.backends.base import TextDelta
@@ -19,13 +19,13 @@ TAGS = (
 4."""
 
 MOST_BLANK = 1000
-"""Number of leading blank characters after which no thought is expected, because every piece is checked
-together with all of them.
+"""Number of leading whitespace characters after which thoughts are no longer expected. It is limited because
+each new piece is checked together with all of them.
 """
 
 
 class ThinkingSplitter:
-    """Splits a stream of text into thoughts and answer. Pieces can break anywhere, even within a tag."""
+    """Splits a text stream into thoughts and answer. Pieces can break anywhere, even within a tag."""
 
     def __init__(self) -> None:
         self._held = ""
@@ -35,7 +35,7 @@ class ThinkingSplitter:
         self._channels: ChannelSplitter | None = None
 
     def feed(self, text: str) -> list[TextDelta]:
-        """Return the text whose kind is known so far."""
+        """Consume a piece and return the text now known to be thoughts or answer."""
         if self._channels is not None:
             return self._channels.feed(text)
         if self._decided and self._closing is None:
@@ -44,7 +44,7 @@ class ThinkingSplitter:
         return self._in_thought() if self._decided else self._at_start()
 
     def finish(self) -> list[TextDelta]:
-        """Return the text held back at the end of the stream."""
+        """Return any text still held back when the stream ends."""
         if self._channels is not None:
             return self._channels.finish()
         held, self._held = self._held, ""
@@ -81,7 +81,7 @@ class ThinkingSplitter:
         return [TextDelta(certain, thinking=True)] if certain else []
 
     def _answer(self, text: str) -> list[TextDelta]:
-        """Return a part of the answer, without the empty lines between the thoughts and the answer."""
+        """Return part of the answer, without the blank lines between the thoughts and the answer."""
         if self._trim:
             text = text.lstrip("\r\n")
             self._trim = not text

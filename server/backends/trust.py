@@ -1,4 +1,4 @@
-"""Certificates that an https engine can use: the usual authorities, the system's, and the user's own."""
+"""Certificate authorities trusted for https engines: the public ones, the system's, and the user's own."""
 
 import os
 import ssl
@@ -9,12 +9,12 @@ import certifi
 from server.common.errors import SettingsError
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables of other programs that name a file of authorities. OpenSSL itself reads ``SSL_CERT_FILE``."""
+"""Other programs' environment variables that name a CA bundle. OpenSSL itself reads ``SSL_CERT_FILE``."""
 
 
 def ssl_context(ca_file: str) -> ssl.SSLContext:
-    """Return a context that trusts the public authorities, the system's (``SSL_CERT_FILE`` and
-    ``SSL_CERT_DIR`` included), and those in ``ca_file`` (empty without a file).
+    """Return a context that trusts the public authorities, the system's (including ``SSL_CERT_FILE`` and
+    ``SSL_CERT_DIR``), and those in ``ca_file`` (empty: none).
 
     Raises:
         SettingsError: ``ca_file`` cannot be read.
@@ -38,7 +38,7 @@ def ssl_context(ca_file: str) -> ssl.SSLContext:
 
 
 def distrust(error: BaseException | None) -> str:
-    """Return why a certificate was rejected, if this is the cause of ``error``; otherwise an empty text."""
+    """Return why a certificate was rejected if that caused ``error``; otherwise an empty string."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message or "it cannot be verified"

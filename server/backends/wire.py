@@ -1,7 +1,7 @@
-"""Reads data from an engine: JSON with any content, from any server.
+"""Reads data from an engine: arbitrary JSON from an arbitrary server.
 
 An engine is a foreign program, so no type, size or encoding is trusted. Invalid data raises ``Garbled``.
-Neither ``Garbled`` nor ``StreamError`` leaves this room.
+Neither ``Garbled`` nor ``StreamError`` leaves this package.
 """
 
 import json
@@ -9,34 +9,32 @@ import math
 from typing import Any
 
 LINE_LIMIT = 1 << 20
-"""Maximum length of a stream's line (bytes). A line holds a few tokens; Ollama's own limit is 512 kB."""
+"""Maximum length of a line in a stream (bytes). Lines hold a few tokens; Ollama's own limit is 512 kB."""
 STREAM_LIMIT = 256 << 20
-"""Maximum size of a stream (bytes). A line for one token takes 150 to 600 bytes, so more than 400,000 tokens
-fit. Without a limit, empty lines or keep-alive messages would be read forever.
+"""Maximum size of a stream (bytes). One token's line takes 150 to 600 bytes, so more than 400,000 tokens fit.
+Without a limit, an endless stream of blank lines or keep-alive messages would be read forever.
 """
 
 MOST_CONTAINERS = 1_000_000
-"""Maximum number of lists and objects in one answer. 3 bytes of JSON become an object of 64 bytes, so 32 MB
-of them exhaust the memory.
+"""Maximum number of lists and objects in one answer. Every 3 bytes of JSON can become a 64-byte object, so
+32 MB of them would exhaust memory.
 """
 MOST_COUNT = 2**50
-"""Largest plausible count: sizes in bytes (1 PiB) and numbers of parameters. Sums of many counts stay below
+"""Largest plausible count, for sizes in bytes (1 PiB) and parameter counts. Sums of many counts stay below
 SQLite's limit of 2**63.
 """
 MOST_TOKENS = 1_000_000_000
-"""Largest plausible number of tokens, in a context or in one answer."""
+"""Largest plausible number of tokens in a context or an answer."""
 MOST_SLOTS = 256
-"""Largest plausible number of requests that one engine processes in parallel for a model."""
+"""Largest plausible number of requests that an engine processes in parallel for a model."""
 MOST_SECONDS = 1_000_000.0
-"""Longest plausible duration of one request, in seconds (about 12 days)."""
+"""Longest plausible duration of a request, in seconds (about 12 days)."""
 MOST_MODELS = 1_000
-"""Maximum number of models that are read from one answer. The app compares, lists and shows all of them."""
+"""Maximum number of models to read from one answer. The app compares, lists and shows all of them."""
 MOST_LOADED = 64
-"""Maximum number of loaded models that are read from one answer. Some engines need one more
-request for each.
-"""
+"""Maximum number of loaded models to read from one answer. Some engines need a further request for each."""
 MOST_LABEL = 1_000
-"""Maximum length of a name, word or message for display (characters)."""
+"""Maximum length of a displayed name, word or message (characters)."""
 
 
 class Garbled(Exception):
@@ -44,11 +42,11 @@ class Garbled(Exception):
 
 
 class StreamError(Exception):
-    """The engine reports a failure in the middle of a stream. The text comes from the engine."""
+    """The engine reported a failure in the middle of a stream. The message is the engine's own."""
 
 
 class LineReader:
-    """Splits pieces of data into lines, without line ends and empty lines."""
+    """Splits pieces of data into lines, dropping line endings and empty lines."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
@@ -72,7 +70,7 @@ class LineReader:
         return [text for line in lines if (text := _decoded(line))]
 
     def end(self) -> list[str]:
-        """Return a last line without a line end. The dialect decides whether the stream is complete.
+        """Return a final line without a line ending. The dialect decides whether the stream is complete.
 
         Raises:
             Garbled: the line is not UTF-8.
@@ -105,15 +103,15 @@ def dump(value: dict[str, Any]) -> bytes:
 
 
 class TextJoiner:
-    """Converts the pieces of one text. Some engines split a character outside the basic plane into two
-    pieces, each with one half of its surrogate pair.
+    """Decodes the pieces of one text. Some engines split a character outside the Basic Multilingual Plane
+    into two pieces, each with one half of its surrogate pair.
     """
 
     def __init__(self) -> None:
         self._half = ""
 
     def read(self, value: object) -> str:
-        """Return the next piece like ``text_of``. Half a pair at its end is held back.
+        """Return the next piece as ``text_of`` does, holding back half a pair at its end.
 
         Raises:
             Garbled: ``value`` is not text.
@@ -123,13 +121,13 @@ class TextJoiner:
         return _joined(text[: len(text) - len(self._half)])
 
     def end(self) -> str:
-        """Return the rest held back at the end of the text."""
+        """Return anything still held back when the text ends."""
         text, self._half = self._half, ""
         return _joined(text)
 
 
 def text_of(value: object) -> str:
-    """Return a string that can be written to a file; None becomes an empty string.
+    """Return ``value`` as a string that can be written to a file; None becomes an empty string.
 
     Raises:
         Garbled: ``value`` is not text.
@@ -138,8 +136,8 @@ def text_of(value: object) -> str:
 
 
 def plain_text(value: object) -> str:
-    """Return a string unchanged, None as an empty string, and content in parts (``[{"type": "text", "text":
-    …}]``) as one text.
+    """Return a string unchanged, None as an empty string, and multi-part content (``[{"type": "text",
+    "text": …}]``) as one string.
 
     Raises:
         Garbled: ``value`` is not text.
@@ -155,8 +153,8 @@ def plain_text(value: object) -> str:
 
 
 def label_of(value: object) -> str:
-    """Return a name or a short text for display, cut at ``MOST_LABEL`` and without control characters; empty
-    if it is not a string.
+    """Return a name or short text for display, truncated to ``MOST_LABEL`` and stripped of control
+    characters; empty if it is not a string.
     """
     if not isinstance(value, str):
         return ""
@@ -176,20 +174,18 @@ def tokens_of(value: object) -> int:
 
 
 def slots_of(value: object) -> int:
-    """Return a number of parallel requests; 1 if it is missing or implausible."""
+    """Return the number of parallel requests; 1 if it is missing or implausible."""
     return max(1, count_of(value, MOST_SLOTS))
 
 
 def seconds_of(value: object, per_second: float) -> float:
-    """Return a duration in seconds from a number in units of 1/``per_second`` second; 0 if it is missing or
-    implausible.
-    """
+    """Convert a number in units of 1/``per_second`` second to seconds; 0 if it is missing or implausible."""
     seconds = number_of(value) / per_second
     return seconds if seconds <= MOST_SECONDS else 0.0
 
 
 def number_of(value: object) -> float:
-    """Return a finite number of at least 0; 0 for anything else."""
+    """Return a finite, non-negative number; 0 for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     try:
@@ -199,7 +195,7 @@ def number_of(value: object) -> float:
 
 
 def object_of(value: object) -> dict[str, Any]:
-    """Return an object; empty for anything else."""
+    """Return an object; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 
@@ -209,12 +205,12 @@ def objects_of(value: object) -> list[dict[str, Any]]:
 
 
 def models_of(value: object) -> list[dict[str, Any]]:
-    """Return the entries of a list of models, at most ``MOST_MODELS``."""
+    """Return the entries in a list of models, at most ``MOST_MODELS``."""
     return objects_of(value[:MOST_MODELS] if isinstance(value, list) else value)
 
 
 def excerpt(text: str | bytes, length: int = 120) -> str:
-    """Return the start of ``text``, printable, for an error message."""
+    """Return the start of ``text`` in printable form, for an error message."""
     if isinstance(text, bytes):
         text = text[: 4 * length].decode("utf-8", "replace")
     shown = text[:length].encode("utf-8", "replace").decode("utf-8")
@@ -222,7 +218,7 @@ def excerpt(text: str | bytes, length: int = 120) -> str:
 
 
 def _joined(text: str) -> str:
-    """Join surrogate pairs. A lone half, which cannot be encoded, becomes ``?``."""
+    """Join surrogate pairs, replacing lone halves, which cannot be encoded, with ``?``."""
     if text.isascii():
         return text
     paired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")

@@ -1,1 +1,1 @@
-"""Many tasks as durable jobs: stored as rows before the first token, resumed after a crash."""
+"""Batches of tasks as durable jobs, stored as rows before the first token and resumed after a crash."""

@@ -1,4 +1,4 @@
-"""The circuit breaker: stops a batch in which most items fail, and says why."""
+"""Circuit breaker that stops a batch when most of its items fail, and says why."""
 
 from dataclasses import dataclass, replace
 
@@ -6,15 +6,15 @@ from server.store.job_records import FailureGroup, ItemRecord
 from server.store.job_states import SUCCESSFUL
 
 FEWEST = 5
-"""Number of items after which a batch is first judged. It is judged again after each further item."""
+"""Number of items before a batch is first judged. It is judged again after every further item."""
 GOOD_SHARE = 0.2
-"""Minimum share of successful items. If the share is smaller, the batch stops."""
+"""Minimum share of successful items, below which the batch stops."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """The results of one run's items. Items that ended before a resume do not count, so that a stopped batch
-    can be resumed.
+    """Item results from one run. Items that ended before a resume are not counted, so a stopped batch can be
+    resumed.
     """
 
     good: int = 0
@@ -23,17 +23,17 @@ class Tally:
 
     @property
     def ended(self) -> int:
-        """Number of items that ended."""
+        """Number of items that have ended."""
         return self.good + self.bad + self.cancelled
 
     @property
     def suspicious(self) -> bool:
-        """Return whether most items fail. Cancelled items do not count."""
+        """Return whether too many items have failed. Cancelled items are ignored."""
         judged = self.good + self.bad
         return judged >= FEWEST and self.good < judged * GOOD_SHARE
 
     def with_item(self, item: ItemRecord) -> "Tally":
-        """Return the tally with one more item."""
+        """Return the tally with one more item counted."""
         if item.state in SUCCESSFUL:
             return replace(self, good=self.good + 1)
         if item.state == "cancelled":
@@ -42,7 +42,7 @@ class Tally:
 
 
 def why_stop(tally: Tally, failures: tuple[FailureGroup, ...]) -> str:
-    """Return one sentence on why the batch should stop; empty if it may continue."""
+    """Return a sentence saying why the batch should stop; empty if it may continue."""
     if not tally.suspicious:
         return ""
     worst = max(failures, key=lambda group: group.count, default=None)

@@ -1,9 +1,9 @@
-"""The cost of a batch for Claude, counted once: the batch's call, its result, and every ``check_job``.
+"""What a batch costs Claude, counted once: the batch's call, its result, and every ``check_job``.
 
-While a batch runs, each item carries a share of the cost of the call that started the batch. When the batch
-ends, the total cost is divided again among its offloads, so that their receipts add up to it exactly. If
-there were no offloads (the batch was cancelled before its first item), a separate row carries the cost. A
-batch started by the user has no cost. An agent's calls about such a batch get separate rows.
+While a batch runs, each item carries a share of the cost of the call that started it. When the batch ends,
+the total cost is divided again among its offloads, so their receipts add up to it exactly. If there were no
+offloads (the batch was cancelled before its first item), a separate row carries the cost. A batch started by
+the user has no cost; an agent's calls about such a batch get separate rows.
 """
 
 import secrets
@@ -32,7 +32,7 @@ from server.store.records import OffloadStart, ReceiptRecord
 
 
 class CallCosts:
-    """The costs of all batches. Methods can raise ``StoreError``."""
+    """Tracks the costs of all batches. Methods can raise ``StoreError``."""
 
     def __init__(self, history: History, ledger: Ledger) -> None:
         self._database = history.database
@@ -60,8 +60,8 @@ class CallCosts:
         return replace(answer, spent_output=self._ledger.cost_of_call(arguments), spent_turns=TURN)
 
     async def charge(self, job: JobRecord, cost: BatchCostRecord, caller: Caller | None = None) -> None:
-        """Add the cost of a call, and divide the total again unless the batch runs. If an agent asks about
-        the user's own batch, the cost gets a separate row.
+        """Add the cost of a call, and divide the total again unless the batch is still running. If an agent
+        asks about the user's own batch, the cost gets a separate row.
         """
         if job.by_user and caller is not None:
             await self._book_question(job.id, caller, cost)
@@ -100,7 +100,7 @@ class CallCosts:
         await self._database.write(self.dividing(job_id))
 
     def dividing(self, job_id: str) -> Callable[[Connection], None]:
-        """Return a function that divides the cost within a transaction of the caller; see ``divide``."""
+        """Return a function that divides the cost within the caller's transaction; see ``divide``."""
 
         def divide(connection: Connection) -> None:
             if not distribute_cost(connection, job_id, self._rebook):
@@ -120,7 +120,7 @@ class CallCosts:
         return self._ledger.price(figures, terms=terms, assumed=terms.assumed).as_record()
 
     def _terms_of(self, receipt: ReceiptRecord) -> Terms:
-        """Return the terms with which the receipt was calculated. A receipt keeps the prices of its time."""
+        """Return the terms used to calculate the receipt. A receipt keeps the prices of its time."""
         if (terms := Terms.from_json(receipt.terms)) is not None:
             return terms
         prices = self._ledger.prices

@@ -1,4 +1,4 @@
-"""The inputs of a batch: the globs of ``each`` expanded, and ``path::*`` replaced by the file's functions."""
+"""Expands the inputs of a batch: globs in ``each``, and ``path::*`` into the file's functions."""
 
 import os
 from collections import Counter
@@ -21,11 +21,11 @@ FUNCTION_KINDS = ("function", "method", "constructor")
 
 
 def expand_inputs(workspace: Workspace, each: Sequence[str]) -> tuple[str, ...]:
-    """Return the inputs in the given order, each once. Blocks.
+    """Return the expanded inputs in the given order, without duplicates. Blocks.
 
     Raises:
-        WorkspaceError: a pattern matches no file, leads outside or names a folder, or a file has no
-        functions.
+        WorkspaceError: a pattern matches no file, leads outside the project or names a folder, or a file
+        has no functions.
     """
     inputs: dict[str, None] = {}
     for given in each:
@@ -41,11 +41,11 @@ def expand_inputs(workspace: Workspace, each: Sequence[str]) -> tuple[str, ...]:
 
 
 def confine_outputs(workspace: Workspace, planned: Planned) -> None:
-    """Check that the caller may write every file that the batch would write. Blocks.
+    """Check that the caller may write every file the batch would write. Blocks.
 
     Raises:
-        BadArguments, WorkspaceError: an output is a pattern or a folder, leads outside, or must not be
-        written.
+        BadArguments, WorkspaceError: an output is a pattern or a folder, leads outside the project, or
+        must not be written.
     """
     for output in planned.outputs:
         confine_target(workspace, output)
@@ -60,7 +60,7 @@ def _refuse_folder(workspace: Workspace, given: str) -> None:
 def _functions(workspace: Workspace, path: str) -> tuple[str, ...]:
     """Return ``path::name`` for every function and method that is not inside another function.
 
-    A name that occurs twice in the file cannot be selected, so it is left out.
+    Names that occur more than once in the file are omitted, because they cannot be selected.
     """
     source = read_source(workspace, path)
     language = language_of(source.path.name)
@@ -77,7 +77,7 @@ def _is_function(definition: Definition) -> bool:
 
 
 def _outermost(found: Iterable[Definition]) -> Iterator[Definition]:
-    """Yield the definitions that are not inside another definition, in the order of the file."""
+    """Yield the definitions that are not nested inside another definition, in file order."""
     end = -1
     for each in sorted(found, key=lambda each: (each.start, -each.end)):
         if each.end > end:

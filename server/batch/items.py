@@ -1,4 +1,4 @@
-"""Converts an item: its stored arguments to a task, and the task's outcome to the item's result."""
+"""Converts an item's stored arguments to a task, and the task's outcome to the item's result."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,8 +21,8 @@ async def task_of(
 ) -> Task | ItemRecord:
     """Return the item's task. In a sequential job, the task includes the result of the previous task.
 
-    A file that the previous task wrote becomes an input. A text that it returned becomes context; the text
-    comes from ``returned``, by position, or from the history. If a result is missing, the item is returned as
+    A file written by the previous task becomes an input. Text it returned becomes context; the text comes
+    from ``returned``, by position, or from the history. If a result is missing, the item is returned as
     failed.
     """
     task = Task.from_arguments(item.arguments, tool="batch_offload")
@@ -42,7 +42,7 @@ async def task_of(
 
 
 def outcome_to_item(item: ItemRecord, outcome: Outcome, *, contents: bool) -> ItemRecord:
-    """Return the item with its result. Without ``contents``, a returned text is not kept."""
+    """Return the item with its result. Without ``contents``, returned text is not kept."""
     generations = [attempt.generation for attempt in outcome.attempts]
     return replace(
         item,
@@ -73,8 +73,8 @@ async def _before(job: JobRecord, item: ItemRecord, jobs: Jobs) -> ItemRecord | 
 
 
 async def judged_item(job: JobRecord, item: ItemRecord, workspace: Workspace) -> tuple[Call, Item]:
-    """Return the call that started the job, and the item, both as the policy judges them: by the present
-    targets of the item's paths.
+    """Return the call that started the job, and the item, as the policy judges them: by the current targets
+    of the item's paths.
     """
     call = Call("batch_offload", client=job.client, session=job.session, project=job.project)
     return call, await search(workspace, _resolved, item.arguments)

@@ -1,4 +1,4 @@
-"""One run of a job: its workers take item after item until no item waits or a limit is reached."""
+"""A single run of a job, whose workers process items until none are waiting or a limit is reached."""
 
 import asyncio
 import secrets
@@ -34,36 +34,36 @@ from server.store.jobs import Jobs
 ENGINE_LOOK = 1.0
 """Interval between attempts to reach an engine that is down (seconds). Items wait in the meantime."""
 ENGINE_PAUSES = (2.0, 5.0, 15.0, 30.0)
-"""Wait before each further try at an engine that closed the connection or is overloaded (seconds)."""
+"""Delay before each retry when an engine closed the connection or is overloaded (seconds)."""
 PAUSED_LOOK = 1.0
-"""Interval between checks whether the user has resumed work (seconds)."""
+"""Interval between checks for whether the user has resumed work (seconds)."""
 MOST_WORKERS = 64
-"""Maximum number of simultaneous tasks. An engine's batching gains nothing from more, and each task holds
+"""Maximum number of concurrent tasks. An engine's batching gains nothing beyond this, and each task holds
 files in memory.
 """
 LONGEST_TASK = 60
-"""Length of a task's text in the line about its batch (characters)."""
+"""Maximum length of the task text in a batch's progress line (characters)."""
 DEFERRING = frozenset(
     error.code
     for error in (BackendUnreachable, EngineBusy, EngineChanged, StillDownloading, QueueFull, Paused)
 )
-"""Codes of outcomes that say nothing about the item: it waits and runs again."""
+"""Codes of outcomes that are not the item's fault; the item is requeued and runs again."""
 MOST_BROKEN_TRIES = 3
-"""Number of tries of an item at which the engine closes the connection, because the item may be the cause."""
+"""Maximum tries for an item when the engine keeps closing the connection; the item may be the cause."""
 
 
 Denies = Callable[[Call, Item], Awaitable[str]]
-"""Returns why the policy does not let an item begin; empty if it does."""
+"""Returns why the policy does not let an item start; empty if it does."""
 
 
 @dataclass(frozen=True)
 class JobServices:
-    """The services that a run uses.
+    """Services used by a run.
 
     Attributes:
-        changed: called with the job's id after an item changed its state.
+        changed: called with the job's id after an item changes state.
         denies: see ``Denies``.
-        is_paused: whether the user paused all work.
+        is_paused: whether the user has paused all work.
         stop_failing: the setting ``[batch] stop_failing``.
     """
 
@@ -80,8 +80,8 @@ class JobServices:
 
 @dataclass(frozen=True)
 class Deferred:
-    """An item that did not end and waits again. ``tried``: the engine closed the connection while working on
-    it.
+    """An item that did not finish and was requeued. ``tried`` means that the engine closed the connection
+    while working on it.
     """
 
     tried: bool
@@ -130,7 +130,7 @@ class JobRun:
 
     @property
     def line(self) -> str:
-        """The batch and its progress, as one line for the user."""
+        """The batch and its progress as a single line for the user."""
         task = " ".join(self.job.task.split())
         short = task if len(task) <= LONGEST_TASK else f"{task[: LONGEST_TASK - 1]}…"
         left = self._items_in_all - self._ended_before - self._tally.ended
@@ -144,7 +144,7 @@ class JobRun:
             self._unwanted.add(offload_id)
 
     async def _items(self, workers: WorkerPool) -> None:
-        """Run item after item until no item waits."""
+        """Run items one after another until none are waiting."""
         pauses = 0
         while not await self._must_stop():
             workers.scale_to(self._wanted())
@@ -191,7 +191,7 @@ class JobRun:
         return not isinstance(ended, Deferred)
 
     async def _run(self, item: ItemRecord, offload_id: str) -> ItemRecord | Deferred:
-        """Run one item. Return it with its result, or as deferred."""
+        """Run one item and return it, either with its result or as deferred."""
         history = self._services.history
         task = await task_of(self.job, item, self._services.jobs, history, self._returned)
         if isinstance(task, ItemRecord):
@@ -237,4 +237,4 @@ class JobRun:
 
 
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
-    """Ignore an item's progress, because the job's own progress counts items."""
+    """Ignore an item's progress; the job reports its progress as a count of items."""

@@ -5,11 +5,11 @@ import asyncio
 from server.common.events import EventBus, JobChanged
 
 INTERVAL = 0.25
-"""Interval between two events about the same job (seconds). A page reads the job again at each event."""
+"""Minimum interval between events for the same job (seconds). Pages reload the job on every event."""
 
 
 class JobNotifier:
-    """Wakes waiters and publishes ``JobChanged``, on one event loop. The last change is always published."""
+    """Wakes waiters and publishes ``JobChanged`` on one event loop. The last change is always published."""
 
     def __init__(self, events: EventBus) -> None:
         self._events = events
@@ -18,11 +18,11 @@ class JobNotifier:
         self._unpublished: set[str] = set()
 
     def next(self, job_id: str) -> asyncio.Event:
-        """Return an event that is set at the job's next change."""
+        """Return an event that is set when the job next changes."""
         return self._waiters.setdefault(job_id, asyncio.Event())
 
     def notify(self, job_id: str) -> None:
-        """Wake the waiters of the job, and publish the change now or at the end of the interval."""
+        """Wake everything waiting on the job, and publish the change now or at the end of the interval."""
         self._waiters.pop(job_id, asyncio.Event()).set()
         if job_id in self._timers:
             self._unpublished.add(job_id)
@@ -30,13 +30,13 @@ class JobNotifier:
             self._publish(job_id)
 
     def wake_all(self) -> None:
-        """Wake the waiters of all jobs."""
+        """Wake everything waiting on any job."""
         for waited in self._waiters.values():
             waited.set()
         self._waiters.clear()
 
     async def close(self) -> None:
-        """Publish the changes that are still held back."""
+        """Publish any changes still held back."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

@@ -1,4 +1,4 @@
-"""Permissions of agents: no access to jobs that the user paused or cancelled, or that reached a limit."""
+"""Agent permissions: agents cannot touch jobs that the user paused or cancelled, or that hit a limit."""
 
 import time
 
@@ -23,7 +23,7 @@ def require_agent_may_continue(job: JobRecord, tokens: int) -> None:
 
 
 def locked_by_user(what: str, done: str) -> Denied:
-    """Return the error for a job or item that the user paused or cancelled."""
+    """Return the error to raise for a job or item that the user paused or cancelled."""
     return Denied(
         f"The user {done} {what}.",
         "Resume it on the dashboard.",

@@ -1,8 +1,8 @@
 """The plan of a batch: its items, checked before any item runs.
 
-The map form takes one ``task``, inputs ``each`` and an ``output`` pattern with the placeholders ``{path}``
-``{dir}`` ``{name}`` ``{stem}`` ``{ext}`` of the input, relative to the project. The list form takes up to ten
-whole tasks.
+The map form takes one ``task``, the inputs ``each``, and an ``output`` pattern with the input's placeholders
+``{path}`` ``{dir}`` ``{name}`` ``{stem}`` ``{ext}``, relative to the project. The list form takes up to ten
+complete tasks.
 """
 
 import posixpath
@@ -18,7 +18,7 @@ from server.offload.values import OUTPUT_FORMATS
 
 MOST_LISTED_TASKS = 10
 MOST_TASK_CHARACTERS = 100_000
-"""Maximum length of a task text (characters). Longer texts are material and belong in files."""
+"""Maximum length of a task text (characters). Anything longer is source material and belongs in files."""
 ARGUMENTS = (
     "task",
     "files",
@@ -32,13 +32,13 @@ ARGUMENTS = (
     "examples",
 )
 LISTS = ("files", "examples")
-"""Arguments that are lists of texts."""
+"""Arguments that are lists of strings."""
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 @dataclass(frozen=True)
 class Planned:
-    """The items of a batch, as arguments of ``offload_work``, and the files that they write."""
+    """The items of a batch, as ``offload_work`` arguments, and the files they write."""
 
     task: str
     items: tuple[dict[str, Any], ...]
@@ -46,7 +46,7 @@ class Planned:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The distinct files that would be written, in order."""
+        """The distinct files the batch would write, in order."""
         return tuple(dict.fromkeys(str(item["output"]) for item in self.items if item.get("output")))
 
 
@@ -54,8 +54,8 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
     """Return the items of a batch in list form.
 
     Raises:
-        BadArguments: there are no tasks or too many, a task has no text, or two parallel tasks conflict: both
-        write the same file, or one reads a file that the other writes.
+        BadArguments: there are no tasks or too many, a task has no text, or two parallel tasks conflict (both
+        write the same file, or one reads a file that the other writes).
     """
     if not 1 <= len(tasks) <= MOST_LISTED_TASKS:
         raise BadArguments(
@@ -69,7 +69,7 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
 
 
 def run_in_parallel(planned: Planned) -> Planned:
-    """Return a sequential plan as a plan whose items run in parallel.
+    """Convert a sequential plan to one whose items run in parallel.
 
     Raises:
         BadArguments: two items write the same file, or one reads a file that another writes.
@@ -90,9 +90,9 @@ def plan_each(
 ) -> Planned:
     """Return the map form's items, one per input in ``inputs`` (expanded: no globs, no duplicates).
 
-    ``shared`` are arguments that all items have; ``shared["files"]`` are read by every item, before
-    its own input, so that the engine can reuse that part of the prompt. ``file_of`` returns the file of an
-    input without its selection. The default is the function of that name, which reads no files.
+    ``shared`` holds arguments common to all items. Every item reads ``shared["files"]`` before its own
+    input, so that the engine can reuse that part of the prompt. ``file_of`` returns an input's file without
+    the selection; it defaults to the function of that name, which reads no files.
 
     Raises:
         BadArguments: there are no inputs or more than ``cap``, a placeholder is unknown, two inputs would
@@ -119,9 +119,9 @@ def plan_each(
 
 
 def by_shared_prefix(items: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Return the items in an order that puts items with the same files next to each other.
+    """Return the items ordered so that those with the same files are next to each other.
 
-    Prompts begin with the files, so the engine need not read them again for the next item.
+    Prompts begin with the files, so the engine does not have to read them again for the next item.
     """
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for item in items:
@@ -132,14 +132,14 @@ def by_shared_prefix(items: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], .
 def fill(pattern: str, given: str) -> str:
     """Return the output path for one input: ``fill("{dir}/{stem}.md", "src/a.py")`` is ``src/a.md``.
 
-    A selection (``src/a.py::f``, ``src/a.py:1-9``) counts as its file, except that a bare ``{path}`` means to
-    edit the selection in place.
+    A selection (``src/a.py::f``, ``src/a.py:1-9``) is treated as its file, except that a bare ``{path}``
+    means editing the selection in place.
     """
     return posixpath.normpath(fill_literally(pattern, given))
 
 
 def fill_literally(pattern: str, given: str) -> str:
-    """Return the result of ``fill`` before dots are removed."""
+    """Return the result of ``fill`` before ``.`` and ``..`` are resolved."""
     return _filled(pattern, file_of(given))
 
 
@@ -151,7 +151,7 @@ def _filled(pattern: str, path: str) -> str:
 
 
 def file_of(given: str) -> str:
-    """Return the file of an input that can carry a selection, with forward slashes."""
+    """Return the file for an input that may include a selection, with forward slashes."""
     path = given.split("::", 1)[0].replace("\\", "/")
     return re.sub(r":\d+(-\d+)?$", "", path)
 
@@ -160,7 +160,7 @@ _file_of = file_of
 
 
 def require_few_names(arguments: Mapping[str, Any]) -> None:
-    """Check that the task text and the list of files are not too long, before any other check.
+    """Check, before anything else, that the task text and the list of files are not too long.
 
     Raises:
         BadArguments: the text or the list is too long.

@@ -1,4 +1,4 @@
-"""Recovery of items that were running when the app crashed or their job was stopped."""
+"""Recovers items that were running when the app crashed or their job was stopped."""
 
 import hashlib
 from dataclasses import replace
@@ -15,7 +15,7 @@ from server.store.records import OffloadDetail
 async def settle_interrupted(job_id: str, jobs: Jobs, history: History) -> None:
     """Finish or requeue every item of the job that is still marked ``running``.
 
-    If the history has the end of an item's offload, the item gets that result. Any other item waits again:
+    If the history shows that an item's offload ended, the item gets that result. Any other item is requeued:
     its file has its old contents, because the unfinished offload was already rolled back (``undo.recover``,
     ``Offloader.settled``). If the file could not be rolled back, the item fails, because a second run would
     edit the file twice.

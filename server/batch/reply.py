@@ -1,4 +1,4 @@
-"""The digest of a batch: counts, failures by reason, the job's id; at most 600 characters."""
+"""Batch digests: counts, failures by reason, and the job's id, in at most 600 characters."""
 
 import re
 import time
@@ -17,11 +17,11 @@ def describe(
     *,
     for_user: bool = False,
 ) -> str:
-    """Return the digest of a batch.
+    """Return a batch's digest.
 
     Args:
         left: estimated time left in seconds; None if unknown.
-        for_user: give the user's next step instead of Claude's.
+        for_user: suggest the next step for the user rather than for Claude.
     """
     lines = [f"Job {job.id} {_state(job)}: {counts.successful} of {counts.total} done{_rest(counts)}."]
     if job.reason:
@@ -40,7 +40,7 @@ def describe(
 
 
 def in_words(seconds: float) -> str:
-    """Return a duration such as ``45 s``, ``12 min`` or ``2 h 5 min``."""
+    """Format a duration, for example as ``45 s``, ``12 min`` or ``2 h 5 min``."""
     whole = round(seconds)
     if whole < 100:
         return f"{whole} s"
@@ -49,7 +49,7 @@ def in_words(seconds: float) -> str:
 
 
 def why(code: str, summary: str) -> str:
-    """Return an item's reason on one line, without its code and the words common to all hand-backs."""
+    """Return an item's reason on one line, without its code and the wording shared by all hand-backs."""
     line = " ".join(summary.split())
     handed_back = re.match(rf"Handed back, {re.escape(code)} \([^)]*\): ", line)
     if handed_back is not None:

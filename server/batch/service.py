@@ -1,8 +1,8 @@
-"""The batches of a hub: submit, wait, pause, resume, cancel, retry.
+"""A hub's batches: submit, wait, pause, resume, cancel, retry.
 
-A job and its items are rows in the database before the first token. Before an item's offload starts, the item
-is marked ``running`` with the offload's id. After a crash, the offload's own row therefore tells whether it
-ended. If it ended, the item gets its result. Otherwise its file was rolled back, and the item runs again.
+A job and its items are stored in the database before the first token. Before an item's offload starts, the
+item is marked ``running`` with the offload's id, so after a crash the offload's own row shows whether it
+ended. If it did, the item gets its result. Otherwise its file was rolled back, and the item runs again.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ from server.store.records import OffloadFilter
 logger = logging.getLogger(__name__)
 
 RECENT = 20
-"""Number of past offloads from which the speed is estimated."""
+"""Number of past offloads used to estimate speed."""
 RETRY_SECONDS = 1.0
-"""Wait between two tries to write while the disk is full or the database is locked (seconds)."""
+"""Delay between write attempts while the disk is full or the database is locked (seconds)."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ class BatchService:
                 self._launch(job)
 
     async def close(self) -> None:
-        """Stop all jobs. Their running items wait again and run after the next start. Waiters are woken and
-        find ``closed`` set.
+        """Stop all jobs. Running items are requeued and run after the next start. Waiters are woken and find
+        ``closed`` set.
         """
         self.closed = True
         self._notifier.wake_all()
@@ -111,7 +111,7 @@ class BatchService:
         """Store the job, start it and return its id. Cancelling this call cancels the job.
 
         Args:
-            hours: the job stops after this time. The limit in the settings applies if it is shorter or
+            hours: time after which the job stops. The limit from the settings applies if it is shorter or
             ``hours`` is 0.
         """
         arguments = None if caller.by_user else caller.arguments
@@ -156,18 +156,18 @@ class BatchService:
         return job
 
     def under_way(self) -> tuple[str, ...]:
-        """Return a line about each job that has items left. Any thread can call this."""
+        """Return one line for each job with items left. Can be called from any thread."""
         return tuple(each.run.line for each in tuple(self._at_work.values()))
 
     async def charge(
         self, job_id: str, arguments: Mapping[str, Any] | None, text: str, caller: Caller | None = None
     ) -> None:
-        """Record the cost of an answer about the job. With ``arguments``, add the cost of the call."""
+        """Record the cost of an answer about the job. With ``arguments``, include the cost of the call."""
         await self._costs.charge(await self.get(job_id), self._costs.of_answer(arguments, text), caller)
         self._notifier.notify(job_id)
 
     async def counts(self, job_id: str) -> JobCounts:
-        """Return how many items are in each state."""
+        """Return the number of items in each state."""
         return await self._jobs.counts(job_id)
 
     async def failures(self, job_id: str) -> tuple[FailureGroup, ...]:
@@ -179,10 +179,10 @@ class BatchService:
         return await self._jobs.unsuccessful_items(job_id)
 
     async def time_left(self, job_id: str, counts: JobCounts | None = None) -> float | None:
-        """Return the estimated seconds left at the speed of this run; None before an item has ended.
+        """Estimate the seconds left at this run's speed; None before an item has ended.
 
         Args:
-            counts: the job's counts, if already read.
+            counts: the job's counts, if already known.
         """
         at_work = self._at_work.get(job_id)
         each = at_work.run.seconds_an_item if at_work else None
@@ -192,7 +192,7 @@ class BatchService:
         return each * (counts.total - counts.ended)
 
     async def estimate(self, planned: Planned) -> float | None:
-        """Return the seconds that the items would take at the speed of the last offloads; None without
+        """Estimate the seconds the items would take at the speed of recent offloads; None if there are no
         offloads.
         """
         recent = await self._history.page(OffloadFilter(outcome="delivered"), limit=RECENT)
@@ -203,7 +203,7 @@ class BatchService:
         return each * len(planned.items) / width
 
     async def wait(self, job_id: str, seconds: float) -> bool:
-        """Wait until the job ends or pauses, the time is over, or the hub closes. Return whether the job
+        """Wait until the job ends or pauses, the timeout expires, or the hub closes. Return whether the job
         ended or paused.
 
         Raises:
@@ -220,8 +220,8 @@ class BatchService:
         return (await self.get(job_id)).state != "running"
 
     async def pause(self, job_id: str, *, by_user: bool = True) -> None:
-        """Start no further items, and requeue the running items. If the user paused a job, an agent cannot
-        resume it (an agent's calls are not ``by_user``).
+        """Requeue the running items and start no more. An agent cannot resume a job that the user paused (an
+        agent's calls are not ``by_user``).
         """
         await self._changes.finish(self._pause(job_id, by_user=by_user))
 
@@ -234,8 +234,8 @@ class BatchService:
                 await self._with_retries(lambda: self._stop(job_id))
 
     async def resume(self, job_id: str, *, by_user: bool = True) -> None:
-        """Resume a paused or stopped job. The user gets a full new limit of time and tokens; an agent gets
-        the rest of the old limit.
+        """Resume a paused or stopped job. The user gets a fresh time and token limit; an agent gets what is
+        left of the old one.
 
         Raises:
             Denied: nothing is left for an agent, or the user paused the job.
@@ -251,8 +251,8 @@ class BatchService:
                 self._notifier.notify(job_id)
 
     async def cancel(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> None:
-        """Cancel the item at ``position`` (from 0), or all unfinished items. Written files stay. An agent
-        cannot retry an item that the user cancelled.
+        """Cancel the item at ``position`` (from 0), or all unfinished items. Files already written are kept.
+        An agent cannot retry an item that the user cancelled.
 
         Raises:
             NotFound: the job or item does not exist.
@@ -273,7 +273,7 @@ class BatchService:
     async def retry(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> int:
         """Retry the item at ``position`` (from 0), or all items without a result. Return the number of items.
 
-        An agent can use the rest of the job's time and tokens. It cannot retry items that the user cancelled.
+        An agent can use the job's remaining time and tokens. It cannot retry items that the user cancelled.
 
         Raises:
             NotFound: the job or item does not exist, or its tasks were not kept.
@@ -317,7 +317,7 @@ class BatchService:
         self._launch(await self.get(job_id))
 
     async def _limits_for(self, job: JobRecord, *, by_user: bool) -> tuple[float | None, int]:
-        """Return the deadline and the token budget with which a job continues.
+        """Return the deadline and token budget for a job that continues.
 
         Raises:
             Denied: an agent asks, and only the user may continue the job.
@@ -356,8 +356,8 @@ class BatchService:
         await self._costs.divide(job_id)
 
     async def _with_retries(self, change: Callable[[], Awaitable[None]]) -> None:
-        """Make the change, with retries until the store accepts it, because a job must not stay
-        half stopped.
+        """Make the change, retrying until the store accepts it, because a job must not be left half
+        stopped.
         """
         while True:
             try:
@@ -367,7 +367,7 @@ class BatchService:
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _drive(self, run: JobRun) -> None:
-        """Run the job until it has ended, including items that a retry adds in the meantime."""
+        """Run the job to its end, including any items that a retry adds in the meantime."""
         job_id = run.job.id
         reason = ""
         try:

@@ -1,4 +1,4 @@
-"""Undo of a batch: every file that it wrote is restored, unless the file changed since."""
+"""Undoes a batch by restoring every file it wrote, unless the file has changed since."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from server.batch.service import BatchService
 
 MOST_NAMED = 10
-"""Number of files named in the text. Further files are only counted."""
+"""Maximum number of files named in the text. The rest are only counted."""
 
 
 @dataclass(frozen=True)
 class UndoneBatch:
-    """Result of an undo: the restored paths, and for each other file the reason why it was not restored."""
+    """The result of an undo: the restored paths and, for every other file, why it was not restored."""
 
     job_id: str
     restored: tuple[str, ...]
@@ -38,7 +38,7 @@ class UndoneBatch:
 async def undo_batch(
     batches: "BatchService", history: History, offloader: Offloader, job_id: str, *, by_user: bool = True
 ) -> UndoneBatch:
-    """Undo the batch's offloads, the last offload first, because a sequence can write a file several times.
+    """Undo the batch's offloads, last one first, because a sequence can write the same file several times.
 
     Raises:
         NotFound: the batch does not exist, or has nothing to undo.
@@ -70,7 +70,7 @@ def is_job_id(given: str) -> bool:
 
 
 def own_work(given: str) -> Denied:
-    """Return the error for an agent that asks to undo the user's own work."""
+    """Return the error to raise when an agent asks to undo the user's own work."""
     return Denied(
         f"The user started {given} without Claude.", f"`token-saver undo {given}` undoes it.", "Ask the user."
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 
 class WorkerPool:
-    """Workers of one job, up to ``most``. The pool only grows. A worker ends when no item waits."""
+    """Up to ``most`` workers for one job. The pool only grows; a worker exits when no items are waiting."""
 
     def __init__(
         self, group: asyncio.TaskGroup, work: Callable[[], Coroutine[Any, Any, None]], most: int

@@ -1,1 +1,1 @@
-"""The stdio bridge: forwards MCP on standard input and output to the hub. Standard library only."""
+"""The stdio bridge, which forwards MCP from standard input and output to the hub. Standard library only."""

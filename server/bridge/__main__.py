@@ -1,4 +1,4 @@
-"""Entry point of ``python -m server.bridge``, the command in clients' configuration files."""
+"""Entry point for ``python -m server.bridge``, the command in clients' configuration files."""
 
 from server.bridge.main import main
 

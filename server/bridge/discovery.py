@@ -1,8 +1,7 @@
-"""Discovery of the hub by other processes: ``hub.json``, ``token`` and ``/healthz``. Standard library only.
+"""How other processes find the hub: ``hub.json``, ``token`` and ``/healthz``. Standard library only.
 
-The bridge uses this module and must start within milliseconds. Therefore the module avoids ``platformdirs``,
-``pathlib`` and ``httpx``. ``state_folder`` returns the same folder as ``folders.find_folders``; a test
-compares the two.
+The bridge uses this module and must start within milliseconds, so it avoids ``platformdirs``, ``pathlib`` and
+``httpx``. ``state_folder`` returns the same folder as ``folders.find_folders``; a test compares the two.
 """
 
 # pathlib would add milliseconds to every start of the bridge, hence os.path and open here.
@@ -28,18 +27,18 @@ HUB_FILE = "hub.json"
 TOKEN_FILE = "token"  # noqa: S105 - a file name
 START_LOG = "start.log"
 START_SECONDS = 60.0
-"""Maximum wait for a hub that was just started (seconds). Imports alone take a few seconds on a slow disk,
+"""Maximum wait for a hub that was just started (seconds). Imports alone take a few seconds on a slow disk
 and much longer on a busy machine.
 """
 PROBE_SECONDS = 10.0
-"""Time limit for ``/healthz`` (seconds). The request does no work, so a longer delay means that the hub
-hangs. On a machine that is busy or short of memory, any process can stall for a few seconds.
+"""Timeout for ``/healthz`` (seconds). The request does no work, so a longer delay means that the hub is
+hung. On a machine that is busy or short of memory, any process can stall for a few seconds.
 """
 
 
 class HubInfo:
     """The content of ``hub.json``. ``started`` is in seconds since the epoch. ``command`` is the command that
-    runs this hub for itself and ends with it; empty for the app.
+    runs this hub for its own use and ends with it; empty for the app.
     """
 
     def __init__(self, url: str, pid: int, version: str, started: float, command: str = "") -> None:
@@ -63,7 +62,7 @@ class HubInfo:
 
 
 def state_folder(environ: dict[str, str] | None = None, platform: str = sys.platform) -> str:
-    """Return the folder of ``hub.json`` and ``token`` as an absolute path. The folder may not exist."""
+    """Return the absolute path of the folder that holds ``hub.json`` and ``token``. It may not exist."""
     env = dict(os.environ) if environ is None else environ
     if home := env.get("TOKEN_SAVER_HOME"):
         return os.path.abspath(os.path.expanduser(home))
@@ -80,7 +79,7 @@ def state_folder(environ: dict[str, str] | None = None, platform: str = sys.plat
 
 
 def read_hub_file(folder: str) -> HubInfo | None:
-    """Return the content of ``hub.json``; None if the file is missing or incomplete."""
+    """Return the contents of ``hub.json``; None if the file is missing or incomplete."""
     table = _read_json(_in(folder, HUB_FILE))
     if table is None:
         return None
@@ -107,8 +106,8 @@ def read_token(folder: str) -> str:
 
 
 def answers(info: HubInfo, token: str, timeout: float = PROBE_SECONDS) -> bool:
-    """Return whether the hub of ``hub.json`` answers at its address: it has the same pid and
-    knows the token.
+    """Return whether the hub described by ``hub.json`` answers at its address, with the same pid and
+    knowledge of the token.
     """
     try:
         connection = HubConnection(info.address, timeout)
@@ -162,7 +161,7 @@ def start_detached(folder: str) -> subprocess.Popen[bytes]:
 
 
 def why_not_started(folder: str, process: subprocess.Popen[bytes]) -> str:
-    """Return why ``wait_for_hub`` found no hub: the last line of its log if the process failed, otherwise a
+    """Return why ``wait_for_hub`` found no hub: the last line of the log if the process failed, otherwise a
     sentence about the timeout.
     """
     if process.poll() in (None, 0):

@@ -1,7 +1,7 @@
 """Environment variables that a hub inherits from the program that starts it. Standard library only.
 
-The hub outlives that program and works for every project. Other variables of a client or a shell, such as the
-secrets of a project, do not reach the hub or its child processes.
+The hub outlives that program and serves every project. Any other variables set in a client or shell, such as
+a project's secrets, do not reach the hub or its child processes.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def limited_environment(more: Iterable[str] = ()) -> Iterator[None]:
-    """Remove all other variables, except ``more``, from this process while the context is open."""
+    """Remove all but the inherited variables and ``more`` from this process while the context is open."""
     kept = {name.upper() for name in more}
     known = inherited(os.environ)
     removed = {

@@ -1,4 +1,4 @@
-"""HTTP exchange with the hub: one JSON-RPC message out, JSON-RPC messages back. Standard library only."""
+"""HTTP exchanges with the hub: one JSON-RPC message out, JSON-RPC messages back. Standard library only."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from server.bridge.hub_identity import demand_proof
 SILENCE_SECONDS = 60.0
 """Seconds of silence before the hub is considered dead. The hub pings every 15 seconds."""
 CONNECT_SECONDS = 3.0
-"""Time limit for connecting (seconds). The hub is on this machine."""
+"""Connection timeout (seconds). The hub is on this machine."""
 
 
 class HubGone(Exception):
@@ -29,7 +29,7 @@ class HubGone(Exception):
 class Exchange:
     """One request to ``/mcp`` and its answer. Another thread can abort the request.
 
-    The request and the token are sent only to a program that has proved that it knows the token.
+    The request and the token are sent only to a program that has proved it knows the token.
     """
 
     def __init__(self, address: tuple[str, int], token: str) -> None:
@@ -46,7 +46,7 @@ class Exchange:
         self._answer: HubResponse | None = None
 
     def send(self, method: str, headers: dict[str, str], body: bytes = b"") -> None:
-        """Send the request and wait for the head of the answer.
+        """Send the request and wait for the response headers.
 
         Raises:
             HubGone: the hub does not answer.
@@ -101,7 +101,7 @@ class Exchange:
             return self.aborted
 
     def abort(self) -> None:
-        """Drop the connection. In protocol 2026-07-28 this cancels the call."""
+        """Drop the connection, which cancels the call in protocol 2026-07-28."""
         with self._lock:
             self.aborted = True
             if self._connection is not None:
@@ -117,7 +117,7 @@ class Exchange:
 
 
 def _events(body: io.BufferedIOBase) -> Iterator[bytes]:
-    """Yield the data of each server-sent event (WHATWG HTML, section 9.2.6), without comments (pings)."""
+    """Yield the data of each server-sent event (WHATWG HTML, section 9.2.6), skipping comments (pings)."""
     data: list[bytes] = []
     while line := body.readline():
         line = line.rstrip(b"\r\n")

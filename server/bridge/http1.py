@@ -1,7 +1,7 @@
 """HTTP/1.1 client for the hub: one connection per request, answers read as they arrive. Standard library
 only.
 
-``http.client`` would load ``email`` and ``ssl``, which takes 20 ms, a third of the bridge's start, for
+``http.client`` would load ``email`` and ``ssl``, which takes 20 ms (a third of the bridge's startup time) for
 features that the local hub never uses.
 """
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 LONGEST_LINE = 65_536
-"""Maximum length of a line in the head of an answer (bytes). The hub's lines have about a hundred bytes."""
+"""Maximum length of a response header line (bytes). The hub's lines are about a hundred bytes long."""
 MOST_HEADERS = 100
 
 
@@ -25,8 +25,8 @@ class NotHttp(OSError):
 
 
 class HubResponse:
-    """Answer to one request. ``headers`` have lower-case names; of repeated headers the last one counts.
-    ``body`` ends with the answer, and raises ``NotHttp`` if the connection breaks.
+    """The response to one request. ``headers`` have lower-case names; if a header is repeated, the last one
+    wins. ``body`` ends with the response, and raises ``NotHttp`` if the connection breaks.
     """
 
     def __init__(self, stream: io.BufferedReader) -> None:
@@ -45,10 +45,10 @@ class HubResponse:
 
 
 class HubConnection:
-    """Connection to ``address`` for one request. Another thread can shut down ``socket``.
+    """A connection to ``address`` for a single request. Another thread can shut down ``socket``.
 
     Raises:
-        OSError: no program listens there, or the program does not accept within ``timeout`` seconds.
+        OSError: nothing is listening there, or the connection is not accepted within ``timeout`` seconds.
     """
 
     def __init__(self, address: tuple[str, int], timeout: float) -> None:
@@ -59,7 +59,7 @@ class HubConnection:
         self._stream: io.BufferedReader = io.BufferedReader(self._incoming)
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> None:
-        """Send the request. ``headers`` are ASCII without line ends.
+        """Send the request. ``headers`` are ASCII without line breaks.
 
         Raises:
             OSError: the connection broke.
@@ -71,16 +71,16 @@ class HubConnection:
         self.socket.sendall("\r\n".join(lines).encode("ascii") + body)
 
     def answer(self) -> HubResponse:
-        """Wait for the head of the answer.
+        """Wait for the response headers.
 
         Raises:
-            OSError: no answer arrives, or the answer is not HTTP.
+            OSError: no response arrives, or it is not HTTP.
         """
         return HubResponse(self._stream)
 
     def limit(self, seconds: float | None) -> None:
-        """Cap the total time of all subsequent reads at ``seconds``, however slowly bytes arrive. None
-        removes the cap: each read then uses the timeout that the caller set on ``socket``.
+        """Cap the total time for all subsequent reads at ``seconds``, however slowly bytes arrive. None
+        removes the cap; each read then uses the timeout that the caller set on ``socket``.
         """
         self._incoming.until = None if seconds is None else time.monotonic() + seconds
 
@@ -91,7 +91,7 @@ class HubConnection:
 
 
 class _Incoming(io.RawIOBase):
-    """Bytes received from a socket. ``until`` is the deadline, a time of ``time.monotonic``."""
+    """Bytes received from a socket. ``until`` is the deadline, as a ``time.monotonic`` value."""
 
     def __init__(self, source: socket.socket) -> None:
         self._socket = source
@@ -110,7 +110,7 @@ class _Incoming(io.RawIOBase):
 
 
 class _Body(io.RawIOBase):
-    """Content of a body, without its framing (RFC 9112, section 6)."""
+    """The content of a body, without its framing (RFC 9112, section 6)."""
 
     def __init__(self, stream: io.BufferedReader, status: int, headers: dict[str, str]) -> None:
         self._stream = stream

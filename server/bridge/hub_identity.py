@@ -1,9 +1,9 @@
-"""Proof of the hub's identity before it receives any data. Standard library only.
+"""Proves the hub's identity before any data is sent to it. Standard library only.
 
-Challenge–response: the hub answers a nonce with a MAC keyed by the token. This is needed because any user of
-the machine can listen on a port after a hub has died. Both ends of the connection are part of the proof.
-Therefore a proof from another hub or another connection is not valid: the proof holds only for the connection
-that the request then uses.
+Challenge–response: the hub answers a nonce with a MAC keyed by the token. This is needed because any user on
+the machine can listen on a port after a hub has died. The proof covers both ends of the connection, so a
+proof from another hub or another connection is not valid: it holds only for the connection that the request
+then uses.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Address = tuple[str, int]
 PROOF_PATH = "/healthz"
 NONCE_BYTES = 24
 MOST_NONCE_CHARS = 128
-"""Maximum length of a nonce that a hub accepts (characters); enough for any client."""
+"""Maximum length of a nonce accepted by a hub (characters); enough for any client."""
 
 
 class NotOurHub(OSError):
-    """The listening program does not know the token. It received no data."""
+    """The listening program does not know the token. No data was sent to it."""
 
 
 def make_proof(token: str, nonce: str, client: Address, hub: Address) -> str:
@@ -46,11 +46,11 @@ def make_proof(token: str, nonce: str, client: Address, hub: Address) -> str:
 
 
 def demand_proof(connection: HubConnection, token: str) -> dict[str, Any]:
-    """Return the content of ``/healthz`` after the other end of the connection has proved that it is this
+    """Return the content of ``/healthz`` once the other end of the connection has proved that it is this
     user's hub.
 
-    Everything sent over this connection afterwards goes only to that hub. The whole proof has the time limit
-    of a single read on this connection.
+    Everything sent over this connection afterwards goes only to that hub. The whole proof must complete
+    within this connection's timeout for a single read.
 
     Raises:
         NotOurHub: the other end did not prove its identity.

@@ -1,4 +1,4 @@
-"""Keys of the hub: its bearer token, the login cookie derived from it, and one-time login codes."""
+"""The hub's keys: its bearer token, the login cookie derived from it, and one-time login codes."""
 
 import hashlib
 import hmac
@@ -15,8 +15,8 @@ LOGIN_SECONDS = 900.0
 
 
 class Keys:
-    """The token, the cookie that represents the token in a browser, and the login links that set
-    the cookie.
+    """The token, the cookie that stands in for it in a browser, and the login links that set the
+    cookie.
     """
 
     def __init__(self, token: str, port: int) -> None:
@@ -31,20 +31,20 @@ class Keys:
 
     @property
     def cookie_value(self) -> str:
-        """The cookie's value, derived from the token. Logins therefore survive restarts until the token is
+        """The cookie's value, derived from the token so that logins survive restarts until the token is
         replaced.
         """
         return hmac.new(self._tokens[-1], self.cookie_name.encode(), hashlib.sha256).hexdigest()
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """Values that must never leave this machine: the token, and the tokens that it replaced."""
+        """Values that must never leave this machine: the token and the tokens it replaced."""
         return tuple(token.decode() for token in (*self._tokens, *self._former))
 
     def replace(self, write: Callable[[str], None]) -> None:
-        """Make a new token valid. The old token, its cookies and its login links become invalid.
+        """Switch to a new token. The old token, its cookies and its login links become invalid.
 
-        ``write`` stores the token where clients find it. If ``write`` raises, nothing changes. Blocking,
+        ``write`` stores the token where clients find it. If ``write`` raises, nothing changes. Blocks;
         thread-safe.
         """
         token = secrets.token_urlsafe(32)
@@ -63,12 +63,12 @@ class Keys:
             self._tokens = (token.encode(),)
 
     def sign(self, text: str) -> str:
-        """Return a signature that requires the token: 128 bits in hex, unchanged after a restart."""
+        """Sign the text with the token. The signature is 128 bits in hex and is stable across restarts."""
         return _sign(self._tokens[-1], text)
 
     def signed(self, text: str, signature: str) -> bool:
-        """Return whether the text has this signature. Tokens replaced since this process started
-        count too.
+        """Return whether the signature is valid for the text. Tokens replaced since this process
+        started are accepted too.
         """
         good = (_sign(token, text) for token in (*self._tokens, *self._former))
         return any(hmac.compare_digest(signature.encode(), each.encode()) for each in good)
@@ -80,7 +80,7 @@ class Keys:
         return [make_proof(token.decode(), nonce, client, hub) for token in self._tokens]
 
     def new_code(self) -> str:
-        """Return a code that logs in one browser, once, within ``LOGIN_SECONDS``. Thread-safe."""
+        """Return a single-use code that logs in one browser within ``LOGIN_SECONDS``. Thread-safe."""
         now = time.monotonic()
         code = secrets.token_urlsafe(24)
         with self._lock:
@@ -89,7 +89,7 @@ class Keys:
         return code
 
     def redeem(self, code: str) -> bool:
-        """Return whether the code is valid. A valid code is used up."""
+        """Return whether the code is valid, and use it up if so."""
         with self._lock:
             return self._codes.pop(code, 0.0) > time.monotonic()
 

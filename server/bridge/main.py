@@ -1,13 +1,13 @@
 """``token-saver-mcp``: the MCP server on standard input and output, bridged to the hub's ``/mcp``.
 
-Standard library only, because every client waits for the bridge when it starts. The bridge reads JSON-RPC
-lines, sends them over HTTP and writes server-sent events back as lines. It has only three further functions:
-it starts the hub if no hub is running, adds the caller's identity (token, project folder, session), and
-reopens the session after a hub restart.
+Standard library only, because every client waits for the bridge on startup. The bridge reads JSON-RPC lines,
+sends them over HTTP and writes server-sent events back as lines. Beyond that it does only three things: it
+starts the hub if none is running, adds the caller's identity (token, project folder, session), and reopens
+the session after a hub restart.
 
-One thread reads the input. Each request runs in a separate thread, so that progress, cancellation, pings and
-answers to the server's requests pass while a call runs. The number of threads is limited; further requests
-wait for a thread.
+One thread reads the input. Each request runs in its own thread, so that progress, cancellation, pings and
+answers to the server's requests get through while a call runs. The number of threads is limited; further
+requests wait for one.
 """
 
 import json
@@ -26,26 +26,26 @@ from server.bridge.session import BridgeSession
 Message = dict[str, Any]
 
 BOM = b"\xef\xbb\xbf"
-"""Byte order mark. Some programs on Windows write it first."""
+"""Byte order mark, which some Windows programs write first."""
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 TOO_MANY = "queue_full: Too many calls wait in this connection. Wait for some answers, then call again."
 INTERNAL_ERROR = -32603
 ID = str | int | float
-"""Valid types of an id. Null is reserved for answers to requests without an id."""
+"""Valid types for an id. Null is reserved for answers to requests without an id."""
 ANSWER_SECONDS = 10.0
-"""Time for pending requests when the input ends (seconds), so that piped requests are answered. Normally they
-take moments; on a busy machine, a few seconds.
+"""Grace period for pending requests when the input ends (seconds), so that piped requests are answered.
+Normally they take moments; on a busy machine, a few seconds.
 """
 CALL_SECONDS = 0.25
-"""The same limit for requests that may run long: they end with their client."""
+"""The same grace period for requests that may run long; these end with their client."""
 LONG = ("tools/call", "subscriptions/listen")
 MOST_LONG, MOST_SHORT = 128, 32
-"""Number of threads for requests that may run long, and for all others. A flood of calls therefore does not
-delay a ping.
+"""Number of threads for requests that may run long, and for all others. They are separate so that a flood of
+calls does not delay a ping.
 """
 MOST_WAITING_BYTES = 64 << 20
-"""Maximum total size of requests that wait for a thread, for each of the two kinds."""
+"""Maximum total size of requests waiting for a thread, for each of the two kinds (bytes)."""
 
 
 class Bridge:
@@ -106,7 +106,7 @@ class Bridge:
             self._fail(message["id"], INTERNAL_ERROR, str(error))
 
     def _tell(self, message: Message, line: bytes) -> None:
-        """Forward a notification or an answer. If the hub is gone, no one waits for the message."""
+        """Forward a notification or an answer. If the hub is gone, nobody is waiting for the message."""
         try:
             self.session.tell(message, line)
         except HubGone as error:
@@ -118,8 +118,8 @@ class Bridge:
 
 
 def _is_well_formed(message: Message) -> bool:
-    """Return whether the message has the parts of JSON-RPC and MCP, with the types that this
-    module expects.
+    """Return whether the message has the JSON-RPC and MCP parts that this module expects, with the
+    right types.
     """
     params = message.get("params") or {}
     return (
@@ -131,7 +131,7 @@ def _is_well_formed(message: Message) -> bool:
 
 
 def main() -> None:
-    """Run the bridge until the client closes the input or ends the process."""
+    """Run the bridge until the client closes the input or kills the process."""
     bridge = Bridge()
 
     def leave(_number: int, _frame: FrameType | None) -> None:
@@ -147,7 +147,7 @@ def main() -> None:
 
 
 def _exit(bridge: Bridge) -> None:
-    """End the process immediately. Threads may hang in reads, and clients kill servers after
+    """Exit the process immediately. Threads may be stuck in reads, and clients kill servers after
     half a second.
     """
     bridge.session.end()

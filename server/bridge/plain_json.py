@@ -1,6 +1,6 @@
-"""JSON texts as values: ``json.loads`` without the imports of the module ``json``. Standard library only.
+"""JSON parsing: ``json.loads`` without what the ``json`` module imports. Standard library only.
 
-``json`` imports ``re`` and ``enum``. That takes several milliseconds, longer than a hook's other imports.
+``json`` imports ``re`` and ``enum``, which takes several milliseconds, longer than a hook's other imports.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _BLANKS = " \t\n\r"
 
 
 def loads(text: str | bytes) -> Any:
-    """Return the value of a JSON text.
+    """Parse a JSON text and return its value.
 
     Raises:
-        ValueError: it is not JSON, or bytes are not UTF-8.
-        RecursionError: it is nested too deeply.
+        ValueError: the text is not JSON, or the bytes are not UTF-8.
+        RecursionError: the text is nested too deeply.
     """
     decoded = text.decode() if isinstance(text, bytes) else text
     if make_scanner is None:
@@ -41,7 +41,7 @@ def loads(text: str | bytes) -> Any:
 
 
 class _Settings:
-    """What the scanner reads of a ``json.JSONDecoder``."""
+    """The attributes of a ``json.JSONDecoder`` that the scanner reads."""
 
     strict = True
     object_hook = None

@@ -1,4 +1,4 @@
-"""Threads for the requests of one client: a limited number, with a queue."""
+"""A limited number of threads for one client's requests, with a queue."""
 
 import threading
 import time
@@ -9,11 +9,11 @@ from collections.abc import Callable
 class RequestThreads:
     """Runs requests in at most ``most`` daemon threads, in order of arrival.
 
-    A thread ends when no request waits, so a client that calls rarely has no idle threads.
+    A thread ends when no requests are waiting, so a client that rarely calls has no idle threads.
 
     Args:
         most: maximum number of threads.
-        most_bytes: maximum total size of the requests that wait for a thread.
+        most_bytes: maximum total size of the requests waiting for a thread.
     """
 
     def __init__(self, most: int, most_bytes: int) -> None:
@@ -24,7 +24,7 @@ class RequestThreads:
         self._changed = threading.Condition()  # the lock of this queue is reentrant
 
     def start(self, request: Callable[[], None], size: int) -> bool:
-        """Run a request of ``size`` bytes now or later. Return False if too many requests already wait."""
+        """Run a request of ``size`` bytes now or later. Return False if too many are already waiting."""
         with self._changed:
             if self._running < self._most:
                 self._running += 1
@@ -37,7 +37,7 @@ class RequestThreads:
             return True
 
     def wait(self, seconds: float) -> None:
-        """Wait until all requests have ended, at most this number of seconds."""
+        """Wait for all requests to end, but no longer than this many seconds."""
         deadline = time.monotonic() + seconds
         with self._changed:
             while self._running and (left := deadline - time.monotonic()) > 0:
@@ -53,7 +53,7 @@ class RequestThreads:
             raise
 
     def _next(self) -> Callable[[], None] | None:
-        """Return the next request. None ends the thread."""
+        """Return the next request, or None to end the thread."""
         with self._changed:
             if not self._waiting:
                 self._leave()

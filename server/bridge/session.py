@@ -33,7 +33,7 @@ REFUSALS = {
     413: "bad_arguments: The message is too large. Pass paths in `files` instead of contents.",
     503: "hub_error: The hub has too many open sessions. Close some clients, or restart the hub.",
 }
-"""Meaning of the hub's plain HTTP errors, which it sends before it reads a message."""
+"""Explanations of the hub's plain HTTP errors, which it sends before reading a message."""
 
 
 class HubRefused(HubGone):
@@ -41,13 +41,13 @@ class HubRefused(HubGone):
 
 
 class Hub(NamedTuple):
-    """Address and token of the hub."""
+    """The hub's address and token."""
 
     address: tuple[str, int]
 
 
 class BridgeSession:
-    """One client's session. Several threads can run requests at the same time."""
+    """One client's session. Several threads can run requests concurrently."""
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self._write = write
@@ -63,18 +63,18 @@ class BridgeSession:
         self._cancelled: set[str] = set()
 
     def expect(self, message: Message) -> None:
-        """Register a request before later messages are read, because a later message can cancel it."""
+        """Register a request before any later message is read, because one of those can cancel it."""
         self._awaited.add(_key(message["id"]))
 
     def forget(self, message: Message) -> None:
-        """Discard a registered request that is not sent."""
+        """Discard a registered request that will not be sent."""
         self._awaited.discard(_key(message["id"]))
 
     def request(self, message: Message, line: bytes) -> None:
         """Send a request and write every message that the hub returns.
 
         Raises:
-            HubGone: with the reason and the next step, for the client.
+            HubGone: the message gives the client the reason and the next step.
         """
         key = _key(message["id"])
         try:
@@ -87,7 +87,7 @@ class BridgeSession:
             self._cancelled.discard(key)
 
     def _ask(self, message: Message, line: bytes) -> None:
-        """Send a request, and retry if this is safe, until the request is completely answered."""
+        """Send a request, retrying where that is safe, until it is fully answered."""
         if message["method"] == "initialize":
             self._initialize, self._session_id = message, ""
         repeatable = message["method"] in SAFE_TO_REPEAT or message["method"].endswith("/list")
@@ -110,7 +110,7 @@ class BridgeSession:
         )
 
     def tell(self, message: Message, line: bytes) -> None:
-        """Send a notification or an answer. The hub returns nothing for these messages."""
+        """Send a notification or an answer. The hub returns nothing for these."""
         if message.get("method") == "notifications/cancelled" and self._cancel(message):
             return
         if not self._session_id:
@@ -125,7 +125,7 @@ class BridgeSession:
             self._listen(hub)
 
     def end(self) -> None:
-        """Drop running requests, which cancels them, and tell the hub that the session ended."""
+        """Drop running requests, which cancels them, and tell the hub that the session has ended."""
         for exchange in tuple(self._running.values()):
             exchange.abort()
         if self._hub is None or not self._session_id:
@@ -161,7 +161,7 @@ class BridgeSession:
         return True
 
     def _relay(self, exchange: Exchange, message: Message, key: str) -> None:
-        """Write the returned messages, up to the answer."""
+        """Write the returned messages up to and including the answer."""
         for line in exchange.messages():
             answer = _parse(line)
             if "method" in answer:
@@ -211,7 +211,7 @@ class BridgeSession:
         return True
 
     def _ready(self, message: Message) -> tuple[Hub, str]:
-        """Return the hub, started if necessary, and a session if the client needs one."""
+        """Return the hub, starting it if necessary, and a session if the client needs one."""
         alone = wire.META_VERSION in ((message.get("params") or {}).get("_meta") or {})
         initialize = None if alone or message.get("method") == "initialize" else self._initialize
         with self._opening:
@@ -230,7 +230,7 @@ class BridgeSession:
             return self._hub, self._session_id
 
     def _reopen(self, hub: Hub, initialize: Message) -> None:
-        """Open a new session in the same way as the client did, without involving the client."""
+        """Open a new session the way the client did, without involving the client."""
         line = json.dumps({**initialize, "id": REOPENING_ID}).encode()
         exchange = self._to(hub)
         try:
@@ -245,13 +245,13 @@ class BridgeSession:
         self.tell(note, json.dumps(note).encode())
 
     def _forget(self, hub: Hub, session_id: str | None = None) -> None:
-        """Discard the hub so that it is looked up again, unless another thread already discarded it."""
+        """Discard the hub so that it is looked up again, unless another thread has already done so."""
         with self._opening:
             if self._hub is hub and (session_id is None or session_id == self._session_id):
                 self._hub, self._session_id = None, ""
 
     def _listen(self, hub: Hub) -> None:
-        """Forward the hub's own messages while this session lasts."""
+        """Forward the hub's own messages for as long as this session lasts."""
         threading.Thread(target=self._pass_on, args=(hub, self._session_id), daemon=True).start()
 
     def _pass_on(self, hub: Hub, session_id: str) -> None:
@@ -273,7 +273,7 @@ def _find_or_start(folder: str) -> Hub:
     """Return the running hub, or start one.
 
     Raises:
-        HubGone: the hub does not start. The error has the reason.
+        HubGone: the hub does not start. The error contains the reason.
     """
     info = discovery.find_running(folder)
     if info is None:
@@ -328,7 +328,7 @@ def _refuse_plain(exchange: Exchange) -> None:
     """Check that the answer is MCP.
 
     Raises:
-        HubRefused: the hub refused the request before it read the message.
+        HubRefused: the hub refused the request before reading the message.
         HubGone: the hub ended in the meantime.
     """
     if exchange.status < 400 or exchange.content_type.startswith("application/json"):
@@ -361,7 +361,7 @@ def _lost(gone: HubGone, message: Message) -> HubGone:
 
 
 def _key(request_id: object) -> str:
-    """Return an id as a text that distinguishes 1 from "1"."""
+    """Convert an id to a string that distinguishes 1 from "1"."""
     return json.dumps(request_id)
 
 

@@ -1,11 +1,11 @@
-"""Wire constants of the bridge and the commands: versions, headers and ``_meta`` keys of MCP over HTTP.
+"""Wire constants used by the bridge and the commands: MCP-over-HTTP versions, headers and ``_meta`` keys.
 
 The names come from the MCP specification, section "Streamable HTTP", and from this app. Header names are
 spelled as sent; comparisons ignore case.
 """
 
 HANDSHAKE_VERSION = "2025-11-25"
-"""The last protocol version that begins with ``initialize``."""
+"""The last protocol version whose sessions begin with ``initialize``."""
 MODERN_VERSION = "2026-07-28"
 """The protocol version with independent requests: one request, one answer. Closing the connection cancels the
 request.
@@ -21,7 +21,7 @@ SESSION_ID = "Mcp-Session-Id"
 PROJECT = "X-Token-Saver-Project"
 """The client's project folder, percent-encoded."""
 CLIENT_SESSION = "X-Token-Saver-Session"
-"""An id of the client's session, percent-encoded, because the modern protocol has no session."""
+"""An id for the client's session, percent-encoded; needed because the modern protocol has no sessions."""
 JSON_HEADERS = {"Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
 """The headers of every MCP request."""
 
@@ -30,10 +30,10 @@ META_CLIENT = "io.modelcontextprotocol/clientInfo"
 META_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 META_PROGRESS = "progressToken"
 META_TOOL_USE = "claudecode/toolUseId"
-"""Claude Code's id of a call."""
+"""Claude Code's id for a call."""
 
 UNQUOTED = b"/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""Bytes that stay unchanged in a percent-encoded header (RFC 3986, section 2.3, and the slash)."""
+"""Bytes left as they are in a percent-encoded header (RFC 3986, section 2.3, plus the slash)."""
 
 
 def bearer(token: str) -> str:
@@ -42,7 +42,7 @@ def bearer(token: str) -> str:
 
 
 def percent_encoded(text: bytes) -> str:
-    """Percent-encode a header's value like ``urllib.parse.quote``, whose import takes 2 ms."""
+    """Percent-encode a header value like ``urllib.parse.quote``, which takes 2 ms to import."""
     return "".join(chr(byte) if byte in UNQUOTED else f"%{byte:02X}" for byte in text)
 
 

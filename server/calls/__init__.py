@@ -1,1 +1,1 @@
-"""Tool calls before they run: prepare, judge by the policy, enter."""
+"""Everything that happens before a tool call runs: prepare it, judge it by the policy, enter."""

@@ -1,5 +1,5 @@
-"""The files that a call would touch, determined before the call runs. The policy and the approving user see
-them.
+"""Determines which files a call would touch before it runs, for the policy and for the user who approves
+it.
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,8 @@ MOST_PATHS = 20
 class AffectedFiles:
     """The files that a call would touch.
 
-    ``files`` counts the files that the call would write, or read if it writes none. ``paths`` names some of
-    these files. ``outputs`` holds every output path: as the call names it, and with links resolved. ``items``
+    ``files`` is the number of files the call would write, or read if it writes none; ``paths`` names some of
+    them. ``outputs`` holds every output path, both as named by the call and with links resolved. ``items``
     holds a batch's tasks. ``read_as`` holds the arguments with resolved paths (see ``Call``).
     """
 
@@ -40,7 +40,7 @@ def affected_by(
     *,
     batch: bool,
 ) -> AffectedFiles:
-    """Return the files that the call would touch. Wrong arguments give a partial result. Blocks.
+    """Return the files the call would touch. Invalid arguments give a partial result. Blocks.
 
     ``inputs`` and ``planned`` belong to a ``batch``. A dry run touches no files.
     """
@@ -59,7 +59,7 @@ def affected_by(
 def _batch_read_as(
     resolver: PathResolver, arguments: Mapping[str, Any], planned: Planned | None
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return the batch's arguments with the output pattern as written. Add a copy for each place that a
+    """Return the batch's arguments with the output pattern as written, plus a copy for each place that a
     filled pattern reaches through a link.
     """
     pattern = arguments.get("output")
@@ -95,7 +95,7 @@ def _file_of(workspace: Workspace, given: str) -> str:
 
 
 def _resolved(workspace: Workspace, name: str) -> str:
-    """Return the target of a path: a link in the project may lead to a file that needs approval."""
+    """Resolve a path to its target, because a link in the project may lead to a file that needs approval."""
     try:
         return workspace.shown(workspace.confine(name))
     except TokenSaverError:  # the tool will refuse it
@@ -103,5 +103,5 @@ def _resolved(workspace: Workspace, name: str) -> str:
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """Return the non-empty texts of a list; nothing for any other value."""
+    """Return the non-empty strings in a list; nothing for any other value."""
     return tuple(each for each in value if isinstance(each, str) and each) if isinstance(value, list) else ()

@@ -1,6 +1,6 @@
-"""Asks for approval of a call: in the client, in the tray and in the dashboard.
+"""Asks for approval of a call in the client, the tray and the dashboard.
 
-A client of an older protocol receives a request while its call waits. Since protocol 2026-07-28, servers send
+Clients on an older protocol receive a request while their call waits. Since protocol 2026-07-28, servers send
 no requests to clients: the call ends with the question as its result, and the client calls again with the
 answer.
 """
@@ -36,14 +36,14 @@ _CHOICES: dict[str, Any] = {
 
 
 def asks_between_calls(context: ToolContext) -> bool:
-    """Return whether the client accepts a question as a call's result and calls again with the answer."""
+    """Return whether the client accepts a question as a call's result and calls back with the answer."""
     capabilities = context.client_capabilities
     asks = capabilities is not None and capabilities.elicitation is not None
     return asks and (context.protocol_version or "") >= wire.MODERN_VERSION
 
 
 def question_as_result(context: ToolContext, approval: Approval) -> InputRequiredResult:
-    """Return a result that contains the question for the client."""
+    """Return a call result that puts the question to the client."""
     state = CallState(approval.id, answered_roots(context))
     params = ElicitRequestFormParams(message=_question(approval), requested_schema=_CHOICES)
     return InputRequiredResult(
@@ -53,7 +53,7 @@ def question_as_result(context: ToolContext, approval: Approval) -> InputRequire
 
 def take_answer(hub: Hub, context: ToolContext) -> str:
     """Pass on the answer that the client sent with a repeated call. Return the approval's id, or an empty
-    text without an answer.
+    string if there is no answer.
     """
     state = state_of(context)
     back_from = state.approval if state is not None else ""
@@ -67,8 +67,8 @@ def take_answer(hub: Hub, context: ToolContext) -> str:
 
 
 async def elicit(context: ToolContext, approval: Approval) -> ApprovalAnswer | None:
-    """Ask in the client if its protocol allows this. Otherwise wait until the time for the tray and the
-    dashboard is over.
+    """Ask in the client if its protocol allows it. Otherwise wait until the time for answering in the tray or
+    dashboard is up.
     """
     capabilities = context.client_capabilities
     if capabilities is None or capabilities.elicitation is None or not context.session.can_send_request:

@@ -1,7 +1,7 @@
-"""State of a call that ends with a question to its client and returns with the answer.
+"""State of a call that ends with a question to its client and comes back with the answer.
 
-Protocol 2026-07-28 works this way. The package seals the state and binds it to the call's arguments, so a
-client can neither read nor forge it.
+This is how protocol 2026-07-28 works. The ``mcp`` package seals the state and binds it to the call's
+arguments, so a client can neither read nor forge it.
 """
 
 import json
@@ -13,10 +13,10 @@ from server.calls.caller import ToolContext
 
 @dataclass(frozen=True)
 class CallState:
-    """Information from the earlier rounds of a call.
+    """What is known from earlier rounds of a call.
 
     Attributes:
-        approval: id of the approval that the client was asked for; empty without an approval.
+        approval: id of the approval that the client was asked for; empty if there is none.
         roots: URIs of the client's roots; None if the client was not asked or did not answer.
     """
 
@@ -24,12 +24,12 @@ class CallState:
     roots: tuple[str, ...] | None = None
 
     def sealed_text(self) -> str:
-        """Return the state as the text that the package seals."""
+        """Serialize the state to the text that the package seals."""
         return json.dumps(asdict(self))
 
 
 def state_of(context: ToolContext) -> CallState | None:
-    """Return the state that a repeated call brings; None in the first round."""
+    """Return the state carried by a repeated call; None in the first round."""
     if context.request_state is None:
         return None
     try:

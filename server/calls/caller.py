@@ -20,10 +20,10 @@ def build_caller(
     configured_roots: tuple[Path, ...],
     arguments: Mapping[str, Any],
 ) -> Caller:
-    """Return the caller of a call with these arguments.
+    """Build the caller of a call with these arguments.
 
-    The project comes from the bridge's header, else from the client's first MCP root, else from the only
-    configured root.
+    The project comes from the bridge's header, failing that from the client's first MCP root, and failing
+    that from the only configured root.
     """
     headers = ctx.headers or {}
     named = project_of(ctx)
@@ -44,15 +44,15 @@ def build_caller(
 
 
 def _client(name: str, session: str) -> str:
-    """Return the client's name. If the name belongs to a part of this app, it gets a suffix, because calls
-    from these parts count as the user's own.
+    """Return the client's name. Names used by parts of this app get a suffix, because calls from those parts
+    are treated as the user's own.
     """
     shell = name == SHELL and session.startswith(SHELL_SESSION)
     return f"{name} (MCP)" if name in OWN_CLIENTS and not shell else name
 
 
 def project_of(ctx: ToolContext) -> Path | None:
-    """Return the project that the bridge names in a header, if any."""
+    """Return the project named in the bridge's header, if any."""
     header = (ctx.headers or {}).get(wire.PROJECT.lower(), "")
     # File names need not be UTF-8 on Linux; Python represents such bytes as surrogates.
     path = Path(unquote(header, errors="surrogateescape"))
@@ -62,8 +62,8 @@ def project_of(ctx: ToolContext) -> Path | None:
 def is_project(path: Path) -> bool:
     """Return whether the folder can be a project.
 
-    A client that was not started in a project names the root folder, the user's home or a folder above it.
-    Such a folder would allow access to everything.
+    A client that was not started in a project reports the root folder, the user's home or a folder above it.
+    Such a folder would give access to everything.
     """
     if not path.is_absolute() or "\0" in str(path):
         return False

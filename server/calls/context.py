@@ -1,4 +1,4 @@
-"""Input of a tool besides its arguments: the MCP context of the call and the prepared call."""
+"""What a tool receives besides its arguments: the call's MCP context and the prepared call."""
 
 from server.calls.caller import ToolContext
 from server.calls.prepared import Prepared
@@ -6,7 +6,7 @@ from server.offload.values import Caller
 
 
 class CallContext(ToolContext):
-    """The MCP context of one tool call. The package fills in parameters of this type."""
+    """The MCP context of a tool call. The ``mcp`` package fills in parameters of this type."""
 
     _prepared: Prepared
 

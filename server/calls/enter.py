@@ -16,13 +16,13 @@ WAITING = "waiting for the user's approval (in the tray, the dashboard or here)"
 
 @contextlib.asynccontextmanager
 async def enter(hub: Hub, prepared: Prepared, context: ToolContext) -> AsyncIterator[Passage]:
-    """Check the call against the policy, then hold it for the ``async with`` block.
+    """Check the call against the policy, then keep it inside the gate for the ``async with`` block.
 
     Raises:
         Left: approval is needed, and the call ends so that its client can be asked.
         Denied: a rule or the user denied the call.
         Limited: a rate limit is used up.
-        StoreError: the decision cannot be recorded. No call passes then.
+        StoreError: the decision cannot be recorded, so no call passes.
     """
 
     async def in_client(approval: Approval) -> ApprovalAnswer | None:

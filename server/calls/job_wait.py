@@ -1,4 +1,4 @@
-"""Waits for a job and reports progress until the job ends or the client's patience runs out."""
+"""Waits for a job, reporting progress until the job ends or the client's patience runs out."""
 
 import asyncio
 import time
@@ -15,16 +15,16 @@ from server.hub import Hub
 from server.offload.values import Caller
 
 PATIENT_CLIENTS = {"claude-code": 600.0}
-"""Seconds that a client waits for a call that reports progress, if this is longer than ``client_patience``.
-Progress resets Claude Code's idle limit (5 min over HTTP, 30 min over stdio). Ten minutes keep a
-conversation usable.
+"""Seconds that a client waits for a call that reports progress, if longer than ``client_patience``. Progress
+resets Claude Code's idle timeout (5 min over HTTP, 30 min over stdio). Ten minutes keeps a conversation
+usable.
 """
 
 
 async def wait_for_job(
     hub: Hub, ctx: ToolContext, job_id: str, *, cancel_with_call: bool, seconds: float | None = None
 ) -> None:
-    """Wait until the job ends, the time is over, or the hub closes. After a hub restart the job continues.
+    """Wait until the job ends, the timeout expires, or the hub closes. The job continues after a hub restart.
 
     With ``cancel_with_call``, the job is cancelled if the client disconnects during the wait. Leave it unset
     for clients that hold the job's id. If the client supports tasks, the job is then handed over as a task.
@@ -59,7 +59,7 @@ async def answer_for_job(
     """Return the job's digest and record its cost. With ``asked``, also record the cost of the call with
     these arguments.
 
-    The net figure in the digest includes the cost of the digest. A digest for the user costs nothing.
+    The net figure in the digest includes the cost of the digest itself. A digest for the user is free.
     """
     if caller.by_user:
         return await describe_job(hub, job_id, for_user=True)
@@ -72,8 +72,8 @@ async def answer_for_job(
 
 
 async def describe_job(hub: Hub, job_id: str, spent: int = 0, *, for_user: bool = False) -> str:
-    """Return the job's digest, at most 600 characters. ``spent`` counts tokens that are not recorded yet;
-    ``for_user`` marks a call from a shell.
+    """Return the job's digest, at most 600 characters. ``spent`` is the number of tokens not recorded
+    yet; ``for_user`` marks a call from a shell.
     """
     counts = await hub.batches.counts(job_id)
     return describe(
@@ -86,7 +86,7 @@ async def describe_job(hub: Hub, job_id: str, spent: int = 0, *, for_user: bool 
 
 
 def patience_of(hub: Hub, ctx: ToolContext) -> float:
-    """Return how many seconds the client waits for a call."""
+    """Return the number of seconds the client waits for a call."""
     params = ctx.session.client_params
     client = params.client_info.name if params is not None else ""
     has_progress = bool((ctx.request_context.meta or {}).get(wire.META_PROGRESS))

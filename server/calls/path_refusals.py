@@ -1,4 +1,4 @@
-"""Permission check of a call's paths for ``policy test``: paths that the tool itself would refuse."""
+"""Permission check for ``policy test``: finds paths that the tool itself would refuse."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ from server.policy.values import Call
 
 
 async def refused_path(prepared: Prepared) -> TokenSaverError | None:
-    """Return why the tool would refuse a path although the policy allows the call; None if the tool accepts
-    all paths.
+    """Return why the tool would refuse a path even though the policy allows the call; None if it accepts all
+    paths.
 
-    A path is refused if the caller may not read or write there. Missing files are not a permission error.
+    A path is refused if the caller may not read or write there. A missing file is not a permission error.
     """
     return await search(prepared.workspace, _first_refusal, prepared.call)
 

@@ -1,4 +1,4 @@
-"""Turns a tool's arguments into a ``Prepared`` call. Arguments are parsed, globs expanded and batches planned
+"""Turns a tool's arguments into a ``Prepared`` call: parses arguments, expands globs and plans batches, just
 once.
 """
 
@@ -23,7 +23,7 @@ from server.policy.files.protect import patterns_of, protected_outputs
 from server.policy.values import Call
 
 SHARED = ("files", "context", "model", "check")
-"""Arguments of ``batch_offload`` that apply to each of its items."""
+"""``batch_offload`` arguments that apply to every item."""
 
 
 async def prepare(
@@ -33,7 +33,7 @@ async def prepare(
     arguments: Mapping[str, Any],
     kept: KeptTexts | None = None,
 ) -> Prepared:
-    """Prepare a call of ``tool`` by the workspace's caller. Errors do not raise; see ``Prepared.refusal``.
+    """Prepare the workspace caller's call to ``tool``. Errors are not raised; see ``Prepared.refusal``.
 
     With ``kept``, the policy sees the original file of a kept text instead of its handle.
     """
@@ -89,7 +89,7 @@ def _parse(
     """Parse the arguments into ``parsed``.
 
     Raises:
-        TokenSaverError, TypeError, ValueError: the arguments are wrong.
+        TokenSaverError, TypeError, ValueError: the arguments are invalid.
     """
     require_few_names(arguments)
     if tool == "offload_work":
@@ -134,7 +134,7 @@ def _plan(parsed: _Parsed, settings: Settings, workspace: Workspace, arguments: 
 
 
 def _bounded(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the arguments without their files if there are too many. Such a call is refused and touches no
+    """Return the arguments, without their files if there are too many. Such a call is refused and touches no
     files.
     """
     files = arguments.get("files")
@@ -144,7 +144,7 @@ def _bounded(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _source_of(name: str, workspace: Workspace, kept: KeptTexts) -> str:
-    """Return the original file of a kept text. Other names stay unchanged, as do texts of commands."""
+    """Return the original file of a kept text. Other names, and texts from commands, stay unchanged."""
     try:
         reference = reference_of(name)
         project = project_of(workspace)
@@ -157,7 +157,7 @@ def _source_of(name: str, workspace: Workspace, kept: KeptTexts) -> str:
 def policy_call(
     settings: Settings, caller: Caller, tool: str, arguments: Mapping[str, Any], affected: AffectedFiles
 ) -> Call:
-    """Return a call as the policy judges it, with the files that the call would touch."""
+    """Return a call as the policy judges it, including the files it would touch."""
     protected = protected_outputs(affected.outputs, settings.paths.protect)
     others = (output for output in affected.outputs if output not in protected)
     executed, executed_as = executed_outputs(

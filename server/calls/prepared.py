@@ -1,4 +1,4 @@
-"""A tool call, parsed and resolved once. The policy judges it, then the tool runs it."""
+"""A tool call, parsed and resolved just once. The policy judges it, then the tool runs it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from server.policy.values import Call
 class Prepared:
     """One tool call before it runs.
 
-    ``arguments`` are the tool's input. ``workspace`` belongs to the caller and remembers which files each
-    glob of the call named. ``call`` is the call as the policy judges it, with the files that the call would
-    touch. ``task`` belongs to ``offload_work``, ``plan`` to ``batch_offload``. ``refusal`` is the error of
-    wrong arguments; the tool raises it after the policy allowed the call.
+    ``arguments`` are the tool's input. ``workspace`` belongs to the caller and remembers which files each of
+    the call's globs matched. ``call`` is the call as the policy judges it, with the files it would touch.
+    ``task`` is for ``offload_work``, ``plan`` for ``batch_offload``. ``refusal`` is the error for invalid
+    arguments; the tool raises it once the policy has allowed the call.
     """
 
     tool: str
@@ -35,29 +35,29 @@ class Prepared:
         return self.workspace.caller
 
     def require_valid(self) -> None:
-        """Raise the error of wrong arguments, if any.
+        """Raise the error for invalid arguments, if any.
 
         Raises:
-            TokenSaverError: the arguments are wrong.
+            TokenSaverError: the arguments are invalid.
         """
         if self.refusal is not None:
             raise self.refusal
 
     def require_task(self) -> Task:
-        """Return the task of ``offload_work``.
+        """Return the ``offload_work`` task.
 
         Raises:
-            TokenSaverError: the arguments are wrong.
+            TokenSaverError: the arguments are invalid.
         """
         if self.refusal is not None or self.task is None:
             raise self.refusal or _unparsed(self.tool)
         return self.task
 
     def require_plan(self) -> Planned:
-        """Return the plan of ``batch_offload``.
+        """Return the ``batch_offload`` plan.
 
         Raises:
-            TokenSaverError: the arguments are wrong.
+            TokenSaverError: the arguments are invalid.
         """
         if self.refusal is not None or self.plan is None:
             raise self.refusal or _unparsed(self.tool)

@@ -1,4 +1,4 @@
-"""Progress reports to the client during a call, at least every 10 s. Without them clients give up."""
+"""Progress reports sent to the client during a call, at least every 10 s. Without them, clients give up."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from server.common.control_characters import in_line
 from server.offload.values import Report
 
 HEARTBEAT_SECONDS = 8.0
-"""Interval after which the last line is sent again (seconds); well below the promised 10."""
+"""Interval after which the last line is resent (seconds); well below the promised 10."""
 
 
 class _Relay:

@@ -1,4 +1,4 @@
-"""Redaction of all text sent to a client: secrets and control characters.
+"""Redacts secrets and control characters in all text sent to a client.
 
 Each secret is recorded in the audit trail. Control characters would be interpreted by the client's terminal.
 """
@@ -14,11 +14,11 @@ from server.policy.trail import TrailEntry
 from server.policy.values import Call
 
 SHORT = 5_000
-"""Maximum length of a text that is redacted on the event loop: takes less than a few milliseconds."""
+"""Maximum length of text redacted on the event loop, where it takes no more than a few milliseconds."""
 
 
 async def redact_result(hub: Hub, call: Call, result: CallToolResult) -> CallToolResult:
-    """Return the result of a call without secrets and control characters."""
+    """Return a call's result without secrets and control characters."""
     content: list[ContentBlock] = []
     for block in result.content:
         if isinstance(block, TextContent):
@@ -30,7 +30,7 @@ async def redact_result(hub: Hub, call: Call, result: CallToolResult) -> CallToo
 
 
 async def redact_text(hub: Hub, call: Call, text: str) -> str:
-    """Return a text without secrets and control characters."""
+    """Return the text without secrets and control characters."""
     known = hub.keys.tokens if hub.keys is not None else ()
     redacted = redact(text, known) if len(text) < SHORT else await asyncio.to_thread(redact, text, known)
     if redacted.count:

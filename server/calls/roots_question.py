@@ -1,4 +1,4 @@
-"""Asks a client for its roots: during the call, or since protocol 2026-07-28 between two rounds of a call.
+"""Asks a client for its roots: during the call or, since protocol 2026-07-28, between two rounds of a call.
 
 In that protocol, servers send no requests to clients: the call ends with the question as its result, and the
 client calls again with the answer.
@@ -18,13 +18,13 @@ from server.calls.call_state import CallState, state_of
 from server.calls.caller import ToolContext, is_project, project_of
 
 ROOTS_SECONDS = 15.0
-"""Seconds that a client has to answer with its roots. The limit is long because the machine may be busy."""
+"""Seconds a client has to answer with its roots. The timeout is long because the machine may be busy."""
 _QUESTION = "roots"
 
 
 def needs_roots(context: ToolContext) -> bool:
-    """Return whether this call must end with a question for the client's roots. The client must have roots,
-    must not have named a project, and must not have been asked before.
+    """Return whether this call must end by asking for the client's roots: the client has roots, has not named
+    a project, and has not been asked before.
     """
     capabilities = context.client_capabilities
     return (
@@ -45,7 +45,7 @@ def roots_question() -> InputRequiredResult:
 
 def answered_roots(context: ToolContext) -> tuple[str, ...] | None:
     """Return the URIs of the roots that the client named in this or an earlier round; None
-    without an answer.
+    if it has not answered.
     """
     answer = (context.input_responses or {}).get(_QUESTION)
     if isinstance(answer, ListRootsResult):
@@ -55,9 +55,7 @@ def answered_roots(context: ToolContext) -> tuple[str, ...] | None:
 
 
 async def client_roots(context: ToolContext) -> tuple[Path, ...]:
-    """Return those roots of the client that are folders. A client of a protocol up to 2025-11-25 is asked
-    now.
-    """
+    """Return the client's roots that are folders. Clients on protocol 2025-11-25 or earlier are asked now."""
     uris = answered_roots(context) or await _asked(context)
     return tuple(path for uri in uris if (path := _root_path(uri)) is not None)
 

@@ -1,10 +1,10 @@
-"""Long calls as tasks, for clients that declare the extension ``io.modelcontextprotocol/tasks``.
+"""Turns long calls into tasks for clients that declare the extension ``io.modelcontextprotocol/tasks``.
 
 A call that takes longer than ``[offload] client_patience`` returns a task. The client polls the task with
-``tasks/get`` and cancels it with ``tasks/cancel``, as in the extension's draft of 2026. A batch is in the
-database, so its task survives a restart. Any other call is kept in memory for an hour after its end.
+``tasks/get`` and cancels it with ``tasks/cancel``, as in the extension's 2026 draft. A batch is stored in the
+database, so its task survives a restart. Any other call is kept in memory for an hour after it ends.
 
-The server asks the client nothing during a task, so ``tasks/update`` has no effect. The server sends no
+The server never asks the client anything during a task, so ``tasks/update`` is a no-op. The server sends no
 ``notifications/tasks``; instead, the client polls every few seconds.
 """
 
@@ -36,30 +36,30 @@ from server.store.job_records import JobRecord
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 POLL_MS = 5_000
-"""Interval between polls that the client is told (milliseconds)."""
+"""Poll interval suggested to the client (milliseconds)."""
 HANDOVER_SECONDS = 2.0
-"""Time after the client's patience in which a call hands its batch over (seconds)."""
+"""Time a call has to hand over its batch after the client's patience runs out (seconds)."""
 KEPT_SECONDS = 3_600.0
-"""Time after a call's end during which its result can be fetched (seconds). A batch's result lives as long as
+"""How long a call's result stays available after the call ends (seconds). A batch's result lives as long as
 its row.
 """
 
 
 class TaskParams(RequestParams):
-    """The parameters of ``tasks/get`` and ``tasks/cancel``."""
+    """Parameters for ``tasks/get`` and ``tasks/cancel``."""
 
     task_id: str = Field(alias="taskId")
 
 
 class TaskUpdateParams(TaskParams):
-    """The parameters of ``tasks/update``."""
+    """Parameters for ``tasks/update``."""
 
     input_responses: dict[str, Any] = Field(default_factory=dict, alias="inputResponses")
 
 
 @dataclass
 class _Call:
-    """A call that continues after it returned a task."""
+    """A call that keeps running after returning a task."""
 
     work: "asyncio.Task[HandlerResult]"
     created_at: float = field(default_factory=time.time)
@@ -77,7 +77,7 @@ class Tasks(Extension):
         self._secret = secrets.token_hex(16)
 
     def methods(self) -> Sequence[MethodBinding]:
-        """Return the three request handlers for tasks."""
+        """Return the three task request handlers."""
         versions = frozenset(MODERN_PROTOCOL_VERSIONS)
         return (
             MethodBinding("tasks/get", TaskParams, self._get, versions),
@@ -91,7 +91,7 @@ class Tasks(Extension):
         ctx: ServerRequestContext[Any, Any],
         call_next: CallNext,
     ) -> HandlerResult:
-        """Run the call while its client is patient, then return a task."""
+        """Run the call for as long as its client is patient, then return a task."""
         if not _declares(ctx):
             return await call_next(ctx)
         handoff = TaskHandoff()
@@ -146,7 +146,7 @@ class Tasks(Extension):
         return {}
 
     async def _job(self, task_id: str, action: str) -> JobRecord:
-        """Return the batch of a task, if the policy allows ``check_job`` for it."""
+        """Return a task's batch, if the policy allows ``check_job`` for it."""
         job_id, _, signature = task_id.partition(".")
         try:
             job = await self._hub.batches.get(job_id) if self._is_signed(job_id, signature) else None
@@ -172,7 +172,7 @@ class Tasks(Extension):
         return {**task, "status": "completed", "result": _text_result(text)}
 
     def _signature(self, job_id: str) -> str:
-        """Return the part of a task's id that cannot be guessed."""
+        """Return the unguessable part of a task's id."""
         keys = self._hub.keys
         return keys.sign(f"task {job_id}") if keys is not None else self._secret + job_id
 
@@ -204,7 +204,7 @@ def _declares(ctx: ServerRequestContext[Any, Any]) -> bool:
 
 
 def _created(task: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to a call that became a task: the task without its result."""
+    """Return the response to a call that became a task: the task without its result."""
     seed = {key: value for key, value in task.items() if key not in ("result", "error")}
     return {**seed, "resultType": "task"}
 

@@ -1,4 +1,4 @@
-"""The files that ``check_job`` would restore by an undo. For the policy, an undo writes these files."""
+"""Files that an undo via ``check_job`` would restore. To the policy, an undo is a write to these files."""
 
 from dataclasses import replace
 
@@ -12,9 +12,9 @@ from server.policy.values import Item
 
 
 async def with_undone_files(hub: Hub, prepared: Prepared) -> Prepared:
-    """Return the call with the files that an undo would restore. Other calls are unchanged.
+    """Add the files that an undo would restore to the call. Other calls are returned unchanged.
 
-    An undo of a file that the caller may not write is refused.
+    Undoing a file that the caller may not write is refused.
     """
     if prepared.tool != "check_job" or prepared.arguments.get("action") != "undo":
         return prepared

@@ -1,5 +1,5 @@
-"""MCP clients: connected by one change of a configuration file, which can be undone byte for byte.
+"""Connects MCP clients with a single edit to a configuration file, which can be undone byte for byte.
 
-``config_files`` knows where each client keeps its servers. ``config_change`` plans, shows, applies and undoes
-a change of one entry.
+``config_files`` knows where each client lists its servers. ``config_change`` plans, shows, applies and undoes
+changes to a single entry.
 """

@@ -1,11 +1,11 @@
-"""Optional extras in Claude Code. All are off by default.
+"""Optional extras for Claude Code, all off by default.
 
-``claude-md``  a short block between two marks in ``CLAUDE.md``
+``claude-md``  a short block between two markers in ``CLAUDE.md``
 ``hook``       a reminder before large reads and writes (``server.reminder``), in the list of hooks
 ``digest``     digests instead of large results (``server.digest_hook``), in the list of hooks
 ``statusline`` the status line (``server.statusline``), below the user's own status line
 
-The extras of one file form one change, kept and undone like the changes of ``config_change``.
+Extras in the same file are changed together, with the same backup and undo as in ``config_change``.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -45,7 +45,7 @@ BLOCK = (
 
 
 def plan_on(kinds: Sequence[Kind], scope: Scope, around: Surroundings | None = None) -> list[ConfigChange]:
-    """Return the changes that add these extras, one for each file.
+    """Return the changes that add these extras, one per file.
 
     Raises:
         BadArguments: a file is broken, or cannot be edited safely.
@@ -59,7 +59,7 @@ def plan_on(kinds: Sequence[Kind], scope: Scope, around: Surroundings | None = N
 def plan_off(
     kinds: Sequence[Kind], scope: Scope, folders: Folders, around: Surroundings | None = None
 ) -> list[ConfigChange]:
-    """Return the changes that remove these extras, one for each file. Without extras, the changes are empty.
+    """Return the changes that remove these extras, one per file. Changes are empty where no extra is present.
 
     Raises:
         BadArguments: a file is broken, or cannot be edited safely.
@@ -94,7 +94,7 @@ def take_out(kinds: Sequence[Kind], scope: Scope, folders: Folders) -> None:
 def by_file(
     kinds: Sequence[Kind], scope: Scope, around: Surroundings
 ) -> list[tuple[Place, tuple[Kind, ...]]]:
-    """Return the files of these extras, and the extras in each."""
+    """Group these extras by the file they belong in."""
     ordered = sorted(kinds, key=KINDS.index)
     groups = groupby(ordered, key=lambda kind: place_of(kind, scope, around))
     return [(place, tuple(some)) for place, some in groups]
@@ -106,7 +106,7 @@ def is_on(kind: Kind, scope: Scope, around: Surroundings | None = None) -> bool:
 
 
 def hook_command(name: HookName, scope: Scope, around: Surroundings | None = None) -> str | None:
-    """Return the program that a hook starts; None if there is no hook or its file cannot be read."""
+    """Return the program that a hook starts, or None if there is no hook or its file cannot be read."""
     place = place_of(name, scope, around or Surroundings())
     try:
         return hook_program(place.path.read_bytes().decode(), name)
@@ -137,12 +137,12 @@ def _composed(edits: Iterable[Callable[[str], str]]) -> Callable[[str], str]:
 
 
 def user_folder(around: Surroundings) -> Path:
-    """Return Claude Code's folder of the user."""
+    """Return the user's Claude Code folder."""
     return Path(around.environ.get("CLAUDE_CONFIG_DIR") or around.home / ".claude")
 
 
 def place_of(kind: Kind, scope: Scope, around: Surroundings) -> Place:
-    """Return the file of an extra."""
+    """Return the file that an extra belongs in."""
     if kind == "claude-md":
         path = (user_folder(around) if scope == "user" else around.project) / "CLAUDE.md"
     elif scope == "user":
@@ -175,7 +175,7 @@ def _remove_block(text: str) -> str:
 
 
 def _block(text: str) -> tuple[int, int] | None:
-    """Return the start and end of the block, from its first mark to the end of its last line."""
+    """Return the start and end of the block, from its opening marker to the end of its last line."""
     start = text.find(BEGIN)
     last = text.find(END_MARK, start + 1)
     if start < 0 or last < 0:
@@ -190,4 +190,4 @@ _EDITS: dict[Kind, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "digest": (lambda text: add_hook(text, "digest"), lambda text: remove_hook(text, "digest")),
     "statusline": (add_statusline, remove_statusline),
 }
-"""Functions that insert each kind into a text, and functions that remove it."""
+"""Functions that insert each kind of extra into a text, and functions that remove it."""

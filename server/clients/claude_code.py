@@ -1,6 +1,6 @@
-"""Connects Claude Code by its own command, ``claude mcp``, if it is installed.
+"""Connects Claude Code through its own ``claude mcp`` command, if installed.
 
-Claude Code knows its own files best, and rewrites some of these files while it runs.
+Claude Code knows its own files best, and rewrites some of them while it is running.
 """
 
 import json
@@ -18,26 +18,26 @@ from server.common.processes import find_program
 from server.config.folders import Folders
 
 COMMAND_SECONDS = 60.0
-"""Time limit of ``claude mcp`` (seconds). The command starts a complete Claude Code."""
+"""Timeout for ``claude mcp`` (seconds). The command starts a full Claude Code instance."""
 
 
 LEAST_VERSIONS: dict[str, tuple[int, ...]] = {"hook": (2, 1, 121), "digest": (2, 1, 121)}
-"""The oldest Claude Code that supports an extra.
+"""The minimum Claude Code version for each extra.
 
-Tested with the real program: 2.0.72 and 2.1.63 support neither hook, because they know no ``args`` in the
-command of a hook, and 2.0.72 ignores ``updatedToolOutput``. 2.1.121, 2.1.170 and 2.1.332 support digests of
-Bash, Read and MCP results; 2.1.170 and 2.1.332 also those of WebFetch, and the reminder. The status line and
-CLAUDE.md need no version: 2.0.72 shows the one and reads the other.
+Tested against real releases: 2.0.72 and 2.1.63 support neither hook because they do not recognise ``args`` in
+a hook command, and 2.0.72 also ignores ``updatedToolOutput``. 2.1.121, 2.1.170 and 2.1.332 support digests of
+Bash, Read and MCP results; 2.1.170 and 2.1.332 also support WebFetch digests and the reminder. The status
+line and CLAUDE.md have no minimum version: even 2.0.72 handles both.
 """
 
 
 def find_command() -> str | None:
-    """Return the path of ``claude``; None if it is not installed."""
+    """Return the path of ``claude``, or None if it is not installed."""
     return find_program("claude")
 
 
 def version_of(claude: str) -> tuple[int, ...] | None:
-    """Return Claude Code's version; None if its command does not report it."""
+    """Return Claude Code's version, or None if its command does not report one."""
     try:
         done = subprocess.run(
             [claude, "--version"],
@@ -53,7 +53,7 @@ def version_of(claude: str) -> tuple[int, ...] | None:
 
 
 def require_version(extras: Iterable[str]) -> None:
-    """Refuse extras that the installed Claude Code does not support.
+    """Reject extras that the installed Claude Code does not support.
 
     Raises:
         ClientFailed: Claude Code is too old.
@@ -71,7 +71,7 @@ def require_version(extras: Iterable[str]) -> None:
 
 
 def add(claude: str, place: Place, folders: Folders) -> Path:
-    """Make Claude Code add the entry of ``place``. Return the path of the backup with the file's old bytes.
+    """Have Claude Code add the entry for ``place``. Return the path of the backup of the original file.
 
     Raises:
         ClientFailed: its command failed. The file has its previous content.
@@ -95,7 +95,7 @@ def add(claude: str, place: Place, folders: Folders) -> Path:
 
 
 def remove(claude: str, place: Place) -> None:
-    """Make Claude Code remove the entry.
+    """Have Claude Code remove the entry.
 
     Raises:
         ClientFailed: its command failed.
@@ -104,7 +104,7 @@ def remove(claude: str, place: Place) -> None:
 
 
 def run_command(claude: str, folder: Path | None, *arguments: str) -> str:
-    """Return the output of a command of Claude Code, run in ``folder``.
+    """Run a Claude Code command in ``folder`` and return its output.
 
     Raises:
         ClientFailed: it failed, or cannot be run.
@@ -132,7 +132,7 @@ def run_command(claude: str, folder: Path | None, *arguments: str) -> str:
 
 
 def _put_back(place: Place, before: bytes | None, removed: bytes | None) -> None:
-    """Restore the parts that ``remove`` took from the file, but keep Claude Code's later changes."""
+    """Put back what ``remove`` took from the file, but keep Claude Code's later changes."""
     now = _read(place.path)
     if before is None or now == before:
         return

@@ -1,8 +1,8 @@
-"""Connects and disconnects a client by one change of one file: planned, shown, applied, undone.
+"""Connects and disconnects a client with a single change to one file: planned, shown, applied, undone.
 
-The state folder keeps the file's previous content and the digest of the written content. While the file is
-unchanged since the write, ``disconnect`` restores the old bytes. After an edit, ``disconnect`` removes only
-the entry.
+The state folder stores the file's previous content and a digest of what was written. If the file has not
+changed since, ``disconnect`` restores the original bytes. If it was edited, ``disconnect`` removes only the
+entry.
 """
 
 import base64
@@ -27,8 +27,9 @@ BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class ConfigChange:
-    """A file before and after; None if it does not exist. ``place`` identifies the client's file. With
-    ``keeps_backup``, ``disconnect`` keeps the previous content, because other parts stay in the file.
+    """A file's content before and after a change; None where the file does not exist. ``place`` identifies
+    the client's file. With ``keeps_backup``, ``disconnect`` keeps the previous content because other parts
+    stay in the file.
     """
 
     place: Place
@@ -42,7 +43,7 @@ class ConfigChange:
         return self.before != self.after
 
     def diff(self) -> str:
-        """Return the change as a unified diff; empty without a change."""
+        """Return the change as a unified diff; empty if nothing changes."""
         old, new = (_lines(side) for side in (self.before, self.after))
         name = str(self.place.path)
         source = name if self.before is not None else "/dev/null"
@@ -81,11 +82,10 @@ def plan_disconnect(place: Place, folders: Folders) -> ConfigChange:
 
 
 def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) -> ConfigChange:
-    """Return the change that restores the kept bytes. If the file was edited since, the change removes only
-    the app's part.
+    """Return the change that restores the backup or, after a later edit, removes only the app's part.
 
-    ``take_out`` returns a text without the app's part. The kept bytes can also contain this part: from before
-    the user's edit, or entered by hand.
+    ``take_out`` returns a text without the app's part. The backup can contain this part too, from before the
+    user's edit or entered by hand.
 
     Raises:
         BadArguments: the file is broken, or cannot be edited safely.
@@ -101,9 +101,9 @@ def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) ->
 
 
 def _is_same_json(one: bytes | None, other: bytes | None) -> bool:
-    """Return whether two files differ in form alone, as after a client has written its settings anew.
+    """Return whether two files differ only in formatting, as they do after a client rewrites its settings.
 
-    JSON with comments counts as different: they would be lost.
+    JSON with comments is considered different, because the comments would be lost.
     """
     try:
         return bool(json.loads(one or b"{}") == json.loads(other or b"{}"))
@@ -112,13 +112,13 @@ def _is_same_json(one: bytes | None, other: bytes | None) -> bool:
 
 
 def as_left(place: Place, folders: Folders) -> bool:
-    """Return whether the file is unchanged since the last write."""
+    """Return whether the file has not changed since the last write."""
     now, record = _read(place.path), _record(place, folders)
     return now is not None and record is not None and record["digest"] == _digest(now)
 
 
 def plan_edit(place: Place, edit: Callable[[str], str]) -> ConfigChange:
-    """Return the change that ``edit`` makes to the file's text. A missing file has an empty text.
+    """Return the change that ``edit`` makes to the file's text. A missing file is treated as empty.
 
     Raises:
         BadArguments: the file is broken, or cannot be edited safely.
@@ -128,7 +128,7 @@ def plan_edit(place: Place, edit: Callable[[str], str]) -> ConfigChange:
 
 
 def connect(change: ConfigChange, folders: Folders) -> Path | None:
-    """Write the change and keep the previous content. Return the backup's path; None if nothing changed.
+    """Write the change and back up the old content. Return the backup's path; None if nothing changed.
 
     Raises:
         OSError: the file or the backup cannot be written. The file is unchanged.
@@ -142,7 +142,7 @@ def connect(change: ConfigChange, folders: Folders) -> Path | None:
 
 
 def keep(change: ConfigChange, folders: Folders) -> Path:
-    """Keep the file's content before ``change`` for ``disconnect``. Return the backup's path.
+    """Back up the file's content before ``change`` for ``disconnect``. Return the backup's path.
 
     Raises:
         OSError: the backup cannot be written.
@@ -201,7 +201,7 @@ def forget(place: Place, folders: Folders) -> None:
 
 
 def connected(place: Place) -> dict[str, Any] | None:
-    """Return the present entry; None if the entry is missing or the file cannot be read."""
+    """Return the current entry, or None if it is missing or the file cannot be read."""
     try:
         return entry_in(_read(place.path), place)
     except OSError:
@@ -209,7 +209,7 @@ def connected(place: Place) -> dict[str, Any] | None:
 
 
 def servers(place: Place) -> dict[str, Any]:
-    """Return the client's table of servers; empty if the table is missing or the file cannot be read."""
+    """Return the client's server table; empty if it is missing or the file cannot be read."""
     try:
         return entry_in(_read(place.path), _table(place)) or {}
     except OSError:
@@ -217,7 +217,7 @@ def servers(place: Place) -> dict[str, Any]:
 
 
 def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
-    """Return the entry in a file with these bytes; None if the entry is missing or the bytes are invalid."""
+    """Return the entry from a file's bytes, or None if it is missing or the bytes are invalid."""
     try:
         found = None if data is None else _present(_decode(data, place), place)
     except (BadArguments, JsonError, TomlError):
@@ -226,7 +226,7 @@ def entry_in(data: bytes | None, place: Place) -> dict[str, Any] | None:
 
 
 def _merged(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
-    """Return the app's entry with the user's additions, such as a timeout or variables."""
+    """Return the app's entry merged with the user's additions, such as a timeout or variables."""
     merged = {**found, **entry}
     for key in ("env", "environment"):
         if isinstance(found.get(key), dict) and key in entry:
@@ -235,7 +235,7 @@ def _merged(found: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_former(text: str, place: Place) -> str:
-    """Return the text without other entries that start the app under its former name."""
+    """Return the text without any other entries that start the app under its former name."""
     for name in former_entries(_present(text, _table(place))):
         if name != place.keys[-1]:
             text = _remove(text, place, name)

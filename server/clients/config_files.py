@@ -1,8 +1,8 @@
-"""Locations of MCP clients' server lists, and the format of their entries.
+"""Where MCP clients keep their server lists, and how the entries are formatted.
 
-Sources, autumn 2026: the clients' documentation; for Claude Desktop's packaged build on Windows
-https://github.com/anthropics/claude-code/issues/26073. The tests simulate the folders; only Claude Code's
-files, opencode's and Qwen Code's are tested with the client itself.
+Sources (autumn 2026): the clients' documentation and, for Claude Desktop's packaged build on Windows,
+https://github.com/anthropics/claude-code/issues/26073. The tests simulate the folders; only the files of
+Claude Code, opencode and Qwen Code are tested with the client itself.
 """
 
 import os
@@ -34,9 +34,7 @@ SERVER_NAME = "token-saver"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The data that determines locations: the system, the user's home, the environment and the project
-    folder.
-    """
+    """What determines the locations: the system, the user's home, the environment and the project folder."""
 
     home: Path = field(default_factory=Path.home)
     project: Path = field(default_factory=Path.cwd)
@@ -45,7 +43,7 @@ class Surroundings:
 
     @property
     def roaming(self) -> Path:
-        """Settings folder of desktop programs: ``%APPDATA%``, Application Support, ``~/.config``."""
+        """Settings folder for desktop programs: ``%APPDATA%``, Application Support, ``~/.config``."""
         if self.platform == "win32":
             return self._folder("APPDATA", self.home / "AppData" / "Roaming")
         if self.platform == "darwin":
@@ -86,7 +84,7 @@ def find_place(
     """Return the place where ``client`` keeps the entry that starts ``command``.
 
     Raises:
-        BadArguments: the client does not support servers for single projects.
+        BadArguments: the client does not support per-project servers.
         NotFound: the client is not installed for this user.
     """
     around = surroundings or Surroundings()
@@ -108,9 +106,9 @@ def find_place(
 
 
 def command_of(entry: object) -> list[str]:
-    """Return the program and the arguments that a client's entry starts, empty without them.
+    """Return the program and arguments that a client's entry starts; empty if it has none.
 
-    opencode has one list of both.
+    opencode keeps both in one list.
     """
     if not isinstance(entry, Mapping):
         return []
@@ -123,13 +121,13 @@ def command_of(entry: object) -> list[str]:
 
 
 def variables_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the environment variables that an entry sets."""
+    """Return the environment variables set by an entry."""
     found = entry.get("env", entry.get("environment"))
     return found if isinstance(found, Mapping) else {}
 
 
 _LISTS = {"vscode": "servers", "codex": "mcp_servers", "zed": "context_servers", "opencode": "mcp"}
-"""Key of the list of servers for clients that do not use ``mcpServers``."""
+"""Key of the server list in clients that do not use ``mcpServers``."""
 
 
 def _entry(client: ClientName, command: list[str], around: Surroundings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Connects and disconnects a client, by the client's own command if it has one, otherwise by its file."""
+"""Connects and disconnects a client through its own command if it has one, otherwise by editing its file."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from server.config.folders import Folders
 
 
 def turn_on(change: ConfigChange, folders: Folders) -> Path | None:
-    """Connect as planned. Return the path of the backup with the file's old bytes; None if nothing changed.
+    """Connect as planned. Return the path of the original file's backup, or None if nothing changed.
 
     Raises:
         ClientFailed: the client's own command failed.

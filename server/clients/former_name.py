@@ -1,7 +1,7 @@
-"""Client entries and programs of an installation under the distribution's former name.
+"""Client entries and programs left by an installation under the distribution's former name.
 
-Such an entry starts an outdated app or fails. On PyPI, the former name belongs to another product, which has
-neither ``token-saver-mcp`` nor a command with the package's name (version 1.14.0, November 2026).
+Such an entry starts an outdated app or fails. On PyPI, the former name belongs to another product, which
+provides neither ``token-saver-mcp`` nor a command named after the package (version 1.14.0, November 2026).
 """
 
 import re
@@ -44,7 +44,7 @@ def is_former(entry: object) -> bool:
 
 
 def is_of_this_app(entry: Mapping[str, Any]) -> bool:
-    """Return whether an entry starts the bridge of this installation, in the form of any version."""
+    """Return whether an entry, as written by any version, starts this installation's bridge."""
     command = command_of(entry)
     if not command:
         return False
@@ -56,13 +56,13 @@ def is_of_this_app(entry: Mapping[str, Any]) -> bool:
 
 
 def in_former_environment(program: Path) -> bool:
-    """Return whether a program's environment contains the former distribution but not the present one."""
+    """Return whether a program's environment contains the former distribution but not the current one."""
     found = program if program.is_absolute() else Path(shutil.which(str(program)) or program).absolute()
     return any(_is_former_environment(folder) for folder in _environments(found))
 
 
 def _environments(program: Path) -> Iterator[Path]:
-    """Yield the environment of the program, and the environment to which a link to the program leads."""
+    """Yield the program's environment and, if the program is a link, the environment it points to."""
     places = [program]
     if not program.name.startswith("python"):  # an environment's Python is a link to the system's Python
         places.append(program.resolve())

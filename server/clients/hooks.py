@@ -14,19 +14,19 @@ HookName = Literal["hook", "digest"]
 
 REMINDER = "server.reminder"
 REMINDER_SECONDS = 10
-"""Claude Code's time limit for the reminder (seconds). The reminder takes about 0.05 s."""
+"""Claude Code's timeout for the reminder (seconds). The reminder takes about 0.05 s."""
 DIGEST = "server.digest_hook"
 DIGEST_SECONDS = 2
-"""Claude Code's time limit for a digest (seconds). Afterwards the result passes unchanged."""
+"""Claude Code's timeout for a digest (seconds). After that, the result is left unchanged."""
 _PACKAGES = Path(__file__).parents[2]
-"""The folder that contains the package ``server``."""
+"""The folder that contains the ``server`` package."""
 
 Entries = list[tuple[str, dict[str, Any]]]
-"""Events, and the entry for each event in Claude Code's format."""
+"""Pairs of an event and its entry in Claude Code's format."""
 
 
 def hook_entries(name: HookName) -> Entries:
-    """Return the entries of a hook, with absolute paths and without a shell."""
+    """Return the entries for a hook, with absolute paths and no shell."""
     if name == "hook":
         command = _command([*ISOLATION, "-m", REMINDER], REMINDER_SECONDS)
         return [("PreToolUse", {"matcher": "Read|Write", "hooks": [command]})]
@@ -53,7 +53,7 @@ def add_hook(text: str, name: HookName) -> str:
 
 
 def remove_hook(text: str, name: HookName) -> str:
-    """Return the settings without a hook, and without lists that contained only this hook.
+    """Return the settings without a hook, dropping lists that contained nothing else.
 
     Raises:
         JsonError: the settings are not JSON.
@@ -72,7 +72,7 @@ def remove_hook(text: str, name: HookName) -> str:
 
 
 def hook_program(text: str, name: HookName) -> str | None:
-    """Return the program that a hook in the settings starts; None without the hook.
+    """Return the program that a hook in the settings starts, or None if the hook is absent.
 
     Raises:
         JsonError: the settings are not JSON.
@@ -85,11 +85,11 @@ def _digest_command() -> dict[str, Any]:
 
 
 def _digest_program() -> list[str]:
-    """Return the arguments of Python for the digest hook.
+    """Return the Python arguments for the digest hook.
 
     Without the ``site`` module, Python starts in half the time. If a module is missing, Python exits with
-    status 1, which Claude Code ignores. If a file were missing, the status would be 2, which Claude Code
-    reports to Claude.
+    status 1, which Claude Code ignores. A missing file would give status 2, which Claude Code reports to
+    Claude.
     """
     home = chosen_home(os.environ)
     lines = [
@@ -106,7 +106,7 @@ def _command(arguments: list[str], seconds: int) -> dict[str, Any]:
 
 
 def _found(text: str, name: HookName) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Return the entries that start the hook: event, entry, and the command in the entry."""
+    """Return the entries that start the hook: event, entry, and the command within the entry."""
     events = get_member(text, ("hooks",))
     return [
         (event, item, hook)

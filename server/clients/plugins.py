@@ -1,4 +1,4 @@
-"""This app's plugins in Claude Code, removed by its own command."""
+"""This app's Claude Code plugins, which are removed with Claude Code's own command."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LISTS = ("enabledPlugins", "extraKnownMarketplaces")
 
 @dataclass(frozen=True)
 class Plugin:
-    """An installed plugin. ``project`` is the folder that it is installed for, None for all folders."""
+    """An installed plugin. ``project`` is the folder it is installed for, or None for all folders."""
 
     name: str
     scope: str
@@ -42,7 +42,7 @@ def installed(folder: Path) -> list[Plugin]:
 
 
 def has_marketplace(folder: Path) -> bool:
-    """Return whether Claude Code knows the marketplace of the plugins."""
+    """Return whether Claude Code knows the plugins' marketplace."""
     return MARKETPLACE in _list(folder, "known_marketplaces.json")
 
 
@@ -65,7 +65,7 @@ def remove_marketplace(claude: str) -> None:
 
 
 def without_empty_lists(text: str) -> str:
-    """Return Claude Code's settings without the empty lists that Claude Code's commands leave.
+    """Return Claude Code's settings without the empty lists that its commands leave behind.
 
     Raises:
         JsonError: the settings are not JSON.

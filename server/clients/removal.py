@@ -1,6 +1,6 @@
-"""Removes all changes that the app ever made in clients: entries, hooks, blocks, plugins.
+"""Removes every change the app has ever made to clients: entries, hooks, blocks, plugins.
 
-The backups of ``config_change`` name the changed files, including files of single projects.
+The ``config_change`` backups identify the changed files, including those in individual projects.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ class Removal:
 def remove_from_clients(folders: Folders, *, dry_run: bool) -> Iterator[Removal]:
     """Remove the app from every client, for the user and for every project. Yield each removed item.
 
-    A file that cannot be changed is yielded with its problem. The other files follow.
+    A file that cannot be changed is yielded with its problem, and the remaining files are still processed.
     """
     here = Surroundings()
     # First, because this makes Claude Code rewrite its settings. Then the app's own edits in them are undone.
@@ -148,7 +148,7 @@ def _by_claude(act: Callable[[str], None], what: str, dry_run: bool) -> Removal:
 
 
 def _tidy(settings: Path) -> None:
-    """Remove the empty lists of plugins that Claude Code's commands left."""
+    """Remove the empty plugin lists that Claude Code's commands left behind."""
     place = Place("claude-code", "user", settings, "json", (), {})
     # Empty lists are harmless; broken settings are reported with their hooks.
     with contextlib.suppress(BadArguments, OSError):

@@ -1,4 +1,4 @@
-"""Smoke test of a configured command: starts the command and sends ``initialize``, as a client does."""
+"""Smoke test for a configured command: starts it and sends ``initialize``, as a client does."""
 
 import contextlib
 import json
@@ -13,12 +13,12 @@ from typing import Any
 from server.bridge import wire
 
 PROOF_SECONDS = 20.0
-"""Time limit for the command's answer (seconds). The command may have to start the hub first."""
+"""Timeout for the command's answer (seconds). The command may have to start the hub first."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Whether the command answered, and its answer: server name and version, or the problem."""
+    """Whether the command answered, and with what: server name and version, or the problem."""
 
     works: bool
     text: str
@@ -29,15 +29,16 @@ INHERITED = (
     *("APPDATA", "HOMEDRIVE", "HOMEPATH", "LOCALAPPDATA", "PROCESSOR_ARCHITECTURE", "SYSTEMDRIVE"),
     *("SYSTEMROOT", "TEMP", "TMP", "USERNAME", "USERPROFILE"),
 )
-"""Variables that clients pass to their servers. The list comes from the MCP SDKs."""
+"""Variables that clients pass on to their servers. The list comes from the MCP SDKs."""
 
 
 def prove(
     command: list[str], environ: Mapping[str, Any] | None = None, seconds: float = PROOF_SECONDS
 ) -> Proof:
-    """Start ``command`` with the variables ``environ`` of its entry, and send ``initialize``.
+    """Start ``command`` with ``environ``, the variables from its entry, and send ``initialize``.
 
-    Of this shell's variables, the command sees only those that a client started from the desktop would pass.
+    From this shell, the command inherits only the variables that a client started from the desktop would
+    pass.
     """
     try:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The entry of the status line in Claude Code's ``settings.json``. A status line of the user is wrapped."""
+"""The status line entry in Claude Code's ``settings.json``. A user's existing status line is wrapped."""
 
 import os
 import shlex
@@ -14,7 +14,7 @@ from server.statusline.main import WRAPPED
 KEY = ("statusLine",)
 MODULE = "server.statusline"
 _PACKAGES = Path(__file__).parents[2]
-"""The folder that contains the package ``server``."""
+"""The folder that contains the ``server`` package."""
 
 
 def add_statusline(text: str) -> str:
@@ -30,7 +30,7 @@ def add_statusline(text: str) -> str:
 
 
 def remove_statusline(text: str) -> str:
-    """Return the settings with the user's own status line, or without a status line.
+    """Return the settings with the user's own status line, or with none if there was none.
 
     Raises:
         JsonError: the settings are not JSON.
@@ -54,7 +54,7 @@ def _command(own: str) -> str:
 
 
 def _joined(words: list[str]) -> str:
-    """Return a line for the shell in which Claude Code runs a status line."""
+    """Return a command line for the shell that Claude Code uses to run status lines."""
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
@@ -68,7 +68,7 @@ def _command_of(entry: Any) -> str:
 
 
 def _wrapped(entry: Any) -> str:
-    """Return the user's own command inside the app's command; empty without one."""
+    """Return the user's own command from inside the app's command; empty if there is none."""
     try:
         words = shlex.split(_command_of(entry))
     except ValueError:

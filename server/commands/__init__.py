@@ -1,1 +1,1 @@
-"""Commands of ``token-saver``; ``server/commands/app.py`` lists them."""
+"""The ``token-saver`` commands, listed in ``server/commands/app.py``."""

@@ -1,4 +1,4 @@
-"""Command ``history``: lists offloads from the history database. It does not need a hub."""
+"""Command ``history``: lists offloads from the history database. No hub needed."""
 
 import asyncio
 import datetime
@@ -14,11 +14,11 @@ from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, Of
 LONGEST_TASK = 100
 PAGE = 200
 WELL = frozenset({"delivered", "returned", "running"})
-"""Outcomes that do not count as failures (yet)."""
+"""Outcomes that are not (yet) failures."""
 
 
 def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) -> None:
-    """Print the newest ``limit`` offloads. With ``failed``, print only offloads that wrote nothing.
+    """Print the newest ``limit`` offloads. With ``failed``, print only those that wrote nothing.
 
     Raises:
         StoreError: the history cannot be read.
@@ -39,8 +39,7 @@ def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) 
 
 
 def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
-    """Print one offload: summary, checks, savings and diff. If nothing was written, print the last answer
-    instead.
+    """Print one offload: summary, checks, savings and diff, or the last answer if nothing was written.
 
     Raises:
         NotFound: no offload has this id, or several ids start with it.

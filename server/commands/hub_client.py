@@ -1,4 +1,4 @@
-"""HTTP client of the hub for commands: the running hub, or a temporary hub for one call."""
+"""HTTP client for commands, connected to the running hub or to a temporary hub for a single call."""
 
 import contextlib
 import json
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from server.config.settings import Settings
 
 ANSWER_SECONDS = 30.0
-"""Maximum time without any answer from the hub (seconds)."""
+"""Maximum time without any response from the hub (seconds)."""
 
 OnProgress = Callable[[Step], None]
 
 
 @dataclass(frozen=True)
 class ToolAnswer:
-    """A tool's answer. ``meta`` holds the outcome for programs."""
+    """A tool's answer. ``meta`` holds the outcome in machine-readable form."""
 
     text: str
     failed: bool
@@ -55,7 +55,7 @@ class HubClient:
         self.info = info
         self._token = token
         self.session = f"{SHELL_SESSION}{os.getppid()}"
-        """The session to which tool calls belong."""
+        """The session that tool calls belong to."""
 
     def get(self, path: str) -> Any:
         """Return the JSON at ``path``.
@@ -67,11 +67,11 @@ class HubClient:
         return self._exchange("GET", path, b"")
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Post JSON and return the JSON of the answer. Raises the same errors as ``get``."""
+        """Post JSON and return the JSON response. Raises the same errors as ``get``."""
         return self._exchange("POST", path, json.dumps(body or {}).encode())
 
     def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Post JSON and yield each line of JSON in the answer. Closing the generator cancels the work.
+        """Post JSON and yield each JSON line of the response. Closing the generator cancels the work.
 
         Raises:
             HubUnreachable: the hub does not answer or closed the connection.
@@ -139,7 +139,7 @@ class HubClient:
 
     @contextlib.contextmanager
     def _answer(self, method: str, path: str, body: bytes, seconds: float) -> Iterator[HubResponse]:
-        """Send a request with the token. First verify the hub's identity."""
+        """Send a request with the token, after verifying the hub's identity."""
         headers = {**wire.JSON_HEADERS, wire.AUTHORIZATION: wire.bearer(self._token)}
         try:
             with contextlib.closing(HubConnection(self.info.address, seconds)) as connection:
@@ -151,7 +151,7 @@ class HubClient:
 
 
 def connect(folders: Folders) -> HubClient:
-    """Return a client of the running hub.
+    """Return a client for the running hub.
 
     Raises:
         HubUnreachable: no hub is running.
@@ -163,7 +163,7 @@ def connect(folders: Folders) -> HubClient:
 
 
 def connect_or_start(folders: Folders) -> HubClient:
-    """Return a client of the running hub. Without one, start a hub that keeps running.
+    """Return a client for the running hub. If there is none, start a hub that keeps running.
 
     Raises:
         HubUnreachable: the hub does not start.
@@ -180,7 +180,7 @@ def connect_or_start(folders: Folders) -> HubClient:
 
 @contextlib.contextmanager
 def hub_for_call(settings: "Settings", folders: Folders) -> Iterator[HubClient]:
-    """Yield a client of the running hub, or of a temporary hub that ends with the ``with`` block.
+    """Yield a client for the running hub, or for a temporary hub that stops when the ``with`` block ends.
 
     Raises:
         TokenSaverError: the hub does not answer or cannot be started.

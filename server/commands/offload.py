@@ -14,7 +14,7 @@ OUTCOME_META = "token-saver/outcome"
 
 
 def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any], *, as_json: bool) -> int:
-    """Run one task and print its summary; return the exit status.
+    """Run one task, print its summary and return the exit status.
 
     Raises:
         TokenSaverError: the hub does not answer, or the offload failed. The message gives the reason.
@@ -32,10 +32,10 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
 
 
 def undo_work(settings: Settings, folders: Folders, given: str, *, as_json: bool) -> None:
-    """Undo an offload or all files of a batch, and confirm the undo.
+    """Undo an offload, or all files of a batch, and print a confirmation.
 
     Raises:
-        TokenSaverError: the offload or batch does not exist, or a file was changed since.
+        TokenSaverError: the offload or batch does not exist, or a file has changed since.
     """
     with hub_for_call(settings, folders) as hub:
         text = hub.post("/api/undo", {"id": given})["text"]

@@ -48,7 +48,7 @@ def resume(as_json: Json = False) -> None:
 
 
 def seconds_of(duration: str) -> int:
-    """Return the seconds of a duration such as ``90s``, ``15m`` or ``1h``.
+    """Return the number of seconds in a duration such as ``90s``, ``15m`` or ``1h``.
 
     Raises:
         BadArguments: the text is not a duration.

@@ -1,4 +1,4 @@
-"""Command ``savings``: shows savings from the history database. It does not need a hub."""
+"""Command ``savings``: shows savings from the history database. No hub needed."""
 
 import asyncio
 import datetime
@@ -32,7 +32,7 @@ from server.store.totals import DIGEST_TOOL
 def show_savings(
     settings: Settings, folders: Folders, *, since: str, by: str, as_json: bool, as_csv: bool
 ) -> None:
-    """Print the savings grouped by one dimension. If the user agreed to it, check the transcripts first.
+    """Print the savings grouped by one dimension, checking the transcripts first if the user agreed to it.
 
     Raises:
         BadArguments: ``since`` is neither a date nor a number of days.
@@ -49,7 +49,7 @@ def show_savings(
 
 
 def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
-    """Show how one offload's receipt is calculated, and its correction by the transcript check.
+    """Show how one offload's receipt is calculated and how the transcript check corrected it.
 
     Raises:
         NotFound: no offload has this id, or several ids start with it.
@@ -99,7 +99,7 @@ async def _find_digest(folders: Folders, number: int) -> ResultDigest | None:
 
 
 def switch_transcript_check(settings: Settings, folders: Folders, *, on: bool) -> None:
-    """Switch the transcript check on or off. A running hub applies the change immediately.
+    """Turn the transcript check on or off. A running hub applies the change immediately.
 
     Raises:
         SettingsError: ``config.toml`` cannot be changed.
@@ -148,7 +148,7 @@ async def _read(
 
 
 def _instant(since: str) -> float | None:
-    """Return the start of a local day: ``2026-11-20``, or ``7d`` for 7 days including today."""
+    """Return the start of a local day, from a date (``2026-11-20``) or days including today (``7d``)."""
     if not since:
         return None
     try:

@@ -16,13 +16,13 @@ from server.config.folders import Folders
 from server.web.instance import is_claimed
 
 CLOSE_SECONDS = 10.0
-"""Time limit for the process of a hub that no longer answers (seconds)."""
+"""Timeout for the process of a hub that has stopped answering to exit (seconds)."""
 QUIT_SECONDS = 60.0
-"""Time limit for the hub to finish running work (seconds)."""
+"""Timeout for the hub to finish running work (seconds)."""
 
 
 def show_status(folders: Folders, *, as_json: bool) -> None:
-    """Print the hub's state, or a line that says that the hub is starting.
+    """Print the hub's state, or a line saying that the hub is starting.
 
     Raises:
         HubUnreachable: no hub is running.
@@ -75,7 +75,7 @@ def _show_starting(*, as_json: bool) -> None:
 
 
 def open_dashboard(folders: Folders) -> None:
-    """Open the dashboard of the running hub. Without one, start a hub.
+    """Open the running hub's dashboard. If there is no hub, start one.
 
     Raises:
         HubUnreachable: the hub does not start.
@@ -84,20 +84,20 @@ def open_dashboard(folders: Folders) -> None:
 
 
 def quit_app(folders: Folders) -> None:
-    """Stop the running hub and wait until it has ended.
+    """Stop the running hub and wait for it to exit.
 
     Raises:
-        HubUnreachable: no hub is running, or the hub does not end.
+        HubUnreachable: no hub is running, or the hub does not exit.
     """
     quit_hub(folders, connect(folders))
     echo("Claude Token Saver has ended. `token-saver` starts it again.")
 
 
 def quit_hub(folders: Folders, hub: HubClient) -> None:
-    """Stop a hub and wait until its process has ended.
+    """Stop a hub and wait for its process to exit.
 
     Raises:
-        HubUnreachable: the process does not end.
+        HubUnreachable: the process does not exit.
     """
     hub.post("/api/quit")
     deadline = time.monotonic() + QUIT_SECONDS
@@ -115,7 +115,7 @@ def quit_hub(folders: Folders, hub: HubClient) -> None:
 
 
 def activity_line(activity: dict[str, Any]) -> str:
-    """Return one line about a model that is being downloaded, loaded or measured."""
+    """Return a line about a model that is being downloaded, loaded or measured."""
     line = f"{activity['phase']:<8} {activity['model']}"
     if not activity["total"]:
         return line

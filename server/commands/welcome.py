@@ -19,9 +19,7 @@ DISCOVERY_SECONDS = 3.0
 
 
 def say_ready(hub: Hub, *, with_link: bool) -> None:
-    """Print the start-up message. Use ``with_link`` only if a user reads the message, because a log would
-    keep the link.
-    """
+    """Print the start-up message. Use ``with_link`` only if a user reads it; a log would keep the link."""
     typer.echo(f"Claude Token Saver {hub.version}")
     if with_link:
         typer.echo(f"  Dashboard    {hub.login_link()}")
@@ -40,13 +38,13 @@ def say_no_tray(reason: str) -> None:
 
 
 def typed(environ: Mapping[str, str]) -> str:
-    """Return how the user calls ``token-saver``. Programs started by ``uv run`` may be missing from PATH."""
+    """Return how the user runs ``token-saver``. Programs started with ``uv run`` may not be on PATH."""
     return "uv run token-saver" if "UV_RUN_RECURSION_DEPTH" in environ else "token-saver"
 
 
 def connect_line() -> str:
-    """Return the command that connects Claude Code. Its paths are absolute, because desktop clients have
-    another PATH.
+    """Return the command that connects Claude Code, with absolute paths because desktop clients have a
+    different PATH.
     """
     home = chosen_home(os.environ)
     options = ["--scope", "user", *([] if home is None else ["--env", f"{HOME_VARIABLE}={home}"])]

@@ -1,1 +1,1 @@
-"""Building blocks without knowledge of the product: errors, events, days, atomic writes, processes."""
+"""Product-independent building blocks: errors, events, days, atomic writes, processes."""

@@ -1,4 +1,4 @@
-"""Asyncio building blocks: work that survives a cancellation, and background tasks that end in order."""
+"""Asyncio building blocks: work that survives cancellation, and background tasks that end in order."""
 
 import asyncio
 import contextlib
@@ -12,14 +12,15 @@ T = TypeVar("T")
 
 
 async def run_uncancellable(work: Awaitable[T], *, error_first: bool = False) -> T:
-    """Await ``work`` to its end, even if the caller is cancelled once or repeatedly.
+    """Await ``work`` to completion, even if the caller is cancelled, once or repeatedly.
 
-    Use this only for short ``work`` that always ends: a cancelled caller blocks until then.
+    Only use this for short ``work`` that always finishes: a cancelled caller blocks until then.
 
     Raises:
-        CancelledError: the caller was cancelled. Raised after the end of ``work``; an error of ``work`` is
+        CancelledError: the caller was cancelled. Raised once ``work`` has ended; any error from ``work`` is
         its cause.
-        Exception: the error of ``work``. With ``error_first``, raised even if the caller was cancelled.
+        Exception: the error raised by ``work``. With ``error_first``, it is raised even if the caller was
+        cancelled.
     """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -37,15 +38,13 @@ async def run_uncancellable(work: Awaitable[T], *, error_first: bool = False) ->
 
 
 async def run_thread_uncancellable(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking function in a thread, like ``run_uncancellable``, because a thread cannot
-    be cancelled.
-    """
+    """Run a blocking function in a thread, like ``run_uncancellable``, as threads cannot be cancelled."""
     return await run_uncancellable(asyncio.to_thread(function, *args, **kwargs))
 
 
 async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel the tasks and wait until they end. None stands for a task that was never started. Errors of
-    tasks are logged.
+    """Cancel the tasks and wait until they end. None stands for a task that was never started. Errors raised
+    by tasks are logged.
     """
     started = [task for task in tasks if task is not None]
     for task in started:
@@ -58,10 +57,10 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any] | None) -> None:
 
 @contextlib.asynccontextmanager
 async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run ``work`` in parallel to the ``async with`` block. Cancel ``work`` when the block ends.
+    """Run ``work`` alongside the ``async with`` block and cancel it when the block ends.
 
     Raises:
-        Exception: the error of ``work``, raised at the end of the block.
+        Exception: the error from ``work``, raised at the end of the block.
     """
     task = asyncio.create_task(work)
     try:
@@ -74,20 +73,20 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 class BackgroundTasks:
-    """Tasks that run in parallel to their starter, on one event loop."""
+    """Tasks that run alongside the code that started them, on one event loop."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self, work: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
-        """Start ``work`` and return its task. An error of the task is logged."""
+        """Start ``work`` and return its task. Errors in the task are logged."""
         task = self._add(work, name)
         task.add_done_callback(_log_error)
         return task
 
     async def finish(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await ``work``. A cancelled caller gets ``CancelledError`` immediately, and ``work`` continues in
-        the background; an error of ``work`` is then logged.
+        """Await ``work``. If the caller is cancelled, it gets ``CancelledError`` immediately while ``work``
+        continues in the background; errors in ``work`` are then logged.
         """
         task = self._add(work, None)
         try:

@@ -10,18 +10,18 @@ import stat
 from pathlib import Path
 
 PRIVATE = 0o600
-"""Mode of a file that only its owner can read."""
+"""File mode that lets only the owner read the file."""
 
 
 def replace_file(path: Path, data: bytes, *, mode: int | None = None, new_mode: int = PRIVATE) -> None:
-    """Replace the contents of ``path`` in one step. For a symbolic link, the target is replaced and the link
-    stays.
+    """Replace the contents of ``path`` in one step. If it is a symbolic link, its target is replaced and the
+    link is kept.
 
     Args:
         mode: the file's new mode; None keeps the mode of an existing file.
-        new_mode: the mode of a file that did not exist and has no ``mode``, reduced by the umask.
+        new_mode: the mode for a file that did not exist if ``mode`` is None, subject to the umask.
 
-    The draft's mode never allows more than the final mode.
+    The draft's mode is never more permissive than the final mode.
 
     Raises:
         OSError: the file cannot be written. Its old contents are unchanged.
@@ -55,7 +55,7 @@ def _stat(path: Path) -> os.stat_result | None:
 
 
 def _keep_owner(draft: Path, before: os.stat_result) -> None:
-    """Keep the user as the owner when root changes the file. Otherwise the system decides."""
+    """Keep the original owner when root changes the file. Otherwise, the system decides."""
     if hasattr(os, "chown"):
         with contextlib.suppress(PermissionError):
             os.chown(draft, before.st_uid, before.st_gid)

@@ -1,4 +1,4 @@
-"""Threads for blocking work, shared fairly among clients."""
+"""Threads for blocking work, shared fairly between clients."""
 
 import asyncio
 import threading
@@ -14,7 +14,8 @@ _Job = tuple[Future[Any], Callable[[], Any]]
 
 
 class ClientPool:
-    """A pool of threads in which each client occupies at most one thread. Further work of the client waits.
+    """A pool of threads in which each client occupies at most one thread. Any further work from that client
+    waits.
 
     A client that floods the app therefore delays only its own work.
     """
@@ -23,13 +24,13 @@ class ClientPool:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._lock = threading.Lock()
         self._waiting: dict[str, deque[_Job]] = {}
-        """The work of each client that has a thread or waits for one. The first job is the running job."""
+        """The work of each client that has a thread or is waiting for one. The first job is running."""
 
     async def run(self, client: str, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking function for a client.
 
-        Cancelling drops work that is still waiting. Running work continues and keeps the client's thread
-        until it ends.
+        Cancelling drops work that is still waiting. Work already running continues and occupies the client's
+        thread until it ends.
         """
         future: Future[T] = Future()
         with self._lock:
@@ -41,7 +42,7 @@ class ClientPool:
 
     @property
     def idle(self) -> bool:
-        """Return whether the pool has no running or waiting work."""
+        """Return whether the pool has neither running nor waiting work."""
         with self._lock:
             return not self._waiting
 
@@ -61,7 +62,7 @@ class ClientPool:
 
 
 def _outcome(future: Future[Any], function: Callable[[], Any]) -> Callable[[], None]:
-    """Run the work. Return a function that hands its result or error to the caller."""
+    """Run the work. Return a function that passes its result or error on to the caller."""
     try:
         result = function()
     except BaseException as error:  # noqa: BLE001 - the caller raises it

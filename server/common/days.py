@@ -1,4 +1,4 @@
-"""Local calendar days: their start and the time until the next day, also across clock changes.
+"""Local calendar days: when they start and how long until the next one, even across clock changes.
 
 Retention periods are multiples of 24 hours; clock changes do not affect them.
 """
@@ -15,7 +15,7 @@ def day_begin(day: datetime.date) -> datetime.datetime:
 
 
 def midnight(days_ago: int = 0) -> datetime.datetime:
-    """Return the start of today, or the start of the day ``days_ago`` days earlier."""
+    """Return the start of today, or of the day ``days_ago`` days earlier."""
     today = datetime.datetime.now().astimezone().date()
     return day_begin(today - datetime.timedelta(days=days_ago))
 

@@ -2,8 +2,8 @@
 
 NAME = "claude-token-saver-app"
 FORMER_NAME = "claude-token-saver"
-"""The distribution name of version 0.1.0. On PyPI, it belongs to another product that also has a command
-``token-saver``.
+"""The distribution name of version 0.1.0. On PyPI, it belongs to another product that also provides a
+``token-saver`` command.
 """
 
 

@@ -1,4 +1,4 @@
-"""The errors that a person or an agent (Claude) can see.
+"""The errors that can reach a person or an agent (Claude).
 
 Each error has a stable ``code``, a cause, and a next step for each audience::
 
@@ -46,21 +46,21 @@ Each error has a stable ``code``, a cause, and a next step for each audience::
         ├── PortTaken            port_taken
         └── NotAuthorized        not_authorized
 
-A result that fails its checks is not an error but a hand-back: see ``offload/values.py``.
+A result that fails its checks is a hand-back rather than an error: see ``offload/values.py``.
 """
 
 from typing import ClassVar
 
 
 class TokenSaverError(Exception):
-    """An error that may reach a person or an agent (Claude), as one or two English sentences.
+    """An error, in one or two English sentences, that may reach a person or an agent (Claude).
 
     Args:
-        cause: the problem, one sentence, ending in a full stop.
-        next_step: the next step for a person, one sentence, ending in a full stop.
+        cause: the problem, in one sentence ending with a full stop.
+        next_step: the next step for a person, in one sentence ending with a full stop.
         agent_step: the next step for an agent, if it differs from ``next_step``.
 
-    ``str(error)`` is the text for a person.
+    ``str(error)`` is the text shown to a person.
     """
 
     code: ClassVar[str] = "error"
@@ -75,30 +75,30 @@ class TokenSaverError(Exception):
         return self.text(for_agent=False)
 
     def text(self, *, for_agent: bool) -> str:
-        """Return the code, the cause and the next step for one audience."""
+        """Return the code, cause and next step for one audience."""
         return f"{self.code}: {self.cause} {self.agent_step if for_agent else self.next_step}".rstrip()
 
 
 class SettingsError(TokenSaverError):
-    """``config.toml`` or a ``TOKEN_SAVER_*`` variable has an unknown key or a bad value."""
+    """``config.toml`` or a ``TOKEN_SAVER_*`` variable contains an unknown key or an invalid value."""
 
     code = "settings_invalid"
 
 
 class WorkspaceError(TokenSaverError):
-    """A task may not or cannot read or write a file."""
+    """A task is not allowed, or not able, to read or write a file."""
 
     code = "workspace_error"
 
 
 class PathOutsideRoots(WorkspaceError):
-    """The path, with links resolved, lies outside the project's roots."""
+    """The path, with symbolic links resolved, is outside the project's roots."""
 
     code = "path_outside_roots"
 
 
 class PathProtected(WorkspaceError):
-    """The app never reads or never writes this path: ``.git``, keys, the app's files."""
+    """The app never reads, or never writes, this path: ``.git``, keys, the app's own files."""
 
     code = "path_protected"
 
@@ -122,19 +122,19 @@ class BinaryFile(WorkspaceError):
 
 
 class FileTooLarge(WorkspaceError):
-    """The file is over the size limit of ``[offload] max_file_bytes``."""
+    """The file exceeds the size limit ``[offload] max_file_bytes``."""
 
     code = "file_too_large"
 
 
 class SelectionNotFound(WorkspaceError):
-    """``path::name`` or ``path:10-40`` selects nothing in the file."""
+    """``path::name`` or ``path:10-40`` matches nothing in the file."""
 
     code = "selection_not_found"
 
 
 class FileChanged(WorkspaceError):
-    """The file changed after it was read, and was not overwritten."""
+    """The file has changed since it was read, so it was not overwritten."""
 
     code = "file_changed"
 
@@ -152,7 +152,7 @@ class BadArguments(TokenSaverError):
 
 
 class WouldLose(TokenSaverError):
-    """The call would cost more tokens than it saves. The next step names the cheaper form."""
+    """The call would cost more tokens than it saves. The next step suggests the cheaper form."""
 
     code = "would_lose"
 
@@ -176,13 +176,13 @@ class Denied(PolicyError):
 
 
 class Limited(PolicyError):
-    """A rate limit is reached until its window ends."""
+    """A rate limit has been reached and applies until its window ends."""
 
     code = "limited"
 
 
 class Paused(PolicyError):
-    """Offloading is paused by the user or because another program needs the GPU."""
+    """Offloading is paused, either by the user or because another program needs the GPU."""
 
     code = "paused"
 
@@ -194,13 +194,13 @@ class BackendError(TokenSaverError):
 
 
 class BackendUnreachable(BackendError):
-    """Nothing answers at the engine's address."""
+    """Nothing responds at the engine's address."""
 
     code = "backend_unreachable"
 
 
 class BackendFailed(BackendError):
-    """The engine answered with an error, closed the connection, or sent an invalid answer."""
+    """The engine responded with an error, closed the connection, or sent an invalid response."""
 
     code = "backend_failed"
 
@@ -224,7 +224,7 @@ class ModelBlocked(BackendError):
 
 
 class ModelTooLarge(BackendError):
-    """The model with this context length does not fit into the free memory."""
+    """The model does not fit into the free memory with this context length."""
 
     code = "model_too_large"
 
@@ -244,7 +244,7 @@ class QueueFull(BackendError):
 class EngineBusy(BackendError):
     """The engine, or a gateway in front of it, is loading, restarting or overloaded.
 
-    ``retry_after`` is the wait in seconds that the engine asks for; 0 if it names none.
+    ``retry_after`` is the delay requested by the engine in seconds; 0 if it requested none.
     """
 
     code = "engine_busy"
@@ -257,7 +257,7 @@ class EngineBusy(BackendError):
 
 
 class EngineChanged(BackendError):
-    """Another engine took over after the model was chosen. The model must be chosen again."""
+    """Another engine took over after the model was chosen, so it must be chosen again."""
 
     code = "engine_changed"
 
@@ -269,31 +269,31 @@ class DownloadError(TokenSaverError):
 
 
 class NoNetwork(DownloadError):
-    """None of the model's sources is reachable."""
+    """None of the model's download sources is reachable."""
 
     code = "no_network"
 
 
 class NoDiskSpace(DownloadError):
-    """The disk has less free space than the model needs."""
+    """The disk does not have enough free space for the model."""
 
     code = "no_disk_space"
 
 
 class ChecksumMismatch(DownloadError):
-    """The downloaded file does not have the expected checksum and was removed."""
+    """The checksum of the downloaded file was wrong, and the file was removed."""
 
     code = "checksum_mismatch"
 
 
 class StillDownloading(DownloadError):
-    """The model is still being downloaded. The call ended so that the client does not time out."""
+    """The model is still being downloaded. The call returned early so that the client does not time out."""
 
     code = "still_downloading"
 
 
 class ClientFailed(TokenSaverError):
-    """An MCP client's command failed while the client was being connected."""
+    """A command of an MCP client failed while the client was being connected."""
 
     code = "client_failed"
 
@@ -311,25 +311,25 @@ class StoreError(TokenSaverError):
 
 
 class InternalError(TokenSaverError):
-    """A defect in the app. The log has details."""
+    """A bug in the app. The log has the details."""
 
     code = "internal_error"
 
 
 class HubError(TokenSaverError):
-    """The app's own process is not running or does not work correctly."""
+    """The app's own process is not running or not working correctly."""
 
     code = "hub_error"
 
 
 class HubUnreachable(HubError):
-    """No hub is running, or the hub does not answer."""
+    """No hub is running, or it does not respond."""
 
     code = "hub_unreachable"
 
 
 class PortTaken(HubError):
-    """Another program uses the hub's port."""
+    """The hub's port is in use by another program."""
 
     code = "port_taken"
 

@@ -1,7 +1,7 @@
 """In-process events for the dashboard, the tray and progress reports.
 
-Events are small frozen values. Any thread can call ``publish``. A listener runs in the publishing thread and
-must neither block nor raise.
+Events are small frozen values. ``publish`` can be called from any thread. Listeners run in the publishing
+thread and must neither block nor raise.
 """
 
 import logging
@@ -14,13 +14,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Event:
-    """Base class of all events."""
+    """Base class for all events."""
 
 
 @dataclass(frozen=True)
 class OffloadQueued(Event):
-    """A task was accepted and waits for the engine. ``output``, ``model`` and ``files`` are empty if the call
-    did not name them.
+    """A task was accepted and is waiting for the engine. ``output``, ``model`` and ``files`` are empty if the
+    call did not specify them.
     """
 
     offload_id: str
@@ -34,7 +34,7 @@ class OffloadQueued(Event):
 
 @dataclass(frozen=True)
 class OffloadStage(Event):
-    """An offload entered a stage: ``read``, ``fit``, ``download``, ``queue``, ``load``, ``prompt``,
+    """An offload reached a stage: ``read``, ``fit``, ``download``, ``queue``, ``load``, ``prompt``,
     ``generate``, ``check``, ``repair``, ``sample`` or ``deliver``."""
 
     offload_id: str
@@ -44,8 +44,8 @@ class OffloadStage(Event):
 
 @dataclass(frozen=True)
 class PromptRead(Event):
-    """The engine read ``done`` of the ``total`` tokens of an offload's prompt. Not every engine
-    reports this.
+    """The engine has read ``done`` of the ``total`` tokens in an offload's prompt. Not all engines report
+    this.
     """
 
     offload_id: str
@@ -55,7 +55,7 @@ class PromptRead(Event):
 
 @dataclass(frozen=True)
 class OffloadText(Event):
-    """The model wrote more text. ``tokens`` is the count so far; it is approximate until the end."""
+    """The model wrote more text. ``tokens`` is the count so far, approximate until the end."""
 
     offload_id: str
     text: str
@@ -74,16 +74,14 @@ class OffloadEnded(Event):
 
 @dataclass(frozen=True)
 class OffloadUndone(Event):
-    """The files of an offload were restored to their former contents."""
+    """An offload's files were restored to their previous contents."""
 
     offload_id: str
 
 
 @dataclass(frozen=True)
 class ResultDigested(Event):
-    """A digest replaced a result inside Claude Code, or was recorded as a loss. ``kind`` is the kind of
-    result.
-    """
+    """A digest replaced a result in Claude Code, or was recorded as a loss. ``kind`` is the result's kind."""
 
     kind: str
 
@@ -97,8 +95,8 @@ class JobChanged(Event):
 
 @dataclass(frozen=True)
 class SettingsChanged(Event):
-    """A setting was changed from within the app. ``name`` is its table and key; ``where`` is the file with
-    the setting. The value is left out because it can be secret.
+    """A setting was changed from within the app. ``name`` is its table and key; ``where`` is the file that
+    contains it. The value is omitted because it may be secret.
     """
 
     name: str
@@ -107,13 +105,13 @@ class SettingsChanged(Event):
 
 @dataclass(frozen=True)
 class EngineChanged(Event):
-    """The engine was found, lost or replaced, or its loaded or installed models changed."""
+    """An engine was found, lost or replaced, or its loaded or installed models changed."""
 
 
 @dataclass(frozen=True)
 class ModelProgress(Event):
-    """Progress of a model's download or load. Sizes in bytes, ``rate`` in bytes per second, 0 if unknown.
-    ``done`` marks the last event."""
+    """Progress of downloading or loading a model. Sizes are in bytes, ``rate`` in bytes per second, 0 if
+    unknown. ``done`` marks the last event."""
 
     model: str
     phase: str
@@ -140,7 +138,7 @@ class MeasureProgress(Event):
 @dataclass(frozen=True)
 class PauseChanged(Event):
     """Offloading was paused or resumed. ``until`` is in seconds since the epoch; 0 means "until I resume".
-    ``giving_way`` marks a pause that the app started for ``reason`` and will end automatically.
+    ``giving_way`` marks a pause that the app itself began because of ``reason`` and will end automatically.
     """
 
     paused: bool
@@ -151,8 +149,8 @@ class PauseChanged(Event):
 
 @dataclass(frozen=True)
 class ApprovalRequested(Event):
-    """A call waits for the user's approval. ``files`` counts the files that the call would touch; ``paths``
-    lists some of these files. The call is denied at ``deadline`` (seconds since the epoch).
+    """A call needs the user's approval. ``files`` is the number of files the call would touch; ``paths``
+    lists some of them. The call is denied at ``deadline`` (seconds since the epoch).
     """
 
     approval_id: str
@@ -178,8 +176,8 @@ class ApprovalAnswered(Event):
 
 @dataclass(frozen=True)
 class PolicyReloaded(Event):
-    """The policy file changed. ``error`` says why the file cannot be read. ``Loaded.until_then`` names the
-    rules that apply until the file is corrected.
+    """The policy file changed. ``error`` says why it cannot be read, if so. ``Loaded.until_then`` describes
+    the rules in force until it is corrected.
     """
 
     path: str
@@ -188,9 +186,9 @@ class PolicyReloaded(Event):
 
 @dataclass(frozen=True)
 class RequestsRefused(Event):
-    """The web server refused requests. ``source`` is their ``Origin``, or else the requested ``Host``.
-    ``path`` is the path of the first request. It is empty in an event that adds ``count`` more requests of
-    a kind already reported.
+    """The web server refused requests. ``source`` is their ``Origin`` or, failing that, the requested
+    ``Host``. ``path`` is the path of the first request; it is empty if the event adds ``count`` more requests
+    of a kind already reported.
     """
 
     reason: str
@@ -206,26 +204,26 @@ class BrowserLoggedIn(Event):
 
 @dataclass(frozen=True)
 class TokenReplaced(Event):
-    """The bearer token was replaced. Sessions opened with the old token were closed."""
+    """The bearer token was replaced. Sessions opened with the old token have been closed."""
 
 
 @dataclass(frozen=True)
 class ModelChoiceChanged(Event):
-    """The list of models that may be chosen changed. ``text`` describes the change."""
+    """The list of models eligible for use changed. ``text`` describes the change."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class TranscriptChecksSwitched(Event):
-    """The user switched the check of the client's transcripts on or off."""
+    """The user switched transcript checking for the client on or off."""
 
     on: bool
 
 
 @dataclass(frozen=True)
 class TranscriptCheckEnded(Event):
-    """A transcript check ended. ``files`` counts the transcripts with new entries."""
+    """A transcript check ended. ``files`` is the number of transcripts with new entries."""
 
     files: int
 
@@ -241,7 +239,7 @@ class EventBus:
         self._lock = threading.Lock()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call ``listener`` with every event from now on. The returned function unsubscribes the listener."""
+        """Call ``listener`` with every event from now on. Call the returned function to unsubscribe."""
         with self._lock:
             self._listeners = (*self._listeners, listener)
 
@@ -252,9 +250,7 @@ class EventBus:
         return unsubscribe
 
     def publish(self, event: Event) -> None:
-        """Call every listener. If a listener raises, the error is logged and the other listeners are still
-        called.
-        """
+        """Call every listener. If one raises, the error is logged and the others are still called."""
         for listener in self._listeners:
             try:
                 listener(event)

@@ -1,7 +1,7 @@
-"""Calls of git that run no program named by the repository: no hook, monitor, filter, pager or transport.
+"""Git calls that never run a program named by the repository: no hook, monitor, filter, pager or transport.
 
-A repository's own configuration can name programs. A clone never contains such a configuration as ``.git``,
-but its files can form a bare repository with one, and git would use it in their folder.
+A repository's own configuration can name programs. A clone never brings such a configuration in ``.git``, but
+its files can form a bare repository that has one, and git would use it when run in their folder.
 """
 
 import os
@@ -13,7 +13,7 @@ from server.common.errors import NotFound
 from server.common.processes import NO_WINDOW, find_program
 
 NO_BARE = ("-c", "safe.bareRepository=explicit")
-"""Options of every command: ignore repositories formed by a project's files (git 2.38 and newer)."""
+"""Options for every command: ignore bare repositories formed by a project's files (git 2.38 and newer)."""
 _NO_PROGRAMS = (
     *("--no-pager", "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
     *("-c", "protocol.allow=never", "-c", "log.showSignature=false"),
@@ -22,7 +22,7 @@ _VARIABLES = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZ
 
 
 def ask_git(folder: Path, *arguments: str, seconds: float) -> "subprocess.CompletedProcess[bytes]":
-    """Return git's answer about the repository of a folder.
+    """Return git's output for a command about a folder's repository.
 
     Raises:
         NotFound: git is not installed.
@@ -33,7 +33,7 @@ def ask_git(folder: Path, *arguments: str, seconds: float) -> "subprocess.Comple
 
 
 def starts_with(folder: Path, *arguments: str, most: int) -> bytes:
-    """Return the first bytes of git's answer, without waiting for the remaining bytes.
+    """Return the first bytes of git's output without waiting for the rest.
 
     Raises:
         NotFound: git is not installed.
@@ -59,7 +59,7 @@ def starts_with(folder: Path, *arguments: str, most: int) -> bytes:
 def run_git(
     folder: Path, *arguments: str, seconds: float, variables: Mapping[str, str], given: bytes = b""
 ) -> "subprocess.CompletedProcess[bytes]":
-    """Run a git command for the user, including the hooks and filters that the repository configures.
+    """Run a git command for the user, including any hooks and filters configured in the repository.
 
     Raises:
         NotFound: git is not installed.

@@ -1,4 +1,4 @@
-"""Watch on the parent process: a child of the app ends when its parent ends for any reason.
+"""Watches the parent process: a child of the app ends when its parent ends for whatever reason.
 
 ``python -P -m server.common.parent_death MODULE ARGUMENT…`` runs any module, such as pip, under this watch.
 """
@@ -17,12 +17,12 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(before: Callable[[], None] | None = None) -> None:
-    """End this process as soon as its parent has ended. If time allows, call ``before`` first.
+    """End this process as soon as its parent has ended, calling ``before`` first if time allows.
 
-    Standard input must be a pipe that the parent holds open, with no data left in it. A thread waits for
-    its end. On Linux the kernel watches as well (``PR_SET_PDEATHSIG``), because a library that holds the
-    interpreter lock for seconds, as llama.cpp does while loading a model, blocks that thread. The kernel
-    watches the thread that started this process, so that thread must live as long as the parent.
+    Standard input must be a pipe that the parent holds open, with no data left in it. A thread waits for EOF.
+    On Linux the kernel watches as well (``PR_SET_PDEATHSIG``), because a library that holds the interpreter
+    lock for seconds, as llama.cpp does while loading a model, blocks that thread. What the kernel watches is
+    the thread that started this process, so that thread must live as long as the parent.
     """
     if sys.platform == "linux":
         die_with_parent()
@@ -36,7 +36,7 @@ def end_with_parent(before: Callable[[], None] | None = None) -> None:
 
 
 def die_with_parent() -> None:
-    """Make the kernel kill this process when the thread that started the process ends. Linux only."""
+    """Have the kernel kill this process when the thread that started it ends. Linux only."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

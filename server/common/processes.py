@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 TAIL = 2_000
-"""Maximum characters kept of a child's error output."""
+"""Maximum number of characters kept from a child's error output."""
 
 if sys.platform == "win32":
     NO_WINDOW = subprocess.CREATE_NO_WINDOW
@@ -18,11 +18,11 @@ else:
 
 
 def find_program(name: str) -> str | None:
-    """Return the path of a program, or None if the program is missing. A name is searched on ``PATH``; a path
-    is returned as it is.
+    """Return the path of a program, or None if it is missing. A name is looked up on ``PATH``; a path is
+    returned as is.
 
-    Relative entries and the working directory, which Windows searches first, are skipped. Both refer to the
-    user's project, whose files must not run unasked.
+    Relative entries and the working directory, which Windows searches first, are skipped. Both may point into
+    the user's project, whose files must not be run unasked.
     """
     if os.path.dirname(name):  # noqa: PTH120 - Path drops "./"
         return name if Path(name).is_file() and os.access(name, os.X_OK) else None
@@ -38,8 +38,8 @@ def find_program(name: str) -> str | None:
 async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:
     """Run ``python -m module`` and return its exit status and the end of its error output.
 
-    The child ends with this process (see ``parent_death``), and cancelling kills it. ``-P`` prevents imports
-    from the working directory.
+    The child ends with this process (see ``parent_death``), and cancellation kills it. ``-P`` prevents
+    imports from the working directory.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -69,6 +69,6 @@ async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str
 
 
 def last_line(errors: str, status: int) -> str:
-    """Return the last line of a child's error output, worded as part of a sentence."""
+    """Return the last line of a child's error output, worded to fit into a sentence."""
     lines = errors.splitlines()
     return lines[-1].removeprefix("ERROR: ").rstrip(".") if lines else f"it ended with status {status}"

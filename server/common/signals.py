@@ -1,4 +1,4 @@
-"""Signals inside the process: change listeners and the request to quit. Any thread can use them."""
+"""In-process signals: change listeners and the request to quit. They can be used from any thread."""
 
 import logging
 import threading
@@ -10,13 +10,13 @@ Listener = Callable[[], None]
 
 
 class Listeners:
-    """Functions that are called after every change, in the thread of the change."""
+    """Functions called after every change, in the thread that made the change."""
 
     def __init__(self) -> None:
         self._listeners: tuple[Listener, ...] = ()
 
     def add(self, listener: Listener) -> Listener:
-        """Call ``listener`` from now on. The returned function removes the listener."""
+        """Call ``listener`` from now on. Call the returned function to remove it."""
         self._listeners = (*self._listeners, listener)
 
         def remove() -> None:
@@ -25,7 +25,7 @@ class Listeners:
         return remove
 
     def notify(self) -> None:
-        """Call all listeners. Errors of listeners are logged."""
+        """Call all listeners. Errors they raise are logged."""
         for listener in self._listeners:
             try:
                 listener()
@@ -34,28 +34,28 @@ class Listeners:
 
 
 class QuitSignal:
-    """The request to end the process."""
+    """The request to end this process."""
 
     def __init__(self) -> None:
         self._requested = threading.Event()
         self.restart = False
-        """Whether the app starts again after its end."""
+        """Whether the app starts again after ending."""
         self._listeners = Listeners()
 
     def request(self, *, restart: bool = False) -> None:
-        """Request the end. With ``restart``, the app starts again afterwards."""
+        """Request the process to end. With ``restart``, the app starts again afterwards."""
         self.restart = self.restart or restart
         self._requested.set()
         self._listeners.notify()
 
     def on_request(self, listener: Listener) -> None:
-        """Call ``listener`` at the request, or now if the request was already made."""
+        """Call ``listener`` when the end is requested, or immediately if it already was."""
         self._listeners.add(listener)
         if self._requested.is_set():
             listener()
 
     def wait(self) -> None:
-        """Block until the end is requested."""
+        """Block until the process is asked to end."""
         # The timeout is needed because on Windows a wait without timeout blocks Ctrl-C.
         while not self._requested.wait(0.5):
             pass

@@ -1,1 +1,1 @@
-"""Settings, folders and start at login. ``textedit`` changes single values in files written by the user."""
+"""Settings, folders and start at login. ``textedit`` changes single values in user-written files."""

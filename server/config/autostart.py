@@ -1,7 +1,7 @@
-"""Start at login: an XDG autostart file, a launchd agent, or a value of the Windows Run key.
+"""Start at login: an XDG autostart file, a launchd agent, or a value under the Windows Run key.
 
-The existence of this file or value is the setting; it is stored nowhere else. Linux does not use a systemd
-user unit, because some desktops do not start such units.
+The file or value is itself the setting; nothing else records it. Linux does not use a systemd user unit
+because some desktops do not start them.
 """
 
 import os
@@ -24,7 +24,7 @@ RUN_VALUE = "ClaudeTokenSaver"
 
 
 class Autostart(Protocol):
-    """This system's way to start a program at login."""
+    """How this system starts a program at login."""
 
     @property
     def where(self) -> str:
@@ -41,7 +41,7 @@ class Autostart(Protocol):
         """
 
     def disable(self) -> None:
-        """Stop starting the app at login. No error if start at login is off.
+        """Stop starting the app at login. A no-op if start at login is off.
 
         Raises:
             OSError: the entry cannot be removed.
@@ -65,7 +65,7 @@ def find_autostart(
 
 
 def start_command(platform: str = sys.platform, environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Return the command that starts the app in the background, with absolute paths.
+    """Return the command that starts the app in the background, using absolute paths.
 
     ``-P`` prevents imports from the working directory. ``--home`` passes on ``TOKEN_SAVER_HOME``, which is
     not set in a login session.
@@ -100,8 +100,8 @@ class DesktopEntry(_EntryFile):
     """Linux: a file in ``autostart`` (XDG desktop application autostart specification 0.5)."""
 
     def enabled(self) -> bool:
-        """Return whether the file exists and is not marked ``Hidden``. Desktops disable an entry
-        in this way.
+        """Return whether the file exists and is not marked ``Hidden``, which is how desktops disable an
+        entry.
         """
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines()
@@ -127,7 +127,7 @@ class DesktopEntry(_EntryFile):
 
 @dataclass(frozen=True)
 class LaunchAgent(_EntryFile):
-    """macOS: a property list in ``~/Library/LaunchAgents``, which launchd reads at the next login."""
+    """macOS: a property list in ``~/Library/LaunchAgents``, read by launchd at the next login."""
 
     """macOS: a property list in ``~/Library/LaunchAgents``, which launchd reads at the next login."""
 
@@ -150,13 +150,13 @@ class LaunchAgent(_EntryFile):
 
 @dataclass(frozen=True)
 class RunKey:
-    """Windows: a value of the user's Run key in the registry."""
+    """Windows: a value under the user's Run key in the registry."""
 
     command: tuple[str, ...]
 
     @property
     def where(self) -> str:
-        """The key and the value's name."""
+        """The key and the name of the value."""
         return rf"HKEY_CURRENT_USER\{RUN_KEY}\{RUN_VALUE}"
 
     def enabled(self) -> bool:
@@ -186,7 +186,7 @@ class RunKey:
 
 
 def windows_command_line(command: tuple[str, ...]) -> str:
-    """Return the command as one line. Paths on Windows cannot contain quotes, so only spaces need quoting."""
+    """Return the command as one line. Windows paths cannot contain quotes, so only spaces need quoting."""
     return " ".join(f'"{part}"' if " " in part else part for part in command)
 
 
@@ -196,7 +196,7 @@ def icon_file() -> Path:
 
 
 def _quoted(part: str) -> str:
-    """Return one argument of ``Exec``, quoted as the desktop entry specification requires."""
+    """Quote one ``Exec`` argument as the desktop entry specification requires."""
     if shlex.quote(part) == part and "%" not in part:
         return part
     # Backslashes are unescaped twice: once in the file's value and once inside quotes.

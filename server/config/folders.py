@@ -1,4 +1,4 @@
-"""Folders of the app: the folders of ``platformdirs``, or ``TOKEN_SAVER_HOME`` for all if it is set."""
+"""The app's folders: those from ``platformdirs``, or all under ``TOKEN_SAVER_HOME`` if it is set."""
 
 import os
 from collections.abc import Mapping
@@ -32,17 +32,19 @@ class Folders:
 
     @property
     def accepted_checks(self) -> Path:
-        """``accepted-checks.json``: the project checks that the user accepted."""
+        """``accepted-checks.json``: the project checks the user has accepted."""
         return self.config / "accepted-checks.json"
 
     @property
     def check_places(self) -> Path:
-        """``check-places.json``: where checks of ``[checks]`` run, and what the user has not answered yet."""
+        """``check-places.json``: where the ``[checks]`` run, and the questions the user has not answered
+        yet.
+        """
         return self.config / "check-places.json"
 
     @property
     def prices_file(self) -> Path:
-        """``prices.toml``, the user's price table. If it is missing, the app's own table is used."""
+        """``prices.toml``, the user's price table. The built-in table is used if it is missing."""
         return self.config / "prices.toml"
 
     @property
@@ -52,7 +54,7 @@ class Folders:
 
     @property
     def models(self) -> Path:
-        """GGUF files of the embedded engine."""
+        """GGUF files for the embedded engine."""
         return self.data / "models"
 
     @property
@@ -62,17 +64,17 @@ class Folders:
 
     @property
     def kept_texts(self) -> Path:
-        """Whole outputs behind the handles of digests; see ``digests.kept``."""
+        """The full outputs that digest handles refer to; see ``digests.kept``."""
         return self.cache / "texts"
 
     @property
     def hub_file(self) -> Path:
-        """``hub.json``: url, pid and version of the running hub."""
+        """``hub.json``: the URL, PID and version of the running hub."""
         return self.state / "hub.json"
 
     @property
     def token_file(self) -> Path:
-        """``token``: the bearer token of ``/mcp``, mode 0600."""
+        """``token``: the bearer token for ``/mcp``, mode 0600."""
         return self.state / "token"
 
     @property
@@ -107,8 +109,7 @@ def find_folders(environ: Mapping[str, str] | None = None) -> Folders:
 def chosen_home(environ: Mapping[str, str]) -> Path | None:
     """Return ``TOKEN_SAVER_HOME`` as an absolute path, or None if it is not set.
 
-    Pass the path on to programs that start later, from a desktop or at login, because they do not have the
-    variable.
+    Pass the path on to programs started later from a desktop or at login; they do not inherit the variable.
     """
     home = environ.get(HOME_VARIABLE)
     return Path(home).expanduser().absolute() if home else None

@@ -1,20 +1,20 @@
-"""Names of settings in earlier versions: still read, each with a remark that gives the current name."""
+"""Setting names from earlier versions. They still work, with a remark that gives the current name."""
 
 from collections.abc import Mapping
 from typing import Any
 
 RENAMED_TABLES = {"manners": "yielding"}
-"""Old and current names of tables of ``config.toml``."""
+"""Old and current names of ``config.toml`` tables."""
 REMOVED_KEYS = {
     ("yielding", "yield_to_games"): "only the share of GPU memory held by other programs matters now"
 }
-"""Keys without effect, with the reason."""
+"""Keys that no longer have an effect, with the reason."""
 
 
 def update_keys(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the settings under their current names, and one remark per old name.
 
-    A key that is set under both names keeps the value of the current name.
+    If a key is set under both names, the value under the current name wins.
     """
     current, remarks = dict(table), []
     for old, new in RENAMED_TABLES.items():
@@ -29,14 +29,12 @@ def update_keys(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ..
 
 
 def table_in_file(document: Mapping[str, Any], name: str) -> str:
-    """Return the name under which ``config.toml`` has a table: the old name if the file has only the old
-    name.
-    """
+    """Return the name ``config.toml`` uses for a table: the old name only if that is the only one present."""
     old = next((old for old, new in RENAMED_TABLES.items() if new == name and old in document), name)
     return name if name in document else old
 
 
 def current_variable(name: str) -> str:
-    """Return a variable's name, without its prefix, with the current name of its table. Case is ignored."""
+    """Return a variable's name, without its prefix, using the current name of its table. Case is ignored."""
     table, separator, key = name.partition("__")
     return RENAMED_TABLES.get(table.lower(), table) + separator + key

@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 def _sandbox_word(value: object) -> object:
-    """Return the current word for a switch of earlier versions."""
+    """Translate a boolean switch from earlier versions to the current word."""
     words = {"true": "always", "1": "always", "false": "never", "0": "never"}
     return words.get(str(value).lower(), value) if isinstance(value, bool | str | int) else value
 
@@ -96,7 +96,7 @@ class EmbeddedSettings(Section):
 
 
 class OffloadSettings(Section):
-    """``[offload]``: how a single task is run."""
+    """``[offload]``: how a single task runs."""
 
     max_file_bytes: int = Field(
         1_000_000, ge=1, description="Size limit for a file that a prompt includes, in bytes."
@@ -181,7 +181,7 @@ class BatchSettings(Section):
 
 
 class HistorySettings(Section):
-    """``[history]``: the data that the history keeps."""
+    """``[history]``: what the history keeps."""
 
     contents: bool = Field(
         True,
@@ -192,7 +192,7 @@ class HistorySettings(Section):
 
 
 class LedgerSettings(Section):
-    """``[ledger]``: the calculation of savings."""
+    """``[ledger]``: how savings are calculated."""
 
     model: str = Field("claude-opus-5.5", description="The Claude model whose prices are used.")
     cache_reads: float = Field(
@@ -216,7 +216,7 @@ class LedgerSettings(Section):
 
 
 class SavingsSettings(Section):
-    """``[savings]``: the check of savings against transcripts."""
+    """``[savings]``: checking savings against transcripts."""
 
     audit: bool = Field(
         False,
@@ -272,7 +272,7 @@ class PolicySettings(Section):
 
 
 class YieldingSettings(Section):
-    """``[yielding]``: when to pause for other programs. Work waits and continues automatically."""
+    """``[yielding]``: when to pause for other programs. Work waits and resumes automatically."""
 
     yield_share: float = Field(
         0.5,

@@ -2,8 +2,8 @@
 
 ``TOKEN_SAVER_PORT`` sets ``port``; two underscores separate a table from its key:
 ``TOKEN_SAVER_BACKEND__URL`` sets ``[backend] url``. An unknown key or an invalid value raises a
-``SettingsError`` that names the file and line, or the variable. Names from earlier versions still work, with
-a remark in the log (see ``old_keys``).
+``SettingsError`` that names the file and line, or the variable. Names from earlier versions still work, but
+log a warning (see ``old_keys``).
 """
 
 import json
@@ -103,14 +103,14 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables override ``config.toml``, which arrives as init values. Dotenv files and secret files are
+        """Let variables override ``config.toml``, which arrives as init values. Dotenv and secrets files are
         not used.
         """
         return (_Variables(settings_cls), init_settings)
 
 
 class _Variables(EnvSettingsSource):
-    """Environment variables. Old table names are read as the current names."""
+    """Environment variables, with old table names mapped to the current ones."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         old = super()._load_env_vars()
@@ -122,7 +122,7 @@ class _Variables(EnvSettingsSource):
 
 
 def load_settings(folders: Folders) -> Settings:
-    """Read the settings. Names from earlier versions are logged with a warning.
+    """Read the settings, logging a warning for names from earlier versions.
 
     Raises:
         SettingsError: the file is not TOML, a key is unknown, or a value is invalid.
@@ -174,7 +174,7 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
 
 
 def _not_json(message: str, environ: Mapping[str, str]) -> str:
-    """Return the variable to which the library's parse error belongs."""
+    """Return the variable that caused the library's parse error."""
     for variable, value in environ.items():
         name = current_variable(variable.upper().removeprefix(ENV_PREFIX).lower())
         section, _, key = name.partition("__")
@@ -202,7 +202,7 @@ def _explain(error: ValidationError, path: Path, text: str) -> SettingsError:
 
 
 def _line_of(text: str, keys: list[str]) -> int:
-    """Return the number of the line, from 1, that sets ``keys``, or of its table's header."""
+    """Return the 1-based number of the line that sets ``keys``, or of its table's header."""
     section: list[str] = []
     table_line = 1
     for number, line in enumerate(text.splitlines(), start=1):

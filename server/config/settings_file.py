@@ -1,4 +1,4 @@
-"""Changes one setting in ``config.toml``. Every other byte of the file stays unchanged."""
+"""Changes one setting in ``config.toml``, leaving every other byte of the file unchanged."""
 
 import tomllib
 from typing import Annotated, Any
@@ -16,10 +16,10 @@ from server.config.textedit.toml import TomlError, set_key
 def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
     """Set ``key`` of ``[section]`` (empty: the top of the file) to ``value``; None removes the key.
 
-    Running programs read the setting at their next start.
+    Running programs pick up the setting the next time they start.
 
     Raises:
-        SettingsError: the file is not TOML or cannot be written, or the value is invalid. Nothing changed.
+        SettingsError: the file is not TOML or cannot be written, or the value is invalid. Nothing is changed.
     """
     path = folders.config_file
     try:
@@ -37,9 +37,7 @@ def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
 
 
 def explain_bad_value(section: str, key: str, value: Any) -> str:
-    """Return the values that the setting accepts instead of ``value``, as a request; empty if it accepts
-    ``value``.
-    """
+    """Return a request that lists the values the setting accepts; empty if it accepts ``value``."""
     of_section = Settings.model_fields[section].default if section else None
     model = type(of_section) if isinstance(of_section, BaseModel) else Settings
     field = model.model_fields[key]
@@ -52,11 +50,11 @@ def explain_bad_value(section: str, key: str, value: Any) -> str:
 
 
 def _refuse_bad_value(section: str, key: str, table: dict[str, Any]) -> None:
-    """Check that the changed file holds valid settings.
+    """Check that the changed file contains valid settings.
 
     Raises:
         SettingsError: the value of this key is invalid.
-        ValidationError: another value is invalid, as before the change.
+        ValidationError: another value is invalid, as it was before the change.
     """
     try:
         Settings(**table)
@@ -70,7 +68,7 @@ def _refuse_bad_value(section: str, key: str, table: dict[str, Any]) -> None:
 
 
 def _accepted(section: str, key: str) -> str:
-    """Return the values that the setting accepts, as a request to the user."""
+    """Return a request to the user that describes the values the setting accepts."""
     of_section = Settings.model_fields[section].default if section else None
     kind = type(of_section) if isinstance(of_section, BaseModel) else Settings
     schema = kind.model_json_schema()["properties"].get(key, {})

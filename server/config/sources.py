@@ -1,4 +1,4 @@
-"""The settings with the source of each value: default, ``config.toml``, or environment variable."""
+"""The settings and where each value comes from: default, ``config.toml``, or environment variable."""
 
 import os
 import tomllib
@@ -15,16 +15,16 @@ from server.config.settings import ENV_PREFIX, Settings
 Kind = Literal["bool", "choice", "int", "float", "text", "list", "checks"]
 Source = Literal["default", "file", "environment"]
 SECRETS = frozenset({"backend.api_key"})
-"""Values that are never shown, even to the user, because others may see the screen."""
+"""Values that are never shown, even to the user, because someone else may see the screen."""
 
 
 @dataclass(frozen=True)
 class Setting:
     """One setting. ``variable`` is its environment variable; ``section`` is empty at the top level.
 
-    ``raw`` is the current value, ``default`` the value without file and variable. ``kind`` selects the
-    editor: ``bool``, ``choice`` (one of ``choices``), ``int``, ``float``, ``text``, ``list``, or ``checks``
-    (see ``list_checks``).
+    ``raw`` is the current value, ``default`` the value when neither the file nor the variable sets it.
+    ``kind`` selects the editor: ``bool``, ``choice`` (one of ``choices``), ``int``, ``float``, ``text``,
+    ``list``, or ``checks`` (see ``list_checks``).
     """
 
     section: str
@@ -40,14 +40,14 @@ class Setting:
 
     @property
     def editable(self) -> bool:
-        """Return whether the page can change the setting. The environment overrides the file that the page
+        """Return whether the page can change the setting. The environment overrides the file the page
         writes.
         """
         return self.source != "environment"
 
 
 def list_settings(settings: Settings, folders: Folders) -> tuple[Setting, ...]:
-    """Return all settings in the order of their definition. Settings without a section come first."""
+    """Return all settings in definition order. Settings without a section come first."""
     written = _read(folders)
     found = list(_settings(settings, written, ""))
     for name in type(settings).model_fields:
@@ -78,7 +78,7 @@ def _settings(part: BaseModel, written: Any, section: str) -> Iterator[Setting]:
 
 
 def list_checks(settings: Settings, folders: Folders) -> tuple[Setting, ...]:
-    """Return the user's checks: ``name``, and the command as ``value``."""
+    """Return the user's checks, each with its ``name`` and its command as ``value``."""
     written = _read(folders).get("checks", {})
     return tuple(_check(name, command, written) for name, command in settings.checks.items())
 
@@ -108,7 +108,7 @@ def _source(variable: str, name: str, written: Any) -> Source:
 
 
 def shown(value: Any, name: str) -> str:
-    """Return a value as text. ``name`` is the setting's name with its section."""
+    """Return a value as display text. ``name`` is the setting's name including its section."""
     if name in SECRETS:
         return "set" if value else "not set"
     if isinstance(value, bool):

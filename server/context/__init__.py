@@ -1,1 +1,1 @@
-"""Content of Claude's context: the parts, their cost, and switches that remove parts."""
+"""What fills Claude's context: the parts, their cost, and switches that remove them."""

@@ -1,9 +1,9 @@
 """Switches parts off and on again: planned as a diff, applied, undone exactly.
 
-The state folder keeps, for each settings file, the contents before the first switch and all later switches in
-order. If the file still has the content of the last switch, an undo replays the other switches. The last undo
-restores the original bytes. If the file was edited in the meantime, the undo is refused and names the
-setting.
+For each settings file, the state folder keeps the content before the first switch and all later switches in
+order. If the file still has the content written by the last switch, an undo replays the remaining switches,
+and the last undo restores the original bytes. If the file has been edited in the meantime, the undo is
+refused with an error that names the setting.
 """
 
 import base64
@@ -25,7 +25,7 @@ RECORD = "context-switches.json"
 
 @dataclass(frozen=True)
 class Applied:
-    """A part that is switched off."""
+    """A part that has been switched off."""
 
     part: str
     scope: Scope
@@ -34,7 +34,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Change:
-    """A settings file before and after; None if it does not exist."""
+    """A settings file's content before and after a change; None where the file does not exist."""
 
     switch: Switch
     scope: Scope
@@ -76,7 +76,7 @@ def plan(part: str, scope: Scope, folders: ClaudeFolders) -> Change:
 
 
 def apply(change: Change, folders: Folders) -> None:
-    """Write the change, and keep the data for an undo.
+    """Write the change, and store what is needed to undo it.
 
     Raises:
         OSError: a file cannot be written. The settings file is then unchanged.
@@ -92,7 +92,7 @@ def apply(change: Change, folders: Folders) -> None:
 
 
 def applied(folders: Folders) -> tuple[Applied, ...]:
-    """Return the parts that are switched off by this app, in order."""
+    """Return the parts this app has switched off, in order."""
     return tuple(
         Applied(part, scope, project)
         for record in _records(folders).values()
@@ -101,11 +101,11 @@ def applied(folders: Folders) -> tuple[Applied, ...]:
 
 
 def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
-    """Switch a part on again. Undoing the last switch of a file restores the file's old bytes.
+    """Switch a part on again. Undoing the only remaining switch in a file restores its original bytes.
 
     Raises:
         NotFound: this app did not switch the part off.
-        BadArguments: the file was edited since then.
+        BadArguments: the file has been edited since.
         OSError: the file cannot be written.
     """
     records = _records(folders)
@@ -135,7 +135,7 @@ def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
 def _edited_again(
     part: str, scope: Scope, path: Path, now: bytes | None, claude: ClaudeFolders
 ) -> bytes | None:
-    """Return a settings file after a later switch is applied to it again."""
+    """Return a settings file after reapplying a later switch to it."""
     if part.startswith("hook:"):
         removed = _edited(hook_removal(part, path), now)
         if removed != (now or b""):

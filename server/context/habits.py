@@ -1,4 +1,4 @@
-"""Costly habits of one week: how often they occur, how much they cost, and how to avoid them."""
+"""Costly habits of a week: how often they occur, what they cost, and how to avoid them."""
 
 import datetime
 from collections.abc import Iterable, Sequence
@@ -14,9 +14,9 @@ _LARGEST = 5
 
 @dataclass(frozen=True)
 class CostlyHabit:
-    """One habit: its name, how often it occurred in the week (or its number of tokens, see ``unit``), its
-    cost in micro-dollars, the method of counting, and a way to avoid it. ``remedy`` is the name under which
-    ``switches.find_switch`` finds its remedy; empty without a remedy.
+    """One habit: its name, the number of occurrences in the week (or of tokens, see ``unit``), its cost in
+    micro-dollars, how it was counted, and a way to avoid it. ``remedy`` is the name that
+    ``switches.find_switch`` knows its remedy by; empty if there is none.
     """
 
     name: str
@@ -29,13 +29,13 @@ class CostlyHabit:
 
     @property
     def amount(self) -> str:
-        """The number with its unit."""
+        """The number, including its unit."""
         unit = "time" if self.unit == "times" and self.times == 1 else self.unit
         return f"{self.times:,} {unit}"
 
 
 def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[CostlyHabit, ...]:
-    """Return the habits of the last seven days, most expensive first."""
+    """Return the habits from the last seven days, most expensive first."""
     since = (today - datetime.timedelta(days=DAYS - 1)).isoformat()
     week = [each for each in summaries if each.last_day >= since]
     found = [
@@ -77,7 +77,7 @@ def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[C
 
 
 def _largest(week: Sequence[Summary]) -> list[CostlyHabit]:
-    """Return the commands whose large results (500 tokens and more) cost most."""
+    """Return the commands whose large results (500 tokens or more) cost the most."""
     money: dict[str, float] = {}
     for summary in week:
         for name, part in summary.parts.items():

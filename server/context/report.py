@@ -1,4 +1,4 @@
-"""The report on the context: read from the history, as text for a terminal and as a line for Claude."""
+"""The context report: read from the history, as text for a terminal and as a single line for Claude."""
 
 import datetime
 import os
@@ -21,7 +21,7 @@ SHOWN = 40
 
 @dataclass(frozen=True)
 class Context:
-    """Parts and habits of the last seven days, and the folders that switches change."""
+    """Parts and habits from the last seven days, and the folders that switches change."""
 
     report: ContextReport
     habits: tuple[CostlyHabit, ...]
@@ -31,9 +31,9 @@ class Context:
 def read_context(
     connection: Connection, settings: Settings, today: datetime.date, project: Path | None = None
 ) -> Context:
-    """Return the report on the context from the transcript check's findings so far. Reads files; blocks.
+    """Return the context report based on the transcript check's findings so far. Reads files; blocks.
 
-    Without a ``project``, project switches refer to the project of the latest session.
+    Without a ``project``, project switches apply to the latest session's project.
     """
     summaries = [Summary.from_json(text) for text in read_summaries(connection)]
     latest = max((each for each in summaries if each.project), key=lambda each: each.last_day, default=None)
@@ -45,9 +45,7 @@ def read_context(
 def claude_folders(
     setting: str, project: Path, environ: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> ClaudeFolders:
-    """Return Claude Code's folders: the setting, or otherwise ``CLAUDE_CONFIG_DIR``, or otherwise
-    ``~/.claude``.
-    """
+    """Return Claude Code's folders, from the setting, else ``CLAUDE_CONFIG_DIR``, else ``~/.claude``."""
     chosen = setting or environ.get("CLAUDE_CONFIG_DIR", "")
     if chosen:
         config = Path(chosen).expanduser()
@@ -88,7 +86,7 @@ def context_text(context: Context, scope: Scope, off: frozenset[str] = frozenset
 
 
 def context_line(context: Context) -> str:
-    """Return one line for ``cost_dashboard``; empty without sessions."""
+    """Return a one-line report for ``cost_dashboard``; empty if there are no sessions."""
     report = context.report
     if not report.sessions or not report.microusd:
         return ""

@@ -1,4 +1,4 @@
-"""Switches that remove a part from Claude's context, and remedies of habits: each is one edit of one file.
+"""Switches that remove parts from Claude's context, and habit remedies: each is one edit to one file.
 
 ==========  ==========================================================================================
 skill       ``skillOverrides: {"NAME": "off"}``
@@ -7,12 +7,12 @@ MCP server  ``deniedMcpServers: [{"serverName": "NAME"}]``
 plugin      ``enabledPlugins: {"NAME@MARKETPLACE": false}``; also for one of its skills or hooks
 CLAUDE.md   ``claudeMdExcludes: ["PATH"]``
 hook        the event's entry in ``hooks`` is removed
-habit       a line in CLAUDE.md, or this app's hook for digests
+habit       a line in CLAUDE.md, or this app's digest hook
 ==========  ==========================================================================================
 
-For one project, the file is ``.claude/settings.local.json``. For all projects, the file is ``settings.json``
-in Claude Code's folder. The client reads both files when a session starts. A line goes into the project's
-``CLAUDE.md`` or into the one in Claude Code's folder.
+Per-project switches edit ``.claude/settings.local.json``; global ones edit ``settings.json`` in Claude Code's
+folder. The client reads both files when a session starts. A line for CLAUDE.md goes into the project's
+``CLAUDE.md`` or the one in Claude Code's folder.
 """
 
 import json
@@ -31,11 +31,11 @@ MEMORY_LINES = {
     "git": "Join git commands with && in one call, and look at their result once.",
     "read-again": "Do not read a file again that has not changed since you read it.",
 }
-"""Lines for CLAUDE.md, by the name of the habit that they prevent."""
+"""Lines for CLAUDE.md, keyed by the habit they prevent."""
 IDLE = "idle"
-"""The name of the habit that the client's own compaction of idle sessions prevents."""
+"""Name of the habit prevented by the client's own compaction of idle sessions."""
 DIGESTS = "digests"
-"""The name of the habit that digests of results prevent."""
+"""Name of the habit prevented by digesting results."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,20 @@ class ClaudeFolders:
     project: Path
 
     def settings(self, scope: Scope) -> Path:
-        """Return the settings file of a scope."""
+        """Return the settings file for a scope."""
         if scope == "user":
             return self.config / "settings.json"
         return self.project / ".claude" / "settings.local.json"
 
     def memory(self, scope: Scope) -> Path:
-        """Return the CLAUDE.md file of a scope."""
+        """Return the CLAUDE.md file for a scope."""
         return (self.config if scope == "user" else self.project) / "CLAUDE.md"
 
 
 @dataclass(frozen=True)
 class Switch:
-    """How a part is switched off: the file, the setting as text, and the edit of the file's text (which
-    raises ``JsonError`` if the file is broken).
+    """How to switch off a part: the file, the setting as text, and the function that edits the file's text
+    (raising ``JsonError`` if the file is broken).
     """
 
     part: str
@@ -70,9 +70,7 @@ class Switch:
 
 
 def find_switch(part: str, scope: Scope, folders: ClaudeFolders) -> Switch | None:
-    """Return the switch of a part; None if the client cannot switch the part off (its own tools
-    and prompts).
-    """
+    """Return the switch for a part, or None if the client cannot switch it off (its tools and prompts)."""
     kind, _, name = part.partition(":")
     if kind == "habit":
         return _remedy(part, name, scope, folders)
@@ -93,7 +91,7 @@ def can_switch(part: str, folders: ClaudeFolders) -> bool:
 
 
 def server_name(key: str, folders: ClaudeFolders) -> str:
-    """Return a server's name in the configuration, given its name in tool names."""
+    """Return a server's configured name, given the name used in tool names."""
     if key.startswith("plugin_"):
         plugin, _, server = key.removeprefix("plugin_").rpartition("_")
         return f"plugin:{plugin}:{server}"
@@ -112,7 +110,7 @@ def _server_names(folders: ClaudeFolders) -> Iterator[str]:
 
 
 def _plugin_id(name: str, folders: ClaudeFolders) -> str:
-    """Return ``NAME@MARKETPLACE`` of an enabled plugin; empty if no settings file enables it."""
+    """Return an enabled plugin's ``NAME@MARKETPLACE``; empty if no settings file enables it."""
     for path in (
         folders.settings("user"),
         folders.project / ".claude" / "settings.json",
@@ -126,7 +124,7 @@ def _plugin_id(name: str, folders: ClaudeFolders) -> str:
 
 
 def _remedy(part: str, name: str, scope: Scope, folders: ClaudeFolders) -> Switch | None:
-    """Return the remedy of a habit; None if no setting helps."""
+    """Return the remedy for a habit, or None if no setting helps."""
     if name == DIGESTS:
         path = folders.settings(scope)
         return Switch(part, path, "hooks.PostToolUse has digests of large results", _with_digests)
@@ -176,7 +174,7 @@ def _plugin(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch 
 
 def _hook(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | None:
     """Return the switch that removes a hook from the scope's settings file or the project's shared one. For a
-    plugin's hook, return the plugin's switch.
+    plugin's hook, return the plugin's switch instead.
     """
     event = name.partition(":")[0]
     shared = folders.project / ".claude" / "settings.json"
@@ -189,7 +187,7 @@ def _hook(part: str, name: str, path: Path, folders: ClaudeFolders) -> Switch | 
 
 
 def hook_removal(part: str, path: Path) -> Switch:
-    """Return the switch that removes a hook's event from one settings file."""
+    """Return the switch that removes the hooks for an event from one settings file."""
     event = part.removeprefix("hook:").partition(":")[0]
     return Switch(part, path, f"hooks.{event} removed", lambda text: remove_member(text, ("hooks", event)))
 
@@ -200,7 +198,7 @@ def has_hook(path: Path, event: str) -> bool:
 
 
 def _plugin_with_hook(event: str, folders: ClaudeFolders) -> str:
-    """Return the name of an installed plugin with hooks for an event, empty without one."""
+    """Return the name of an installed plugin that has hooks for an event; empty if there is none."""
     installed = get_member(_text(folders.config / "plugins" / "installed_plugins.json"), ("plugins",))
     for plugin, places in installed.items() if isinstance(installed, dict) else ():
         for place in places if isinstance(places, list) else ():

@@ -1,8 +1,9 @@
-"""Size, use and weekly cost of each part of the set-up in Claude's requests.
+"""Size, use and weekly cost of each part of the set-up that Claude's requests contain.
 
-The parts and their money come from the summaries of the transcript check (see
-``ledger.transcripts.context_cost``): the money of all parts adds up to the bill. Characters are exact. Tokens
-are estimates, scaled so that the parts of a session's first request add up to the size that the API counted.
+The parts and their costs come from the transcript check's summaries (see
+``ledger.transcripts.context_cost``); the costs of all parts add up to the bill. Character counts are exact.
+Token counts are estimates, scaled so that the parts of a session's first request add up to the size reported
+by the API.
 """
 
 import datetime
@@ -13,7 +14,7 @@ from server.ledger.transcripts.bill import unrecorded_money
 from server.ledger.transcripts.summary import PartCost, Summary
 
 SETUP = ("mcp", "skill", "agent", "memory", "hook", "client")
-"""Kinds of parts that the set-up puts into the context: the user's parts, and the client's own."""
+"""Kinds of parts that the set-up puts into the context: the user's own and the client's."""
 NAMES = {
     "mcp": "MCP server",
     "skill": "skill",
@@ -24,7 +25,7 @@ NAMES = {
     "plugin": "plugin",
 }
 UNRECORDED = "requests without a line"
-"""Compactions, titles and similar requests, which only the client's own total includes."""
+"""Compactions, titles and similar requests, which appear only in the client's own total."""
 DAYS = 7
 
 
@@ -32,9 +33,9 @@ DAYS = 7
 class Weight:
     """One part of the set-up.
 
-    ``sessions``: number of sessions in the week that listed the part. ``tokens`` and ``characters``: size of
-    the part in each request of the latest of these sessions. ``uses``: calls of the part in the week.
-    ``microusd``: cost in the week. ``plugin``: the plugin that contains the part; empty without a plugin.
+    ``sessions``: number of sessions that listed the part this week. ``tokens`` and ``characters``: its size
+    in each request of the latest such session. ``uses``: calls of the part this week. ``microusd``: cost this
+    week. ``plugin``: the plugin that contains the part; empty if there is none.
     """
 
     part: str
@@ -49,14 +50,14 @@ class Weight:
 
     @property
     def unused(self) -> bool:
-        """Return whether the part was listed and never used. For a memory file, the client cannot tell."""
+        """Return whether the part was listed but never used. The client cannot tell for memory files."""
         return self.kind in ("mcp", "skill", "agent") and not self.uses
 
 
 @dataclass(frozen=True)
 class ContextReport:
-    """Parts of the set-up, most expensive first. Plugins are sums of their parts; all other costs are listed
-    by part (results, output, the user's texts). ``sessions`` and ``microusd`` refer to the week.
+    """Parts of the set-up, most expensive first. A plugin is the sum of its parts; all other costs (results,
+    output, the user's texts) are listed by part. ``sessions`` and ``microusd`` cover the week.
     """
 
     weights: tuple[Weight, ...]
@@ -68,14 +69,12 @@ class ContextReport:
 
     @property
     def unused(self) -> int:
-        """Cost of parts that were listed but never used in the week (micro-dollars)."""
+        """Cost of parts that were listed but never used during the week (micro-dollars)."""
         return sum(weight.microusd for weight in self.weights if weight.unused)
 
 
 def weigh(summaries: Iterable[Summary], today: datetime.date, project: str = "") -> ContextReport:
-    """Return the report of the last seven days, including today. With ``project``, it covers only this
-    folder.
-    """
+    """Return the report for the last seven days, including today; with ``project``, for that folder."""
     since = (today - datetime.timedelta(days=DAYS - 1)).isoformat()
     week = sorted(
         (each for each in summaries if each.last_day >= since and (not project or each.project == project)),
@@ -100,9 +99,7 @@ def _by_money(named: tuple[str, int]) -> int:
 
 
 def plugin_of(part: str) -> str:
-    """Return the plugin that contains a part; empty without a plugin. The client prefixes the names of such
-    parts.
-    """
+    """Return the plugin containing a part; empty if none. The client prefixes the names of such parts."""
     kind, _, name = part.partition(":")
     if kind == "mcp":
         return name.removeprefix("plugin_").rpartition("_")[0] if name.startswith("plugin_") else ""

@@ -1,5 +1,5 @@
-"""Start of the hook in the plugin ``token-saver-digests``. The plugin's folder is a copy of this folder's
-parent under another name, and becomes the package ``server``.
+"""Starts the hook from within the ``token-saver-digests`` plugin. The plugin folder is a copy of this
+folder's parent under another name, and becomes the ``server`` package.
 """
 
 import sys

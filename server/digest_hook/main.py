@@ -1,8 +1,8 @@
-"""The hook's command: reads one ``PostToolUse`` event from standard input and prints at most one replaced
-result.
+"""The hook's command: reads a ``PostToolUse`` event from standard input and prints a replacement result, or
+nothing.
 
-The hook fails open. If no hub runs, the hub is slow, or any error occurs, the hook prints nothing and the
-result reaches Claude unchanged. The hook never starts a hub and never reads the user's files.
+The hook fails open. If no hub is running, the hub is slow, or any error occurs, it prints nothing and the
+result reaches Claude unchanged. It never starts a hub and never reads the user's files.
 """
 
 # Most results are small, so every import that they do not need comes after the look at their size.
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
     from typing import Any
 
 LEAST_CHARACTERS = 4_000
-"""Length of a result's text below which it passes without asking the hub (characters). A text of numbers and
-paths with this length has about 2,000 tokens. The hub counts exactly.
+"""Results with shorter text pass through without asking the hub (characters). Text of this length made up of
+numbers and paths has about 2,000 tokens. The hub counts exactly.
 """
 MOST_BYTES = 4_000_000
-"""Largest event that the hub accepts. Larger results pass unchanged."""
+"""Largest event that the hub accepts. Larger results pass through unchanged."""
 TOTAL_SECONDS = 1.4
-"""Time limit of the whole exchange with the hub (seconds)."""
+"""Time limit for the entire exchange with the hub (seconds)."""
 CONNECT_SECONDS = 0.3
-"""Time limit for connecting and for the hub's proof of identity (seconds). Both take about a millisecond."""
+"""Timeout for connecting and for the hub to prove its identity (seconds). Both take about a millisecond."""
 PATH = "/api/tool-result"
 EDITED = "edited"
-"""The argument for edit events, and the tool name that the hub receives for them."""
+"""The argument used for edit events, and the tool name the hub receives for them."""
 
 
 def main() -> None:
-    """Read the event and print the replaced result, if any. Always exits with status 0.
+    """Read the event and print the replacement result, if any. Always exits with status 0.
 
-    With the argument ``edited``, the event is an edit by Claude. A command that Claude runs again after an
-    edit does not count as a loss.
+    With the argument ``edited``, the event reports an edit by Claude. Rerunning a command after an edit is
+    not considered a loss.
     """
     deadline = time.monotonic() + TOTAL_SECONDS
     try:
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def text_length(event: dict[str, Any]) -> int:
-    """Return the length of a result's text in characters; 0 for a result with other content."""
+    """Return the length of a result's text in characters, or 0 if the result is not text."""
     response = event["tool_response"]
     if isinstance(response, list):
         is_text = all(block["type"] == "text" for block in response)
@@ -71,13 +71,13 @@ def text_length(event: dict[str, Any]) -> int:
 
 
 def chosen_narrowly(event: dict[str, Any]) -> bool:
-    """Return whether Claude read a named part of a file."""
+    """Return whether Claude asked for a specific part of a file."""
     arguments = event["tool_input"]
     return event["tool_name"] == "Read" and bool(arguments.get("offset") or arguments.get("limit"))
 
 
 def edit_alone(raw: bytes) -> bytes:
-    """Return the edit event without the edited text."""
+    """Return the edit event without the text of the edit."""
     import json
 
     event = json.loads(raw)
@@ -85,10 +85,10 @@ def edit_alone(raw: bytes) -> bytes:
 
 
 def ask_hub(event: bytes, deadline: float) -> bytes:
-    """Return the hub's answer: the hook's output, or nothing for a result that passes unchanged.
+    """Return the hub's answer: the hook's output, or nothing if the result passes through unchanged.
 
     Raises:
-        OSError: no hub runs, or the hub does not answer before ``deadline`` (a time of ``time.monotonic``).
+        OSError: no hub is running, or the hub does not answer before ``deadline`` (``time.monotonic``).
     """
     import os
 

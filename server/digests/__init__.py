@@ -1,4 +1,4 @@
-"""Model-free digests of tool outputs, logs and data."""
+"""Digests of tool output, logs and data, made without a model."""
 
 from server.digests.engine import make_digest
 from server.digests.values import Digest, Fact, Part

@@ -1,4 +1,4 @@
-"""Terminal output as a reader sees it: colours, cursor movement and carriage returns are resolved."""
+"""Terminal output as a reader would see it, with colours, cursor movement and carriage returns resolved."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from server.digests.values import Line
 
 LONGEST_LINE = 20_000
-"""Maximum number of characters of a line that are examined."""
+"""Maximum number of characters examined per line."""
 
 _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])|"
@@ -14,11 +14,11 @@ _ESCAPE = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
 _PREFIX = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z |#\d+ \d+\.\d+ |[\w.-]+[-_]\d+ +\| )")
-"""Prefixes that GitHub Actions, BuildKit and Docker Compose put before each line of a tool."""
+"""Prefixes that GitHub Actions, BuildKit and Docker Compose add to each line of a tool's output."""
 
 
 def clean_lines(lines: Iterable[str]) -> Iterator[Line]:
-    """Yield the lines as a terminal would show them, with their numbers in the original text."""
+    """Yield the lines as a terminal would show them, with their line numbers in the original text."""
     for number, raw in enumerate(lines, start=1):
         text = raw if len(raw) <= LONGEST_LINE else raw[:LONGEST_LINE]
         yield Line(number, text if _is_plain(text) else clean(text))
@@ -35,12 +35,12 @@ def clean(text: str) -> str:
 
 
 def without_escapes(text: str) -> str:
-    """Return a text without its colours and cursor movements."""
+    """Return a text with colours and cursor movements removed."""
     return _ESCAPE.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def without_prefix(text: str) -> str:
-    """Return the line without the prefix of the program that ran the tool."""
+    """Return the line without the prefix added by the program that ran the tool."""
     return text[found.end() :] if (found := _PREFIX.match(text)) else text
 
 
@@ -59,6 +59,6 @@ def _backspaced(text: str) -> str:
 
 
 def _overwritten(text: str) -> str:
-    """Return the text that remains on the line after each part has overwritten the previous part."""
+    """Return what remains visible after each part of the line has overwritten the previous one."""
     parts = [part for part in text.split("\r") if part.strip()]
     return parts[-1] if parts else ""

@@ -1,4 +1,4 @@
-"""Decodes a tool's output or a file to text: byte order mark, declared encoding, detection."""
+"""Decodes tool output or a file to text, using the byte order mark, the declared encoding or detection."""
 
 import codecs
 import io
@@ -25,14 +25,14 @@ _DECLARED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """An encoding, and whether it certainly decodes the text correctly."""
+    """An encoding, and whether it is certain to decode the text correctly."""
 
     name: str
     certain: bool
 
 
 def encoding_of(file: BinaryIO) -> Encoding:
-    """Return the encoding of a seekable file. The file's position is then at its beginning."""
+    """Return the encoding of a seekable file, and rewind the file to its beginning."""
     probe = file.read(_PROBE)
     file.seek(0)
     if marked := marked_encoding(probe):
@@ -47,15 +47,13 @@ def encoding_of(file: BinaryIO) -> Encoding:
 
 
 def marked_encoding(probe: bytes) -> str:
-    """Return the encoding that a byte order mark or zeros in the first bytes reveal; empty if
-    there are none.
-    """
+    """Return the encoding revealed by a byte order mark or zeros in the first bytes; otherwise empty."""
     marked = next((name for mark, name in _MARKS if probe.startswith(mark)), "")
     return marked or _without_mark(probe)
 
 
 def decoded_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
-    """Yield the lines of a file without line feeds. A line over 1 MB is cut there."""
+    """Yield the lines of a file without line feeds. Lines over 1 MB are cut there."""
     text = io.TextIOWrapper(file, encoding.name, errors="replace", newline="\n")
     try:
         within = False
@@ -68,8 +66,8 @@ def decoded_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
 
 
 def _without_mark(probe: bytes) -> str:
-    """Return the UTF-16 variant of a text without a byte order mark: every other byte of mostly ASCII text is
-    zero.
+    """Return the UTF-16 variant of a text without a byte order mark. In mostly ASCII text, every other byte
+    is zero.
     """
     half = len(probe) // 2
     if half < 8:

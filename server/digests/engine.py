@@ -1,4 +1,4 @@
-"""Digests of texts: facts in order of importance, within a budget of characters."""
+"""Digests of texts: facts in order of importance, within a character budget."""
 
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -19,7 +19,7 @@ from server.digests.values import Digest, Fact, Line, Section
 
 _MOST_PASSES = 6
 _FIRST = 100
-"""Extra worth of facts that get room before all others."""
+"""Extra worth for facts that get room before all others."""
 
 
 def make_digest(
@@ -31,7 +31,7 @@ def make_digest(
     focus: str = "",
     name: str = "",
 ) -> Digest:
-    """Return a digest of at most ``max_chars`` characters of a text; see ``find_facts``."""
+    """Return a digest of a text, at most ``max_chars`` characters long; see ``find_facts``."""
     found = find_facts(source, command=command, exit_status=exit_status, focus=focus, name=name)
     return found.digest(max_chars)
 
@@ -44,11 +44,11 @@ def find_facts(
     focus: str = "",
     name: str = "",
 ) -> "Findings":
-    """Return the facts of a text, of bytes, or of a seekable file.
+    """Return the facts in a text, in bytes, or in a seekable file.
 
-    ``command`` and ``exit_status`` describe the command that made the text, and ``name`` the file, if known.
-    Lines that contain a word of ``focus`` come before others. Time grows linearly with the text; memory does
-    not grow with a file.
+    ``command`` and ``exit_status`` describe the command that produced the text, and ``name`` the file, if
+    known. Lines that contain a word from ``focus`` come before others. Time grows linearly with the text;
+    memory does not grow with the size of a file.
     """
     asked = _Asked(command, exit_status, stems_of(focus), name)
     if isinstance(source, str):
@@ -67,10 +67,10 @@ def find_facts(
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The facts of a text, before the layout.
+    """The facts in a text, before layout.
 
     ``kinds`` names the recognised kinds of output. ``document`` is true if the text is a whole document
-    (code, data, prose) and not an output. ``tail`` and ``errors`` are lines that no recogniser claimed.
+    (code, data, prose) rather than output. ``tail`` and ``errors`` are lines no recogniser claimed.
     """
 
     kinds: tuple[str, ...]
@@ -83,9 +83,7 @@ class Findings:
     errors: tuple[Line, ...] = ()
 
     def digest(self, max_chars: int, first: Collection[int] = ()) -> Digest:
-        """Return a digest of at most ``max_chars`` characters. Facts with an index in ``first`` get room
-        first.
-        """
+        """Return a digest of at most ``max_chars`` characters. Facts indexed in ``first`` get room first."""
         facts = [_first(fact) if index in first else fact for index, fact in enumerate(self.facts)]
         text, shown = lay_out(facts, max_chars, self.header)
         made = Digest(text, shown, self.kinds, self.lines, self.literal)
@@ -100,7 +98,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The caller's requests and knowledge about the text."""
+    """What the caller asked for and knows about the text."""
 
     command: str
     exit_status: int | None
@@ -136,7 +134,7 @@ def _find(read: Callable[[], Iterable[str]], whole: str, asked: _Asked, *, liter
 
 @dataclass(slots=True)
 class _Scanned:
-    """Findings of one pass over a text."""
+    """What one pass over a text found."""
 
     facts: list[Fact]
     names: list[str]
@@ -145,7 +143,7 @@ class _Scanned:
 
 
 def _scanned(read: Callable[[], Iterable[str]], stems: tuple[str, ...]) -> _Scanned:
-    """Scan a text. If recognisers claimed lines but found no facts, scan again without these recognisers."""
+    """Scan a text. If some recognisers claimed lines but found no facts, scan again without them."""
     asked = set(range(len(RECOGNISERS)))
     for _ in range(_MOST_PASSES):
         recognisers = {index: RECOGNISERS[index]() for index in sorted(asked)}
@@ -172,5 +170,5 @@ def _triggers() -> Triggers:
 
 
 def is_severe(text: str) -> bool:
-    """Return whether a text reports an error, by marks that apply to any output."""
+    """Return whether a text reports an error, judging by marks that apply to any output."""
     return _triggers().of(text)[1]

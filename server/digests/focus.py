@@ -1,4 +1,4 @@
-"""Lines and passages that match a focus, those with its rarest words first."""
+"""Lines and passages that match a focus, starting with those that contain its rarest words."""
 
 import math
 import re
@@ -11,9 +11,9 @@ from server.digests.fold import Kind, key_of
 from server.digests.values import Fact, Line, Part, Section
 
 MOST_KINDS = 10_000
-"""Maximum number of kinds of lines to keep. Beyond it, only lines with a rare word are kept."""
+"""Maximum number of kinds of lines to keep. Beyond that, only lines with a rare word are kept."""
 MOST_MEMBERS = 6
-"""Number of different texts of one kind that are kept word for word."""
+"""Number of different texts of one kind to keep word for word."""
 MOST_PASSAGES = 6
 PASSAGE_LINES = 14
 _LONGEST_KEY = 300
@@ -22,11 +22,11 @@ _WORD = re.compile(r"\w(?:[\w./-]*\w)?")
 _LEAST_WORD = 3
 _LEAST_STEM = 4
 _ENDING = 2
-"""Number of characters at the end of a plain word that are ignored, so that ``fails`` finds ``failed``."""
+"""Number of characters to ignore at the end of a plain word, so that ``fails`` finds ``failed``."""
 
 
 def stems_of(focus: str) -> tuple[str, ...]:
-    """Return the words that lines must contain: names unchanged, plain words without their ending."""
+    """Return the words that lines must contain: names as they are, plain words without their endings."""
     return tuple(dict.fromkeys(_stem(word) for word in _WORD.findall(focus) if len(word) >= _LEAST_WORD))
 
 
@@ -37,7 +37,7 @@ def _stem(word: str) -> str:
 
 
 class Sought:
-    """Collects the lines that contain a word of the focus, from a text of any size."""
+    """Collects the lines that contain a word from the focus, for text of any size."""
 
     def __init__(self, stems: Sequence[str]) -> None:
         self._stems = stems
@@ -60,9 +60,7 @@ class Sought:
             self._kinds[key] = Kind(line.number, line.text), frozenset(found)
 
     def ranked(self) -> Iterator[tuple[Kind, float]]:
-        """Yield kinds of lines with a score of up to 1, best first. Lines with only common words
-        are dropped.
-        """
+        """Yield kinds of lines with a score of up to 1, best first, dropping lines with only common words."""
         weights = weights_of(self._counts, self._total)
         scores = {key: sum(weights[stem] for stem in found) for key, (_, found) in self._kinds.items()}
         best = max(scores.values(), default=0.0)
@@ -73,13 +71,13 @@ class Sought:
 
 
 def weights_of(counts: Mapping[str, int], total: int) -> dict[str, float]:
-    """Return the weight of each word by the number of lines that contain it (inverse document frequency)."""
+    """Return each word's weight from the number of lines that contain it (inverse document frequency)."""
     whole = math.log(1 + total) or 1.0
     return {word: math.log(1 + total / count) / whole for word, count in counts.items() if count}
 
 
 def passage_facts(lines: Sequence[str], stems: Sequence[str]) -> list[Fact]:
-    """Return the paragraphs of a document that contain the most and the rarest words of the focus."""
+    """Return the paragraphs of a document with the most and the rarest words from the focus."""
     found = [frozenset(stem for stem in stems if stem in line.casefold()) for line in lines]
     counts = Counter(stem for each in found for stem in each)
     weights = weights_of(counts, len(lines))
@@ -101,7 +99,7 @@ def passage_facts(lines: Sequence[str], stems: Sequence[str]) -> list[Fact]:
 
 
 def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last line of each run without blank lines. Long runs are split."""
+    """Yield the first and last line of each run of lines without blank lines. Long runs are split."""
     first = 0
     for index, line in enumerate([*lines, ""]):
         if not line.strip():
@@ -114,7 +112,7 @@ def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def most_relevant(sources: Sequence[Callable[[], BinaryIO]], stems: Sequence[str]) -> list[int]:
-    """Return the indices of the sources, sources with the rarest words of the focus first. Blocks."""
+    """Return the indices of the sources, those with the rarest words from the focus first. Blocks."""
     counts: list[Counter[str]] = []
     for open_source in sources:
         with open_source() as file:

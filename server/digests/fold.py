@@ -1,4 +1,4 @@
-"""Folds lines that differ only in details: their common part, their number, their place."""
+"""Folds lines that differ only in details, keeping their common part, their number and their place."""
 
 import re
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ _VARYING = re.compile(
 )
 _TOKEN = re.compile(r"[\w.:/\\@+-]+|\s+|.")
 VARIED = "*"
-"""Placeholder in a template for words that differ."""
+"""Placeholder in a template for words that vary."""
 MOST_TOKENS = 400
 
 
 def key_of(text: str) -> str:
-    """Return the common part of lines of one kind: the text without numbers, hashes and addresses."""
+    """Return what lines of one kind have in common: the text without numbers, hashes and addresses."""
     return _VARYING.sub("#", text)
 
 
@@ -23,7 +23,7 @@ def tokens_of(text: str) -> list[str]:
 
 
 class Kind:
-    """Lines of one kind: a growing count, and a template that keeps every word that never changed."""
+    """Lines of one kind: a running count, and a template that keeps every word that never changed."""
 
     __slots__ = ("_template", "count", "first", "last", "members", "text")
 
@@ -35,7 +35,7 @@ class Kind:
         self._template: list[str] | None = None
 
     def add(self, number: int, text: str, most_members: int) -> None:
-        """Count one more line. Up to ``most_members`` different texts are kept."""
+        """Count one more line. Up to ``most_members`` distinct texts are kept."""
         self.count += 1
         self.last = number
         if text == self.text:
@@ -48,12 +48,12 @@ class Kind:
 
     @property
     def varies(self) -> bool:
-        """Return whether lines of this kind differ at all."""
+        """Return whether the lines of this kind differ at all."""
         return self._template is not None
 
     @property
     def template(self) -> str:
-        """The common words of all lines of this kind. Other words are shown as ``*``."""
+        """The words that all lines of this kind share. Other words are shown as ``*``."""
         if self._template is None:
             return self.text
         return re.sub(r"\*(?:[ ,;]?\*)+", VARIED, "".join(self._template))

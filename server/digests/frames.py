@@ -1,4 +1,4 @@
-"""Frames of stack traces in a dozen languages: the place in the code, and whether it is library code."""
+"""Stack trace frames in a dozen languages: the place in the code, and whether it is library code."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame of a stack trace: the place as written in the line, and whether it is in a library."""
+    """A stack trace frame: the place as written in the line, and whether it is in a library."""
 
     place: str
     library: bool
@@ -49,7 +49,7 @@ _LIBRARY_OWNER = re.compile(
 
 
 def frame_of(text: str) -> Frame | None:
-    """Return the frame that a line of a stack trace names, or None."""
+    """Return the frame named by a line of a stack trace, or None."""
     if len(text) > 2_000:
         return None
     for pattern in _PATTERNS:
@@ -74,7 +74,7 @@ def is_library(path: str) -> bool:
 
 
 def short_place(place: str) -> str:
-    """Return the end of an absolute path. It still occurs in the line, and is enough to find the file."""
+    """Return the end of an absolute path, which still occurs in the line and is enough to find the file."""
     text = place.lstrip('"')
     if not text.startswith("/") and text[1:3] not in (":\\", ":/"):
         return place

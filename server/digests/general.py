@@ -11,28 +11,28 @@ from server.digests.severity import rank
 from server.digests.values import Fact, Line, Part, Section
 
 MOST_KINDS = 10_000
-"""Maximum number of kinds of lines to distinguish. Later lines are grouped only by their first words."""
+"""Maximum number of kinds of lines to distinguish. Beyond that, lines are grouped only by first words."""
 _TAIL = 60
 _LONGEST_KEY = 300
 _RARE = 2
 _ALIKE = 3
-"""Maximum number of similar lines that are shown at the end."""
+"""Maximum number of similar lines shown at the end."""
 _WORD = re.compile(r"\w")
 
 
 @dataclass(slots=True)
 class _Seen:
-    """A kind of line with the lines after its first occurrence."""
+    """A kind of line, with the lines that follow its first occurrence."""
 
     kind: Kind
     severity: int
-    """0 for ordinary lines, 1 for warnings, 2 and more for errors."""
+    """0 for ordinary lines, 1 for warnings, 2 or more for errors."""
     claimed: bool
     after: list[Line] = field(default_factory=list)
 
 
 class General:
-    """Keeps kinds of lines, and the last lines, of a text of any size."""
+    """Collects kinds of lines, and the last lines, from text of any size."""
 
     def __init__(self, stems: Sequence[str] = ()) -> None:
         self.tail: deque[tuple[Line, bool]] = deque(maxlen=_TAIL)
@@ -61,7 +61,7 @@ class General:
         self._last = self._note(line, (1 + rank(text)) if severe else 1 if warned else 0)
 
     def facts(self, *, recognised: bool) -> list[Fact]:
-        """Return the facts from unclaimed lines. They are worth less if recognisers found facts."""
+        """Return the facts from unclaimed lines, which are worth less if recognisers found facts."""
         found = list(self._sought_facts())
         lower = 45 if recognised else 0
         for seen in self._seen.values():
@@ -77,7 +77,7 @@ class General:
         return sorted(found, key=lambda fact: (fact.section, fact.parts[0].line))
 
     def errors(self) -> Iterator[Line]:
-        """Yield the first line of each kind of error that no recogniser claimed."""
+        """Yield the first line of each kind of error no recogniser claimed."""
         return (Line(seen.kind.first, seen.kind.text) for seen in self._seen.values() if seen.severity > 1)
 
     def _note(self, line: Line, severity: int) -> _Seen | None:
@@ -100,9 +100,7 @@ class General:
 
 
 def of_kind(section: Section, kind: Kind, worth: int) -> Iterator[Fact]:
-    """Yield the facts of a kind of line: quotes if few lines differ, otherwise a template and
-    its first line.
-    """
+    """Yield a line kind's facts: quotes if few lines differ, otherwise a template and its first line."""
     if not kind.varies:
         yield Fact(section, (Part(kind.text, kind.first, worth),), kind.count, kind.last)
     elif kind.count <= 3 and len(kind.members) == kind.count:

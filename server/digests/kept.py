@@ -1,9 +1,9 @@
-"""Kept texts: whole outputs behind the handles at the end of digests.
+"""Kept texts: the full output behind the handle at the end of a digest.
 
-A handle opens a text only for the user and the project for which it was made. Texts are stored in the cache
-folder with mode 0600, without secrets, for some days and within a limit of bytes. The handle of a pruned text
-is remembered, so that opening it explains what happened. A text read from a file has the file's path as its
-``source``. Anyone who opens it is subject to the current path rules.
+A handle opens a text only for the user and project it was made for. Texts are stored in the cache folder with
+mode 0600, without secrets, for a few days and within a size limit. Handles of pruned texts are remembered, so
+that opening one explains what happened. A text read from a file has the file's path as its ``source``, and
+anyone who opens it is subject to the current path rules.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from server.digests.decode import decoded_lines, encoding_of
 from server.digests.kept_writer import KeptWriter
 
 MOST_BYTES = 500_000_000
-"""Maximum size of all kept texts together (bytes). The oldest texts are removed first."""
+"""Maximum total size of all kept texts (bytes). The oldest texts are removed first."""
 MOST_DAYS = 7
-"""Days for which a text is kept."""
+"""Number of days to keep a text."""
 REMEMBERED_DAYS = 60
-"""Days for which the handle of a pruned text is remembered."""
+"""Number of days to remember the handle of a pruned text."""
 PREFIX = "kept:"
 _DAY = 86_400
 _HANDLE_BYTES = 8
@@ -41,9 +41,9 @@ _AGAIN = "Run the command again, or read its source."
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A kept text: its owner, its origin, and whether it was pruned.
+    """A kept text: its owner, where it came from, and whether it was pruned.
 
-    Either ``command`` printed the text, or ``source`` is the absolute path of its file.
+    The text was either printed by ``command`` or read from the file whose absolute path is ``source``.
     """
 
     handle: str
@@ -58,7 +58,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A handle and the requested lines of its text. ``last`` 0 means all lines from ``first``."""
+    """A handle and the lines requested from its text. If ``last`` is 0, all lines from ``first`` on."""
 
     handle: str
     first: int = 1
@@ -66,7 +66,7 @@ class Reference:
 
 
 def reference_of(text: str) -> Reference | None:
-    """Return the reference in a path such as ``kept:0123456789abcdef:10-20``; None for other paths.
+    """Return the reference in a path such as ``kept:0123456789abcdef:10-20``, or None for other paths.
 
     Raises:
         BadArguments: the path starts like a reference but is malformed.
@@ -89,12 +89,12 @@ def reference_of(text: str) -> Reference | None:
 
 
 def handle_line(handle: str, lines: int) -> str:
-    """Return the last line of a digest, which says how to get the whole text."""
+    """Return the last line of a digest, which tells the reader how to get the full text."""
     return f"full text: digest {PREFIX}{handle}, {lines:,} line{'' if lines == 1 else 's'}"
 
 
 class KeptTexts:
-    """The kept texts of one cache folder. ``known`` are further values to remove: this app's tokens."""
+    """The kept texts in one cache folder. ``known`` are additional values to remove: this app's tokens."""
 
     def __init__(
         self,
@@ -111,9 +111,9 @@ class KeptTexts:
 
     @contextlib.contextmanager
     def writing(self, project: Path, command: str = "", source: str = "") -> Iterator[KeptWriter]:
-        """Open a new text for writing, and for reading once it is complete. Then prune old texts.
+        """Open a new text for writing, and for reading once complete. Then prune old texts.
 
-        A text that was discarded leaves no file.
+        A discarded text leaves no file behind.
 
         Raises:
             OSError: the folder cannot be written.
@@ -136,7 +136,7 @@ class KeptTexts:
         self.prune()
 
     def find(self, handle: str, project: Path) -> Kept:
-        """Return the kept text of a handle.
+        """Return the kept text for a handle.
 
         Raises:
             NotFound: this user and project have no such handle, or the text was pruned.
@@ -160,7 +160,7 @@ class KeptTexts:
         return self._text(handle).open("rb")
 
     def lines(self, reference: Reference, project: Path, most_chars: int) -> list[str]:
-        """Return lines of a text as a terminal shows them, at most ``most_chars`` characters.
+        """Return lines of a text as a terminal shows them, up to ``most_chars`` characters.
 
         Raises:
             NotFound: as in ``find``, or the text has fewer lines.
@@ -172,7 +172,7 @@ class KeptTexts:
         return found
 
     def prune(self) -> None:
-        """Remove texts that are too old, the oldest texts above the size limit, and old handles."""
+        """Remove texts that are too old, the oldest texts beyond the size limit, and old handles."""
         now = time.time()
         kept = sorted(self._all(), key=lambda each: each.created, reverse=True)
         room = self._most_bytes
@@ -207,7 +207,7 @@ class KeptTexts:
 
 
 def lines_of(file: BinaryIO, first: int, last: int, most_chars: int) -> list[str]:
-    """Return lines of a file as a terminal shows them. ``last`` 0 means up to the end of the file."""
+    """Return lines of a file as a terminal shows them. If ``last`` is 0, up to the end of the file."""
     found: list[str] = []
     room = most_chars
     for line in clean_lines(decoded_lines(file, encoding_of(file))):

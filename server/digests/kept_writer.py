@@ -1,4 +1,4 @@
-"""Writes a kept text. Secrets and colours are removed before any bytes reach the disk."""
+"""Writes a kept text, removing secrets and colours before any bytes reach the disk."""
 
 import codecs
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ _PROBE = 4_096
 
 
 class KeptWriter:
-    """Takes the bytes of an output in pieces, and returns the whole text as it was kept.
+    """Takes the bytes of some output piece by piece, and returns the whole text as it was kept.
 
-    Lines keep their numbers. Texts in UTF-16 and UTF-32 are kept in UTF-8. Other bytes are unchanged.
+    Line numbers are preserved. UTF-16 and UTF-32 texts are kept as UTF-8. Other bytes are unchanged.
     """
 
     def __init__(self, handle: str, file: BinaryIO, known: Iterable[str] = ()) -> None:
@@ -41,7 +41,7 @@ class KeptWriter:
         self._keep(self._redactor.feed(self._decoder.decode(data)))
 
     def whole(self) -> BinaryIO:
-        """Write the rest, and return the file at its beginning. Further bytes cannot be added.
+        """Write what is left, and return the file positioned at its beginning. No more bytes can be added.
 
         Raises:
             OSError: the disk is full.
@@ -56,7 +56,7 @@ class KeptWriter:
         return self._file
 
     def discard(self) -> None:
-        """Have the text removed when its ``with`` block ends."""
+        """Mark the text to be removed when its ``with`` block ends."""
         self.is_discarded = True
 
     def _keep(self, text: str) -> None:

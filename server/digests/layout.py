@@ -1,4 +1,4 @@
-"""Layout of a digest: facts get room in order of worth, and are printed in order of section and place."""
+"""Digest layout: facts are given room in order of worth, and printed in order of section and place."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ MOST_FACTS = 4_000
 
 
 def lay_out(facts: Sequence[Fact], room: int, header: str) -> tuple[str, tuple[Fact, ...]]:
-    """Return the text of a digest of at most ``room`` characters, and the facts as shown in the text."""
+    """Return a digest's text, at most ``room`` characters long, and the facts as shown in it."""
     text = header[:room]
     shown = _Shown(facts[:MOST_FACTS], room - len(text))
     for _, index, position in sorted(
@@ -28,7 +28,7 @@ def lay_out(facts: Sequence[Fact], room: int, header: str) -> tuple[str, tuple[F
 
 
 def rendered(fact: Fact) -> str:
-    """Return a fact as a line of a digest: its line numbers, then its parts.
+    """Return a fact as a digest line: its line numbers, then its parts.
 
     ``L12: text`` quotes line 12; ``L12-40: a · b`` quotes pieces of lines 12 to 40; ``L12-900 ×48: text``
     quotes the first of 48 lines; ``L12-900 ×48 ~ text`` is a template in which ``*`` stands for the
@@ -47,12 +47,12 @@ def rendered(fact: Fact) -> str:
 
 
 def squeezed(text: str) -> str:
-    """Return a line with each run of spaces reduced to one space."""
+    """Return a line with every run of spaces collapsed into one."""
     return " ".join(text.split())
 
 
 class _Shown:
-    """The parts that have received room so far."""
+    """The parts that have been given room so far."""
 
     def __init__(self, facts: Sequence[Fact], room: int) -> None:
         self.room = room
@@ -63,7 +63,7 @@ class _Shown:
         self._quoted: dict[int, int] = {}
 
     def offer(self, index: int, position: int) -> None:
-        """Add a part if it fits. A long part is shortened."""
+        """Add a part if it fits, shortening it if it is long."""
         part = self._whole[index].parts[position]
         text = squeezed(part.text)
         if index not in self._chosen and part.worth < self._whole[index].worth:
@@ -88,7 +88,7 @@ class _Shown:
             self._quoted[part.line] = self._quoted.get(part.line, 0) + len(part.text)
 
     def facts(self) -> list[Fact]:
-        """The facts with their shown parts."""
+        """The facts, with only the parts that are shown."""
         return [
             self._with(index, parts)
             for index, parts in sorted(self._chosen.items())

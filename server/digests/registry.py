@@ -1,4 +1,4 @@
-"""All recognisers, the most specific first."""
+"""All recognisers, most specific first."""
 
 from server.digests.recognisers.base import Recogniser
 from server.digests.recognisers.build.cargo import Cargo

@@ -1,4 +1,4 @@
-"""One pass over the lines: each line goes to the recognisers that want it, the rest to the general digest."""
+"""One pass over the lines. Each goes to the recognisers that want it, the rest to the general digest."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ class Triggers:
         self._set.Compile()
 
     def of(self, text: str) -> tuple[set[int], bool, bool]:
-        """Return the recognisers that a line triggers, and whether the line is severe or a warning."""
+        """Return the recognisers triggered by a line, and whether the line is severe or a warning."""
         owners: set[int] = set()
         severe = warned = False
         for found in self._set.Match(text) or ():
@@ -44,9 +44,9 @@ def scan(
     lines: Iterable[Line], recognisers: Mapping[int, Recogniser], triggers: Triggers, general: General
 ) -> tuple[int, set[int]]:
     """Pass each line to the recognisers that want it. Return the number of lines, and the recognisers that
-    claimed lines.
+    claimed any.
 
-    ``recognisers`` are keyed by their index in ``triggers``, in the order of asking.
+    ``recognisers`` are keyed by their index in ``triggers``, in the order they are asked.
     """
     number = 0
     claimers: set[int] = set()
@@ -74,4 +74,4 @@ def scan(
 _NONE: set[int] = set()
 _BLANKS = " " * 100
 _RUN_OF_BLANKS = re.compile(r" {100,}")
-"""Blanks that no recogniser needs to see. A pattern might try each of them as the end of a text."""
+"""A run of spaces no recogniser needs to see. A pattern might try each one as the end of the text."""

@@ -1,4 +1,4 @@
-"""Marks of lines that report an error or a warning, in any output."""
+"""Marks of lines that report an error or warning, in any kind of output."""
 
 import re
 
@@ -11,7 +11,7 @@ SEVERE = (
     r"unresolved|"
     r"conflict\w*|unreachable|exceeded)\b|[a-z](?:Error|Exception)\b"
 )
-"""An RE2 pattern for the marks of lines that a reader looks for."""
+"""An RE2 pattern for the marks of lines a reader would look for."""
 WARNED = r"(?i)\b(?:warn|warnings?|deprecat\w*)\b|[a-z]Warning\b"
 """An RE2 pattern for the marks of a warning."""
 
@@ -38,14 +38,14 @@ _MARKS = re.compile(SEVERE.removeprefix("(?i)"), re.IGNORECASE)
 
 
 def is_harmless(text: str) -> bool:
-    """Return whether a line only says that there was no error, or is marked as information by its level."""
+    """Return whether a line only says that there was no error, or has an informational log level."""
     if _LEVEL.search(text[:80]):
         return True
     return _HARMLESS.search(text) is not None and _MARKS.search(_HARMLESS.sub(" ", text)) is None
 
 
 def rank(text: str) -> int:
-    """Return how severe a severe line is: 3 ends a program, 2 names an error, 1 is a possible error."""
+    """Return the rank of a severe line: 3 ends a program, 2 names an error, 1 is a possible error."""
     if _FATAL.search(text):
         return 3
     return 2 if _STRONG.search(text) else 1

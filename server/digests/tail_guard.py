@@ -1,4 +1,4 @@
-"""Ensures that a digest is never worse than the text's last lines and error lines."""
+"""Ensures that a digest is never worse than just the text's last lines and error lines."""
 
 import re
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from server.digests.values import Fact, Line, Part, Section
 
 _WORD = re.compile(r"\w{2,}")
 _LAST = 10
-"""Number of last lines that are compared. The fallback itself shows as many lines as fit."""
+"""Number of last lines to compare. The fallback itself shows as many lines as fit."""
 
 
 def plain(tail: Sequence[Line], errors: Sequence[Line], room: int) -> tuple[Fact, ...]:
-    """Return the last lines in 60 % of the room, and the error lines in the rest, in order."""
+    """Return the last lines in 60 % of the room and error lines in the rest, in text order."""
     chosen = _fitting(list(reversed(tail)), room * 6 // 10)
     numbers = {line.number for line in chosen}
     used = sum(_length(line) for line in chosen)
@@ -22,7 +22,7 @@ def plain(tail: Sequence[Line], errors: Sequence[Line], room: int) -> tuple[Fact
 
 
 def holds(text: str, tail: Sequence[Line], errors: Sequence[Line]) -> int:
-    """Count the error lines and last lines that occur in a text with most of their words."""
+    """Count the error lines and last lines whose words mostly appear in a text."""
     words = set(_WORD.findall(text.casefold()))
     compared = {squeezed(line.text): line for line in [*errors, *tail[-_LAST:]]}
     return sum(_stands(line.text, words) for line in compared.values())

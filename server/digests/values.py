@@ -1,11 +1,11 @@
-"""Values that pass between the stages of a digest."""
+"""Values passed between the stages of making a digest."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Section(IntEnum):
-    """Position of a fact in a digest. Sections are printed in this order."""
+    """A fact's position in the digest. Sections are printed in this order."""
 
     RESULT = 0
     FOCUS = 1
@@ -19,7 +19,7 @@ class Section(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the input after cleaning. ``number`` counts from 1 in the original text."""
+    """An input line after cleaning. ``number`` counts from 1 in the original text."""
 
     number: int
     text: str
@@ -29,8 +29,8 @@ class Line:
 class Part:
     """A piece of a fact.
 
-    ``line`` is the number of the line that contains ``text`` word for word. 0 marks a text that the digest
-    itself computed (a count, a template, a label). Parts of higher ``worth`` get room first.
+    ``line`` is the number of the line that contains ``text`` word for word, or 0 if the digest itself
+    computed the text (a count, a template, a label). Parts with a higher ``worth`` get room first.
     """
 
     text: str
@@ -40,10 +40,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A statement of a digest: its parts, and the lines that it summarises.
+    """A statement in a digest: its parts, and the lines it summarises.
 
-    ``count`` is the number of occurrences that the fact stands for, ``last`` the line of the last occurrence.
-    A ``template`` is a folded kind of line, never a quote.
+    ``count`` is the number of occurrences the fact stands for, and ``last`` the line of the last one. A
+    ``template`` is a folded kind of line, never a quote.
     """
 
     section: Section
@@ -61,11 +61,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A digest: its text, the facts shown in the text, and data about its input.
+    """A digest: its text, the facts shown in it, and data about its input.
 
-    ``recognised`` names the kinds of output that were found. ``lines`` counts the lines of the input.
-    ``literal`` is false if the input's encoding is unknown. ``fallback`` is true if the last lines and the
-    error lines say more than the facts.
+    ``recognised`` names the kinds of output found. ``lines`` is the number of input lines. ``literal`` is
+    false if the input's encoding is unknown. ``fallback`` is true if the last lines and error lines say more
+    than the facts.
     """
 
     text: str

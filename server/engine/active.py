@@ -1,4 +1,4 @@
-"""The active backend: discovered when needed, dropped when lost, replaced when a preferred server starts."""
+"""The active backend: discovered when needed, dropped when lost, replaced when a better server starts."""
 
 import asyncio
 import logging
@@ -20,14 +20,14 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _UNUSED_SECONDS = 30.0
-"""How long the embedded engine must be unused before a server replaces it (seconds)."""
+"""Seconds the embedded engine must be idle before a server replaces it."""
 
 
 class CurrentBackend:
     """The active backend, if any.
 
     Args:
-        forget: called when the backend changes, because the known facts about its models are no longer valid.
+        forget: called when the backend changes, because what is known about its models is no longer valid.
         wake: called when the engine's state should be polled.
     """
 
@@ -42,7 +42,7 @@ class CurrentBackend:
         wake: Callable[[], None],
     ) -> None:
         self.backend: Backend | None = None
-        """None before a backend was found, and after the backend was lost."""
+        """None until a backend is found, and again once it is lost."""
         self._settings = settings
         self._folders = folders
         self._events = events
@@ -54,7 +54,7 @@ class CurrentBackend:
         self._discovering = asyncio.Lock()
 
     async def use(self) -> Backend:
-        """Return the backend. Discover one if necessary.
+        """Return the backend, discovering one if necessary.
 
         Raises:
             BackendUnreachable: no engine answers.
@@ -74,7 +74,7 @@ class CurrentBackend:
             return self.backend
 
     async def use_when_ready(self) -> Backend:
-        """Return the backend like ``use``, but wait a while if the backend is loading a model."""
+        """Return the backend like ``use``, but wait a while if it is loading a model."""
         patience = self.patience()
         while True:
             try:
@@ -83,13 +83,13 @@ class CurrentBackend:
                 await patience.wait(busy)
 
     async def call(self, request: Callable[[Backend], Awaitable[T]]) -> T:
-        """Send a request to the backend. If the backend is gone, discover another one and repeat the request.
-        If it is busy, wait a while.
+        """Send a request to the backend. If the backend is gone, discover another one and retry. If it is
+        busy, wait a while.
 
         Raises:
             BackendUnreachable: no engine answers.
             EngineBusy: the engine is still busy.
-            TokenSaverError: any other error of the request.
+            TokenSaverError: any other error raised by the request.
         """
         patience = self.patience()
         while True:
@@ -99,7 +99,7 @@ class CurrentBackend:
                 await patience.wait(busy)
 
     def patience(self) -> Patience:
-        """Return how long a call waits for a busy engine."""
+        """Return the patience one call has with a busy engine."""
         return Patience(self._settings.backend.busy_timeout)
 
     async def _call(self, request: Callable[[Backend], Awaitable[T]]) -> T:
@@ -112,11 +112,11 @@ class CurrentBackend:
         return await request(await self.use())
 
     def mark_used(self) -> None:
-        """Record that the engine is now in use."""
+        """Record that the engine was just used."""
         self._used_at = time.monotonic()
 
     async def verify(self, backend: Backend) -> None:
-        """Check after a failure whether the backend still answers."""
+        """Check whether the backend still answers after a failure."""
         try:
             await backend.check()
         except BackendUnreachable as error:
@@ -125,9 +125,7 @@ class CurrentBackend:
             self._monitor.show_error(error)
 
     async def drop(self, backend: Backend | None, error: TokenSaverError) -> None:
-        """Stop using a backend that is gone. An engine run by the app stays, because it restarts
-        its process.
-        """
+        """Stop using a backend that is gone. Engines run by the app are kept: they restart their process."""
         if backend is None or backend is not self.backend:
             return
         self._monitor.show_error(error)
@@ -163,7 +161,7 @@ class CurrentBackend:
         return True
 
     async def close(self) -> None:
-        """Close the backend's connections and end its child processes."""
+        """Close the backend's connections and stop its child processes."""
         backend, self.backend = self.backend, None
         if backend:
             await backend.close()

@@ -1,7 +1,7 @@
-"""Admission of loads: the engine asks before each load and reports after it.
+"""Admission control for model loads: the engine asks before each load and reports back afterwards.
 
-``server.gpu``, which this room does not import, implements the protocol with the model's memory need and the
-machine's memory. Without an implementation, every load is admitted.
+``server.gpu``, which this package does not import, implements the protocol based on the model's memory needs
+and the machine's memory. Without an implementation, every load is admitted.
 """
 
 from typing import Protocol
@@ -11,17 +11,17 @@ import psutil
 from server.backends.base import Backend, LoadedModel
 
 SHARE_OF_RAM = 0.6
-"""Size limit for a model that the app chooses, as a share of all RAM."""
+"""Size limit for a model chosen by the app, as a fraction of total RAM."""
 
 
 class Admission(Protocol):
-    """The protocol that ``Engine`` calls around every load."""
+    """The protocol that ``Engine`` calls before and after every load."""
 
     async def admit(self, backend: Backend, model: str, num_ctx: int, need: int) -> int:
-        """Return the context length, in tokens, for loading the model.
+        """Return the context length, in tokens, to load the model with.
 
-        The result is ``num_ctx``. It is less if ``num_ctx`` does not fit, the user did not set it, and
-        ``need`` tokens still fit.
+        This is ``num_ctx``, or less if ``num_ctx`` does not fit, the user did not set it, and ``need``
+        tokens still fit.
 
         Raises:
             ModelTooLarge: the model would not fit. The message names a context that would fit.
@@ -29,10 +29,10 @@ class Admission(Protocol):
         """
 
     async def compare(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
-        """Compare the loaded models with their estimates. Return the models with the estimates filled in."""
+        """Compare the loaded models with their estimates and return them with the estimates filled in."""
 
     def largest(self, backend: Backend) -> int:
-        """Return the size limit, in bytes, for a model that the app chooses."""
+        """Return the size limit, in bytes, for a model chosen by the app."""
 
 
 class AdmitAll:
@@ -51,5 +51,5 @@ class AdmitAll:
         return loaded
 
     def largest(self, backend: Backend) -> int:  # noqa: ARG002
-        """Return 60 % of the RAM."""
+        """Return 60 % of total RAM."""
         return round(SHARE_OF_RAM * psutil.virtual_memory().total)

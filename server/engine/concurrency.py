@@ -1,7 +1,7 @@
-"""The number of parallel tasks: reported by the engine, or found by measuring its throughput.
+"""Concurrency control: the number of parallel tasks, as reported by the engine or found by measurement.
 
-Routers and servers with continuous batching report no number. For them, the number is doubled while this
-raises the throughput, and halved if fewer tasks do as well. The throughput is measured on real work, and only
+Routers and servers with continuous batching report no number. For them, the number is doubled as long as that
+raises throughput, and halved if fewer tasks do just as well. Throughput is measured on real work, and only
 while tasks are waiting. The measurement is repeated from time to time, because machines behind a router come
 and go.
 """
@@ -15,19 +15,19 @@ from server.common.errors import QueueFull
 from server.engine.queue import FairQueue
 
 MAXIMUM = 32
-"""Maximum number that is tried. The user can set ``[backend] slots`` higher."""
+"""Maximum number of parallel tasks to try. The user can set ``[backend] slots`` higher."""
 GAIN = 1.15
-"""Minimum rise of the throughput that justifies twice as many tasks. A smaller rise is noise."""
+"""Minimum throughput gain that justifies doubling the number of tasks. Anything smaller is noise."""
 MINIMUM_SAMPLES = 6
-"""Minimum number of ended tasks in a measurement. If three per parallel task is more, that number counts."""
+"""Minimum number of finished tasks per measurement, or three per parallel task if that is more."""
 HOLD_SECONDS = 120.0
-"""How long a number is kept that neither a larger nor a smaller number beat (seconds)."""
+"""How long to keep a number that neither a larger nor a smaller one could beat (seconds)."""
 PROMPT_TOKEN_COST = 0.1
-"""Cost of reading a prompt token relative to writing a token. Engines read about ten times faster."""
+"""Cost of reading a prompt token relative to generating one. Engines read about ten times faster."""
 
 
 class ConcurrencyControl:
-    """Sets the slots of a queue. Belongs to one event loop."""
+    """Sets a queue's number of slots. Belongs to one event loop."""
 
     def __init__(self, queue: FairQueue, configured: int) -> None:
         self._queue = queue
@@ -36,8 +36,8 @@ class ConcurrencyControl:
         self._limit: AdaptiveLimit | None = None
 
     async def refresh(self, backend: Backend, loaded: tuple[LoadedModel, ...], model: str) -> None:
-        """Update the slots from the engine's report. ``model`` is the default model; empty without a default
-        model.
+        """Update the slots from what the engine reports. ``model`` is the default model, or empty if there is
+        none.
 
         Raises:
             BackendError: the engine failed to answer.
@@ -52,7 +52,7 @@ class ConcurrencyControl:
     async def measured(
         self, items: AsyncGenerator[GenerationItem, None]
     ) -> AsyncGenerator[GenerationItem, None]:
-        """Pass on a generation, and measure it while it still holds its slot."""
+        """Pass a generation through, measuring it while it still holds its slot."""
         try:
             async with aclosing(items):
                 async for item in items:
@@ -68,7 +68,7 @@ class ConcurrencyControl:
 
 
 class AdaptiveLimit:
-    """A number of parallel tasks that adapts to the measured throughput. ``clock`` counts seconds."""
+    """A concurrency limit that adapts to measured throughput. ``clock`` returns seconds."""
 
     def __init__(self, start: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         self.value = start
@@ -80,11 +80,11 @@ class AdaptiveLimit:
         self._begin_round()
 
     def task_ended(self, work: float, *, saturated: bool) -> int:
-        """Record an ended task. Return the number of tasks to run in parallel from now on.
+        """Record a finished task and return the number of tasks to run in parallel from now on.
 
         Args:
             work: size of the task, in any unit.
-            saturated: whether tasks are waiting. Otherwise the engine is not the bottleneck, and the
+            saturated: whether tasks are waiting. If not, the engine is not the bottleneck, and the
                 measurement starts over.
         """
         if not saturated:
@@ -101,7 +101,7 @@ class AdaptiveLimit:
         return self.value
 
     def overloaded(self) -> int:
-        """Halve the number immediately and keep it for a while, because the engine refused a task."""
+        """Halve the number immediately and keep it for a while, because the engine rejected a task."""
         self._keep(max(1, self.value // 2))
         self._begin_round()
         return self.value
@@ -121,12 +121,12 @@ class AdaptiveLimit:
             self._keep(self._previous)
 
     def _try_next(self) -> None:
-        """Try twice as many tasks. The next time, try half as many."""
+        """Try twice as many tasks, and half as many the next time."""
         increase, self._increase_next = self._increase_next, not self._increase_next
         self._try(self.value * 2 if increase else self.value // 2)
 
     def _continue(self) -> None:
-        """Continue in the direction that succeeded."""
+        """Keep going in the direction that worked."""
         self._try(self.value // 2 if self._increase_next else self.value * 2)
 
     def _try(self, value: int) -> None:

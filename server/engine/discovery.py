@@ -1,7 +1,6 @@
-"""Discovers the engine: the configured engine, Ollama, LM Studio, llama-server, or otherwise the embedded
-engine.
+"""Discovers the engine: the configured one, Ollama, LM Studio, llama-server, or else the embedded engine.
 
-All addresses are tried at the same time. The first that answers, in this order, is used.
+All addresses are tried at the same time. Of those that answer, the first in this order is used.
 """
 
 import asyncio
@@ -28,17 +27,17 @@ _Opening = Coroutine[Any, Any, Backend]
 
 @dataclass(frozen=True)
 class Discovered:
-    """The engine to use. ``notice`` says why it is not the engine that the user expects; empty if it is."""
+    """The engine to use. ``notice`` says why it is not the one the user expects, and is empty if it is."""
 
     backend: Backend
     notice: str = ""
 
 
 async def discover(settings: Settings, folders: Folders, events: EventBus) -> Discovered:
-    """Return the engine to use. A server has answered. The embedded engine starts on first use.
+    """Return the engine to use: a server that answered, or the embedded engine, which starts on first use.
 
-    If a ``kind`` is configured, only this kind is tried. With ``auto``, a configured ``url`` is tried first.
-    The embedded engine replaces a server without models if it has weights on disk.
+    If a ``kind`` is configured, only that kind is tried. With ``auto``, a configured ``url`` is tried first.
+    If a server has no models and the embedded engine has weights on disk, the embedded engine is preferred.
 
     Raises:
         BackendUnreachable: no engine answers.
@@ -68,7 +67,7 @@ async def discover(settings: Settings, folders: Folders, events: EventBus) -> Di
 
 
 async def has_models(server: Backend) -> bool:
-    """Return whether a server has a model that generates; True if the server does not say."""
+    """Return whether a server has a model that generates text; True if the server does not say."""
     try:
         return any(each.generates for each in await server.installed())
     except TokenSaverError:
@@ -76,7 +75,7 @@ async def has_models(server: Backend) -> bool:
 
 
 async def _with_weights(server: Backend, embedded: EmbeddedBackend) -> Discovered:
-    """Return the embedded engine if it has weights; otherwise the server, which has no models."""
+    """Return the embedded engine if it has weights, otherwise the server, which has no models."""
     if not embedded.has_weights(embedded.default_model()):
         await embedded.close()
         return Discovered(server)
@@ -102,7 +101,7 @@ async def find_server(settings: Settings, usual_urls: Sequence[str] | None = Non
 
 
 async def _search(settings: Settings, usual_urls: Sequence[str]) -> tuple[Backend, list[TokenSaverError]]:
-    """Return the first server that answers, and the errors of the servers before it."""
+    """Return the first server that answers, and the errors from the servers before it."""
     tasks = [asyncio.create_task(opening) for opening in _openings(settings, usual_urls)]
     errors: list[TokenSaverError] = []
     configured = _configured_openings(settings)
@@ -128,7 +127,7 @@ async def _search(settings: Settings, usual_urls: Sequence[str]) -> tuple[Backen
 
 
 def _configured_openings(settings: Settings) -> int:
-    """Return the number of attempts at the configured address. These attempts come first."""
+    """Return how many attempts are for the configured address. They come first."""
     if not settings.backend.url:
         return 0
     return 2 if settings.backend.kind == "auto" else 1
@@ -165,7 +164,7 @@ async def _open_ollama(url: str, settings: Settings, api_key: str = "") -> Backe
 
 
 async def _open_usual_ollama(settings: Settings) -> Backend:
-    """Try ``OLLAMA_HOST`` or Ollama's usual address."""
+    """Try ``OLLAMA_HOST`` or Ollama's default address."""
     try:
         return await _open_ollama(ollama_url(os.environ.get("OLLAMA_HOST", "")), settings)
     except SettingsError as error:  # the variable is not a setting of this app, so other addresses are tried
@@ -173,7 +172,7 @@ async def _open_usual_ollama(settings: Settings) -> Backend:
 
 
 async def _close_others(tasks: list[asyncio.Task[Backend]]) -> None:
-    """Cancel the remaining attempts and close the backends that they opened."""
+    """Cancel the remaining attempts and close any backends they opened."""
     for task in tasks:
         task.cancel()
     for result in await asyncio.gather(*tasks, return_exceptions=True):

@@ -1,4 +1,4 @@
-"""Downloads of models: one per model, shared by all callers that wait for it."""
+"""Model downloads: one per model, shared by all callers waiting for it."""
 
 import asyncio
 import logging
@@ -16,23 +16,23 @@ logger = logging.getLogger(__name__)
 
 _REPORT_SECONDS = 0.25
 _RATE_SECONDS = 10.0
-"""Period over which the rate is averaged, because network speed fluctuates from second to second."""
+"""Averaging window for the rate, because network speed fluctuates from second to second."""
 _HEARTBEAT_SECONDS = 5.0
-"""Interval at which unchanged progress is repeated, so that clients do not time out (after 10 s)."""
+"""Interval for repeating unchanged progress, so that clients do not time out (after 10 s)."""
 
 Start = Callable[[ReportPull], Awaitable[None]]
 
 
 class _Rate:
-    """Bytes per second during the last seconds."""
+    """Bytes per second over the last few seconds."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int]] = deque()
 
     def add(self, completed: int, now: float) -> float:
-        """Record the number of bytes so far. Return the rate; 0 until it is known.
+        """Record the number of bytes so far and return the rate, or 0 until it is known.
 
-        The bytes of a resumed download are the starting point, because they appear in one step.
+        Bytes from a resumed download are the baseline, because they all appear at once.
         """
         if self._samples and completed < self._samples[-1][1]:
             self._samples.clear()  # another source starts from the beginning
@@ -61,16 +61,16 @@ class Downloads:
         self._running: dict[str, _Download] = {}
 
     def running(self) -> tuple[PullProgress, ...]:
-        """Return the progress of each download."""
+        """Return the progress of each running download."""
         return tuple(download.progress for download in self._running.values())
 
     async def follow(self, model: str, report: ReportPull, start: Start, *, detach: bool = False) -> None:
-        """Start the download or join a running download. Return when it is done.
+        """Start the download or join one already running, and return once it is done.
 
-        When its last follower is cancelled, the download ends, unless a follower asked to ``detach`` it.
+        When its last follower is cancelled, the download stops, unless a follower asked to ``detach`` it.
 
         Raises:
-            TokenSaverError: any error of ``start``.
+            TokenSaverError: any error raised by ``start``.
         """
         download = self._running.get(model) or self._begin(model, start)
         download.followers += 1
@@ -83,7 +83,7 @@ class Downloads:
                 await cancel_and_wait(download.task)
 
     async def cancel(self, model: str) -> None:
-        """Cancel a download. The engine keeps the bytes that have arrived.
+        """Cancel a download. The engine keeps the bytes it has received.
 
         Raises:
             NotFound: the download is not running.

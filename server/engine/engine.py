@@ -1,7 +1,7 @@
-"""The active engine, and the queue in front of it. All work with a model passes through this module.
+"""The active engine and the queue in front of it. All model work passes through this module.
 
-The parts: ``active`` (the backend), ``poll`` and ``status`` (its state), ``selection`` and ``model_cache``
-(the model), ``queue`` and ``concurrency`` (the order of work), ``downloads``, ``admission`` (the memory) and
+Its parts are ``active`` (the backend), ``poll`` and ``status`` (its state), ``selection`` and ``model_cache``
+(the model), ``queue`` and ``concurrency`` (the order of work), ``downloads``, ``admission`` (memory) and
 ``pause_gate``.
 """
 
@@ -43,13 +43,13 @@ class Engine:
 
     def __init__(self, settings: Settings, folders: Folders, events: EventBus) -> None:
         self.is_blocked: Callable[[str], bool] = lambda _model: False
-        """Returns whether the user blocks a model. ``choose_model`` and ``pull`` check it."""
+        """Returns whether the user has blocked a model. Checked by ``choose_model`` and ``pull``."""
         self.admission: Admission = AdmitAll()
-        """Decides whether a model fits in memory. ``num_ctx`` asks it, and therefore every load."""
+        """Decides whether a model fits in memory. Consulted by ``num_ctx``, and therefore for every load."""
         self.gate = PauseGate()
-        """Closed while offloading is paused: no slots are given, and running work ends."""
+        """Closed while offloading is paused: no slots are granted, and running work is aborted."""
         self.watched = False
-        """Whether a page shows the engine. This shortens the polling interval."""
+        """Whether a page is showing the engine, which shortens the polling interval."""
         self._settings = settings
         self._events = events
         self._queue = FairQueue(settings.offload.queue_limit)
@@ -66,36 +66,36 @@ class Engine:
         )
 
     async def start(self) -> None:
-        """Discover the engine, and poll it in the background. Never raises."""
+        """Discover the engine and start polling it in the background. Never raises."""
         self._poll.start()
 
     async def close(self) -> None:
-        """Stop the poll and the downloads, and close the engine's connections and child processes."""
+        """Stop polling and downloads, close the engine's connections, and stop its child processes."""
         await self._poll.close()
         await self._downloads.close()
         await self._active.close()
 
     def view(self) -> EngineView:
-        """Return the last known state of the engine. No I/O."""
+        """Return the engine's last known state. Performs no I/O."""
         return self._monitor.view
 
     @property
     def downloads(self) -> tuple[PullProgress, ...]:
-        """Progress of each running download."""
+        """The progress of each running download."""
         return self._downloads.running()
 
     @property
     def slots(self) -> int:
-        """Number of tasks that the engine works on in parallel, at least 1."""
+        """Number of tasks the engine runs in parallel, at least 1."""
         return self._queue.slots
 
     @property
     def waiting(self) -> int:
-        """Number of tasks that wait for a slot."""
+        """Number of tasks waiting for a slot."""
         return self._queue.waiting
 
     async def use(self) -> Backend:
-        """Return the engine. Discover one if necessary, and wait a while if the engine is loading.
+        """Return the engine, discovering one if necessary and waiting a while if it is loading.
 
         Raises:
             BackendUnreachable: no engine answers.
@@ -110,7 +110,7 @@ class Engine:
 
         Raises:
             QueueFull: the queue is full.
-            Paused: offloading is paused, or was paused during the wait.
+            Paused: offloading is paused or was paused while waiting.
         """
         async with self.gate.passing(), self._queue.slot(client, interactive):
             yield
@@ -118,7 +118,7 @@ class Engine:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:
         """Generate with the active engine; see ``Backend.generate``. Close the generator to stop.
 
-        If the engine is busy, the request is repeated for a while.
+        If the engine is busy, the request is retried for a while.
 
         Raises:
             EngineChanged: the model was chosen on another engine, and the active engine lacks it.
@@ -161,17 +161,16 @@ class Engine:
             self._poll.wake()
 
     async def choose_model(self, requested: str | None, recent: bool = False) -> str:
-        """Return the installed model named by ``requested``. For None, return the configured or the best
-        model.
+        """Return the installed model named by ``requested``, or the configured or best model if it is None.
 
         Args:
-            recent: accept a choice made some seconds ago. Items of a batch use this, because they all ask for
-            the same model.
+            recent: accept a choice made a few seconds ago. Used for batch items, which all ask for the same
+            model.
 
         Raises:
-            ModelNotFound: no model matches, or several models match. The message names the most similar
+            ModelNotFound: no model matches, or more than one does. The message names the most similar
             models.
-            ModelBlocked: the user blocks the model.
+            ModelBlocked: the user has blocked the model.
         """
         wanted = requested or self._monitor.configured_model
         largest = self.admission.largest
@@ -192,7 +191,7 @@ class Engine:
         )
 
     async def use_by_default(self, model: str) -> None:
-        """From now on, use ``model`` for calls that name no model."""
+        """Use ``model`` from now on for calls that don't name a model."""
         self._monitor.configured_model = model
         self._model_cache.forget()
         await self.refresh()
@@ -200,9 +199,9 @@ class Engine:
     async def num_ctx(self, model: str, need: int = 0) -> int:
         """Return the model's context length in tokens. It rarely changes, because a change reloads the model.
 
-        The length is the configured length, or the loaded model's length, or 8,192, and never more than the
-        model supports. If ``need`` tokens (prompt and answer) do not fit, the length grows to the next step
-        of the ladder and stays there. If the model must be loaded and memory is short, the length is smaller.
+        This is the configured length, the loaded model's length, or 8,192, but never more than the model
+        supports. If ``need`` tokens (prompt and answer) do not fit, the length grows to the next step of the
+        ladder and stays there. If the model has to be loaded and memory is tight, the length is smaller.
 
         Raises:
             ModelNotFound: the engine does not have this model.
@@ -230,7 +229,7 @@ class Engine:
     async def ensure_model(self, report: ReportPull, model: str | None = None) -> None:
         """Make sure that the model's weights are on disk. The embedded engine downloads them on first use.
 
-        If the caller stops waiting, the download continues, and the next call waits less.
+        If the caller stops waiting, the download continues and the next call has less time to wait.
 
         Raises:
             DownloadError: the weights could not be downloaded.
@@ -246,7 +245,7 @@ class Engine:
                 self._monitor.forget_installed()
 
     async def load(self, model: str, keep_alive: str | None = None) -> None:
-        """Load the model and return when it is ready. A ``keep_alive`` of "0" unloads the model.
+        """Load the model and return once it is ready. A ``keep_alive`` of "0" unloads it.
 
         Raises:
             ModelNotFound: the engine does not have this model.
@@ -266,9 +265,7 @@ class Engine:
         await self.refresh()
 
     async def _is_kept_loaded(self, model: str) -> bool:
-        """Return whether the model is in the memory of a server that controls loading and
-        unloading itself.
-        """
+        """Return whether the model is loaded on a server that handles loading and unloading itself."""
         backend = await self.use()
         if backend.capabilities.load or not backend.capabilities.list_loaded:
             return False
@@ -276,7 +273,7 @@ class Engine:
         return any(each.name == model for each in self.view().loaded)
 
     async def unload(self, model: str) -> None:
-        """Free the model's memory. No error if the model is not loaded.
+        """Free the model's memory. This is a no-op if the model is not loaded.
 
         Raises:
             ModelNotFound: the engine does not have this model.
@@ -289,8 +286,8 @@ class Engine:
         await self.refresh()
 
     async def look_up(self, model: str) -> str:
-        """Return size and licence of a model before its download, as text. The text is empty if the engine
-        does not report them or the model is already on disk.
+        """Return the size and licence of a model to be downloaded, as text; empty if the engine does not
+        report them or the model is already on disk.
 
         Raises:
             DownloadError: the model's source cannot be reached, or refuses.
@@ -302,7 +299,7 @@ class Engine:
         return await backend.look_up(pinned_name(model)) if isinstance(backend, DownloadsOwnModels) else ""
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download a model, once for all callers. The download ends when its last caller is cancelled.
+        """Download a model, once for all callers. The download stops when its last caller is cancelled.
 
         Raises:
             DownloadError: the model could not be downloaded.
@@ -327,11 +324,11 @@ class Engine:
         await self._downloads.cancel(model)
 
     async def refresh(self, *, installed: bool = False, devices: bool = False) -> None:
-        """Update the state of the engine now. Never raises a ``TokenSaverError``.
+        """Update the engine's state now. Never raises a ``TokenSaverError``.
 
         Args:
             installed: also update the list of installed models, which is otherwise cached for a while.
-            devices: also ask the engine for its devices, which takes a second the first time.
+            devices: also ask the engine for its devices, which takes about a second the first time.
         """
         backend = self._active.backend
         if installed:
@@ -371,4 +368,4 @@ class Engine:
 
 
 async def _ignore(progress: PullProgress) -> None:
-    """Discard a report of progress."""
+    """Discard a progress report."""

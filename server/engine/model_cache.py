@@ -5,17 +5,17 @@ import time
 from collections.abc import Callable, Coroutine
 
 CALL_SECONDS = 3.0
-"""How long a choice is valid for a single call (seconds): about the polling interval, because the user may
-load another model by hand.
+"""How long a choice stays valid for a single call (seconds). This is about the polling interval, because the
+user may load another model by hand.
 """
 BATCH_SECONDS = 10.0
-"""How long a choice is valid for the items of a batch (seconds). Loading or unloading by this app and a
-change of the engine end it earlier.
+"""How long a choice stays valid for items in a batch (seconds). It is dropped earlier if the app loads or
+unloads a model or the engine changes.
 """
 
 
 class ModelCache:
-    """Recent model choices, by the requested name (empty: the default model)."""
+    """Recent model choices by requested name (empty: the default model)."""
 
     def __init__(self) -> None:
         self._choices: dict[str, tuple[str, float]] = {}
@@ -28,10 +28,9 @@ class ModelCache:
         is_allowed: Callable[[str], bool],
         choose: Callable[[], Coroutine[None, None, str]],
     ) -> str:
-        """Return the model chosen in the last ``seconds`` if it is still allowed; otherwise ``choose`` a
-        model.
+        """Return the model chosen in the last ``seconds`` if it is still allowed; otherwise ``choose`` one.
 
-        Concurrent requests for the same name share one choice or its error.
+        Concurrent requests for the same name share one choice, or the error it raised.
         """
         model, at = self._choices.get(wanted, ("", 0.0))
         if model and time.monotonic() - at < seconds and is_allowed(model):
@@ -43,7 +42,7 @@ class ModelCache:
         return await asyncio.shield(task)
 
     def forget(self) -> None:
-        """Drop all choices, including pending choices, because the models changed."""
+        """Drop all choices, including pending ones, because the models changed."""
         self._choices.clear()
         self._pending.clear()
 
@@ -59,6 +58,6 @@ class ModelCache:
 
 
 def _retrieve_error(task: "asyncio.Task[str]") -> None:
-    """Retrieve the error of a task whose callers are gone, so that asyncio does not report it."""
+    """Retrieve the error from a task whose callers are gone, so that asyncio does not report it."""
     if not task.cancelled():
         task.exception()

@@ -9,17 +9,17 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
 
 
 class Patience:
-    """The time that one call waits in total over all its tries (seconds)."""
+    """The total time that one call may wait across all its tries (seconds)."""
 
     def __init__(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
         self._pause = _FIRST_PAUSE
 
     async def wait(self, busy: EngineBusy) -> None:
-        """Wait before the next try, for the time that the engine requests.
+        """Wait for the time requested by the engine before the next try.
 
         Raises:
-            EngineBusy: ``busy``, because the time is used up or would be used up.
+            EngineBusy: ``busy``, because the time is or would be used up.
         """
         pause = busy.retry_after or self._pause
         if time.monotonic() + pause > self._deadline:

@@ -1,6 +1,6 @@
-"""Pauses: by the user (immediate, surviving restarts), or by the app for another program.
+"""Pauses, either by the user (immediate and surviving restarts) or by the app to yield to another program.
 
-The user's pause is stored in ``pause.json`` in the state folder. A pause by the app is not stored, because
+The user's pause is stored in ``pause.json`` in the state folder. The app's own pause is not stored, because
 its reason is checked again after a restart.
 """
 
@@ -26,7 +26,7 @@ class Pause:
     Args:
         path: file that stores the user's pause.
         events: receives every change.
-        gate: closed while paused, which ends the engine's running work.
+        gate: closed while paused, which aborts the engine's running work.
     """
 
     def __init__(self, path: Path, events: EventBus, gate: PauseGate) -> None:
@@ -41,20 +41,20 @@ class Pause:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Restore the user's pause after a restart. Call this in the event loop."""
+        """Restore the user's pause after a restart. Call this from the event loop."""
         self._loop = asyncio.get_running_loop()
         until = _read(self._path)
         if until is not None and not 0 < until <= time.time():
             self.pause(until, "since before the restart")
 
     def stop(self) -> None:
-        """Cancel the timer. Call this in the event loop."""
+        """Cancel the timer. Call this from the event loop."""
         if self._timer is not None:
             self._timer.cancel()
 
     def pause(self, until: float = 0.0, reason: str = "", *, finish: bool = False) -> None:
-        """Pause for the user until ``until`` (seconds since the epoch; 0: until ``resume``). With ``finish``,
-        running work is finished first; otherwise it ends immediately.
+        """Pause on the user's behalf until ``until`` (seconds since the epoch; 0: until ``resume``). With
+        ``finish``, running work is allowed to finish; otherwise it is aborted immediately.
         """
         with self._lock:
             self._until, self._finish = until, finish
@@ -63,27 +63,27 @@ class Pause:
         self._in_loop(self._apply)
 
     def resume(self) -> None:
-        """End every pause. The user's decision also ends a pause by the app."""
+        """End any pause. The user's decision also overrides a pause by the app."""
         with self._lock:
             self._until, self._giving_way = None, ""
         _remove(self._path)
         self._publish()
 
     def give_way(self, reason: str) -> None:
-        """Pause for another program. ``reason`` is a sentence without its full stop."""
+        """Pause to yield to another program. ``reason`` is a sentence without its full stop."""
         with self._lock:
             self._giving_way = reason
         self._publish()
 
     def go_on(self) -> None:
-        """End the pause for another program. The user's pause stays."""
+        """End the pause for another program. A pause by the user stays in effect."""
         with self._lock:
             was, self._giving_way = self._giving_way, ""
         if was:
             self._publish()
 
     def reason(self) -> PauseReason | None:
-        """Return why and until when offloading is paused; None if it is not paused."""
+        """Return why and until when offloading is paused; None if it is not."""
         with self._lock:
             until, giving_way = self._until, self._giving_way
         if until is not None and not 0 < until <= time.time():
@@ -106,7 +106,7 @@ class Pause:
         self._in_loop(self._apply)
 
     def _apply(self) -> None:
-        """Close or open the gate, and set the timer for the end of a timed pause."""
+        """Close or open the gate, and set the timer that ends a timed pause."""
         self.stop()
         reason = self.reason()
         if reason is None:

@@ -1,4 +1,4 @@
-"""The gate in front of the engine. A closed gate admits no work; closing the gate ends the work inside."""
+"""The gate in front of the engine. A closed gate admits no work, and closing it aborts work in progress."""
 
 import asyncio
 import time
@@ -11,9 +11,7 @@ from server.common.errors import Paused
 
 @dataclass(frozen=True)
 class PauseReason:
-    """Why the gate is closed, as a sentence, and until when: seconds since the epoch, 0 for "until it is
-    opened".
-    """
+    """Why the gate is closed, as a sentence, and until when (seconds since the epoch; 0: until opened)."""
 
     cause: str
     until: float = 0.0
@@ -28,8 +26,8 @@ class PauseGate:
         self._inside: set[asyncio.Timeout] = set()
 
     def close(self, reason: PauseReason) -> None:
-        """Admit no more work. Work inside ends with ``Paused``, which closes its connection and so frees the
-        engine.
+        """Admit no more work. Work in progress ends with ``Paused``, which closes its connection and thereby
+        frees the engine.
         """
         self._reason = self._last = reason
         now = asyncio.get_running_loop().time()
@@ -56,7 +54,7 @@ class PauseGate:
         """Pass through the gate while the context is open. The context must stay in one task.
 
         Raises:
-            Paused: the gate is closed, or was closed in the meantime.
+            Paused: the gate is closed or was closed in the meantime.
         """
         self.check()
         work = asyncio.timeout(None)
@@ -74,7 +72,7 @@ class PauseGate:
 
 
 def paused(reason: PauseReason) -> Paused:
-    """Return the error for work that is refused while the gate is closed."""
+    """Return the error for work refused while the gate is closed."""
     return Paused(
         reason.cause,
         "Resume offloading in the tray's menu or on the dashboard.",

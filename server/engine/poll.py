@@ -11,17 +11,17 @@ from server.common.aio import BackgroundTasks
 logger = logging.getLogger(__name__)
 
 WATCHED_SECONDS = 3.0
-"""Interval between polls while work runs or a page shows the engine."""
+"""Polling interval while work is running or a page is showing the engine."""
 IDLE_SECONDS = 15.0
-"""Interval at other times. It is also the delay until a newly started preferred engine is noticed."""
+"""Polling interval at other times. This is also how long it takes to notice that a better engine started."""
 LOST_SECONDS = 2.0
-"""Interval between attempts to discover an engine if none is active."""
+"""Interval between attempts to discover an engine while none is active."""
 _COALESCE_SECONDS = 0.3
-"""Delay between a change and the poll, because several changes often come together."""
+"""Delay between a change and the poll it triggers, because changes often come in bursts."""
 
 
 class EnginePoll:
-    """Calls ``refresh`` every ``interval()`` seconds, and soon after ``wake``."""
+    """Calls ``refresh`` every ``interval()`` seconds and shortly after ``wake``."""
 
     def __init__(self, refresh: Callable[[], Awaitable[None]], interval: Callable[[], float]) -> None:
         self._refresh = refresh
@@ -42,7 +42,7 @@ class EnginePoll:
         self._tasks.start(work)
 
     async def close(self) -> None:
-        """Cancel the poll and all background work."""
+        """Stop polling and cancel all background work."""
         await self._tasks.close()
 
     async def _poll(self) -> None:

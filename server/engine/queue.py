@@ -1,8 +1,8 @@
 """Fair queue in front of an engine.
 
 The queue admits as many tasks at a time as the engine has slots. Interactive tasks come before batch tasks.
-Within each kind the clients take turns, so a client with a hundred tasks delays another client's first task
-by only one task.
+Within each kind, clients take turns, so a client with a hundred tasks delays another client's first task by
+only one task.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _Lane = OrderedDict[str, deque[asyncio.Future[None]]]
 
 
 class FairQueue:
-    """Admits at most ``slots`` tasks at a time; at most ``limit`` tasks wait. Belongs to one event loop."""
+    """Admits up to ``slots`` tasks at a time and lets up to ``limit`` wait. Belongs to one event loop."""
 
     def __init__(self, limit: int, slots: int = 1) -> None:
         self._limit = limit
@@ -48,10 +48,10 @@ class FairQueue:
 
     @asynccontextmanager
     async def slot(self, client: str, interactive: bool = True) -> AsyncGenerator[None]:
-        """Wait for a slot and hold it while the context is open. Cancelling is safe at any moment.
+        """Wait for a slot and hold it while the context is open. Cancelling is safe at any time.
 
         Raises:
-            QueueFull: ``limit`` tasks are waiting.
+            QueueFull: ``limit`` tasks are already waiting.
         """
         await self._enter(client, self._interactive if interactive else self._batch)
         try:

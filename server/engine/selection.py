@@ -9,17 +9,17 @@ from server.common.errors import ModelBlocked
 from server.engine.admission import AdmitAll
 
 NUM_CTX_LADDER = (4096, 8192, 16384, 32768)
-"""Context lengths to choose from (tokens). There are few, because each change reloads the model."""
+"""Context lengths to choose from (tokens). There are only a few, because each change reloads the model."""
 
 USUAL_NUM_CTX = 8192
-"""Room for a source file of about 20 kB, the task, and an answer of 2,000 tokens."""
+"""Enough room for a source file of about 20 kB, the task, and a 2,000-token answer."""
 
 _CODER = re.compile(r"cod(?:e|er|estral)|devstral|starcoder|granite|gpt-oss|qwen3", re.IGNORECASE)
 _NOT_FOR_TEXT = re.compile(r"embed|rerank|ocr|guard|whisper|-vl\b", re.IGNORECASE)
 
 
 def block_nothing(_model: str) -> bool:
-    """Return that no model is blocked."""
+    """Return False: no model is blocked."""
     return False
 
 
@@ -27,10 +27,10 @@ async def choose_model(
     backend: Backend, wanted: str, is_blocked: Callable[[str], bool] = block_nothing, largest: int = 0
 ) -> str:
     """Return the installed model named by ``wanted``. If ``wanted`` is empty, return the best model that is
-    not blocked and whose file has at most ``largest`` bytes (0: 60 % of the RAM).
+    not blocked and whose file is at most ``largest`` bytes (0: 60 % of total RAM).
 
     Raises:
-        ModelNotFound: no model matches, or several models match. The message names the most similar models.
+        ModelNotFound: no model matches, or more than one does. The message names the most similar models.
         ModelBlocked: the model is blocked.
     """
     if not wanted and isinstance(backend, DownloadsOwnModels):
@@ -50,7 +50,7 @@ async def choose_model(
 
 
 def refuse_blocked(model: str, is_blocked: Callable[[str], bool]) -> str:
-    """Return the model.
+    """Return the model if it is not blocked.
 
     Raises:
         ModelBlocked: the model is blocked.
@@ -67,9 +67,8 @@ def refuse_blocked(model: str, is_blocked: Callable[[str], bool]) -> str:
 async def choose_num_ctx(backend: Backend, model: str, need: int, configured: int) -> int:
     """Return the context length for the model, in tokens.
 
-    The length is the ``configured`` length (0: none), or the server's fixed length, or the loaded model's
-    length if ``need`` tokens fit, or otherwise a step of the ladder. It is never more than the model
-    supports.
+    This is the ``configured`` length (0: none), the server's fixed length, the loaded model's length if
+    ``need`` tokens fit in it, or else a step of the ladder. It is never more than the model supports.
 
     Raises:
         ModelNotFound: the engine does not have this model.
@@ -84,11 +83,11 @@ async def choose_num_ctx(backend: Backend, model: str, need: int, configured: in
 
 
 def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedModel], largest: int) -> str:
-    """Return the model to use: a loaded model, or otherwise an installed model. Of several models, return the
-    largest that suits code and has at most ``largest`` bytes.
+    """Return the model to use: a loaded one if possible, otherwise an installed one. If there are several,
+    return the largest that suits code and is at most ``largest`` bytes.
 
     Raises:
-        ModelNotFound: no installed model writes text.
+        ModelNotFound: no installed model generates text.
     """
     usable = {each.name: each for each in installed if each.generates and not _NOT_FOR_TEXT.search(each.name)}
     loaded_usable = [usable[each.name] for each in loaded if each.name in usable]
@@ -102,8 +101,8 @@ def default_model(installed: Sequence[InstalledModel], loaded: Sequence[LoadedMo
 
 
 def step_up(need: int, supported: int) -> int:
-    """Return the shortest context of the ladder that holds ``need`` tokens: at least the usual context, and
-    at most ``supported`` (0: unknown). If no context holds them, return the longest.
+    """Return the shortest context on the ladder that holds ``need`` tokens: at least the usual context, and
+    at most ``supported`` (0: unknown). If none is long enough, return the longest.
     """
     top = supported or NUM_CTX_LADDER[-1]
     step = next((each for each in NUM_CTX_LADDER if each >= max(need, USUAL_NUM_CTX)), NUM_CTX_LADDER[-1])

@@ -1,4 +1,4 @@
-"""The last known state of the engine. Changes are published."""
+"""Keeps the engine's last known state and publishes changes to it."""
 
 import logging
 import time
@@ -23,32 +23,32 @@ from server.engine.view import LOOKING, EngineView
 logger = logging.getLogger(__name__)
 
 _INSTALLED_SECONDS = 30.0
-"""How long the list of installed models is cached (seconds). Loaded models are requested at every refresh."""
+"""How long the list of installed models is cached (seconds). Loaded models are fetched on every refresh."""
 
 
 class EngineMonitor:
-    """Keeps the view of the engine. Publishes ``EngineChanged`` when the view changes."""
+    """Keeps the view of the engine and publishes ``EngineChanged`` when it changes."""
 
     def __init__(self, configured_model: str, events: EventBus) -> None:
         self.view = EngineView("", "", "", Capabilities(), error=LOOKING)
         self.notice = ""
         """See ``EngineView``. Set when an engine is discovered."""
         self.configured_model = configured_model
-        """The model for calls that name no model. If it is empty, the app chooses."""
+        """The model for calls that don't name one. If empty, the app chooses."""
         self._events = events
         self._installed: tuple[InstalledModel, ...] = ()
         self._installed_at = -_INSTALLED_SECONDS
         self._started = self._shown = 0
 
     def forget_installed(self) -> None:
-        """Request the installed models at the next refresh."""
+        """Fetch the list of installed models again on the next refresh."""
         self._installed_at = -_INSTALLED_SECONDS
 
     async def refresh(self, backend: Backend, admission: Admission) -> tuple[LoadedModel, ...]:
-        """Request the engine's state, show it, and return the loaded models with their estimates.
+        """Fetch the engine's state, show it, and return the loaded models with their estimates.
 
-        Of concurrent refreshes, the result of the last one to start is shown, because an earlier refresh may
-        start before a load and end after it.
+        If refreshes overlap, the result of the last one to start is shown, because an earlier one may have
+        started before a load and finished after it.
 
         Raises:
             BackendUnreachable: the engine does not answer.
@@ -80,7 +80,7 @@ class EngineMonitor:
         return loaded
 
     def show_error(self, error: TokenSaverError) -> None:
-        """Show that no engine is active or that the engine fails, and why."""
+        """Show that no engine is active or that the engine is failing, and why."""
         old, text = self.view, f"{error.cause} {error.next_step}"
         self._show(EngineView(old.kind, old.label, old.url, Capabilities(), error=text))
 
@@ -104,7 +104,7 @@ class EngineMonitor:
 
 @contextmanager
 def publish_loading(events: EventBus, backend: Backend, model: str) -> Iterator[None]:
-    """Publish that ``model`` is being loaded while the context is open, and then the result."""
+    """Publish that ``model`` is loading while the context is open, followed by the result."""
     if backend.capabilities.run_by_app:  # this engine publishes its loads itself
         yield
         return

@@ -1,16 +1,16 @@
-"""The last known state of the engine, as part of the snapshot."""
+"""The engine's last known state, as part of the snapshot."""
 
 from dataclasses import dataclass
 
 from server.backends.base import Capabilities, EngineDevice, InstalledModel, LoadedModel
 
 LOOKING = "Looking for an engine."
-"""The ``error`` before the first discovery. It is not a failure."""
+"""The value of ``error`` before the first discovery, which is not a failure."""
 
 
 @dataclass(frozen=True)
 class EngineView:
-    """The last known state of the engine. ``error`` is a cause with its next step; empty without an error."""
+    """The engine's last known state. ``error`` gives the cause and what to do next; empty if all is well."""
 
     kind: str
     label: str
@@ -21,6 +21,6 @@ class EngineView:
     default_model: str = ""
     error: str = ""
     devices: tuple[EngineDevice, ...] | None = None
-    """The GPUs on which the engine reports to compute; None if it reports none or was not asked yet."""
+    """The GPUs that the engine says it uses; None if it does not report any or has not been asked yet."""
     notice: str = ""
-    """Why this is not the engine that the user expects; empty if it is."""
+    """Why this is not the engine the user expects; empty if it is."""

@@ -1,4 +1,4 @@
-"""Chooses the best of several samples without examples: the behaviour shared by most samples."""
+"""Chooses the best of several samples without examples: the one whose behaviour most samples share."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -10,18 +10,18 @@ from server.execution.runtime import Runtime
 from server.execution.sandbox.values import JobResult
 
 Draw = Callable[[int], Awaitable[str | None]]
-"""Makes the sample with a number (counted from 0). Returns None if there are no more samples."""
+"""Generates the sample with the given number, from 0. Returns None when there are no more samples."""
 Reason = Literal["agreement", "no agreement", "no probes", "not run"]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The conditions for delivering a sample.
+    """Conditions for accepting a sample.
 
     Attributes:
-        samples: the maximum number of samples drawn.
-        agree: the number of samples that must behave alike. Two are not enough, because wrong groups of two
-        out of seven were observed.
+        samples: maximum number of samples to draw.
+        agree: number of samples that must behave alike. Two are not enough: we have seen wrong
+        groups of two out of seven.
     """
 
     samples: int = 6
@@ -30,13 +30,13 @@ class Rules:
 
 @dataclass(frozen=True)
 class Choice:
-    """The result of the choice.
+    """The outcome of choosing among samples.
 
     Attributes:
-        source: the chosen sample; None if the work is handed back.
-        reason: why the sample was chosen, or why no sample was chosen.
+        source: the chosen sample; None if the task is handed back.
+        reason: why this sample was chosen, or why none was.
         samples: number of samples drawn.
-        behaviours: sizes of the groups that behave alike, largest first.
+        behaviours: sizes of the groups of samples that behave alike, largest first.
         detail: one sentence for the reply if no sample was chosen.
     """
 
@@ -56,8 +56,8 @@ async def agreed(
     rules: Rules = Rules(),
     files: Mapping[str, str] | None = None,
 ) -> Choice:
-    """Draw samples until enough behave alike on the probes that further samples cannot change
-    the decision.
+    """Draw samples until enough of them behave alike on the probes that more could not change the
+    decision.
     """
     if not probes:
         return Choice(None, "no probes", 0, detail="No evidence shows how it should behave; give examples.")
@@ -80,7 +80,7 @@ async def agreed(
 
 
 def _outside_cause(result: JobResult, runtime: Runtime) -> str | None:
-    """Return the cause outside the code that prevented every run, if there is one."""
+    """Return the external cause that prevented every run, if there is one."""
     if result.ending == "not started":
         return f"the sandbox did not start: {result.reason}"
     errors = [record["error"] for record in result.records if isinstance(record.get("error"), dict)]
@@ -91,10 +91,10 @@ def _outside_cause(result: JobResult, runtime: Runtime) -> str | None:
 
 
 def behaviour(result: JobResult, probes: int) -> str | None:
-    """Return the code's behaviour on the probes, as a text that is equal for equal behaviour.
+    """Return a string describing the code's behaviour on the probes; equal strings mean equal behaviour.
 
-    None if the code shows no behaviour: it does not load, or every probe ends in an error, or returns None
-    and changes nothing.
+    None if there is no behaviour to compare: the code does not load, or every probe either fails or returns
+    None and changes nothing.
     """
     records = {record["index"]: record for record in result.records if isinstance(record.get("index"), int)}
     if not any(record.get("value") is not None or record.get("changed") for record in records.values()):
@@ -110,7 +110,7 @@ def behaviour(result: JobResult, probes: int) -> str | None:
 
 
 def _rounded(value: Any) -> Any:
-    """Return an encoded value with floats rounded to nine digits and dictionaries in sorted order."""
+    """Return an encoded value with floats rounded to nine significant digits and dictionaries sorted."""
     if not isinstance(value, list) or not value:
         return value
     if value[0] == "float" and len(value) == 2:
@@ -121,7 +121,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _decided(groups: dict[str, list[str]], drawn: int, rules: Rules) -> bool:
-    """Return whether further samples cannot change the decision."""
+    """Return whether drawing more samples could no longer change the decision."""
     left = rules.samples - drawn
     sizes = sorted((len(group) for group in groups.values()), reverse=True) or [0]
     if left <= 0 or sizes[0] + left < rules.agree:

@@ -1,4 +1,4 @@
-"""Findings of running code: the load, the result of each fact, notices."""
+"""Results of running code: whether it loads, the result of each fact, notices."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,19 +13,19 @@ _MISSING_PACKAGE = "the package `{}` is not installed"
 
 
 def package_is_missing(name: str) -> str:
-    """Return the cause that a package is missing."""
+    """Return the cause text for a missing package."""
     return _MISSING_PACKAGE.format(name)
 
 
 def missing_package(cause: str) -> str:
-    """Return the missing package that such a cause names; empty for any other cause."""
+    """Return the name of the missing package if that is the cause, otherwise an empty string."""
     before, after = _MISSING_PACKAGE.split("{}")
     found = cause.startswith(before) and cause.endswith(after)
     return cause.removeprefix(before).removesuffix(after) if found else ""
 
 
 class Runs(Protocol):
-    """A proven sandbox (``sandbox/find.py``)."""
+    """A sandbox proven to work (``sandbox/find.py``)."""
 
     async def run(self, jobs: Sequence[PythonJob | CommandJob]) -> list[JobResult]:
         """Run jobs, each in fresh processes."""
@@ -33,13 +33,13 @@ class Runs(Protocol):
 
 @dataclass(frozen=True)
 class FactResult:
-    """Result of one fact.
+    """The result of one fact.
 
     Attributes:
-        verdict: ``not run`` for causes outside the code; counts neither for nor against the code.
+        verdict: ``not run`` if the cause lies outside the code; this counts neither for nor against the code.
         detail: the observed value, or the cause; empty for ``passed``.
-        changed: places of the call's arguments that the call changed, counted from 0.
-        expected_from_code: whether the expected value came from the code, because it needs the code's
+        changed: positions (from 0) of the arguments that the call changed.
+        expected_from_code: whether the expected value came from the code itself because it uses the code's
         classes.
     """
 
@@ -52,15 +52,15 @@ class FactResult:
 
 @dataclass(frozen=True)
 class Load:
-    """Result of loading the module once.
+    """The result of loading the module once.
 
     Attributes:
         verdict: whether the module loads.
-        detail: the error with its line, or the cause outside the code.
+        detail: the error and its line, or the external cause.
         printed: whether the module prints at import.
-        files: files that the module created at import.
-        attempts: actions at import beyond computing, such as ``use the network``.
-        threads: threads that the module left running.
+        files: files the module created at import.
+        attempts: side effects attempted at import, such as ``use the network``.
+        threads: threads the module left running.
     """
 
     verdict: Verdict
@@ -81,7 +81,7 @@ class CodeCheck:
 
     @property
     def failed(self) -> bool:
-        """Return whether any result speaks against the code."""
+        """Return whether any result counts against the code."""
         return (
             self.load.verdict == "failed"
             or bool(self.names.elsewhere)
@@ -90,7 +90,7 @@ class CodeCheck:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Facts that the user should know, without effect on the verdict."""
+        """Things the user should know that do not affect the verdict."""
         found = []
         if self.load.printed:
             found.append("It prints when it is imported.")

@@ -1,8 +1,8 @@
-"""A small test runner for the sandbox, and the part of pytest that generated tests use.
+"""A small test runner for the sandbox, with the subset of pytest that generated tests use.
 
-Runs inside the sandbox, where only the standard library is available. ``run`` finds and runs
-functions and methods named ``test…`` as pytest and unittest do. Any missing pytest feature raises
-``NotSupported``: such a test is not run, which counts neither for nor against it.
+Runs inside the sandbox, where only the standard library is available. Like pytest and
+unittest, ``run`` finds and runs functions and methods named ``test…``. Missing pytest features raise
+``NotSupported``: the test is not run, which counts neither for nor against it.
 """
 
 import inspect
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class NotSupported(Exception):
-    """The test uses a pytest feature that is missing here."""
+    """The test uses a pytest feature that this runner does not support."""
 
 
 class _Skipped(Exception):
@@ -45,7 +45,7 @@ class _Raises:
 
 
 class _Approx:
-    """``pytest.approx`` for numbers, sequences and dictionaries of them."""
+    """``pytest.approx`` for numbers, and for sequences and dictionaries of numbers."""
 
     def __init__(self, expected: Any, rel: float = 1e-6, abs: float = 1e-12) -> None:  # noqa: A002
         self.expected, self.rel, self.abs = expected, rel, abs
@@ -68,7 +68,7 @@ class _Approx:
 
 
 class _Mark:
-    """``pytest.mark``: ``parametrize`` counts. Marks without effect on a plain run are accepted."""
+    """``pytest.mark``: supports ``parametrize`` and accepts marks that do not affect a plain run."""
 
     def __getattr__(self, name: str) -> Any:
         if name in ("skip", "skipif", "xfail", "usefixtures"):
@@ -106,18 +106,18 @@ def _fail(reason: str = "", **_: Any) -> None:
 
 
 failed: dict[int, str] = {}
-"""Assertions that failed, by their number, with their messages."""
+"""Messages of failed assertions, keyed by assertion number."""
 
 
 def note(number: int, error: BaseException) -> None:
-    """Note an assertion that failed, and continue. Errors about missing features are raised."""
+    """Record a failed assertion and continue. Errors about missing features are re-raised."""
     if isinstance(error, NotSupported | _Skipped | KeyboardInterrupt):
         raise error
     failed.setdefault(number, f"{type(error).__name__}: {error}"[:200])
 
 
 def install() -> None:
-    """Make ``import pytest`` find the part of pytest that is available here."""
+    """Make ``import pytest`` find the subset of pytest implemented here."""
     module = types.ModuleType("pytest")
     parts = {
         "raises": _Raises,
@@ -139,7 +139,7 @@ def install() -> None:
 
 
 def run(namespace: Mapping[str, Any]) -> dict[str, str]:
-    """Run the tests of a module. Return the result of each test: ``passed``, ``not run: …`` or the error."""
+    """Run a module's tests. Return the result of each: ``passed``, ``not run: …`` or the error."""
     results: dict[str, str] = {}
     functions = {name: each for name, each in namespace.items() if isinstance(each, types.FunctionType)}
     fixtures = {name: each for name, each in functions.items() if hasattr(each, "is_fixture")}

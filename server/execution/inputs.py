@@ -1,4 +1,4 @@
-"""Probe inputs: calls that show the behaviour of code, made from known calls."""
+"""Probe inputs: calls that reveal how code behaves, derived from known calls."""
 
 import ast
 import builtins
@@ -13,13 +13,13 @@ MOST = 24
 def probe_calls(
     text: str, names: Collection[str], known: Iterable[str] = (), *, most: int = MOST
 ) -> list[str]:
-    """Return calls to try: known calls, calls in a text, then variations of their literal arguments.
+    """Return calls to try: known calls, calls found in a text, then variations of their literal arguments.
 
     Args:
-        text: the task, which may contain calls of ``names``.
+        text: the task, which may contain calls to ``names``.
         names: the functions whose behaviour matters.
-        known: expressions from elsewhere: examples, inputs that a model proposes.
-        most: the number of calls.
+        known: expressions from other sources: examples, inputs proposed by a model.
+        most: maximum number of calls.
     """
     tried = (_tried(call, names) for call in (*known, *find_calls(text, names)))
     found = dict.fromkeys(ast.unparse(call) for call in tried if call is not None)
@@ -32,10 +32,10 @@ def probe_calls(
 
 
 def _tried(text: str, names: Collection[str]) -> ast.expr | None:
-    """Return the part of an expression that is worth evaluating; None if it calls none of ``names``.
+    """Return the part of an expression worth evaluating; None if it calls none of ``names``.
 
-    This is the whole expression, such as ``Stack().push(1)``, unless another function is called with the
-    result, as in ``print(f(1))``.
+    This is the whole expression, as in ``Stack().push(1)``, unless the result is passed to another function,
+    as in ``print(f(1))``.
     """
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -57,7 +57,7 @@ def _calls(node: ast.AST, names: Collection[str]) -> bool:
 
 
 def _is_closed(tree: ast.expr, names: Collection[str]) -> bool:
-    """Return whether an expression has arguments with values. ``f(text)`` only quotes a signature."""
+    """Return whether all arguments are values. ``f(text)`` merely quotes a signature."""
     read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return not any(name.islower() and name not in names and not _is_known(name) for name in read)
 
@@ -86,7 +86,7 @@ def _variations(call: str) -> Iterator[str]:
 
 
 def varied(value: object) -> list[object]:  # noqa: PLR0911 - one return a type
-    """Return other values of the same type: the empty value, the neighbours, the usual edge cases."""
+    """Return other values of the same type: the empty value, neighbouring values and common edge cases."""
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int):

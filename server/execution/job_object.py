@@ -1,8 +1,8 @@
-"""Runs a command in a process that ends everything the command started (Windows).
+"""Runs a command in a process that takes everything the command started down with it (Windows).
 
-The process enters a job object of its own before it starts the command, so that every child belongs to the
-job from its start. The job has no other handle: Windows ends all of its processes when this one ends, whether
-the command is done, the app kills it, or the app is gone.
+The process enters its own job object before starting the command, so every child belongs to the job from the
+start. No one else holds a handle to the job: when this process ends, Windows ends all processes in the job,
+whether the command has finished, the app killed this process, or the app is gone.
 
 Source: "Job Objects", ``JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE``, in Microsoft's Win32 documentation.
 """
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 NOT_STARTED = 0x7E5A0001
-"""Exit status if the command cannot be started; the output then contains the reason."""
+"""Exit status if the command cannot be started. The output then says why."""
 _KILL_ON_JOB_CLOSE = 0x2000
 _EXTENDED_LIMITS = 9
 _SYNCHRONIZE = 0x00100000
@@ -22,20 +22,18 @@ _INFINITE = 0xFFFFFFFF
 
 
 class Kernel(Protocol):
-    """The functions of Windows that this module uses. Handles are numbers; every method raises OSError on
-    failure.
-    """
+    """The Windows functions this module uses. Handles are numbers; every method raises OSError on failure."""
 
     def create_job(self) -> int:
-        """Create a job that ends its processes when its last handle is closed."""
+        """Create a job whose processes end when its last handle is closed."""
         ...
 
     def enter(self, job: int) -> None:
-        """Put this process and everything it starts from now on into the job."""
+        """Add this process, and everything it starts from now on, to the job."""
         ...
 
     def open_process(self, pid: int) -> int:
-        """Open a process in order to wait for its end."""
+        """Open a process so that its exit can be waited for."""
         ...
 
     def wait_for_any(self, handles: Sequence[int]) -> int:
@@ -44,7 +42,7 @@ class Kernel(Protocol):
 
 
 def main() -> None:
-    """Run the command in ``sys.argv``: the process id of its parent, then the command."""
+    """Run the command in ``sys.argv``: the parent's process ID, then the command."""
     if sys.platform == "win32":
         sys.exit(run_in_job(WindowsKernel(), int(sys.argv[1]), sys.argv[2:]))
 
@@ -52,7 +50,7 @@ def main() -> None:
 def run_in_job(kernel: Kernel, parent: int, words: Sequence[str]) -> int:
     """Run the command in a job and return its exit status; 1 if the parent ends first.
 
-    When this process ends afterwards, Windows ends everything that the command left running.
+    When this process then exits, Windows ends everything the command left running.
     """
     app = kernel.open_process(parent)
     kernel.enter(kernel.create_job())
@@ -100,7 +98,7 @@ class ExtendedLimits(ctypes.Structure):
 
 
 def limits_of_job() -> ExtendedLimits:
-    """Return the limits of the job: it ends with its last handle, and no process can leave it."""
+    """Return the job's limits: its processes end when its last handle is closed, and none can leave it."""
     limits = ExtendedLimits()
     limits.basic.limit_flags = _KILL_ON_JOB_CLOSE
     return limits
@@ -109,7 +107,7 @@ def limits_of_job() -> ExtendedLimits:
 if sys.platform == "win32":
 
     class WindowsKernel:
-        """The functions of ``kernel32.dll`` that control job objects."""
+        """Wrapper around the ``kernel32.dll`` functions that control job objects."""
 
         def __init__(self) -> None:
             self._dll = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -118,7 +116,7 @@ if sys.platform == "win32":
             self._dll.WaitForMultipleObjects.restype = ctypes.c_uint32
 
         def create_job(self) -> int:
-            """Create a job that ends its processes when its last handle is closed."""
+            """Create a job whose processes end when its last handle is closed."""
             job = self._handle(self._dll.CreateJobObjectW(None, None))
             limits = limits_of_job()
             done = self._dll.SetInformationJobObject(
@@ -128,12 +126,12 @@ if sys.platform == "win32":
             return job
 
         def enter(self, job: int) -> None:
-            """Put this process into the job."""
+            """Add this process to the job."""
             current = ctypes.c_void_p(self._dll.GetCurrentProcess())
             self._handle(self._dll.AssignProcessToJobObject(ctypes.c_void_p(job), current))
 
         def open_process(self, pid: int) -> int:
-            """Open a process in order to wait for its end."""
+            """Open a process so that its exit can be waited for."""
             return self._handle(self._dll.OpenProcess(_SYNCHRONIZE, False, pid))
 
         def wait_for_any(self, handles: Sequence[int]) -> int:

@@ -1,4 +1,4 @@
-"""Automatic mutants of a Python module: small faults that a good test notices."""
+"""Generates mutants of a Python module: versions with one small fault that a good test should notice."""
 
 import ast
 import copy
@@ -35,7 +35,7 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 }
 
 Change = tuple[str, Callable[[ast.AST], ast.AST | None]]
-"""Description of a mutation, and the node that replaces the original. None removes a statement."""
+"""A description of a mutation and the replacement node. None removes the statement."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Mutant:
     """A module with one small fault.
 
     Attributes:
-        line: line of the fault in the original.
-        change: description of the change.
-        source: the whole module. Comments and layout are lost.
+        line: line of the fault in the original source.
+        change: what was changed.
+        source: the whole mutated module, without the original comments and formatting.
     """
 
     line: int
@@ -58,8 +58,8 @@ def mutants(source: str, *, most: int = MOST, within: Collection[str] = ()) -> l
 
     Args:
         source: the module.
-        most: the number of mutants.
-        within: names of the functions and classes to mutate; if empty, all are mutated.
+        most: maximum number of mutants.
+        within: names of the functions and classes to mutate; all if empty.
 
     Raises:
         SyntaxError: the module does not parse.
@@ -84,8 +84,8 @@ def mutants(source: str, *, most: int = MOST, within: Collection[str] = ()) -> l
 
 
 def _walk(node: ast.AST, owner: str, *, frozen: bool = False) -> Iterator[tuple[str, ast.AST]]:
-    """Yield every node with its function, in a fixed order. Nodes that must not be mutated have an empty
-    owner.
+    """Yield every node with the name of its enclosing definition, in a fixed order. The name is empty for
+    nodes that must not be mutated.
     """
     yield ("" if frozen else owner, node)
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -142,7 +142,7 @@ def _constants(node: ast.Constant) -> Iterator[Change]:
 
 
 def _spread(found: list[tuple[int, Change]], most: int) -> list[tuple[int, Change]]:
-    """Return up to ``most`` entries from all parts of a list."""
+    """Return up to ``most`` entries, spread over the whole list."""
     if len(found) <= most:
         return found
     return [found[index * len(found) // most] for index in range(most)]
@@ -151,8 +151,8 @@ def _spread(found: list[tuple[int, Change]], most: int) -> list[tuple[int, Chang
 def _apply(
     tree: ast.Module, place: int, change: Callable[[ast.AST], ast.AST | None]
 ) -> tuple[str | None, int]:
-    """Return the text with the node at ``place`` changed, and its line. No text if the change cannot be
-    written.
+    """Return the source with the node at ``place`` changed, and the node's line. The source is None if the
+    change cannot be written as code.
     """
     mutated = copy.deepcopy(tree)
     target = next(node for at, (_, node) in enumerate(_walk(mutated, "")) if at == place)
@@ -171,7 +171,7 @@ class _Replace(ast.NodeTransformer):
         self.target, self.replacement = target, replacement
 
     def visit(self, node: ast.AST) -> ast.AST | None:
-        """Replace the target. Elsewhere, continue the search."""
+        """Replace the target node and keep searching everywhere else."""
         if node is self.target:
             return self.replacement
         result: ast.AST = self.generic_visit(node)

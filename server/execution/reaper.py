@@ -1,7 +1,7 @@
-"""A process around a command that ends all processes started by the command (Linux).
+"""A process that wraps a command and ends every process the command started (Linux).
 
-Orphans of the command, including orphans in other sessions, become children of this process. It ends them
-when the command has ended, when it receives SIGTERM, and when the app is gone.
+The command's orphans, including those in other sessions, become children of this process. It ends them when
+the command exits, when it receives SIGTERM, or when the app is gone.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Run the command in ``sys.argv``: its parent's process id, a descriptor for errors, the words."""
+    """Run the command in ``sys.argv``: the parent's process ID, a descriptor for errors, the command line."""
     parent, errors, words = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     become_subreaper()
     signal.signal(signal.SIGTERM, _end)
@@ -51,7 +51,7 @@ def _become(words: list[str], errors: int) -> None:
 
 
 def _status_of(pid: int) -> int:
-    """Wait for the command and return its exit status, or 128 plus the number of the signal that ended it."""
+    """Wait for the command and return its exit status, or 128 plus the signal number if a signal ended it."""
     while True:
         ended, status = os.wait()
         if ended == pid:

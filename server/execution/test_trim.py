@@ -1,4 +1,4 @@
-"""Reduces generated tests to the assertions that hold, and counts the mutants that they notice."""
+"""Reduces generated tests to the assertions that hold, and counts how many mutants they detect."""
 
 import ast
 import copy
@@ -28,14 +28,14 @@ Statement = ast.Assert | ast.Expr | ast.With
 
 @dataclass(frozen=True)
 class TrimmedTests:
-    """The remaining part of a test file.
+    """What remains of a test file.
 
     Attributes:
-        verdict: ``passed`` if the remaining tests hold and notice enough mutants.
-        source: the remaining tests: the original text without the dropped parts.
-        dropped: each assertion or test that disagreed with the code, with its message.
-        tests: the number of tests that ran and passed.
-        killed: mutants that made a test fail.
+        verdict: ``passed`` if the remaining tests hold and detect enough mutants.
+        source: the remaining tests: the original text minus the dropped parts.
+        dropped: the assertions and tests that disagreed with the code, with their messages.
+        tests: number of tests that ran and passed.
+        killed: number of mutants that made a test fail.
         mutants: number of mutants tried.
         reason: one sentence, unless the verdict is ``passed``.
     """
@@ -59,16 +59,16 @@ async def trim_tests(
     least_killed: Fraction = LEAST_KILLED,
     most_mutants: int = MOST,
 ) -> TrimmedTests:
-    """Run tests on the code, drop the assertions that fail, and run the remaining tests on mutants.
+    """Run tests on the code, drop failing assertions, and run the remaining tests on mutants.
 
     Args:
-        sandbox: a proven sandbox.
-        tests: the text of the test file.
+        sandbox: a sandbox proven to work.
+        tests: the test file's text.
         code: the text of the module under test.
-        module: the name by which the tests import it, with dots.
-        within: functions and classes of the module that the tests cover; if empty, all.
-        least_killed: the share of mutants that must be noticed.
-        most_mutants: the number of mutants.
+        module: the dotted name under which the tests import it.
+        within: functions and classes of the module that the tests cover; all if empty.
+        least_killed: the share of mutants that must be detected.
+        most_mutants: maximum number of mutants.
     """
     dropped: list[str] = []
     for _ in range(_ROUNDS):
@@ -94,7 +94,7 @@ async def trim_tests(
 
 @dataclass(frozen=True)
 class _Run:
-    """One run: outcomes by test, failed assertions by number."""
+    """One run: outcomes by test, and failed assertions by number."""
 
     outcomes: Mapping[str, str]
     failed: Mapping[int, str]
@@ -132,7 +132,7 @@ async def _run(sandbox: Runs, tests: str, code: str, module: str) -> _Run:
 
 
 def _load_problem(result: JobResult) -> _Run | None:
-    """Return why the test file could not be loaded."""
+    """Return why the test file could not be loaded, if it could not."""
     if result.ending == "not started":
         return _stopped("not run", result.reason)
     told = result.records[0].get("error") if result.records else {"message": result.reason}
@@ -172,7 +172,7 @@ def _value(result: JobResult, index: int) -> Any:
 
 
 def _watched(tests: str) -> ast.Module:
-    """Return the tests, changed so that each assertion notes its failure instead of ending its test."""
+    """Return the tests, changed so that a failing assertion is recorded instead of ending its test."""
     tree = ast.parse(tests)
     numbers = {id(statement): number for number, statement in enumerate(_assertions(tree))}
 
@@ -193,9 +193,7 @@ def _watched(tests: str) -> ast.Module:
 
 
 def _assertions(tree: ast.AST) -> list[Statement]:
-    """Return the assertions in the order of the text. An assertion inside another is part of the outer
-    assertion.
-    """
+    """Return the assertions in source order. A nested assertion is part of the outer one."""
     found: list[Statement] = []
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.Assert | ast.Expr | ast.With) and _asserts(child):
@@ -221,10 +219,9 @@ def _called(expression: ast.expr) -> str:
 
 
 def _without(tests: str, run: _Run) -> tuple[str, list[str]]:
-    """Return the text without the failed parts, and a line about each part that was dropped.
+    """Return the text without the failed parts, and a line about each dropped part.
 
-    A test without any remaining assertion is dropped as a whole, and so is a test that fails outside its
-    assertions.
+    A test is dropped entirely if no assertions remain or if it fails outside its assertions.
     """
     tree = ast.parse(tests)
     failed = {id(each): number for number, each in enumerate(_assertions(tree)) if number in run.failed}
@@ -257,7 +254,7 @@ def _test_functions(tree: ast.Module) -> list[tuple[str, ast.stmt]]:
 
 
 def _cut(text: str, tree: ast.Module, gone: list[ast.stmt]) -> str:
-    """Cut statements out of a text. A block that would be empty gets ``pass``."""
+    """Remove statements from a text. A block that would become empty gets ``pass``."""
     bodies = [
         body
         for node in ast.walk(tree)

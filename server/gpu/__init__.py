@@ -1,1 +1,1 @@
-"""GPU memory and RAM: capacity, a model's need, fit, and yielding to other programs."""
+"""GPU memory and RAM: capacity, model requirements, fit, and yielding to other programs."""

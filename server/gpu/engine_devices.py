@@ -1,4 +1,4 @@
-"""GPUs as the engine sees them, in addition to GPUs that drivers report."""
+"""GPUs as the engine sees them, supplementing those that drivers report."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from server.gpu.hardware import Gpu, Machine
 def with_engine_devices(machine: Machine, devices: Sequence[EngineDevice] | None) -> Machine:
     """Return the machine with the engine's devices as its GPUs if no driver reports a GPU.
 
-    Drivers report more (processes, current use), but not for every maker and system.
+    Drivers report more (processes, current use), but not for every vendor and operating system.
     """
     if machine.gpus or not devices:
         return machine
@@ -19,8 +19,8 @@ def with_engine_devices(machine: Machine, devices: Sequence[EngineDevice] | None
 
 
 def idle_gpu(machine: Machine, devices: Sequence[EngineDevice] | None) -> str:
-    """Return the name of a GPU that the engine leaves idle. The name is empty if the engine uses a GPU, no
-    GPU exists, or the engine was not asked.
+    """Return the name of a GPU that the engine leaves idle, or an empty string if the engine uses a GPU,
+    there is no GPU, or the engine has not been asked.
     """
     if devices is None or devices:
         return ""

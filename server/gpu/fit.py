@@ -1,7 +1,7 @@
-"""Fit of a model in the free memory: placement of the model, and the longest context that fits.
+"""Determines how a model fits in free memory: its placement, and the longest context that fits.
 
-On GPUs a model must fit completely: layers in RAM make it many times slower and can stall the machine.
-llama.cpp and Ollama split a model among GPUs by whole layers, and each GPU needs compute buffers of its own
+On GPUs, a model must fit completely: layers in RAM make it many times slower and can stall the machine.
+llama.cpp and Ollama split a model across GPUs by whole layers, and each GPU needs its own compute buffers
 (``llama_model_params.split_mode`` "layer"), so the free memory of two cards does not simply add up. Sizes are
 in bytes.
 """
@@ -19,14 +19,14 @@ MIB = 2**20
 # `ml/device.go`: 457 MiB, 512 MiB for Metal).
 GPU_RESERVE, METAL_RESERVE = 457 * MIB, 512 * MIB
 RAM_RESERVE = 256 * MIB
-"""RAM left free for other programs if no GPU holds the model."""
+"""RAM to leave free for other programs if no GPU holds the model."""
 
 Place = Literal["GPU memory", "unified memory", "RAM"]
 
 
 @dataclass(frozen=True)
 class Room:
-    """Memory available to a model: one number per GPU, or one number for RAM."""
+    """Memory available to a model: one number per GPU, or a single number for RAM."""
 
     place: Place
     free: tuple[int, ...]
@@ -34,17 +34,17 @@ class Room:
 
     @property
     def total(self) -> int:
-        """Maximum memory that one model can use."""
+        """Maximum memory that a single model can use."""
         return sum(self.free)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Fit of a model into the available memory.
+    """How a model fits in the available memory.
 
     Attributes:
-        left: bytes that stay free. Negative (the missing bytes) if the model does not fit.
-        longest: longest context that fits, in tokens; 0 if no context fits.
+        left: bytes left free; negative if the model does not fit (the number of bytes missing).
+        longest: longest context that fits, in tokens; 0 if none does.
     """
 
     memory: ModelMemory
@@ -61,11 +61,11 @@ class Fit:
 def room_of(machine: Machine, *, on_gpu: bool = True, held: int = 0) -> Room:
     """Return the memory available to a model.
 
-    A GPU that shares the machine's RAM counts only if no other GPU exists.
+    A GPU that shares the machine's RAM is considered only if there is no other GPU.
 
     Args:
         on_gpu: whether the engine uses GPUs at all.
-        held: bytes of the engine's own models. The engine frees them for another model.
+        held: bytes held by the engine's own models, which it frees to make room for another.
     """
     cards = [gpu for gpu in machine.gpus if not gpu.unified] if on_gpu else []
     if cards:
@@ -78,10 +78,10 @@ def room_of(machine: Machine, *, on_gpu: bool = True, held: int = 0) -> Room:
 
 
 def _of_unified(gpu: Gpu, machine: Machine, held: int) -> int:
-    """Return the memory that a model can use on a GPU that shares the RAM.
+    """Return the memory available to a model on a GPU that shares the machine's RAM.
 
-    Metal uses no more than its share of the RAM. On other such GPUs, layers that do not fit run on the CPU
-    from the same memory.
+    Metal uses no more than its share of the RAM. On other GPUs of this kind, layers that do not fit run on
+    the CPU from the same memory.
     """
     free = gpu.total if gpu.free is None else gpu.free
     if gpu.vendor == "apple":
@@ -90,9 +90,9 @@ def _of_unified(gpu: Gpu, machine: Machine, held: int) -> int:
 
 
 def fit(file: ModelFile, num_ctx: int, slots: int, room: Room, correction: float = 1.0) -> Fit | None:
-    """Return the fit of a model, or None if its metadata is insufficient.
+    """Return how a model fits, or None if its metadata is insufficient.
 
-    ``correction`` is the actual memory of earlier loads relative to the estimate.
+    ``correction`` is the ratio of actual to estimated memory in earlier loads.
     """
     layers = layer_count(file.metadata)
     if not layers or not file.weights:
@@ -108,14 +108,14 @@ def fit(file: ModelFile, num_ctx: int, slots: int, room: Room, correction: float
 
 
 def memory_of(file: ModelFile, num_ctx: int, slots: int) -> ModelMemory:
-    """Return the memory of a model in its engine. The engine's own process counts as weights."""
+    """Return a model's memory use in its engine. The engine's own process is counted under weights."""
     resident = file.weights + file.overhead
     return model_memory(file.metadata, resident, num_ctx, file.kv_type, slots, n_ubatch=file.n_ubatch)
 
 
 def left_in(room: Room, memory: ModelMemory, layers: int) -> int:
-    """Return the bytes that stay free when a model with ``layers`` layers is loaded. Negative (the missing
-    bytes) if the model does not fit.
+    """Return the bytes left free after loading a model with ``layers`` layers; negative if it does not fit
+    (the number of bytes missing).
     """
     return max(_alone(room.free, memory), _split(room.free, memory, layers))
 
@@ -131,14 +131,14 @@ def corrected(memory: ModelMemory, correction: float) -> ModelMemory:
 
 
 def _alone(free: Sequence[int], memory: ModelMemory) -> int:
-    """Return the bytes left if the whole model is on the card with the most free memory."""
+    """Return the bytes left if the whole model goes on the card with the most free memory."""
     left = max(free, default=0) - memory.total
     return sum(free) - memory.total if left >= 0 else left
 
 
 def _split(free: Sequence[int], memory: ModelMemory, layers: int) -> int:
     """Return the bytes left if the layers, including the output layer, are spread over as few cards as
-    needed. Cards with the most free memory come first.
+    possible, starting with those with the most free memory.
     """
     pieces = layers + 1
     piece = -(-(memory.weights + memory.kv_cache) // pieces)
@@ -154,9 +154,9 @@ def _split(free: Sequence[int], memory: ModelMemory, layers: int) -> int:
 
 
 def _freed(cards: Sequence[Gpu], held: int) -> tuple[int, ...]:
-    """Return the free memory of each card after ``held`` bytes are freed.
+    """Return the free memory of each card once ``held`` bytes are freed.
 
-    Engines do not report the card, so the bytes are assumed to be on the fullest cards.
+    Engines do not report which card holds them, so they are assumed to be on the fullest cards.
     """
     freed: dict[int, int] = {}
     for index in sorted(range(len(cards)), key=lambda each: -(cards[each].used or 0)):

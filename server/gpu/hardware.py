@@ -1,6 +1,6 @@
 """This machine's RAM, cores and GPUs.
 
-Reading never raises: a missing driver is normal, and an unknown figure is None, not 0. Sizes are in bytes.
+Reading never raises: a missing driver is normal, and unknown values are None, not 0. Sizes are in bytes.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ EMBEDDED_CHILD = "server.backends.embedded.server_process"
 
 @dataclass(frozen=True)
 class GpuProcess:
-    """A program that holds GPU memory. ``used`` is None if the driver does not report it."""
+    """A program that is using GPU memory. ``used`` is None if the driver does not report it."""
 
     pid: int
     name: str
@@ -41,7 +41,7 @@ class GpuProcess:
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU. ``unified`` means that it shares the machine's RAM."""
+    """A GPU. ``unified`` means that it shares the machine's RAM."""
 
     name: str
     vendor: str
@@ -61,8 +61,8 @@ class Machine:
     """RAM, cores and GPUs at one moment.
 
     Attributes:
-        engine_ram: part of the RAM in use (``ram_total - ram_available``) that belongs to engines; None if
-            unknown. On Linux it excludes weights mapped from their file, which count as available.
+        engine_ram: how much of the RAM in use (``ram_total - ram_available``) belongs to engines; None if
+            unknown. On Linux this excludes weights mapped from a file, which count as available.
     """
 
     ram_total: int
@@ -73,19 +73,17 @@ class Machine:
 
     @property
     def gpu_free(self) -> int:
-        """Bytes free on GPUs for a model. A card counts as completely free if its driver reports
-        no figure.
-        """
+        """Bytes of GPU memory free for a model. Cards whose driver does not say are assumed to be empty."""
         return sum(gpu.total if gpu.free is None else gpu.free for gpu in self.gpus)
 
     @property
     def model_memory(self) -> int:
-        """Bytes free where a model runs well: on the GPUs if any exist, otherwise in RAM."""
+        """Bytes free where a model runs well: on the GPUs if there are any, otherwise in RAM."""
         return self.gpu_free if self.gpus else self.ram_available
 
 
 def read_machine() -> Machine:
-    """Return the machine's current state. This takes some milliseconds and never raises."""
+    """Return the machine's current state. This takes a few milliseconds and never raises."""
     memory = psutil.virtual_memory()
     return Machine(
         ram_total=memory.total,
@@ -97,7 +95,7 @@ def read_machine() -> Machine:
 
 
 def read_engine_ram(processes: Iterable[psutil.Process]) -> int | None:
-    """Return the RAM of the engines' processes, without pages mapped from files; None if no engine runs.
+    """Return the RAM used by engine processes, excluding file-mapped pages; None if no engine is running.
 
     The embedded engine is a child of this process. Linux only; never raises.
     """
@@ -118,7 +116,7 @@ def _is_engine(process: psutil.Process) -> bool:
 
 
 def read_gpus() -> tuple[Gpu, ...]:
-    """Return every GPU whose memory is known, in the drivers' order. Never raises."""
+    """Return every GPU whose memory is known, in driver order. Never raises."""
     return (*_read_nvidia(), *read_drm(DRM), *_read_apple())
 
 
@@ -181,8 +179,8 @@ def _process_name(pid: int) -> str:
 def read_drm(drm: Path) -> tuple[Gpu, ...]:
     """Return the AMD and Intel GPUs in Linux's ``/sys/class/drm`` (tests use another folder).
 
-    AMD's driver reports VRAM and, for an APU, the RAM that it may use (GTT). The driver of Intel's discrete
-    cards sometimes reports only their size.
+    AMD's driver reports VRAM and, for APUs, the RAM they may use (GTT). Intel's driver for discrete cards
+    sometimes reports only their size.
     """
     gpus = []
     for card in sorted(drm.glob("card[0-9]*")):
@@ -221,9 +219,9 @@ def _read_apple() -> tuple[Gpu, ...]:
 
 
 def apple_gpu(ram_total: int, ram_available: int, wired_limit_mb: int | None, chip: str = "Apple GPU") -> Gpu:
-    """Return an Apple GPU. Its memory is the part of the RAM that Metal can use.
+    """Return an Apple GPU. Its memory is the share of the RAM that Metal can use.
 
-    ``wired_limit_mb`` is ``sysctl iogpu.wired_limit_mb``; 0 and None mean the system's default share.
+    ``wired_limit_mb`` is the value of ``sysctl iogpu.wired_limit_mb``; 0 or None is the system's default.
     """
     share = APPLE_SHARE_LARGE if ram_total > APPLE_LARGE else APPLE_SHARE_SMALL
     total = wired_limit_mb * 2**20 if wired_limit_mb else int(ram_total * share)

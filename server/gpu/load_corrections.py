@@ -1,4 +1,4 @@
-"""Actual memory of earlier loads, kept to correct the next estimate for the same model."""
+"""Actual memory use from earlier loads, kept to correct the next estimate for the same model."""
 
 import json
 import logging
@@ -12,13 +12,13 @@ from server.common.atomic_write import replace_file
 logger = logging.getLogger(__name__)
 
 LEAST, MOST = 0.5, 2.0
-"""Limits for the actual memory relative to the estimate. A figure outside these limits is a wrong report by
-the server.
+"""Plausible range for the ratio of actual to estimated memory. Anything outside it is a wrong report by the
+server.
 """
 
 
 class Measured(BaseModel):
-    """One load: estimated and actual memory in bytes, and the context length of one slot in tokens."""
+    """One load: estimated and actual memory in bytes, and the context length per slot in tokens."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class Measured(BaseModel):
 
     @property
     def factor(self) -> float:
-        """Factor for the next estimate."""
+        """Correction factor for the next estimate."""
         return self.taken / self.computed
 
 
@@ -37,19 +37,19 @@ _FILE = TypeAdapter(dict[str, Measured])
 
 
 class Corrections:
-    """The last load of each model, in ``model-memory.json`` of the state folder."""
+    """The last load of each model, stored in ``model-memory.json`` in the state folder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._measured = _read(path)
 
     def factor(self, engine: str, model: str) -> float:
-        """Return the factor for an estimate; 1 if the model was never loaded."""
+        """Return the correction factor for an estimate; 1 if the model was never loaded."""
         found = self._measured.get(f"{engine} {model}")
         return found.factor if found else 1.0
 
     def record(self, engine: str, model: str, computed: int, taken: int, num_ctx: int) -> bool:
-        """Store the actual memory of a load. Return False if the figure is implausible."""
+        """Store the actual memory used by a load. Return False if the value is implausible."""
         if computed <= 0 or not LEAST <= taken / computed <= MOST:
             return False
         found = Measured(computed=computed, taken=taken, num_ctx=num_ctx, at=time.time())

@@ -1,8 +1,8 @@
-"""Memory of a model, calculated from its metadata: weights, KV cache and compute buffers.
+"""Calculates a model's memory use from its metadata: weights, KV cache and compute buffers.
 
 The formulas are llama.cpp's: ``src/llama-kv-cache.cpp`` (cells, padding), ``src/llama-kv-cache-iswa.cpp``
 (sliding windows), ``src/llama-memory-recurrent.cpp`` (recurrent states) and ``src/llama-hparams.cpp``
-(widths). The keys are those of a GGUF header, which Ollama's ``model_info`` repeats. Sizes are in bytes.
+(widths). The keys are those of a GGUF header, as also used in Ollama's ``model_info``. Sizes are in bytes.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ _UNGATED = frozenset({"starcoder2"})
 
 @dataclass(frozen=True)
 class ModelMemory:
-    """Memory of a model by part. ``compute`` is the least certain part: it depends on the GPU backend."""
+    """A model's memory use by part. ``compute`` is the least certain, as it depends on the GPU backend."""
 
     weights: int
     kv_cache: int
@@ -50,8 +50,8 @@ class ModelMemory:
 
 
 def layer_count(metadata: Mapping[str, Any]) -> int:
-    """Return the number of layers. The number is 0 if the metadata lacks it or is invalid; the memory then
-    cannot be calculated.
+    """Return the number of layers, or 0 if it is missing or invalid, in which case memory use cannot be
+    calculated.
     """
     shape = _Shape(metadata)
     return shape.layers if 0 < shape.layers <= MOST_LAYERS and shape.embedding and shape.context_length else 0
@@ -66,12 +66,12 @@ def model_memory(
     *,
     n_ubatch: int = N_UBATCH,
 ) -> ModelMemory:
-    """Return the memory of a model with ``num_ctx`` tokens of context in each of ``slots`` slots.
+    """Return a model's memory use with a context of ``num_ctx`` tokens in each of ``slots`` slots.
 
     Args:
-        weights: size of its file, because a GGUF file consists almost only of tensors.
-        kv_type: type of the cached values. An unknown type counts as f16.
-        n_ubatch: number of prompt tokens that are processed at a time.
+        weights: size of its file, because a GGUF file consists almost entirely of tensors.
+        kv_type: data type of the KV cache. Unknown types are treated as f16.
+        n_ubatch: number of prompt tokens processed at a time.
     """
     shape = _Shape(metadata, n_ubatch)
     cells = _padded(num_ctx)
@@ -86,10 +86,10 @@ def model_memory(
 
 
 def longest_context(metadata: Mapping[str, Any], fits: Callable[[int], bool]) -> int:
-    """Return the longest context that ``fits``, in steps of 256 tokens; 0 if no context fits.
+    """Return the longest context that ``fits``, in steps of 256 tokens; 0 if none does.
 
-    The result is at most the length for which the model was trained. If a context fits, every shorter context
-    must fit too.
+    The result is at most the length the model was trained for. If a context fits, every shorter one must fit
+    too.
     """
     low, high = 0, _Shape(metadata).context_length // CELLS_STEP
     while low < high:
@@ -131,15 +131,15 @@ class _Shape:
 
     @property
     def state(self) -> int:
-        """Number of values of a recurrent layer for one sequence: the states of the convolution and of the
-        state space (``n_embd_r`` and ``n_embd_s`` of ``llama-hparams.cpp``).
+        """Number of values a recurrent layer stores per sequence: the convolution and state-space states
+        (``n_embd_r`` and ``n_embd_s`` in ``llama-hparams.cpp``).
         """
         inner, size = self._number("ssm.inner_size"), self._number("ssm.state_size")
         groups, conv = self._number("ssm.group_count"), self._number("ssm.conv_kernel")
         return max(0, conv - 1) * (inner + 2 * groups * size) + size * inner
 
     def is_recurrent(self, layer: int) -> bool:
-        """Return whether a layer has a state of fixed size instead of a cache."""
+        """Return whether a layer has a fixed-size state instead of a cache."""
         if not self._number("ssm.state_size"):
             return False
         if interval := self._number("full_attention_interval"):
@@ -147,8 +147,8 @@ class _Shape:
         return self._of_layer("attention.head_count_kv", layer, 0) == 0
 
     def has_own_cache(self, layer: int) -> bool:
-        """Return whether a layer stores keys and values. The last layers of some models use the keys and
-        values of earlier layers (``n_layer_kv_from_start`` of ``llama-hparams.h``).
+        """Return whether a layer stores keys and values. In some models, the last layers reuse those of
+        earlier layers (``n_layer_kv_from_start`` in ``llama-hparams.h``).
         """
         return not self.is_recurrent(layer) and layer < self.layers - self.shared
 
@@ -163,13 +163,13 @@ class _Shape:
         return period > 0 and (layer + 1) % period != 0
 
     def cells(self, layer: int, cells: int) -> int:
-        """Return the number of cells of a layer for one slot. With a sliding window, these are the cells of
-        the window and of one batch.
+        """Return the number of cells a layer needs per slot. With a sliding window, this covers the window
+        plus one batch.
         """
         return min(cells, _padded(self.window + self.n_ubatch)) if self.is_windowed(layer) else cells
 
     def width(self, layer: int) -> int:
-        """Return the number of values that a layer stores per token: keys and values together."""
+        """Return how many values a layer stores per token, counting both keys and values."""
         heads = self._of_layer("attention.head_count_kv", layer, self.heads)
         usual = self.embedding // self.heads
         suffix = "_swa" if self.is_windowed(layer) and self._number("attention.key_length_swa") else ""
@@ -196,18 +196,18 @@ class _Shape:
 
 
 def _count(value: Any) -> int:
-    """Return a count from a header, or 0 if the count is invalid. A foreign server can report any value."""
+    """Return a count from a header, or 0 if it is invalid. A foreign server can report any value."""
     return value if isinstance(value, int) and 0 <= value <= LARGEST else 0
 
 
 def _compute(shape: _Shape, cells: int) -> int:
-    """Return the size of the compute buffer: the widest point of a layer for a batch, in f32, and the
-    attention masks over the ``cells`` of one slot and over the cells of a window, in f16.
+    """Return the size of the compute buffer: the widest point of a layer for a batch, in f32, plus the
+    attention masks over one slot's ``cells`` and over the cells of a window, in f16.
 
-    ``graph_reserve`` in ``src/llama-context.cpp`` allocates it. The widest point is in the feed-forward part
-    (gate, up and their product, beside five embeddings) or in the sum over many experts. This matches the
-    reports of llama.cpp's CPU backend for the headers in ``tests/models/headers.toml``. Builds up to 2025
-    reserve more: the logits of a whole batch.
+    It is allocated by ``graph_reserve`` in ``src/llama-context.cpp``. The widest point is in the feed-forward
+    part (gate, up and their product, alongside five embeddings) or in the sum over many experts. The result
+    matches what llama.cpp's CPU backend reports for the headers in ``tests/models/headers.toml``. Builds up
+    to 2025 reserve more: the logits for a whole batch.
     """
     experts, embedding = shape.experts_used, shape.embedding
     inner = experts * shape.expert_feed_forward

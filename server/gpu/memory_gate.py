@@ -1,4 +1,4 @@
-"""Admission of loads by memory. A model is loaded only if it fits, and each load corrects later estimates."""
+"""Memory-based admission control. Models are loaded only if they fit; each load corrects later estimates."""
 
 import asyncio
 import logging
@@ -21,19 +21,19 @@ logger = logging.getLogger(__name__)
 
 GIB = 2**30
 SHARE_OF_GPUS = 0.8
-"""Size limit for a model that the app chooses, as a share of all GPU memory. The rest is for its KV cache and
-compute buffers.
+"""Size limit for a model chosen by the app, as a fraction of total GPU memory. The rest is for its KV cache
+and compute buffers.
 """
 SHORTEST = 2048
-"""Shortest context that is chosen if little memory is free (tokens). Tasks and answers need this much."""
+"""Shortest context to choose when memory is tight (tokens). Tasks and answers need at least this much."""
 FIT_SECONDS = 5.0
-"""Time limit for asking the engine about all its models (seconds). One model takes milliseconds."""
+"""Timeout for asking the engine about all its models (seconds). A single model takes milliseconds."""
 ADMITTED_SECONDS = 120.0
-"""How long an admission is valid. While a model loads, its own memory is missing from the free memory."""
+"""How long an admission stays valid: a model being loaded already takes up the memory it needs."""
 
 
 class MemoryGate:
-    """Implements ``Admission``. ``read`` reads the machine's state, which takes some milliseconds."""
+    """Implements ``Admission``. ``read`` reads the machine's state, which takes a few milliseconds."""
 
     def __init__(
         self, settings: BackendSettings, folders: Folders, read: Callable[[], Machine] = read_machine
@@ -64,7 +64,7 @@ class MemoryGate:
         return granted
 
     async def fit(self, backend: Backend, model: str, num_ctx: int) -> Fit | None:
-        """Return how the model fits now; None if this cannot be determined.
+        """Return how the model fits right now; None if this cannot be determined.
 
         Raises:
             BackendUnreachable: the engine does not answer.
@@ -73,8 +73,8 @@ class MemoryGate:
         return await self._fit(backend, model, num_ctx, machine)
 
     async def fit_all(self, backend: Backend, models: Iterable[InstalledModel]) -> Mapping[str, Fit]:
-        """Return how each installed model fits with the usual context, by name. A model is left out if the
-        engine did not answer for it within ``FIT_SECONDS``.
+        """Return how each installed model fits with the usual context, by name. Models for which the engine
+        does not answer within ``FIT_SECONDS`` are omitted.
 
         Raises:
             BackendUnreachable: the engine does not answer.
@@ -89,11 +89,11 @@ class MemoryGate:
         return found
 
     async def compare(self, backend: Backend, loaded: tuple[LoadedModel, ...]) -> tuple[LoadedModel, ...]:
-        """See ``Admission``. The memory of each load is recorded once."""
+        """See ``Admission``. Each load's memory use is recorded only once."""
         return tuple([replace(each, estimated=await self._record_load(backend, each)) for each in loaded])
 
     def largest(self, backend: Backend) -> int:
-        """See ``Admission``: 80 % of the GPUs' memory, or 60 % of the RAM."""
+        """See ``Admission``. The limit is 80 % of total GPU memory, or 60 % of total RAM."""
         machine = self._machine or self._read()
         self._machine = machine
         cards = [gpu.total for gpu in machine.gpus if not gpu.unified]
@@ -119,8 +119,8 @@ class MemoryGate:
         return fit(file, num_ctx, await backend.slots(model), room, correction)
 
     async def _granted(self, backend: Backend, model: str, num_ctx: int, need: int) -> int | None:
-        """Return the context if the memory need not be checked: the model is loaded with this context, or was
-        admitted just now.
+        """Return the context if there is no need to check memory, because the model is already loaded with
+        enough context or was just admitted.
         """
         loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
         current = next((each.num_ctx for each in loaded if each.name == model), 0)
@@ -134,8 +134,8 @@ class MemoryGate:
         return None
 
     def _choose_context(self, model: str, found: Fit, wanted: int, need: int) -> int:
-        """Return ``wanted``. If it does not fit and the user did not set it, return the longest context of
-        the ladder that fits.
+        """Return ``wanted``, or the longest context on the ladder that fits if ``wanted`` does not and the
+        user did not set it.
 
         Raises:
             ModelTooLarge: no context that holds ``need`` tokens fits.
@@ -150,7 +150,7 @@ class MemoryGate:
         raise _too_large(model, found, wanted)
 
     async def _held(self, backend: Backend, machine: Machine, *, on_gpu: bool) -> int:
-        """Return the memory of the engine's own models, which the engine frees for another model."""
+        """Return the memory held by the engine's own models, which it frees to make room for another."""
         loaded = await backend.loaded() if backend.capabilities.list_loaded else ()
         if on_gpu and any(not gpu.unified for gpu in machine.gpus):
             return sum(each.size_vram for each in loaded)
@@ -161,7 +161,7 @@ class MemoryGate:
         return sum(max(0, each.size - files.get(each.name, 0)) for each in loaded)
 
     async def _record_load(self, backend: Backend, loaded: LoadedModel) -> int:
-        """Record the memory of a loaded model and return its estimate in bytes; 0 without an estimate."""
+        """Record a loaded model's memory use and return its estimate in bytes; 0 if there is none."""
         key = (backend.kind, loaded.name, loaded.num_ctx, loaded.slots)
         if key in self._expected or not isinstance(backend, ReportsModelFile) or not loaded.num_ctx:
             return self._expected.get(key, 0)

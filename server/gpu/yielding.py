@@ -1,4 +1,4 @@
-"""Pauses while other programs hold much of the GPU's memory."""
+"""Pauses offloading while other programs are using much of the GPU memory."""
 
 import asyncio
 import logging
@@ -19,22 +19,22 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 5.0
 CONFIRMATIONS = 2
-"""Number of polls in a row that must agree before a pause starts or ends, because some programs use memory
+"""Number of consecutive polls that must agree before a pause starts or ends, because some programs use memory
 only briefly.
 """
 HYSTERESIS = 0.1
-"""A pause ends when the share of other programs falls this far below the limit."""
+"""A pause ends once other programs' share falls this far below the limit."""
 GIB = 2**30
 
 
 @dataclass(frozen=True)
 class OtherUsage:
-    """GPU memory of other programs.
+    """GPU memory used by other programs.
 
     Attributes:
-        held: bytes that they hold, over all GPUs.
-        total: bytes that the GPUs have.
-        largest: name of the program that holds most memory; empty if unknown.
+        held: bytes they use across all GPUs.
+        total: total bytes of GPU memory.
+        largest: name of the program using the most memory; empty if unknown.
     """
 
     held: int
@@ -43,15 +43,15 @@ class OtherUsage:
 
     @property
     def share(self) -> float:
-        """The share of the memory held by other programs, 0 to 1."""
+        """The share of GPU memory used by other programs, 0 to 1."""
         return self.held / self.total if self.total else 0.0
 
 
 class YieldMonitor:
     """Polls the GPUs and calls ``give_way`` and ``go_on`` when the answer changes.
 
-    The app does not pause again right after the user resumes: ``give_way`` is called only after the reason
-    has disappeared and returned.
+    The app does not pause again right after the user resumes: ``give_way`` is called again only once the
+    reason has gone away and come back.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class YieldMonitor:
         self._confirmations = 0
 
     async def watch(self) -> None:
-        """Poll until cancelled. Return immediately if the settings switch yielding off."""
+        """Poll until cancelled. Return immediately if yielding is turned off in the settings."""
         if not self._settings.yield_share:
             return
         while True:
@@ -80,7 +80,7 @@ class YieldMonitor:
             )
 
     async def observe(self, reason: str) -> None:
-        """Process the result of one poll: the reason to pause, or an empty text."""
+        """Process the result of one poll: the reason to pause, or an empty string."""
         self._confirmations = self._confirmations + 1 if bool(reason) != bool(self._reason) else 0
         if self._confirmations < CONFIRMATIONS:
             return
@@ -104,10 +104,10 @@ class YieldMonitor:
 
 
 def reason_to_yield(limit: float, view: EngineView, giving_way: bool) -> str:
-    """Return the reason to pause now as a sentence without full stop; empty for no reason. Never raises.
+    """Return the reason to pause now, as a sentence without a full stop; empty if none. Never raises.
 
     Args:
-        limit: share of GPU memory (0 to 1) that other programs may hold.
+        limit: share of GPU memory (0 to 1) that other programs may use.
         giving_way: whether a pause is active; a pause ends only well below the limit.
     """
     gpus = [gpu for gpu in read_gpus() if not gpu.unified]
@@ -125,7 +125,7 @@ def reason_to_yield(limit: float, view: EngineView, giving_way: bool) -> str:
 
 
 def explain_yielding(usage: OtherUsage, limit: float, *, giving_way: bool) -> str:
-    """Return the reason to pause for ``usage``; empty if the usage is below ``limit`` (0 to 1)."""
+    """Return the reason to pause given ``usage``; empty if usage is below ``limit`` (0 to 1)."""
     if usage.share < (limit - HYSTERESIS if giving_way else limit):
         return ""
     program = usage.largest or "another program"
@@ -135,16 +135,16 @@ def explain_yielding(usage: OtherUsage, limit: float, *, giving_way: bool) -> st
 def other_usage(
     gpus: Collection[Gpu], own: Collection[int], held: int, *, reported: bool, known: bool = True
 ) -> OtherUsage | None:
-    """Return the GPU memory of other programs, or None if it cannot be determined.
+    """Return the GPU memory used by other programs, or None if it cannot be determined.
 
     Args:
-        gpus: the machine's GPUs. GPUs with unified memory are left out, because the system manages that
+        gpus: the machine's GPUs. Those with unified memory are ignored, because the system manages that
         memory.
-        own: processes of this app and its engine.
-        held: bytes that the engine's models hold on GPUs.
-        reported: whether the engine reports ``held``, so that 0 means that its models hold nothing.
-        known: whether ``own`` includes the engine's processes. Processes of another user cannot be found, for
-        example Ollama as a system service.
+        own: processes belonging to this app and its engine.
+        held: bytes of GPU memory used by the engine's models.
+        reported: whether the engine reports ``held``, in which case 0 means that its models use none.
+        known: whether ``own`` includes the engine's processes. Another user's processes cannot be found, for
+        example when Ollama runs as a system service.
     """
     cards = [gpu for gpu in gpus if not gpu.unified and gpu.used is not None]
     if not cards:
@@ -162,7 +162,7 @@ def other_usage(
 
 
 def own_processes(engine: int | None) -> frozenset[int]:
-    """Return this process, the engine's process (by its id), and all their descendants."""
+    """Return this process, the engine's process (given by its ID), and all their descendants."""
     found: set[int] = set()
     for root in (psutil.Process().pid, engine):
         if root is None:
@@ -173,7 +173,7 @@ def own_processes(engine: int | None) -> frozenset[int]:
 
 
 def find_listener(url: str) -> int | None:
-    """Return the process that listens at a local address, or None if it cannot be determined."""
+    """Return the process listening on a local address, or None if it cannot be determined."""
     port = urlsplit(url).port if url else None
     if port is None:
         return None

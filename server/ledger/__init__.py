@@ -1,1 +1,1 @@
-"""Savings: tokens and money that Claude saved, minus the cost of the calls."""
+"""Savings: the tokens and money saved for Claude, minus the cost of the calls."""

@@ -1,4 +1,4 @@
-"""Histogram of the estimation error on the user's own records."""
+"""Histogram of estimation errors on the user's own records."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 _STEP = 0.005
 _MOST = 800
 SMALLEST = 100
-"""Smaller items consist mostly of framing and rounding. They count in the sums, but not in the median."""
+"""Smaller items consist mostly of framing and rounding. They count towards the sums, but not the median."""
 
 
 @dataclass
 class Accuracy:
-    """Estimates compared with true counts for one tokenizer family; plain JSON values.
+    """Estimated and true counts for one tokenizer family; plain JSON values.
 
     ``steps`` counts items of at least 100 tokens by relative error, in steps of 0.5 %.
     """
@@ -37,7 +37,7 @@ class Accuracy:
 
     @property
     def median(self) -> float | None:
-        """The median absolute error, as a fraction; None without items."""
+        """The median absolute error, as a fraction; None if there are no items."""
         sizes: Counter[int] = Counter()
         for step, count in self.steps.items():
             sizes[abs(int(step))] += count
@@ -50,7 +50,7 @@ class Accuracy:
 
     @property
     def aggregate(self) -> float | None:
-        """The signed error of the sum, as a fraction; None without items."""
+        """The signed error of the sum, as a fraction; None if there are no items."""
         return self.estimated / self.true - 1 if self.true else None
 
 

@@ -1,4 +1,4 @@
-"""Text of the tool ``cost_dashboard``: net savings, including losses, in under 1,200 characters."""
+"""Text returned by the ``cost_dashboard`` tool: net savings, including losses, in under 1,200 characters."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ _NAME = 28
 def cost_dashboard_text(savings: Savings, settings: LedgerSettings) -> str:
     """Return the report, at most ``LIMIT`` - 1 characters.
 
-    ``net`` is an estimate. The corrected net follows; in it, checked calls have their true cost.
+    ``net`` is an estimate. The corrected net follows, with the true cost of calls that have been checked.
     """
     if not savings.all.offloads:
         return "Nothing has been offloaded yet. Call offload_work with `files` and `output`."
@@ -68,7 +68,7 @@ def _audited(totals: Totals, audit: TranscriptReport | None) -> list[str]:
 
 
 def _share_of_bill(savings: Savings) -> list[str]:
-    """Return the savings as a share of the week's bill without savings."""
+    """Return the savings as a share of what the week's bill would have been without them."""
     if savings.audit is None or not savings.audit.bill.days:
         return []
     bill = savings.audit.bill.since(midnight(6).date().isoformat())
@@ -102,7 +102,7 @@ def _worst(row: OffloadRow, settings: LedgerSettings) -> str:
 
 
 def _within_limit(lines: list[str]) -> str:
-    """Drop lines from the end, where the least important lines are, until the text fits."""
+    """Drop lines from the end, where the least important ones are, until the text fits."""
     while len(text := "\n".join(lines)) >= LIMIT:
         lines = lines[:-1]
     return text

@@ -1,4 +1,4 @@
-"""Calculation of a recorded receipt, line by line, with the source of every price and habit."""
+"""The calculation behind a recorded receipt, line by line, with the source of every price and habit."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,9 @@ SOURCES = {
 
 @dataclass(frozen=True)
 class Explained:
-    """A receipt's lines and remarks. ``reproduced`` is true if the lines add up to the recorded money."""
+    """The lines and remarks of a receipt. ``reproduced`` is true if the lines add up to the recorded
+    money.
+    """
 
     lines: tuple[Line, ...]
     reproduced: bool
@@ -25,10 +27,10 @@ class Explained:
 
 
 def explain_receipt(receipt: ReceiptRecord, prices: Prices) -> Explained:
-    """Return the lines of a receipt, calculated with the terms of its time.
+    """Return the lines of a receipt, calculated with the terms that applied at the time.
 
-    A receipt of formula 1 recorded no terms. It is calculated with the formula's default and today's table,
-    and counts as reproduced only if the result equals the recorded sums.
+    Receipts from formula 1 recorded no terms. They are calculated with that formula's default and today's
+    price table, and count as reproduced only if the result equals the recorded sums.
     """
     terms = Terms.from_json(receipt.terms)
     recorded = terms is not None
@@ -44,7 +46,7 @@ def explain_receipt(receipt: ReceiptRecord, prices: Prices) -> Explained:
 
 
 def figures_of(receipt: ReceiptRecord) -> Figures:
-    """Return the counts of a recorded receipt."""
+    """Return the counts from a recorded receipt."""
     return Figures(
         saved_input=receipt.spared_input,
         saved_output=receipt.spared_output,

@@ -1,4 +1,6 @@
-"""Claude's working habits for this user: measured in transcripts; until then, medians of public sessions."""
+"""Claude's working habits for this user: measured from transcripts or, until then, medians of public
+sessions.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,12 +8,10 @@ from typing import Literal
 from server.store.records import ReadKind
 
 PUBLIC_SESSIONS = 265
-"""Public Claude Code sessions (January to August 2026, 18,953 requests) behind the default figures."""
+"""The public Claude Code sessions (January to August 2026, 18,953 requests) behind the default figures."""
 
 MOST_READ_TOKENS = 25_000
-"""Maximum number of tokens that Claude Code's Read returns of one file. A longer file takes more than one
-call.
-"""
+"""Most tokens that Claude Code's Read returns from one file. A longer file takes more than one call."""
 
 # A median turn cost $0.03 at the prices of Opus 5.5. Of this, 47 % were cache reads: the context read once
 # more. The rest is the turn's own call and result, which a receipt lists on separate lines.
@@ -25,15 +25,15 @@ class Habits:
     """Figures about Claude's sessions that a receipt needs.
 
     Attributes:
-        basis: where the figures come from: ``transcripts`` of this user, or ``public`` sessions.
+        basis: where the figures come from: this user's ``transcripts``, or ``public`` sessions.
         sessions: the number of sessions behind them.
-        cache_reads: how often a text in the context is read from the cache again, in the median session.
-        long_writes: the share (0 to 1) of cache writes that are kept for 1 hour.
+        cache_reads: how often text in the context is read back from the cache in the median session.
+        long_writes: the share (0 to 1) of cache writes with a 1-hour lifetime.
         turn_reads: tokens of context that a median turn reads from the cache.
-        calls_per_turn: tool calls in a turn that calls tools. 1 if it was not measured.
-        whole_reads: the share (0 to 1) of files that Claude reads whole. 1 if it was not measured.
-        part_tokens: the median size of a partial read; counts only with ``whole_reads`` below 1.
-        tail_tokens: tokens that Claude usually reads of a log or of a command's output.
+        calls_per_turn: tool calls per turn with any tool call. 1 if not measured.
+        whole_reads: the share (0 to 1) of files that Claude reads whole. 1 if not measured.
+        part_tokens: the median size of a partial read; used only if ``whole_reads`` is below 1.
+        tail_tokens: tokens that Claude usually reads from a log or a command's output.
     """
 
     basis: Literal["public", "transcripts"] = "public"
@@ -53,7 +53,7 @@ PUBLIC = Habits()
 
 @dataclass(frozen=True)
 class Baseline:
-    """The tokens that Claude would have read of a text: by habit, at least, and at most."""
+    """The tokens of a text that Claude would have read: by habit, at least, and at most."""
 
     tokens: float
     least: float
@@ -61,11 +61,11 @@ class Baseline:
 
 
 def read_by_habit(kind: ReadKind, tokens: float, habits: Habits = PUBLIC) -> Baseline:
-    """Return the part that Claude would have read of a text with ``tokens`` tokens.
+    """Return how much of a ``tokens``-token text Claude would have read.
 
-    A ``file`` is read whole or in part, in the measured proportion. Of a ``log``, and of a command's output,
-    Claude usually reads only the tail. Whether it would have read more this time is unknown, so the range
-    goes up to one full Read.
+    A ``file`` is read whole or in part, in the measured proportion. For a ``log`` or a command's output,
+    Claude usually reads only the tail. Since it might have read more this time, the range goes up to one full
+    Read.
     """
     whole = min(tokens, MOST_READ_TOKENS)
     if kind == "log":

@@ -1,8 +1,8 @@
-"""The measured comparison: in some sessions the app stays silent, so that the difference shows its savings.
+"""The measured comparison: the app stays silent in some sessions, so that the difference shows its savings.
 
-With ``[savings] holdout`` above 0, this share of Claude Code's sessions is held out: no tools are listed, and
-hooks change nothing. A hash of the session's id decides, so neither the task nor the user influences the
-choice. Both groups are recorded, and their costs are compared by their transcripts.
+With ``[savings] holdout`` above 0, that share of Claude Code sessions is held out: no tools are listed, and
+hooks change nothing. A hash of the session id decides, so neither the task nor the user influences the
+choice. Both groups are recorded and their costs, taken from the transcripts, are compared.
 """
 
 import asyncio
@@ -28,19 +28,19 @@ from server.store.transcript_checks import read_summaries
 logger = logging.getLogger(__name__)
 
 LEAST_SESSIONS = 30
-"""Number of sessions that each group needs before a difference is shown."""
+"""Number of sessions each group needs before a difference is shown."""
 _LISTED = 200
-"""Sessions in the reminder's list; the oldest are dropped."""
+"""Maximum number of sessions in the reminder's list. The oldest are dropped."""
 _NORMAL_95 = 1.96
-"""Standard errors on either side of a 95 % interval."""
+"""Standard errors on either side in a 95 % interval."""
 
 
 class Holdout:
-    """Decides on and remembers the group of each session.
+    """Decides and remembers which group each session belongs to.
 
     Args:
-        share: the share (0 to 1) of sessions that are held out.
-        state: the state folder, for the list that the reminder reads.
+        share: the share (0 to 1) of sessions to hold out.
+        state: the state folder, which holds the list that the reminder reads.
     """
 
     def __init__(self, share: float, database: Database, state: Path) -> None:
@@ -52,8 +52,8 @@ class Holdout:
     async def is_silent(self, session: str) -> bool:
         """Return whether the app stays silent in a session, and record the session's group.
 
-        Only sessions of Claude Code take part, because only they have transcripts. Their ids are UUIDs. A
-        session whose group cannot be recorded takes no part.
+        Only Claude Code sessions, whose ids are UUIDs, take part, because only they have transcripts. A
+        session whose group cannot be recorded does not take part.
         """
         if not self.share or not is_uuid(session):
             return False
@@ -90,8 +90,8 @@ def is_held_out(session: str, share: float) -> bool:
 
 @dataclass(frozen=True)
 class ArmComparison:
-    """Cost of sessions with the app and without it, in micro-dollars per session. ``saved`` is the difference
-    of the means, ``margin`` half of its 95 % interval (Welch).
+    """The cost of sessions with and without the app, in micro-dollars per session. ``saved`` is the
+    difference of the means, ``margin`` half of its 95 % interval (Welch).
     """
 
     used: int = 0
@@ -102,16 +102,16 @@ class ArmComparison:
 
     @property
     def enough(self) -> bool:
-        """Return whether there are enough sessions for a difference."""
+        """Return whether there are enough sessions to show a difference."""
         return min(self.used, self.held_out) >= LEAST_SESSIONS
 
     @property
     def saved(self) -> float:
-        """The mean of the held-out sessions minus the mean of the other sessions."""
+        """The mean cost of held-out sessions minus the mean cost of the others."""
         return self.held_out_mean - self.used_mean
 
     def text(self) -> str:
-        """Return the comparison as a sentence; empty without any session."""
+        """Return the comparison as a sentence; empty if there are no sessions."""
         if not self.used + self.held_out:
             return ""
         counted = f"{self.held_out:,} sessions without the app, {self.used:,} with it"
@@ -130,7 +130,7 @@ class ArmComparison:
 
 
 def read_comparison(connection: Connection) -> ArmComparison:
-    """Return the comparison of all recorded sessions with a transcript."""
+    """Return the comparison of all recorded sessions that have a transcript."""
     arms = read_arms(connection)
     if not arms:
         return ArmComparison()
@@ -138,7 +138,7 @@ def read_comparison(connection: Connection) -> ArmComparison:
 
 
 def session_money(summaries: Iterable[Summary]) -> dict[str, float]:
-    """Return the micro-dollars of each session, including its subagents."""
+    """Return the cost of each session, including its subagents, in micro-dollars."""
     money: dict[str, float] = {}
     for summary in summaries:
         money[summary.session] = money.get(summary.session, 0.0) + summary.money
@@ -146,7 +146,7 @@ def session_money(summaries: Iterable[Summary]) -> dict[str, float]:
 
 
 def compare(arms: Mapping[str, bool], money: Mapping[str, float]) -> ArmComparison:
-    """Compare the sessions of both groups that have a transcript."""
+    """Compare the sessions in both groups that have a transcript."""
     used = [money[session] for session, held_out in arms.items() if not held_out and session in money]
     held = [money[session] for session, held_out in arms.items() if held_out and session in money]
     errors = [statistics.variance(each) / len(each) for each in (used, held) if len(each) > 1]

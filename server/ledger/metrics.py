@@ -1,7 +1,7 @@
-"""Metrics for ``get_metrics`` and ``/metrics``: counters since the hub's start, and current values.
+"""Metrics for ``get_metrics`` and ``/metrics``: counters since hub start, and current values.
 
 Counters and histograms are updated as offloads end (``History.on_finish``); gauges are read from the snapshot
-and the totals at each request. Net savings are gauges because they can fall.
+and the totals on each request. Net savings are gauges because they can fall.
 """
 
 import json
@@ -18,7 +18,7 @@ BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 
 
 class Metrics:
-    """The metrics of one hub, in a separate registry."""
+    """The metrics of one hub, in their own registry."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -90,14 +90,14 @@ class Metrics:
                 self._seconds.labels(stage).observe(end.timings[stage])
 
     def prometheus(self, snapshot: Snapshot, totals: Totals) -> str:
-        """Return all metrics in Prometheus' text format."""
+        """Return all metrics in the Prometheus text format."""
         self._set(snapshot, totals)
         return generate_latest(self._registry).decode()
 
     def as_json(self, snapshot: Snapshot, totals: Totals) -> str:
         """Return everything except histogram buckets as JSON: ``{metric: [{"labels": {…}, "value": …}]}``.
 
-        Claude reads this text, and the buckets would make up nine tenths of it.
+        Claude reads this text, and buckets would make up nine tenths of it.
         """
         self._set(snapshot, totals)
         found: dict[str, list[dict[str, object]]] = {}

@@ -1,6 +1,6 @@
-"""Dated table of Claude's token prices, which the user can edit.
+"""Dated, user-editable table of Claude's token prices.
 
-A dollar per million tokens equals a micro-dollar per token. Prices are stored as micro-dollars per token,
+One dollar per million tokens is one micro-dollar per token. Prices are stored as micro-dollars per token,
 exactly as written (``Decimal``); amounts are rounded once, at the end.
 """
 
@@ -22,9 +22,9 @@ _REQUIRED = ("input", "cache_read", "output")
 
 @dataclass(frozen=True)
 class Price:
-    """One model's prices in micro-dollars per token. ``model`` is the model's name in the table.
+    """One model's prices in micro-dollars per token. ``model`` is its name in the table.
 
-    ``cache_write`` writes to the 5-minute cache, ``cache_write_1h`` to the 1-hour cache.
+    ``cache_write`` is the price of writing to the 5-minute cache, ``cache_write_1h`` to the 1-hour cache.
     """
 
     model: str
@@ -37,7 +37,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Prices:
-    """The price table. ``dated`` is the day on which the prices were valid, ``source`` the file."""
+    """The price table. ``dated`` is the day the prices were valid, ``source`` the file."""
 
     dated: date
     source: str
@@ -49,10 +49,11 @@ class Prices:
         return tuple(self._models)
 
     def find(self, model: str, prompt_tokens: int = 0) -> Price:
-        """Return the prices of a Claude model for a prompt of ``prompt_tokens`` tokens.
+        """Return the prices of a Claude model for a ``prompt_tokens``-token prompt.
 
-        If a version is missing from the table, the nearest version of its line (opus, sonnet, …) counts: the
-        newest older version, or otherwise the oldest. A name without a line gets the first model's prices.
+        If a version is missing from the table, the nearest version in its line (opus, sonnet, …) is used: the
+        newest older one or, failing that, the oldest. A name that matches no line gets the first model's
+        prices.
         """
         name = self._nearest(model)
         row = self._models[name]
@@ -77,7 +78,7 @@ class Prices:
 
 
 def load_prices(edited: Path | None = None) -> Prices:
-    """Return the user's table if it exists, otherwise the shipped table.
+    """Return the user's table if there is one, otherwise the built-in table.
 
     Raises:
         SettingsError: the file is not TOML, or a price is missing, negative or not a number.
@@ -91,7 +92,7 @@ def load_prices(edited: Path | None = None) -> Prices:
 
 
 def shipped_prices() -> str:
-    """Return the text of the shipped table, for users to copy and edit."""
+    """Return the text of the built-in table, for users to copy and edit."""
     return (files("server.ledger") / "prices.toml").read_text(encoding="utf-8")
 
 
@@ -101,8 +102,8 @@ def microusd(amount: Decimal) -> int:
 
 
 def _long_write(row: Mapping[str, Any]) -> Decimal:
-    """Return the price of a 1-hour write. If the table lacks it (before version 0.2), the price is twice the
-    input's price, as Anthropic lists it. A model without cache writes pays the input's price.
+    """Return the price of a 1-hour write. Tables from before version 0.2 lack it; the default is twice the
+    input price, as listed by Anthropic. Models without cache writes pay the input price.
     """
     if "cache_write_1h" in row:
         return Decimal(row["cache_write_1h"])

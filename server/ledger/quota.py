@@ -1,4 +1,4 @@
-"""Use of the subscription's quotas, as Claude Code's status line last reported it."""
+"""Usage of the subscription's quotas, as last reported by Claude Code's status line."""
 
 import contextlib
 import json
@@ -11,13 +11,13 @@ from server.common.atomic_write import PRIVATE, replace_file
 
 FILE = "quota.json"
 _REWRITE_SECONDS = 60.0
-"""Time after which an unchanged report is written again, so that its age stays correct."""
+"""Age at which an unchanged report is written again, so that its timestamp stays current."""
 
 
 @dataclass(frozen=True)
 class Quota:
-    """Used shares in percent (None if unknown) and the end of each window. Instants are seconds since the
-    epoch, 0 if unknown. ``at`` is the time of the client's report.
+    """Usage in percent (None if unknown) and the end of each window. Instants are seconds since the epoch, 0
+    if unknown. ``at`` is when the client sent the report.
     """
 
     at: float = 0.0
@@ -27,7 +27,7 @@ class Quota:
     seven_day_ends: float = 0.0
 
     def text(self, now: float | None = None) -> str:
-        """Return the windows that have not ended, as a sentence; empty if no window is known."""
+        """Return the windows that have not ended, as a sentence; empty if none is known."""
         now = time.time() if now is None else now
         known = [
             f"{name} quota {used:.0f} % used"
@@ -51,7 +51,7 @@ class QuotaFile:
         self._last: Quota | None = None
 
     def note(self, limits: dict[str, Any]) -> None:
-        """Keep a report: the ``rate_limits`` of the client's session. Reports without a figure change
+        """Keep a report: the ``rate_limits`` from the client's session. Reports without figures change
         nothing.
 
         Raises:
@@ -67,7 +67,7 @@ class QuotaFile:
             self._last = quota
 
     def read(self) -> Quota:
-        """Return the last report, or a report without figures if there is none."""
+        """Return the last report, or an empty one if there is none."""
         with contextlib.suppress(OSError, ValueError, TypeError):
             return Quota(**json.loads(self._path.read_bytes()))
         return Quota()

@@ -1,8 +1,8 @@
-"""Receipts: savings of a call for Claude, its cost, and the difference.
+"""Receipts: what a call saved for Claude, what it cost, and the difference.
 
-``terms.py`` has the formula. For each input, the saving is the part that Claude would have read by habit
-(``habits.read_by_habit``). The turns saved are the turns in which Claude would have read the inputs and
-written the file. A call that delivers nothing saves nothing, but its cost, including its turn, remains.
+The formula is in ``terms.py``. For each input, the saving is the part that Claude would have read by habit
+(``habits.read_by_habit``). The turns saved are those in which Claude would have read the inputs and written
+the file. A call that delivers nothing saves nothing, but its cost, including its turn, remains.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,16 @@ from server.ledger.tokens import Family, estimate_call, estimate_result, estimat
 from server.store.records import ReadKind, ReceiptRecord
 
 DIGEST_TOKENS = 60
-"""Usual size of the summary of a delivered file in tokens (at most 400 characters)."""
+"""Typical size of the summary of a delivered file, in tokens (at most 400 characters)."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """Tokens and micro-dollars, integers. ``saved_input``: inputs that Claude need not read.
-    ``saved_output``: text on disk that Claude need not write. ``cost_output``: the call's arguments.
+    """Tokens and micro-dollars, as integers. ``saved_input``: inputs that Claude did not have to read.
+    ``saved_output``: text on disk that Claude did not have to write. ``cost_output``: the call's arguments.
     ``cost_input``: the result. ``cost_share``: the call's share of this server's tool definitions.
-    ``saved_turns`` and ``cost_turns``: turns, in thousandths. ``terms``: the terms with which the money was
-    calculated."""
+    ``saved_turns`` and ``cost_turns``: turns, in thousandths. ``terms``: the terms used to calculate the
+    money."""
 
     family: str
     price_model: str
@@ -52,7 +52,7 @@ class Receipt:
         return self.saved_microusd - self.cost_microusd
 
     def as_record(self) -> ReceiptRecord:
-        """Return the receipt under the column names of the history."""
+        """Return the receipt using the history's column names."""
         return ReceiptRecord(
             family=self.family,
             price_model=self.price_model,
@@ -73,7 +73,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Cost:
-    """Cost of a call for Claude, in tokens: ``output`` for its arguments, ``input`` for its result, ``share``
+    """What a call costs Claude, in tokens: ``output`` for its arguments, ``input`` for its result, ``share``
     for its share of this server's tool definitions; and its turns, in thousandths.
     """
 
@@ -93,13 +93,13 @@ class Cost:
 
 
 class Ledger:
-    """Computes the receipts of calls for one Claude model (settings ``[ledger] model``).
+    """Computes receipts for one Claude model (the ``[ledger] model`` setting).
 
     Args:
-        settings: the model, the usual number of calls per session, and a number of cache reads if the user
-        set it.
+        settings: the model, the usual number of calls per session, and the number of cache reads if the user
+            set it.
         prices: the price table.
-        definitions_tokens: size of this server's tool definitions and instructions in Claude's context,
+        definitions_tokens: size of this server's tool definitions and instructions in Claude's context, in
             tokens (``tokens.estimate_definition`` of each).
     """
 
@@ -117,7 +117,7 @@ class Ledger:
         return replace(self._habits, cache_reads=own) if own else self._habits
 
     def use_habits(self, habits: Habits) -> None:
-        """From now on, calculate with these habits."""
+        """Use these habits in all further calculations."""
         self._habits = habits
 
     def receipt(
@@ -139,19 +139,20 @@ class Ledger:
         Args:
             tool: the tool's name.
             arguments: as Claude wrote them.
-            inputs: the selected texts of the files, each once. Texts that Claude passed inline do not count,
-            because Claude already has them.
-            written: the text that was written to disk and passed the checks, otherwise None. With None
-            nothing was saved, unless ``returned`` is set.
-            result: the text that Claude received: the summary, the text itself, or the reason of a hand-back.
-            returned: ``result`` is the accepted answer itself. It saves the inputs but no output, because
+            inputs: the texts selected from the files, each once. Texts passed inline do not count because
+                Claude already has them.
+            written: the text that was written to disk and passed the checks, or None. None means that nothing
+                was saved, unless ``returned`` is set.
+            result: the text that Claude received: the summary, the text itself, or the reason for a
+                hand-back.
+            returned: ``result`` is the accepted answer itself. This saves the inputs but no output, because
                 Claude may write the text again (the transcript check finds out).
-            error: the result was an error.
+            error: whether the result was an error.
             cost: this task's part of the cost of a call with several tasks, each with its own receipt; None
-                for a call with a single task.
-            logs: like ``inputs``, for logs and outputs of commands, of which Claude reads the tail.
+                if the call has a single task.
+            logs: like ``inputs``, but for logs and command output, where Claude reads only the tail.
             looked_at: text that Claude is asked to look at afterwards, because it was not tested by running
-            it.
+                it.
         """
         accepted = written is not None or returned
         alone = cost is None
@@ -176,7 +177,7 @@ class Ledger:
         return self.price(figures, assumed=assumed)
 
     def cost(self, arguments: Mapping[str, Any], result: str, *, error: bool = False) -> Cost:
-        """Return the cost of a call with these arguments and this result. The result can be an error."""
+        """Return the cost of a call with these arguments and this result, which may be an error."""
         return Cost(self.cost_of_call(arguments), self.cost_of_result(result, error=error), self.share, TURN)
 
     def cost_of_call(self, arguments: Mapping[str, Any]) -> int:
@@ -196,14 +197,14 @@ class Ledger:
         written_tokens: int = 0,
         result_tokens: int = DIGEST_TOKENS,
     ) -> Receipt:
-        """Return the expected receipt of a call that has not run yet.
+        """Return the expected receipt for a call that has not run yet.
 
         Args:
             tool: as in ``receipt``.
             arguments: as in ``receipt``.
             inputs: as in ``receipt``.
-            written_tokens: size of the text to be written to disk, in tokens. To ask whether the call can
-            save anything, pass the largest possible size.
+            written_tokens: size of the text to be written to disk, in tokens. To find out whether the call
+                can save anything, pass the largest possible size.
             result_tokens: size of the text that Claude receives, in tokens.
         """
         read = self._read(inputs, ())
@@ -221,10 +222,10 @@ class Ledger:
         return self.price(figures, assumed=Assumed(_round(input_least), _round(input_most), least, most))
 
     def digest_receipt(self, shown_tokens: int, digest_tokens: int, *, lost: bool = False) -> Receipt:
-        """Return the receipt of a digest that replaced a result of Claude's own call.
+        """Return the receipt for a digest that replaced the result of one of Claude's own calls.
 
-        Claude would have read all of ``shown_tokens``, and would have made the call in any case. ``lost``
-        means that Claude came back for the whole text. Such a digest saves nothing and costs one more turn.
+        Claude would have made the call anyway, and read all of ``shown_tokens``. ``lost`` means that Claude
+        came back for the full text. Such a digest saves nothing and costs one more turn.
         """
         saved, turns = (0, TURN) if lost else (shown_tokens, 0)
         figures = Figures(saved_input=saved, cost_input=digest_tokens, cost_turns=turns)
@@ -246,8 +247,8 @@ class Ledger:
         assumed: Assumed | None = None,
         terms: Terms | None = None,
     ) -> Receipt:
-        """Return the receipt for counts, at the prices of ``model`` (empty: the model in the settings), or at
-        ``terms`` if given.
+        """Return the receipt for these counts, at the prices of ``model`` (empty: the model in the settings),
+        or at ``terms`` if given.
         """
         used = terms or self.terms(model, prompt_tokens)
         used = replace(used, assumed=assumed or Assumed())
@@ -268,24 +269,24 @@ class Ledger:
         )
 
     def terms(self, model: str = "", prompt_tokens: int = 0) -> Terms:
-        """Return the terms of a call that is recorded now."""
+        """Return the terms for a call recorded now."""
         price = self.prices.find(model or self.settings.model, prompt_tokens)
         basis = "setting" if self.settings.cache_reads else self._habits.basis
         return current_terms(price, self.prices.dated.isoformat(), self.habits, basis)
 
     def _read(self, inputs: Sequence[str], logs: Sequence[str]) -> tuple[Baseline, ...]:
-        """Return the part that Claude would have read of each input."""
+        """Return how much of each input Claude would have read."""
         kinds: tuple[tuple[ReadKind, Sequence[str]], ...] = (("file", inputs), ("log", logs))
         return tuple(
             read_by_habit(kind, self._tokens(text), self.habits) for kind, texts in kinds for text in texts
         )
 
     def _turns(self, reads: int, writes: bool, call_turns: int) -> tuple[int, int, int]:
-        """Return the turns that Claude would have taken (least, usual, most), in thousandths.
+        """Return the number of turns Claude would have taken (least, usual, most), in thousandths.
 
         At most, Claude makes one call per turn. At least, it reads everything in one turn and writes
-        everything in another; for a part of a batch, this is the part's share of these two turns. The usual
-        number of calls per turn is measured. Until then, all reads of a task count as one turn.
+        everything in another; an item of a batch gets its share of these two turns. The usual number of calls
+        per turn is measured. Until it is, all reads of a task count as one turn.
         """
         most = (reads + writes) * TURN
         least = min(most, (bool(reads) + writes) * call_turns)

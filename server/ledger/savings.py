@@ -1,4 +1,4 @@
-"""Savings summed up from the history; the single source of every savings report."""
+"""Savings summed from the history; the single source for every savings report."""
 
 import csv
 import io
@@ -35,8 +35,8 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Savings:
-    """Sums of today, of the last 7 local days and of all time; by tool and by model over all time; the call
-    with the largest loss; and the report of the transcript check (None if not requested).
+    """Totals for today, the last 7 local days and all time; all-time totals by tool and by model; the call
+    with the largest loss; and the transcript check's report (None if not requested).
     """
 
     today: Totals
@@ -54,8 +54,8 @@ class Savings:
 async def gather_savings(
     history: History, audit: TranscriptReport | None = None, context: str = "", quota: str = ""
 ) -> Savings:
-    """Read the sums from the history; ``context`` is a line about the parts of the context, ``quota`` a line
-    about the subscription's quotas.
+    """Read the totals from the history. ``context`` is a line about the parts of the context, ``quota`` a
+    line about the subscription's quotas.
 
     Raises:
         StoreError: the history cannot be read.
@@ -86,25 +86,27 @@ def money(microusd: int, settings: LedgerSettings) -> str:
 
 
 def share_saved(totals: Totals, bill: int) -> str:
-    """Return the net savings as a share of the bill (micro-dollars) without the savings."""
+    """Return the net savings as a share of what the bill (micro-dollars) would have been without them."""
     whole = bill + totals.corrected_microusd
     return f"{totals.corrected_microusd / whole:+.1%}" if whole > 0 else "nothing"
 
 
 def share_of_quota(microusd: int, quota_dollars: float) -> str:
-    """Return a signed share of the weekly quota, with enough digits to differ from zero."""
+    """Return a signed share of the weekly quota, with enough digits to keep small shares from showing as
+    zero.
+    """
     share = microusd / 1e6 / quota_dollars
     digits = 2 if abs(share) >= 0.001 or not microusd else 4
     return f"{share:+.{digits}%} of a week"
 
 
 def tokens(count: int) -> str:
-    """Return a signed number of tokens."""
+    """Return a signed token count."""
     return f"{count:+,}"
 
 
 def savings_text(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> str:
-    """Return groups as a table for a terminal. Losses are negative; the user's own calls count as 0."""
+    """Return groups as a terminal table. Losses are negative; the user's own calls count as 0."""
     if not groups:
         return "Nothing has been offloaded yet."
     head = ("", "calls", "yours", "lost", "net tokens", "net money", "checked", "corrected")

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 _STEPS = 40
-"""Steps per factor e: sizes in one step differ by 2.5 %."""
+"""Steps per factor of e: sizes one step apart differ by 2.5 %."""
 
 
 @dataclass
 class Spread:
-    """How many values of each size were seen; plain JSON values. Values of zero or less count as the smallest
+    """The number of values seen at each size; plain JSON values. Values of zero or less count as the smallest
     step.
     """
 
@@ -23,12 +23,12 @@ class Spread:
 
     @property
     def number(self) -> int:
-        """The number of counted values."""
+        """The number of values counted."""
         return sum(self.counts.values())
 
     @property
     def median(self) -> float | None:
-        """The median, within 1.3 %; None without values."""
+        """The median, within 1.3 %; None if there are no values."""
         half = self.number / 2
         for value, count in sorted((_value(step), count) for step, count in self.counts.items()):
             half -= count
@@ -38,7 +38,7 @@ class Spread:
 
 
 def merge_spreads(parts: Iterable[Spread]) -> Spread:
-    """Return all values together."""
+    """Return all values combined."""
     whole = Spread()
     for part in parts:
         for step, count in part.counts.items():

@@ -1,4 +1,4 @@
-"""Terms of a receipt: the formula, prices and habits with which its money was calculated.
+"""Terms of a receipt: the formula, prices and habits used to calculate its money.
 
 A text that enters Claude's context is written to the cache once, and read from it by every later request::
 
@@ -15,9 +15,9 @@ A text that enters Claude's context is written to the cache once, and read from 
                                                definitions and instructions, this call's share of a session
           + cost_turns x turn                  the call itself, and every question about it
 
-The definitions are in the context from the start. They are therefore read twice as often as a text that
-enters in the middle: ``share_reads`` is 2 x ``cache_reads`` unless the session was counted. This is formula
-2. Formula 1, up to version 0.1, counted only 5-minute writes, no turns, and no written text that stays in the
+The definitions are in the context from the start, so they are read twice as often as text that enters midway:
+``share_reads`` is 2 x ``cache_reads`` unless the session was counted. This is formula 2. Formula 1, used up
+to version 0.1, counted only 5-minute writes, and ignored turns and the cost of keeping written text in the
 context.
 """
 
@@ -52,7 +52,7 @@ class Figures:
 @dataclass(frozen=True)
 class Assumed:
     """Range of the saved counts: the minimum and maximum tokens that Claude would have read, and the minimum
-    and maximum turns (in thousandths) that it would have needed.
+    and maximum turns (in thousandths) it would have taken.
     """
 
     input_least: int = 0
@@ -63,10 +63,10 @@ class Assumed:
 
 @dataclass(frozen=True)
 class Terms:
-    """All data, besides the counts, on which a receipt's money depends. Prices are micro-dollars per token.
+    """Everything a receipt's money depends on, besides the counts. Prices are micro-dollars per token.
 
-    ``basis`` names the source of the habits: ``public`` sessions, this user's ``transcripts`` (of
-    ``sessions`` sessions), the ``session`` of the call itself, or the user's ``setting``. ``dated`` is the
+    ``basis`` names the source of the habits: ``public`` sessions, this user's ``transcripts`` (from
+    ``sessions`` sessions), the ``session`` that made the call, or the user's ``setting``. ``dated`` is the
     day of the price table.
     """
 
@@ -88,7 +88,7 @@ class Terms:
 
     @property
     def write(self) -> Decimal:
-        """The price of a cache write, weighed by the share of 1-hour writes."""
+        """The price of a cache write, weighted by the share of 1-hour writes."""
         return self.long_writes * self.cache_write_1h + (1 - self.long_writes) * self.cache_write
 
     @property
@@ -103,23 +103,23 @@ class Terms:
 
     @property
     def definition(self) -> Decimal:
-        """The price of a token of the tool definitions, in the context from the start."""
+        """The price of a token in the tool definitions, which are in the context from the start."""
         return self.write + self.share_reads * self.cache_read
 
     @property
     def turn(self) -> Decimal:
-        """The price of a turn: its context, read from the cache."""
+        """The price of a turn: reading its context from the cache."""
         return self.turn_reads * self.cache_read
 
     def as_json(self) -> str:
-        """Return the terms as JSON text."""
+        """Return the terms as JSON."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values["assumed"] = vars(self.assumed)
         return json.dumps(values, default=str, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Terms | None":
-        """Return the terms; None for a receipt of formula 1, which recorded no terms."""
+        """Return the terms; None for receipts of formula 1, which recorded none."""
         if not text:
             return None
         values: dict[str, Any] = json.loads(text)
@@ -132,7 +132,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a receipt: a signed count of tokens or turns, and the price of each in micro-dollars."""
+    """One line of a receipt: a signed count of tokens or turns, and the price per unit in micro-dollars."""
 
     name: str
     count: Decimal
@@ -141,17 +141,17 @@ class Line:
 
     @property
     def amount(self) -> Decimal:
-        """The line's micro-dollars; negative for a cost."""
+        """The line's amount in micro-dollars; negative for a cost."""
         return self.count * self.each
 
 
 def current_terms(price: Price, dated: str, habits: Habits, basis: str) -> Terms:
-    """Return the terms of a call that is recorded now."""
+    """Return the terms for a call recorded now."""
     return _terms(FORMULA, price, dated, habits, basis)
 
 
 def former_terms(price: Price, dated: str, cache_reads: float = FORMER_CACHE_READS) -> Terms:
-    """Return the terms of formula 1, with which older receipts were calculated."""
+    """Return the terms of formula 1, which was used for older receipts."""
     habits = Habits(cache_reads=cache_reads, long_writes=0, turn_reads=0, sessions=0)
     return _terms(1, price, dated, habits, "setting")
 
@@ -177,7 +177,7 @@ def _terms(formula: int, price: Price, dated: str, habits: Habits, basis: str) -
 
 
 def lines_of(figures: Figures, terms: Terms) -> tuple[Line, ...]:
-    """Return the lines of a receipt: savings first, costs negative. The amounts add up to the net."""
+    """Return the lines of a receipt: savings first; costs are negative. The amounts add up to the net."""
     counted = (
         ("Input that Claude did not read", figures.saved_input, terms.context),
         ("Text that Claude did not write", figures.saved_output, terms.written),
@@ -204,5 +204,5 @@ def amounts(figures: Figures, terms: Terms) -> tuple[Decimal, Decimal]:
 
 
 def decimal(number: float) -> Decimal:
-    """Return a float as the decimal number in its written form."""
+    """Return a float as the decimal number it is written as."""
     return Decimal(str(number))

@@ -1,11 +1,11 @@
 """Offline estimates of Claude's token counts.
 
-No public tokenizer exists for current Claude models. A linear model over counted features of the text comes
-close: ``tokens = sum(count x coefficient)``. Each of the two tokenizer families has its own coefficients,
-fitted on 15,134 token counts that the API reported (``tests/data/calibration.csv.gz``; ``python -m
-tests.ledger.refit`` fits them again). Family A is Claude up to 4.6. Family B, from 4.7 on, counts about a
-third more. For English text and code, 9 in 10 items over 1,000 tokens are within 10 %. The coefficients for
-scripts other than Latin are assumptions and were not validated.
+There is no public tokenizer for current Claude models. A linear model over counted text features comes close:
+``tokens = sum(count x coefficient)``. Each of the two tokenizer families has its own coefficients, fitted to
+15,134 token counts reported by the API (``tests/data/calibration.csv.gz``; ``python -m tests.ledger.refit``
+refits them). Family A is Claude up to 4.6. Family B, from 4.7 on, counts about a third more. For English text
+and code, 9 in 10 items over 1,000 tokens are within 10 %. The coefficients for non-Latin scripts are
+unvalidated assumptions.
 """
 
 import json
@@ -86,27 +86,25 @@ SCRIPT_FEATURES = (
 
 
 REMEMBERED = 20_000
-"""Maximum length of a text whose estimate is cached (characters). The cache takes at most 5 MB."""
+"""Maximum length of a text whose estimate is cached (characters). The cache takes up at most 5 MB."""
 
 
 def estimate_tokens(text: str, family: Family) -> float:
-    """Return the estimated tokens of a text without framing."""
+    """Return the estimated tokens of a text, without framing."""
     return _remembered(text, family) if len(text) <= REMEMBERED else _weigh(count_features(text), family)
 
 
 @lru_cache(maxsize=256)
 def _remembered(text: str, family: Family) -> float:
-    """Cached version of ``estimate_tokens``, because one offload is priced several times over
-    the same texts.
-    """
+    """Cached version of ``estimate_tokens``, because a single offload prices the same texts several times."""
     return _weigh(count_features(text), family)
 
 
 def estimate_call(arguments: Mapping[str, Any], family: Family, model: str = "") -> float:
     """Return the estimated output tokens of a tool call: its framing, parameter names and values.
 
-    Strings count as raw text, other values as compact JSON. The tool's name is part of the framing.
-    ``model`` matters only for Claude 4.7.
+    Strings count as raw text, other values as compact JSON. The tool name is part of the framing. ``model``
+    matters only for Claude 4.7.
     """
     framing = {
         "c_use": 1,
@@ -124,29 +122,29 @@ def estimate_result(text: str, family: Family, error: bool = False) -> float:
 
 
 def estimate_message_text(text: str, family: Family, first: bool = True) -> float:
-    """Return the estimated output tokens of text in a message. ``first`` adds the framing."""
+    """Return the estimated output tokens of message text. ``first`` adds the framing."""
     return _weigh({"c_text": int(first)}, family) + estimate_tokens(text, family)
 
 
 def estimate_definition(definition: Mapping[str, Any], family: Family) -> float:
-    """Return the estimated input tokens of a tool's definition (name, description, input_schema)."""
+    """Return the estimated input tokens of a tool definition (name, description, input_schema)."""
     return DEFINITION_FACTOR * estimate_tokens(_raw(definition), family)
 
 
 def estimate_definitions(definitions: Iterable[Mapping[str, Any]], instructions: str, family: Family) -> int:
-    """Return the size of a server's definitions and instructions in Claude's context, tokens."""
+    """Return the size of a server's definitions and instructions in Claude's context, in tokens."""
     tools = sum(estimate_definition(definition, family) for definition in definitions)
     return int(tools + estimate_tokens(instructions, family) + 0.5)
 
 
 def family_of(model: str) -> Family:
-    """Return the tokenizer family of a Claude model by its name. Unknown names count as the newest family."""
+    """Return a Claude model's tokenizer family, based on its name. Unknown names get the newest family."""
     version = model_version(model)
     return "A" if version is not None and version <= _LAST_OF_A else NEWEST
 
 
 def rescale(tokens: float, counted_as: Family, wanted: Family) -> float:
-    """Convert a token count of one family to another, approximately (see the factor above)."""
+    """Convert a token count from one family to another, approximately (see the factor above)."""
     if counted_as == wanted:
         return tokens
     return tokens * _B_FOR_A if wanted == "B" else tokens / _B_FOR_A
@@ -154,9 +152,9 @@ def rescale(tokens: float, counted_as: Family, wanted: Family) -> float:
 
 @lru_cache(maxsize=256)
 def model_version(model: str) -> tuple[int, int] | None:
-    """Return the version in a model's name; None without a version.
+    """Return the version in a model's name; None if there is none.
 
-    Dates do not count: ``claude-sonnet-4-20250514`` is 4.0, ``claude-3-5-haiku@20241022`` is 3.5.
+    Dates are ignored: ``claude-sonnet-4-20250514`` is 4.0, ``claude-3-5-haiku@20241022`` is 3.5.
     """
     match = _VERSION.search(model.lower())
     return (int(match[1]), int(match[2] or 0)) if match else None
@@ -172,8 +170,8 @@ def count_features(text: str) -> dict[str, int]:
     newlines and ``nlx`` their newlines after the first · ``sprun`` and ``spchars`` runs of two or more blanks
     and their characters · then characters by script; ``box_r`` repeats of the preceding box character.
 
-    Works on the UTF-8 bytes with whole-text operations of ``bytes``, which run at C speed. Bytes beyond
-    ASCII end every run, as their characters would.
+    Works on the UTF-8 bytes with whole-text ``bytes`` operations, which run at C speed. Non-ASCII bytes end
+    every run, as their characters would.
     """
     data = text.encode("utf-8", "surrogatepass")
     letters = _Runs(data, _UPPER + _LOWER)
@@ -215,8 +213,8 @@ def _membership(members: bytes) -> bytes:
 
 class _Runs:
     """The runs of certain ASCII characters in a text, as one large integer: a byte is 1 where the text has a
-    member, otherwise 0. Shifting the integer by one byte compares every character with its neighbour in
-    one step.
+    member, otherwise 0. Shifting the integer by one byte compares every character with its neighbour in one
+    step.
     """
 
     def __init__(self, data: bytes, members: bytes) -> None:
@@ -227,12 +225,12 @@ class _Runs:
 
     @property
     def single_runs(self) -> int:
-        """Return the number of runs of one character."""
+        """Return the number of single-character runs."""
         return self.runs - (self._starts & (self._bits >> 8)).bit_count()
 
     @property
     def beyond_eighth(self) -> int:
-        """Return the number of members that have at least eight members of their run before them."""
+        """Return the number of members preceded by at least eight other members of their run."""
         two = self._bits & (self._bits >> 8)
         four = two & (two >> 16)
         eight = four & (four >> 32)
@@ -240,7 +238,7 @@ class _Runs:
 
 
 def _count_spaced_words(text: str, data: bytes) -> int:
-    """Count letters after a space that follows a character other than whitespace."""
+    """Count letters after a space that follows a non-whitespace character."""
     classes = data.translate(_AROUND_SPACE)
     behind_space = classes.count(b" a")
     behind_whitespace = classes.count(b"s a") + classes.count(b"  a") + classes.startswith(b" a")
@@ -250,13 +248,13 @@ def _count_spaced_words(text: str, data: bytes) -> int:
 
 
 def _count_repeats(data: bytes) -> tuple[int, int]:
-    """Return the number of runs of four or more equal punctuation marks, and their characters."""
+    """Return the number of runs of four or more identical punctuation marks, and the characters in them."""
     lengths = [len(run) for four, runs in _FOURFOLD if four in data for run in runs.findall(data)]
     return len(lengths), sum(lengths)
 
 
 def _count_scripts(data: bytes) -> dict[str, int]:
-    """Count characters beyond ASCII by script."""
+    """Count non-ASCII characters by script."""
     rest = data.translate(None, _ASCII).decode("utf-8", "surrogatepass")
     counts = dict.fromkeys(SCRIPT_FEATURES, 0)
     for char, count in Counter(rest).items():

@@ -1,1 +1,1 @@
-"""Models on this machine: hardware, memory, recommendation, measurement."""
+"""Models on this machine: hardware, memory, recommendations and measurements."""

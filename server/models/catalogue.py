@@ -1,4 +1,4 @@
-"""Catalogue of recommendable models: the app's own, or the user's ``models.toml``."""
+"""Catalogue of models that can be recommended: the built-in one, or the user's ``models.toml``."""
 
 import tomllib
 from pathlib import Path
@@ -11,11 +11,11 @@ from server.config.folders import Folders
 from server.models.categories import Category
 
 LEAST_PARAMETERS = 1.0
-"""Billions of parameters below which a model writes nothing useful. 0.5B was right in about one of six small
-functions, 135M in none.
+"""Billions of parameters below which a model writes nothing useful. In tests on small functions, 0.5B got
+about one in six right, 135M none.
 """
 LEAST_SIZE = 600_000_000
-"""Bytes of a file below which a model of unknown size counts as such a small model."""
+"""File size in bytes below which a model with an unknown parameter count is treated as that small."""
 SHIPPED = Path(__file__).with_name("catalogue.toml")
 
 
@@ -24,9 +24,7 @@ class _Entry(BaseModel):
 
 
 class Quality(_Entry):
-    """A published figure in the benchmark's own unit (per cent for all figures of the app's own
-    catalogue).
-    """
+    """A published figure in the benchmark's own unit (per cent for all figures in the built-in catalogue)."""
 
     benchmark: str
     value: float
@@ -35,11 +33,12 @@ class Quality(_Entry):
 
 
 class CatalogueModel(_Entry):
-    """A recommendable model. ``size`` in bytes, ``parameters`` and ``active`` in billions; 0 if unknown.
+    """A model that can be recommended. ``size`` is in bytes, ``parameters`` and ``active`` in billions; 0 if
+    unknown.
 
-    ``name`` is the name in ``engine``. ``lmstudio`` and ``gguf`` are LM Studio's name and the reference of a
-    GGUF file (empty: none). ``peak`` is the measured memory with the usual context, in bytes. ``common``
-    marks a model that is widely used for chores.
+    ``name`` is the model's name in ``engine``. ``lmstudio`` and ``gguf`` are its LM Studio name and its GGUF
+    file reference (empty: none). ``peak`` is the measured memory with the usual context, in bytes. ``common``
+    marks models widely used for chores.
     """
 
     name: str
@@ -60,7 +59,7 @@ class CatalogueModel(_Entry):
 
     @property
     def is_toy(self) -> bool:
-        """Return whether the model is too small for any work: fewer than ``LEAST_PARAMETERS`` billion
+        """Return whether the model is too small to be useful: fewer than ``LEAST_PARAMETERS`` billion
         parameters.
         """
         if self.parameters:
@@ -68,7 +67,7 @@ class CatalogueModel(_Entry):
         return 0 < self.size < LEAST_SIZE
 
     def name_for(self, kind: str) -> str:
-        """Return the name by which an engine of this kind downloads the model; empty if the engine cannot."""
+        """Return the name this kind of engine uses to download the model; empty if it cannot."""
         if kind == self.engine:
             return self.name
         return {"lmstudio": self.lmstudio, "embedded": self.gguf}.get(kind, "")
@@ -80,7 +79,7 @@ class _Catalogue(_Entry):
 
 
 def load_catalogue(folders: Folders) -> tuple[CatalogueModel, ...]:
-    """Return the user's catalogue if it exists, otherwise the app's own.
+    """Return the user's catalogue if there is one, otherwise the built-in one.
 
     Raises:
         SettingsError: the user's file is not a valid catalogue.
@@ -94,12 +93,12 @@ def load_catalogue(folders: Folders) -> tuple[CatalogueModel, ...]:
 
 
 def own_catalogue(folders: Folders) -> Path:
-    """Return the path of the user's catalogue. The file may not exist."""
+    """Return the path of the user's catalogue, which may not exist."""
     return folders.config / "models.toml"
 
 
 def parse_catalogue(text: str, source: str) -> tuple[str, tuple[CatalogueModel, ...]]:
-    """Return a catalogue's date (empty without a date) and its models.
+    """Return a catalogue's date (empty if it has none) and its models.
 
     Raises:
         SettingsError: the text is not a valid catalogue. ``source`` says where the text comes from.

@@ -1,4 +1,4 @@
-"""Updates the catalogue of models from a file or a URL that the user names."""
+"""Updates the model catalogue from a file or URL given by the user."""
 
 from pathlib import Path
 
@@ -11,19 +11,19 @@ from server.config.folders import Folders
 from server.models.catalogue import SHIPPED, own_catalogue, parse_catalogue
 
 LARGEST = 1 << 20
-"""Maximum size of a catalogue (bytes). The app's own has about 10,000 bytes."""
+"""Maximum size of a catalogue (bytes). The built-in one is about 10,000 bytes."""
 
 
 def update_catalogue(folders: Folders, source: str) -> str:
-    """Replace the present catalogue with the catalogue at ``source`` (a path or an http URL).
+    """Replace the current catalogue with the one at ``source`` (a path or an HTTP URL).
 
-    Return a sentence about the result. If the new catalogue is invalid, empty or older than the present one,
+    Return a sentence about the outcome. If the new catalogue is invalid, empty or older than the current one,
     nothing changes.
 
     Raises:
         BadArguments: the file does not exist or is too large.
         NoNetwork: the URL cannot be reached.
-        SettingsError: the catalogue is invalid or older than the present one.
+        SettingsError: the catalogue is invalid or older than the current one.
     """
     text = (
         _fetched(source) if source.startswith(("https://", "http://")) else _read(Path(source).expanduser())

@@ -1,4 +1,4 @@
-"""Categories of work by which models are ranked."""
+"""Categories of work for which models are ranked."""
 
 from typing import Literal, get_args
 

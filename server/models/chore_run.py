@@ -1,9 +1,9 @@
-"""Execution of Python code that a model wrote for a chore, guarded against accidental damage.
+"""Runs Python code that a model wrote for a chore, guarding against accidental damage.
 
-First the code is inspected: it may import a few modules that only compute, and use no names that reach beyond
-computing. The code then runs in an isolated process with an empty environment, in an empty folder, with
-limits on time and (on POSIX) memory and files. This is not a sandbox against malicious code, because Python
-offers more escapes than a list can name.
+The code is inspected first: it may import only a few modules that just compute, and may not use names that
+reach beyond computing. It then runs in an isolated process with an empty environment, in an empty folder,
+with limits on time and (on POSIX) memory and files. This is not a sandbox against malicious code, because
+Python offers more escapes than a list can name.
 """
 
 import ast
@@ -57,7 +57,7 @@ MODULES = {
     "types",
     "warnings",
 }
-"""Names under which the allowed modules hold modules that do more than compute."""
+"""Attribute names that the allowed modules use for modules that do more than compute."""
 FORBIDDEN_ATTRIBUTES = MODULES | DYNAMIC
 KNOWN_DUNDERS = {"__init__", "__name__", "__len__", "__iter__", "__next__", "__eq__", "__repr__", "__str__"}
 
@@ -90,7 +90,9 @@ except BaseException as error:
 
 
 async def run_python(code: str, verify: str) -> str:
-    """Run ``code`` and then the statements in ``verify``. Return the failure; empty on success."""
+    """Run ``code``, then the statements in ``verify``. Return a description of the failure; empty on
+    success.
+    """
     try:
         forbidden = _forbidden(ast.parse(code))
     except SyntaxError as error:
@@ -135,7 +137,7 @@ async def _run(order: bytes) -> str:
 
 
 def _forbidden(tree: ast.Module) -> str:
-    """Return the first forbidden name in the code; empty without such a name."""
+    """Return the first forbidden name in the code; empty if there is none."""
     for node in ast.walk(tree):
         if found := next((name for name in _forbidden_names(node) if name), ""):
             return found
@@ -143,7 +145,7 @@ def _forbidden(tree: ast.Module) -> str:
 
 
 def _forbidden_names(node: ast.AST) -> Iterator[str]:
-    """Yield the forbidden names of one node (or empty texts)."""
+    """Yield the forbidden names in one node (possibly empty strings)."""
     match node:
         case ast.Import(names=names):
             yield from (each.name for each in names if each.name.partition(".")[0] not in PURE)

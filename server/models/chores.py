@@ -1,4 +1,4 @@
-"""Chores that measure a model, and the check of the model's answers."""
+"""Chores used to measure a model, and how its answers are checked."""
 
 import json
 import re
@@ -17,13 +17,14 @@ from server.models.docstring_check import docstring_error
 FILE = Path(__file__).with_name("chores.toml")
 JAPANESE = ("HIRAGANA", "KATAKANA", "CJK")
 LEAST_SHARE = 0.6
-"""Minimum share of an answer's letters in the requested script. Names and units may be in other scripts."""
+"""Minimum share of an answer's letters that must be in the requested script. Names and units may use others.
+"""
 _FENCED = re.compile(r"^```[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _THINKING = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 class Chore(BaseModel):
-    """One chore. The comment at the top of ``chores.toml`` describes the fields."""
+    """One chore. The fields are described in the comment at the top of ``chores.toml``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,12 +38,12 @@ class Chore(BaseModel):
     most_words: int = 0
     script: Literal["", "japanese", "latin"] = ""
     documents: str = ""
-    """Python code that the answer must equal, plus a docstring."""
+    """Python code that the answer must match apart from an added docstring."""
 
 
 @cache
 def load_chores() -> tuple[Chore, ...]:
-    """Return the app's chores."""
+    """Return the built-in chores."""
     entries = tomllib.loads(FILE.read_text(encoding="utf-8"))["chore"]
     return tuple(
         Chore(**{("json_" if key == "json" else key): value for key, value in entry.items()})
@@ -51,7 +52,7 @@ def load_chores() -> tuple[Chore, ...]:
 
 
 async def check_answer(chore: Chore, answer: str) -> str:
-    """Return the fault of an answer; empty if the answer is right."""
+    """Return what is wrong with an answer; empty if it is right."""
     text = _THINKING.sub("", answer).strip()
     if not text:
         return "empty"
@@ -97,5 +98,5 @@ def _script_share(text: str, *, japanese: bool) -> float:
 
 
 def _code(text: str) -> str:
-    """Return the longest fenced block, or the whole text without a block."""
+    """Return the longest fenced block, or the whole text if there is none."""
     return max(_FENCED.findall(text), key=len, default=text)

@@ -1,4 +1,4 @@
-"""The user's choice of the default model: stored in the settings and effective immediately."""
+"""The user's choice of default model, stored in the settings and applied at once."""
 
 import asyncio
 
@@ -8,12 +8,12 @@ from server.engine.engine import Engine
 
 
 async def make_default(engine: Engine, folders: Folders, model: str) -> None:
-    """Use ``model`` for calls that name no model, now and after a restart.
+    """Use ``model`` for calls that name no model, both now and after a restart.
 
     Raises:
         ModelNotFound: the engine does not have this model.
-        ModelBlocked: the user blocks the model.
-        SettingsError: the settings cannot be written. Nothing changed.
+        ModelBlocked: the user has blocked the model.
+        SettingsError: the settings cannot be written. Nothing is changed.
     """
     name = await engine.choose_model(model)
     await asyncio.to_thread(set_setting, folders, "backend", "model", name)

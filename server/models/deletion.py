@@ -1,4 +1,4 @@
-"""Deletes a model from the engine's disk."""
+"""Deletes models from the engine's disk."""
 
 from server.backends.base import DeletesModels
 from server.common.errors import BackendUnsupported
@@ -6,11 +6,11 @@ from server.engine.engine import Engine
 
 
 async def delete_model(engine: Engine, model: str) -> None:
-    """Unload a model and delete it. The model can be downloaded again.
+    """Unload a model and delete it. It can be downloaded again.
 
     Raises:
         ModelNotFound: the engine does not have this model.
-        BackendUnsupported: this engine does not delete models.
+        BackendUnsupported: this engine cannot delete models.
         BackendError: the engine is unreachable or failed.
     """
     backend = await engine.use()

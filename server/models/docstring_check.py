@@ -1,10 +1,10 @@
-"""Checks an answer that adds a docstring to a function: the code must stay unchanged."""
+"""Checks an answer that adds a docstring to a function: the code must not change."""
 
 import ast
 
 
 def docstring_error(original: str, answer: str) -> str:
-    """Return the fault of an answer: other code, or no docstring; empty if the answer is right."""
+    """Return what is wrong with an answer (changed code, or no docstring); empty if it is right."""
     try:
         before, after = ast.parse(original), ast.parse(answer)
     except (SyntaxError, ValueError, RecursionError) as error:

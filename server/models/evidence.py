@@ -1,4 +1,4 @@
-"""Evidence about models on this machine, from measurements and real offloads. It loses weight with age."""
+"""Evidence about models on this machine, from measurements and real offloads. Older evidence weighs less."""
 
 import math
 import time
@@ -11,21 +11,21 @@ from server.store.measurements import MeasurementRecord, Measurements, PracticeR
 
 DAY = 86_400.0
 HALF_LIFE = 30 * DAY
-"""Age at which a finding counts half (seconds). Engines, drivers and the machine's load change
-over months.
+"""Age at which a finding counts half (seconds). Engines, drivers and the load on the machine change over
+months.
 """
 OLDEST = 6 * HALF_LIFE
-"""Age above which a finding is left out (seconds). It would count less than a sixtieth."""
+"""Age above which a finding is ignored (seconds). It would count for less than a sixtieth."""
 ENOUGH = 1.5
-"""Minimum weight of findings for a statement on quality: two fresh chores, or four that are a month old."""
+"""Minimum weight of findings for a verdict on quality: two fresh chores, or four month-old ones."""
 ENOUGH_TO_RANK = 6.0
-"""Minimum weight of findings that affects a model's rank."""
+"""Minimum weight of findings needed to affect a model's rank."""
 GOOD, BAD = 0.5, 1 / 3
-"""A share of at least ``GOOD`` ranks a model before untested models, a share of at most ``BAD`` after them.
-The whole interval must be on that side.
+"""A share of at least ``GOOD`` ranks a model above untested ones, a share of at most ``BAD`` below them. The
+whole interval must lie on that side.
 """
 DEVIATIONS = 1.96
-"""Half the width of the interval in standard deviations: 95 % confidence."""
+"""Half the width of the interval, in standard deviations: 95 % confidence."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Evidence:
     """The evidence about one model in one category.
 
     Attributes:
-        quality: share of right results, 0 to 1; None if there are too few results.
-        weight: number of results behind ``quality``, weighted by age.
+        quality: share of correct results, 0 to 1; None if there are too few results.
+        weight: age-weighted number of results behind ``quality``.
         generate_rate: tokens per second, like ``prompt_rate``; 0 if unknown.
         load_seconds: 0 if unknown.
-        speedup: throughput of parallel requests relative to a single one; 0 if unknown.
+        speedup: throughput of parallel requests relative to a single request; 0 if unknown.
         latest: time of the newest finding, in seconds since the epoch.
     """
 
@@ -51,7 +51,7 @@ class Evidence:
 
     @property
     def tier(self) -> int:
-        """0 for a model that proved good on this machine, 2 for a model that proved bad, 1 otherwise."""
+        """0 for a model that has proved good on this machine, 2 for one that has proved bad, 1 otherwise."""
         if self.quality is None or self.weight < ENOUGH_TO_RANK:
             return 1
         low, high = self.interval
@@ -61,7 +61,7 @@ class Evidence:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of ``quality`` (Wilson's score interval); 0 to 1 without results."""
+        """The 95 % interval of ``quality`` (Wilson score interval); 0 to 1 if there are no results."""
         if self.quality is None or not self.weight:
             return 0.0, 1.0
         square = DEVIATIONS**2 / self.weight
@@ -72,7 +72,7 @@ class Evidence:
 
     @property
     def summary(self) -> str:
-        """The evidence as part of a sentence; empty without evidence."""
+        """The evidence as a sentence fragment; empty if there is none."""
         parts = [] if self.quality is None else [f"right in {self.quality:.0%} of {self.weight:.0f} here"]
         if self.generate_rate:
             parts.append(f"{self.generate_rate:.0f} tokens/s here")
@@ -106,7 +106,7 @@ class _Findings:
 async def gather_evidence(
     measurements: Measurements, category: Category, now: float | None = None
 ) -> Mapping[str, Evidence]:
-    """Return the evidence about each model by its name without ``:latest``. Untested models are missing.
+    """Return the evidence about each model, keyed by name without ``:latest``. Untested models are missing.
 
     Raises:
         StoreError: the history cannot be read.
@@ -120,7 +120,7 @@ async def gather_evidence(
 def combine(
     measured: Iterable[MeasurementRecord], practice: Iterable[PracticeRecord], category: Category, now: float
 ) -> Mapping[str, Evidence]:
-    """Return the evidence about each model, weighted by age. Speeds apply to all categories."""
+    """Return the age-weighted evidence about each model. Speeds apply to all categories."""
     found: dict[str, _Findings] = defaultdict(_Findings)
     for record in measured:
         findings = found[_without_latest(record.model)]
@@ -141,9 +141,7 @@ def combine(
 
 
 def category_of(practice: PracticeRecord) -> str:
-    """Return the category of offloads: the category in the call, or otherwise the category that fits the
-    call.
-    """
+    """Return the category of offloads: the one given in the call, or else the one that fits it best."""
     if practice.category:
         return practice.category
     if practice.tool == "compress_context":

@@ -1,6 +1,6 @@
-"""Simulated machines with the app's recommendations, for the documentation and the tests.
+"""Simulated machines and the app's recommendations for them, for the documentation and tests.
 
-``COMMON`` lists models that people run for chores, by memory, collected from forums and guides in November
+``COMMON`` lists models people run for chores, by memory size, collected from forums and guides in November
 2026.
 """
 
@@ -22,7 +22,7 @@ COMMON: Mapping[int, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class SimulatedMachine:
-    """A machine. ``memory`` is its class in ``COMMON``, in GB."""
+    """A machine. ``memory`` is its size class in ``COMMON``, in GB."""
 
     name: str
     memory: int
@@ -70,14 +70,14 @@ MACHINES = (
 
 
 def recommended(simulated: SimulatedMachine) -> tuple[Recommendation, ...]:
-    """Return the app's own catalogue ranked for coding on this machine, with nothing installed."""
+    """Return the built-in catalogue ranked for coding on this machine, with nothing installed."""
     _, models = parse_catalogue(SHIPPED.read_text(encoding="utf-8"), str(SHIPPED))
     catalogue = [each for each in models if each.engine == "ollama"]
     return recommend(simulated.machine, (), catalogue, SelectorSettings(), "coding")
 
 
 def line_of(simulated: SimulatedMachine) -> str:
-    """Return the machine's row of the table in the documentation."""
+    """Return the machine's row for the table in the documentation."""
     first, second, *_ = recommended(simulated)
     usual = [each for each in recommended(simulated) if each.model.name in COMMON[simulated.memory]]
     why = "" if first in usual else "; ".join(_why_not(each) for each in usual)

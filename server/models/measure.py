@@ -1,4 +1,6 @@
-"""Measures a model on this machine: speed of loading, reading and writing, and correct chores."""
+"""Measures a model on this machine: how fast it loads, reads and writes, and how many chores it gets
+right.
+"""
 
 import asyncio
 import secrets
@@ -16,7 +18,7 @@ from server.store.measurements import ChoreRecord, MeasurementRecord, Measuremen
 CLIENT = "measure"
 SYSTEM = "Answer with the result alone: no explanation, no example of use."
 SPEED_TOKENS = 96
-"""Number of tokens that are generated to measure the speed: a few seconds on a CPU."""
+"""Number of tokens generated to measure speed: takes a few seconds on a CPU."""
 CHORE_TOKENS = 300
 MOST_PARALLEL = 4
 _LINES = 40
@@ -26,7 +28,7 @@ ReportMeasure = Callable[[MeasureProgress], Awaitable[None]]
 
 @dataclass(frozen=True)
 class _Timed:
-    """One generation: seconds until the first token, and seconds after it."""
+    """One generation: seconds to the first token, and seconds after it."""
 
     text: str
     end: Completed
@@ -45,10 +47,10 @@ class _Timed:
 
 
 class Measuring:
-    """Measures one model at a time. ``running`` is the model's name; empty if no model is being measured.
+    """Measures one model at a time. ``running`` is that model's name; empty when idle.
 
-    Every generation waits for its turn behind interactive work. A pause ends a measurement with ``Paused``.
-    An incomplete measurement is not stored.
+    Every generation queues behind interactive work. Pausing ends a measurement with ``Paused``. Incomplete
+    measurements are not stored.
     """
 
     def __init__(
@@ -72,11 +74,11 @@ class Measuring:
         report: ReportMeasure | None = None,
         own: tuple[Chore, ...] = (),
     ) -> MeasurementRecord:
-        """Measure a model (None: the model in use), store the result and return it. ``own`` holds further
-        chores, made from the user's project.
+        """Measure a model (None: the model in use), store the result and return it. ``own`` holds additional
+        chores made from the user's project.
 
         Raises:
-            ModelNotFound, ModelBlocked: the model does not exist, or the user blocks it.
+            ModelNotFound, ModelBlocked: the model does not exist, or the user has blocked it.
             BackendError: the engine is unreachable or failed.
             Paused: offloading is paused.
             StoreError: the result cannot be written.
@@ -101,7 +103,7 @@ class Measuring:
             return record
 
     def cancel(self) -> None:
-        """Cancel the running measurement, if any. Its caller gets ``CancelledError``."""
+        """Cancel the running measurement, if any. Its caller gets a ``CancelledError``."""
         if self._work is not None:
             self._work.cancel()
 
@@ -137,7 +139,7 @@ class Measuring:
         )
 
     async def _load(self, model: str) -> float | None:
-        """Return the seconds of a cold load, or None if the engine cannot load and unload on request."""
+        """Return the seconds a cold load takes, or None if the engine cannot load and unload on request."""
         can = (await self._engine.use()).capabilities
         await self._engine.ensure_model(_ignore, model)
         if not (can.load and can.unload):
@@ -182,7 +184,7 @@ class Measuring:
 
 
 class _Steps:
-    """Reports the progress of a measurement."""
+    """Reports a measurement's progress."""
 
     def __init__(self, model: str, total: int, events: EventBus, report: ReportMeasure | None) -> None:
         self._model = model
@@ -204,7 +206,7 @@ class _Steps:
 
 
 def _speed_request(model: str, num_ctx: int) -> GenerationRequest:
-    """Return a request with an uncached prompt of about 600 tokens and an answer of full length."""
+    """Return a request with an uncached prompt of about 600 tokens and a full-length answer."""
     lines = (f"{number}. {secrets.token_hex(3)} waits in row {number * 7 % 40}" for number in range(_LINES))
     task = "\n".join((*lines, "Count from 1 to 200, one number a line, and write nothing else."))
     return _request(model, (Message("user", task),), num_ctx, SPEED_TOKENS)
@@ -215,4 +217,4 @@ def _request(model: str, messages: tuple[Message, ...], num_ctx: int, max_tokens
 
 
 async def _ignore(_progress: object) -> None:
-    """Ignore the progress of a download, because the download publishes its own events."""
+    """Ignore download progress, because downloads publish their own events."""

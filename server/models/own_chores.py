@@ -1,6 +1,6 @@
-"""Chores made from the user's own project: write a docstring for a function whose code must not change.
+"""Chores made from the user's own project: write a docstring for a function without changing its code.
 
-These chores need no execution: the answer is right if its syntax tree is the same, plus a docstring.
+These chores need no execution: an answer is right if its syntax tree is identical apart from the docstring.
 """
 
 import ast
@@ -11,7 +11,7 @@ from pathlib import Path
 from server.models.chores import Chore
 
 MOST = 8
-"""Maximum number of chores per project, spread over its files."""
+"""Maximum number of chores per project, spread across its files."""
 FEWEST_LINES, MOST_LINES = 4, 40
 LARGEST_FILE = 200_000
 MOST_FILES = 2_000
@@ -24,7 +24,7 @@ _TASK = """Write a docstring for this function. Return the whole function with i
 
 
 def own_chores(project: Path, most: int = MOST) -> tuple[Chore, ...]:
-    """Return chores from the Python files of a project, at most one per file, and always the same. Blocks."""
+    """Return chores from a project's Python files, at most one per file. Deterministic. Blocks."""
     found = [chore for path in _files(project) if (chore := _chore_of(project, path)) is not None]
     step = max(1, len(found) // most)
     return tuple(found[::step][:most])
@@ -43,7 +43,7 @@ def _files(project: Path) -> Iterator[Path]:
 
 
 def _chore_of(project: Path, path: Path) -> Chore | None:
-    """Return a chore from the longest suitable function of a file."""
+    """Return a chore made from the longest suitable function in a file."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             return None
@@ -60,7 +60,7 @@ def _chore_of(project: Path, path: Path) -> Chore | None:
 
 
 def _bare(text: str, node: ast.stmt) -> str:
-    """Return a function's code without its docstring; empty if the function is not suitable."""
+    """Return a function's code without its docstring; empty if the function is unsuitable."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.decorator_list:
         return ""
     lines = text.splitlines()[node.lineno - 1 : node.end_lineno]

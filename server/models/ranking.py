@@ -1,4 +1,4 @@
-"""Ranks the models that the engine has or can download, for a category of work on this machine."""
+"""Ranks the models the engine has or can download, for a category of work on this machine."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ async def ranked(
     *,
     prefer_quality: bool = False,
 ) -> tuple[Recommendation, ...]:
-    """Return the models for a category, best first; empty if the user's filters exclude all models.
+    """Return the models for a category, best first; empty if the user's filters exclude every model.
 
     Raises:
         BackendError: no engine is available.
@@ -57,11 +57,11 @@ async def ranked(
 async def installed_model_for(
     engine: Engine, folders: Folders, category: Category, measurements: Measurements
 ) -> str | None:
-    """Return the installed model for work of a category, or None for the default model.
+    """Return the installed model to use for a category of work, or None for the default model.
 
-    The user's own choice for the category comes first. Next comes the default model if it is made for the
-    category and did not prove bad. Otherwise, the best model that is made for the category and fits in memory
-    is returned.
+    The user's own choice for the category comes first, then the default model if it is made for the category
+    and has not proved bad. Failing that, the best model that is made for the category and fits in memory is
+    used.
 
     Raises:
         BackendError: no engine is available, or the engine has no model.
@@ -82,7 +82,7 @@ async def installed_model_for(
 def _candidates(
     folders: Folders, backend: Backend, installed: tuple[InstalledModel, ...]
 ) -> tuple[CatalogueModel, ...]:
-    """Return the catalogue's models that are installed or that this engine can download, with the engine's
+    """Return the catalogue models that are installed or that this engine can download, under the engine's
     names.
     """
     have = {each.name.removesuffix(":latest") for each in installed}

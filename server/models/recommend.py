@@ -1,4 +1,4 @@
-"""Recommends models for this machine and a category of work, best first, each with its reason."""
+"""Recommends models for this machine and a category of work, best first, each with a reason."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,13 +33,13 @@ AGENT_BENCHMARK = "SWE-bench Verified"
 
 @dataclass(frozen=True)
 class Recommendation:
-    """A model with the facts that rank it.
+    """A model and the facts that determine its rank.
 
     Attributes:
-        left: bytes that stay free; negative if the model does not fit.
+        left: bytes that would stay free; negative if the model does not fit.
         reserve: bytes that must stay free for other programs.
-        evidence: evidence about the model on this machine.
-        rate: expected tokens per second by memory bandwidth; 0 if unknown.
+        evidence: evidence about the model from this machine.
+        rate: expected tokens per second based on memory bandwidth; 0 if unknown.
     """
 
     model: CatalogueModel
@@ -53,12 +53,12 @@ class Recommendation:
 
     @property
     def fits(self) -> bool:
-        """Return whether the model fits in the free memory and leaves the reserve."""
+        """Return whether the model fits in free memory and leaves the reserve."""
         return self.left >= self.reserve
 
     @property
     def missing(self) -> int:
-        """Bytes of memory that the model lacks; 0 if it fits."""
+        """Bytes of memory the model is short of; 0 if it fits."""
         return max(0, self.reserve - self.left)
 
     @property
@@ -98,16 +98,16 @@ def recommend(
     known_fits: Mapping[str, Fit] = MappingProxyType({}),
     on_gpu: bool = True,
 ) -> tuple[Recommendation, ...]:
-    """Return the suitable models, best first; empty if the user's filters exclude all models.
+    """Return the suitable models, best first; empty if the user's filters exclude every model.
 
     The order is: the user's own choice for the category; models that are not toys; models that fit; models
-    that are not slow; models that proved good here, then untested models, then models that proved bad
+    that are not slow; models that have proved good here, then untested ones, then those that have proved bad
     (``evidence``), regardless of published figures; models made for the category; installed models (unless
     ``prefer_quality``); models in wide use; the better published figure; the larger model.
 
     Args:
-        held: bytes of the engine's loaded models, which the engine would free.
-        known_fits: fits of installed models according to their own metadata, by name.
+        held: bytes held by the engine's loaded models, which it would free.
+        known_fits: how installed models fit according to their own metadata, by name.
         on_gpu: whether the engine uses GPUs.
     """
     room = room_of(machine, on_gpu=on_gpu, held=held)
@@ -138,8 +138,8 @@ def recommend(
 
 
 def reserve_of(machine: Machine, room: Room) -> int:
-    """Return the bytes that a recommended model must leave free: 2 GiB of memory shared with other programs,
-    less on a small machine. A card's own reserve is part of its room.
+    """Return the bytes a recommended model must leave free: 2 GiB if memory is shared with other programs,
+    less on a small machine. A graphics card's own reserve is already part of its room.
     """
     if room.place == "GPU memory":
         return 0
@@ -147,13 +147,13 @@ def reserve_of(machine: Machine, room: Room) -> int:
 
 
 def memory_needed(model: CatalogueModel) -> int:
-    """Return the bytes that a model needs with the usual context, estimated from the size of its file."""
+    """Return the bytes a model needs with the usual context, estimated from its file size."""
     return _expected(model).total
 
 
 def memory_room(machine: Machine, held: int) -> int:
-    """Return the bytes available to a model. ``held`` holds the bytes of loaded models, which
-    would be freed.
+    """Return the bytes available to a model. ``held`` is the memory of loaded models, which would be
+    freed.
     """
     return room_of(machine, held=held).total
 
@@ -187,7 +187,7 @@ def _recommendation(
 
 
 def _as_installed(model: CatalogueModel, installed: InstalledModel | None) -> CatalogueModel:
-    """Return the model with the size of the installed file."""
+    """Return the model with the size of its installed file."""
     if installed is None or not installed.size:
         return model
     return model.model_copy(update={"size": installed.size, "size_estimated": False})
@@ -203,7 +203,7 @@ def _unlisted(model: InstalledModel) -> CatalogueModel:
 
 
 def _billions(text: str) -> float:
-    """Return the number of parameters in an engine's text, such as ``134.52M`` or ``1.5B``; 0 if unknown."""
+    """Parse an engine's parameter count, such as ``134.52M`` or ``1.5B``, into billions; 0 if unknown."""
     found = _PARAMETERS.fullmatch(text.strip())
     return float(found[1]) * (1 if found[2].upper() == "B" else 0.001) if found else 0.0
 

@@ -1,6 +1,6 @@
-"""The user's filters for models: blocked names, licences, and a model per category.
+"""The user's model filters: blocked names, licences, and a preferred model per category.
 
-The filters are stored as JSON in ``models.json`` in the configuration folder. The user can edit the file.
+The filters are stored as JSON in ``models.json`` in the configuration folder, which the user can edit.
 """
 
 import json
@@ -18,8 +18,8 @@ from server.models.categories import Category
 
 
 class SelectorSettings(BaseModel):
-    """Filters. ``blocked_models`` holds names or patterns (``llama*``). An empty ``license_filter`` allows
-    all licences. ``custom_recommendations`` names the model that ranks first in a category.
+    """Model filters. ``blocked_models`` holds names or patterns (``llama*``). An empty ``license_filter``
+    allows every licence. ``custom_recommendations`` names the model to rank first in a category.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,20 +29,20 @@ class SelectorSettings(BaseModel):
     custom_recommendations: Mapping[Category, str] = {}
 
     def blocks(self, model: str) -> bool:
-        """Return whether a model must not be used. A name without a tag blocks all its tags."""
+        """Return whether a model must not be used. Blocking a name without a tag blocks all its tags."""
         name = model.lower()
         wanted = (name, name.partition(":")[0])
         return any(fnmatchcase(each, pattern.lower()) for pattern in self.blocked_models for each in wanted)
 
     def allows_license(self, license_name: str) -> bool:
-        """Return whether a licence is allowed. An unknown licence is allowed only without a filter."""
+        """Return whether a licence is allowed. Unknown licences are allowed only if there is no filter."""
         return not self.license_filter or license_name.lower() in {
             each.lower() for each in self.license_filter
         }
 
 
 class Selector:
-    """The file of the filters."""
+    """The file that holds the filters."""
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
@@ -50,7 +50,7 @@ class Selector:
 
     @property
     def path(self) -> Path:
-        """The file's path."""
+        """The path of the file."""
         return self._path
 
     def read(self) -> SelectorSettings:
@@ -85,7 +85,7 @@ class Selector:
             ) from None
 
     def is_blocked(self, model: str) -> bool:
-        """Return whether the user blocks a model, by its name or by its licence if the catalogue knows it.
+        """Return whether the user has blocked a model, by name or, if the catalogue knows it, by licence.
 
         Raises:
             SettingsError: the file is damaged.

@@ -1,1 +1,1 @@
-"""One task from files to checked result. Start reading in ``pipeline.py``."""
+"""A single task, from input files to checked result. Start reading in ``pipeline.py``."""

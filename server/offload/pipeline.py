@@ -1,8 +1,9 @@
-"""The pipeline of one offload: read, plan, check the profit, fit, generate, check, repair, deliver, record.
+"""The pipeline for one offload: read, plan, check profitability, fit, generate, check, repair, deliver,
+record.
 
 ``Offloader.run`` is the entry point. Each stage takes a frozen value and returns the next (see
-``values.py``). No file is written before all built-in checks passed. A file written for the user's own check
-is restored unless the check passes.
+``values.py``). No file is written until all built-in checks have passed. A file written for the user's own
+check is restored unless that check passes.
 """
 
 import asyncio
@@ -57,13 +58,14 @@ from server.store.history import History
 from server.store.measurements import Measurements
 
 EVIDENCE_DAYS = 30
-"""Own offloads older than this say nothing about a model, so that the model is tried again."""
+"""Days after which the user's own offloads no longer say anything about a model, so that it is tried again.
+"""
 PATIENCE_RESERVE = 5.0
-"""Seconds before the client's timeout at which a call that waits for a download returns."""
+"""Seconds before the client's timeout at which a call waiting for a download returns."""
 
 
 class Offloader:
-    """Runs any number of offloads at once on one event loop. The engine's queue orders them."""
+    """Runs any number of concurrent offloads on one event loop. The engine's queue orders them."""
 
     def __init__(  # noqa: PLR0917 - parts of the hub, in the hub's order
         self,
@@ -108,7 +110,7 @@ class Offloader:
         self._closing = False
 
     async def start(self) -> tuple[str, ...]:
-        """Restore files that a crash left written but not accepted. Return their paths. Call this before
+        """Restore files that a crash left written but not accepted, and return their paths. Call this before
         ``run``.
         """
         return await undo.recover(self._history, self._rescue_copies)
@@ -118,7 +120,7 @@ class Offloader:
         self._deliverer.checks.use(checks)
 
     async def close(self) -> None:
-        """Cancel all running offloads. Wait until their files are restored and the offloads are recorded."""
+        """Cancel all running offloads, then wait until they are recorded and their files restored."""
         self._closing = True
         await cancel_and_wait(*self._running.values())
         await self._finish_retrier.close()
@@ -138,11 +140,11 @@ class Offloader:
         item_of: ItemOf | None = None,
         workspace: Workspace | None = None,
     ) -> Outcome:
-        """Run one task and return its outcome. A ``TokenSaverError`` becomes an outcome as well.
+        """Run one task and return its outcome. A ``TokenSaverError`` is turned into an outcome as well.
 
-        ``interactive`` tasks go before batch items in the queue. ``item_of`` is set for a batch item.
-        ``workspace`` is set if the call was already prepared. Cancelling the call cancels the offload. The
-        offload is recorded before ``CancelledError`` is raised.
+        ``interactive`` tasks are queued ahead of batch items. ``item_of`` is set for a batch item.
+        ``workspace`` is set if the call has already been prepared. Cancelling the call cancels the offload,
+        which is recorded before ``CancelledError`` is raised.
 
         Raises:
             StoreError: the history cannot be written. The task was not run.
@@ -176,7 +178,7 @@ class Offloader:
         return OffloadState(run_id, task, caller, Progress(run_id, report, self._events), arguments)
 
     async def drive(self, run: OffloadState, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Run, record and allow cancelling one offload. Returns and raises like ``run``."""
+        """Run and record one offload, and make it cancellable. Returns and raises like ``run``."""
         # A separate task: ``cancel`` then ends the offload but not its caller, and cancelling the caller does
         # not interrupt restoring and recording.
         work = asyncio.create_task(self._recorded(run, work_of), name=f"offload {run.id}")
@@ -197,8 +199,8 @@ class Offloader:
         return self._open_workspace(caller)
 
     async def cancel(self, offload_id: str) -> None:
-        """Cancel a running offload. Its caller gets a "cancelled" outcome, or the real outcome if it was
-        already reached.
+        """Cancel a running offload. Its caller gets a "cancelled" outcome, or the real one if it was already
+        reached.
 
         Raises:
             NotFound: no offload with this id is running.
@@ -214,7 +216,7 @@ class Offloader:
         return await undo.undo(self._history, self._events, offload_id)
 
     async def _recorded(self, run: OffloadState, work_of: Callable[[], Awaitable[Outcome]]) -> Outcome:
-        """Run the offload and record it in the history, whatever its outcome."""
+        """Run the offload and record it in the history, whatever the outcome."""
         try:
             await self.recorder.open(run)
             async with run.progress.reporting():
@@ -228,7 +230,7 @@ class Offloader:
             return await self._settle(run, error)
 
     async def _settle(self, run: OffloadState, error: Exception | None) -> Outcome:
-        """Record an offload that was interrupted by ``error``, or by cancellation (None)."""
+        """Record an offload that was interrupted by ``error``, or by cancellation if None."""
         try:
             return await self._end(run, error)
         except StoreError as unwritten:
@@ -281,26 +283,26 @@ class Offloader:
         return await self._delivered(run, delivery)
 
     async def _below_bar(self, run: OffloadState, plan: Plan) -> Check | None:
-        """Return the reason for not asking the model, if any. The user's own calls and calls that name a
-        model have none.
+        """Return the reason for not asking the model, if any. There is none for the user's own calls and for
+        calls that name a model.
         """
         run.chore_kind = kind_of(plan, runs=await self._trials.can_run(plan))
         return await self._refusal(run, run.chore_kind)
 
     async def _refusal(self, run: OffloadState, kind: ChoreKind) -> Check | None:
-        """Return why the model does not get chores of a kind."""
+        """Return why the model does not get chores of this kind, if it does not."""
         if run.caller.by_user or run.task.model:
             return None
         shown = await Measurements(self._history.database).shown(run.model, kind, days_ago(EVIDENCE_DAYS))
         return refusal(run.model, kind, measured_share(run.model, kind) + Share(*shown), self._settings)
 
     async def hand_back(self, run: OffloadState, failure: Check) -> Outcome:
-        """Record that the result failed a check. Return the hand-back as the outcome."""
+        """Record that the result failed a check, and return the hand-back as the outcome."""
         text = reply.handed_back(run.id, failure, tuple(run.attempts), by_user=run.caller.by_user)
         return await self.recorder.close(run, "handed_back", text, failure.code)
 
     def _plan(self, workspace: Workspace, run: OffloadState) -> Plan:
-        """Read the task's files. Refuse a task that is impossible or would save nothing. Blocks."""
+        """Read the task's files, refusing tasks that are impossible or would save nothing. Blocks."""
         reading = read_task(workspace, run.task)
         plan = make_plan(run.task, reading, self._settings.max_output_tokens)
         run.sources = plan.sources
@@ -311,15 +313,13 @@ class Offloader:
         return plan
 
     def sampling(self, run: OffloadState) -> Sampling:
-        """Return the sampling settings of this offload."""
+        """Return the sampling settings for this offload."""
         return Sampling(
             run.model, self._settings.temperature, self._keep_alive, run.caller.lane, run.interactive
         )
 
     async def _delivered(self, run: OffloadState, delivery: Delivery) -> Outcome:
-        """Record the written file. The reply states the net savings, which include the cost of the reply
-        itself.
-        """
+        """Record the written file. The reply states the net savings, with its own cost already included."""
         net = 0
         for _ in range(2):
             text = self._reply_text(run, delivery, net)
@@ -343,14 +343,14 @@ class Offloader:
         )
 
     async def model_for(self, run: OffloadState, *, patience: float | None = None) -> str:
-        """Return the model to use, once its weights are downloaded.
+        """Return the model to use once its weights are downloaded.
 
         Args:
-            patience: seconds to wait for a download. By default, they follow from the client's patience; the
-                user's own calls and batch items wait without a limit.
+            patience: seconds to wait for a download. Derived from the client's patience by default; the
+                user's own calls and batch items wait indefinitely.
 
         Raises:
-            StillDownloading: the download takes longer.
+            StillDownloading: the download takes longer than that.
             BackendError: no engine is available, or the model does not exist.
         """
         backend = await self._engine.use()
@@ -399,7 +399,7 @@ def _cancelled(run: OffloadState, *, closing: bool) -> Outcome:
 
 
 async def _ignore_progress(_done: float, _total: float | None, _message: str) -> None:
-    """Ignore progress, because a refused call has none."""
+    """Ignore progress, because a refused call makes none."""
 
 
 def _describe_progress(progress: PullProgress) -> str:

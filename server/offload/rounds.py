@@ -1,7 +1,7 @@
-"""The rounds of one offload: ask, check, run, write, ask again. The best attempt counts.
+"""The rounds of one offload: ask, check, run, write, ask again. The best attempt wins.
 
-Local tokens cost nothing, so new code that can be run is drawn several times. With examples, the first sample
-that passes them counts. Without examples, the behaviour shared by most samples counts.
+Local tokens cost nothing, so several samples are drawn for new code that can be run. With examples, the first
+sample that passes them is used. Without examples, the behaviour shared by most samples decides.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from server.offload.trial_runs.values import RUNS, TRIED
 from server.offload.values import Attempt, Check, Delivery, Generation, Prompt, Verdict
 
 INPUTS = "inputs"
-"""The kind of prompt that asks for inputs. The answer to such a prompt is not a result."""
+"""The kind of prompt that asks for inputs. Its answer is not a result."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Rounds:
     """Asks the model until an answer passes or the settings allow no further round.
 
     Attributes:
-        if_unrun: why new code is handed back if it could not be run; None if it is delivered anyway.
+        if_unrun: why new code that could not be run is handed back; None if it is delivered anyway.
     """
 
     engine: Engine
@@ -47,10 +47,10 @@ class Rounds:
     async def play(
         self, run: OffloadState, plan: Plan, prompt: Prompt, sampling: Sampling
     ) -> tuple[Delivery | None, Check | None]:
-        """Return the delivery (None if the text is returned instead) and the remaining failure.
+        """Return the delivery (None if the text is returned instead) and any remaining failure.
 
-        If an answer passes with a notice of a likely mistake, the model is asked once more before delivery.
-        The second answer counts only if it is better. ``run.chosen`` is the attempt that counts.
+        If an answer passes with a notice about a likely mistake, the model is asked once more before
+        delivery. The second answer is used only if it is better. ``run.chosen`` is the attempt that is used.
         """
         first = prompt
         warmth = sampling.of_round(1)
@@ -87,16 +87,16 @@ class Rounds:
             prompt, warmth = next_prompt, sampling.of_round(number + 1)
 
     def _most_rounds(self, failure: Check) -> int:
-        """Return the number of answers that a failure allows. Failures that more samples can avoid allow
-        more.
+        """Return the maximum number of answers after a failure. It is higher if more samples can avoid the
+        failure.
         """
         rounds = self.settings.repair_rounds + 1
         return max(rounds, self.settings.samples) if failure.name in TRIED and rounds > 1 else rounds
 
     def _unrun(self, run: OffloadState, plan: Plan, verdict: Verdict) -> Check | None:
-        """Return why a result that should have been run, but could not be run, is not delivered.
+        """Return why a result that should have been run but could not be is not delivered.
 
-        More samples may avoid an import that nobody asked for, which is a likely mistake; nothing else.
+        More samples are worthwhile only for an unrequested import, which is a likely mistake.
         """
         if self.if_unrun is None or plan.edited is not None or run.task.check or not verdict.passed:
             return None
@@ -115,7 +115,7 @@ class Rounds:
         number: int,
         kept: Attempt | None,
     ) -> Attempt:
-        """Ask once and check the answer. If the engine fails, an earlier answer that passed is kept."""
+        """Ask once and check the answer. If the engine fails, keep an earlier answer that passed."""
         try:
             generation, waited = await generate(self.engine, prompt, sampling, run.progress)
         except BackendError:
@@ -139,7 +139,7 @@ class Rounds:
     async def _agree(
         self, run: OffloadState, plan: Plan, first: Prompt, sampling: Sampling, best: Attempt
     ) -> tuple[Attempt, Check | None]:
-        """Return the sample whose behaviour other samples share, or the reason why no sample qualifies."""
+        """Return the sample whose behaviour other samples share, or the reason why none qualifies."""
         asking = self.trials.inputs_prompt(plan, first, best.verdict)
         run.progress.stage("sample", "inputs to compare on")
         generation, waited = await generate(self.engine, asking, sampling, run.progress)
@@ -170,7 +170,7 @@ class Rounds:
         return delivery, verdict.failure
 
     async def _repair(self, run: OffloadState, failure: Check) -> Prompt | None:
-        """Return the prompt of the next round; None if it does not fit the model's context."""
+        """Return the prompt for the next round, or None if it does not fit in the model's context."""
         run.progress.stage("repair", failure.name)
         return await fit_repair(
             run.attempts, failure, self.engine, run.model, self.settings.max_output_tokens
@@ -182,7 +182,7 @@ def _checked(plan: Plan, generation: Generation, workspace: Workspace) -> Verdic
 
 
 def _doubt(verdict: Verdict) -> Check | None:
-    """Return the question about likely mistakes; None without likely mistakes."""
+    """Return the question about likely mistakes, or None if there are none."""
     likely = [notice.text for notice in verdict.notices if notice.likely]
     if not verdict.passed or not likely:
         return None

@@ -1,4 +1,4 @@
-"""The frozen values that pass from stage to stage of one offload.
+"""The frozen values passed from stage to stage in an offload.
 
 ``Task`` → (read) ``Source`` → (fit) ``Prompt`` → (generate) ``Generation`` → (check) ``Verdict`` → (deliver)
 ``Delivery`` → (record) ``Receipt`` (in ``ledger.receipt``); the caller gets the ``Outcome``.
@@ -23,15 +23,15 @@ TaskCategory = Literal["", Category]
 
 Strength = Literal["tests ran", "examples ran", "samples agree", "typed", "parsed", "not checked"]
 """The evidence for a result, strongest first. ``tests ran``: a test executed the changed lines. ``examples
-ran``: at least two examples call the new code, and an empty body fails them. ``samples agree``: several
-answers behave alike. ``typed``: a type checker passed. ``parsed``: the result has no syntax error.
+ran``: at least two examples call the new code, and they fail if its body is empty. ``samples agree``: several
+answers behave alike. ``typed``: a type checker passed. ``parsed``: the result has no syntax errors.
 """
 STRENGTHS: tuple[Strength, ...] = get_args(Strength)
 
 OutcomeName = Literal["delivered", "returned", "handed_back", "failed", "cancelled", "denied"]
 """``delivered``: written to a file. ``returned``: the reply is the text itself. ``handed_back``: the model's
-answer failed a check and nothing was written. ``failed``: an error with a code. ``cancelled``: by the
-caller or the user. ``denied``: by policy.
+answer failed a check and nothing was written. ``failed``: an error with a code. ``cancelled``: by the caller
+or the user. ``denied``: by policy.
 """
 OUTCOMES: tuple[OutcomeName, ...] = (
     "delivered",
@@ -44,18 +44,17 @@ OUTCOMES: tuple[OutcomeName, ...] = (
 
 
 ERRORS = frozenset({"failed", "cancelled", "denied"})
-"""Outcomes that the client receives as an error. A hand-back is not an error."""
+"""Outcomes that the client receives as errors. A hand-back is not an error."""
 
 
 @dataclass(frozen=True)
 class Caller:
     """The caller of an offload and the folders of its project.
 
-    ``client`` is the client's name for itself (``claude-code``); ``session`` is one connection of it.
-    ``project`` is the base folder of relative paths; ``roots`` are all folders that the caller may touch,
-    ``project`` included. ``tool_use_id`` is Claude Code's id of the call, None for other clients.
-    ``arguments`` are the call's arguments as sent, from which its cost is computed. None if no arguments were
-    sent.
+    ``client`` is the client's name for itself (``claude-code``); ``session`` is one of its connections.
+    ``project`` is the base folder for relative paths; ``roots`` are all the folders the caller may touch,
+    including ``project``. ``tool_use_id`` is Claude Code's ID for the call, or None for other clients.
+    ``arguments`` are the call's arguments as sent, used to calculate its cost, or None if none were sent.
     """
 
     client: str
@@ -67,22 +66,22 @@ class Caller:
 
     @property
     def lane(self) -> str:
-        """The party that takes turns for threads and the engine: one connection of a client. Clients over
-        HTTP may have no session; their project distinguishes them.
+        """The party that takes turns for threads and the engine: a single client connection. HTTP clients may
+        have no session and are told apart by project.
         """
         return f"{self.client} {self.session} {self.project}"
 
     @property
     def by_user(self) -> bool:
-        """Return whether the user calls, from the dashboard or a shell. Such a call neither saves nor costs
-        Claude tokens.
+        """Return whether the call comes from the user, through the dashboard or a shell. Such a call neither
+        saves nor costs Claude tokens.
         """
         return self.client in OWN_CLIENTS
 
 
 @dataclass(frozen=True)
 class ItemOf:
-    """The batch of a task, and the item's share of the cost of the batch's call."""
+    """The batch that a task belongs to, and the item's share of the batch call's cost."""
 
     job_id: str
     cost: Cost
@@ -93,7 +92,7 @@ class Task:
     """One call, as the caller made it. Paths are as given, not resolved.
 
     ``category`` is the kind of work. It selects the model if ``model`` is empty. ``examples`` are facts about
-    the new code, one a line: ``f([3, 1]) == [1, 3]``.
+    the new code, one per line: ``f([3, 1]) == [1, 3]``.
     """
 
     task: str
@@ -110,10 +109,9 @@ class Task:
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any], tool: str = "offload_work") -> "Task":
-        """Return the task for arguments of ``offload_work``: from a call, a batch item, or a row of the
-        history.
+        """Return the task for ``offload_work`` arguments, whether from a call, a batch item or a history row.
 
-        Unknown values of ``output_format`` and ``category`` count as missing.
+        Unknown values of ``output_format`` and ``category`` are treated as missing.
 
         Raises:
             BadArguments: the task text is missing.
@@ -139,9 +137,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Compression:
-    """One call of ``compress_context``: ``files`` or ``content``. ``max_length`` is in characters.
+    """A single call to ``compress_context``, with ``files`` or ``content``. ``max_length`` is in characters.
 
-    ``patience`` is the time limit for the local model's answer in seconds; None without a limit.
+    ``patience`` is the time limit for the local model's answer in seconds, or None for no limit.
     """
 
     files: tuple[str, ...] = ()
@@ -181,7 +179,7 @@ class Source:
 
     @property
     def whole(self) -> bool:
-        """Return whether the selection is the whole file."""
+        """Return whether the selection covers the whole file."""
         return self.start == 0 and self.end == len(self.text)
 
 
@@ -212,7 +210,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class Prompt:
-    """The model's request and its limits.
+    """The request to the model, and its limits.
 
     ``kind`` names the template. ``num_ctx`` and ``max_tokens`` are in tokens. ``prompt_tokens`` is the
     engine's own count, or an estimate if ``counted`` is False.
@@ -228,7 +226,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Generation:
-    """One complete answer of the model. Thinking is stored separately."""
+    """One complete answer from the model. Its thinking is stored separately."""
 
     text: str
     thinking: str
@@ -242,9 +240,9 @@ class Generation:
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check. ``message`` describes the fault precisely enough to repair it.
+    """The result of one check. ``message`` describes the fault precisely enough to fix it.
 
-    ``code`` is the reason of a hand-back (one of ``checks.codes``), empty if the check passed. ``hopeless``
+    ``code`` is the reason for a hand-back (one of ``checks.codes``), empty if the check passed. ``hopeless``
     marks a failure that another round would only repeat.
     """
 
@@ -259,7 +257,7 @@ class Check:
 class Notice:
     """A change in a delivered result that may be unintended: ``removed function f``.
 
-    ``likely`` marks changes that are rarely intended: the model is asked again before delivery.
+    ``likely`` marks a change that is rarely intended: the model is asked again before delivery.
     """
 
     text: str
@@ -268,12 +266,12 @@ class Notice:
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks of one answer, in order, and the text to deliver if all passed.
+    """All checks of one answer, in order, and the text to deliver if they all passed.
 
     ``edits`` are the replaced spans of the edited file, empty for a new file. ``notices`` are delivered with
     the text. ``unchecked`` names the checks that could not run, with the reason where it is not obvious.
-    ``strength`` is the evidence for the result. ``unproven`` are loaded functions without any evidence of
-    their behaviour.
+    ``strength`` is the evidence for the result. ``unproven`` are functions that were loaded without any
+    evidence of how they behave.
     """
 
     checks: tuple[Check, ...]
@@ -291,7 +289,7 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """The message of the first failure; empty if all checks passed."""
+        """The message from the first failure; empty if all checks passed."""
         return next((f"{c.name}: {c.message}" for c in self.checks if not c.passed), "")
 
     @property
@@ -302,7 +300,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One round with the model: prompt, answer, verdict."""
+    """One round with the model: prompt, answer and verdict."""
 
     number: int
     prompt: Prompt
@@ -314,8 +312,8 @@ class Attempt:
 class Delivery:
     """A file as written. ``before`` is None for a new file.
 
-    ``diff`` is a unified diff. ``added`` and ``removed`` count its lines. ``names`` are the definitions that
-    were added or changed.
+    ``diff`` is a unified diff. ``added`` and ``removed`` are its line counts. ``names`` are the definitions
+    that were added or changed.
     """
 
     path: Path
@@ -332,8 +330,8 @@ class Delivery:
 class Outcome:
     """The result that the caller receives.
 
-    ``text`` is the summary (at most 400 characters), the text itself if no output was named, or the reason of
-    a hand-back. Remarks follow if the file could not be restored.
+    ``text`` is the summary (at most 400 characters), the text itself if no output was named, or the reason
+    for a hand-back. If the file could not be restored, remarks follow.
     """
 
     offload_id: str
@@ -348,4 +346,4 @@ class Outcome:
 
 
 Report = Callable[[float, float | None, str], Awaitable[None]]
-"""Progress for the caller: done, total (None if unknown), one line of text."""
+"""Reports progress to the caller: amount done, total (None if unknown), one line of text."""

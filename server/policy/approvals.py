@@ -1,5 +1,5 @@
-"""Calls that wait for the user's approval. The tray, the dashboard and the client ask; the first answer
-counts.
+"""Calls waiting for the user's approval. The tray, the dashboard and the client all ask; the first answer
+wins.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ EXTENTS: tuple[Extent, ...] = ("once", "session", "project")
 
 @dataclass(frozen=True)
 class Approval:
-    """A call that waits for approval. ``paths`` are some of the ``files`` that the call would touch. Times
-    are in seconds since the epoch. At ``deadline`` the call is denied.
+    """A call waiting for approval. ``paths`` names some of the ``files`` that the call would touch. Times are
+    in seconds since the epoch. At ``deadline`` the call is denied.
     """
 
     id: str
@@ -38,8 +38,8 @@ class Approval:
 
 @dataclass(frozen=True)
 class ApprovalAnswer:
-    """The user's answer. ``by`` is ``tray``, ``dashboard``, ``command``, ``client`` or ``timeout``. The agent
-    receives the ``reason``.
+    """The user's answer. ``by`` is ``tray``, ``dashboard``, ``command``, ``client`` or ``timeout``. The
+    ``reason`` is passed on to the agent.
     """
 
     approved: bool
@@ -49,7 +49,7 @@ class ApprovalAnswer:
 
 
 AskElsewhere = Callable[[Approval], Awaitable[ApprovalAnswer | None]]
-"""Another way to ask, such as the client's own dialog. Returns None if the user did not answer there."""
+"""Another way to ask, such as the client's own dialog. Returns None if the user gave no answer there."""
 
 
 class Approvals:
@@ -70,7 +70,7 @@ class Approvals:
             return tuple(approval for approval, _, _ in self._waiting.values())
 
     def answer(self, approval_id: str, answer: ApprovalAnswer) -> bool:
-        """Answer a waiting call. Return False if the call is not waiting, or no longer waiting."""
+        """Answer a waiting call. Return False if it is not, or no longer, waiting."""
         with self._lock:
             if approval_id not in self._waiting or approval_id in self._answered:
                 return False
@@ -89,8 +89,8 @@ class Approvals:
         *,
         on_asked: Callable[[Approval], None] | None = None,
     ) -> ApprovalAnswer:
-        """Ask and return the first answer, or a denial at the rule's timeout. ``on_asked`` is called as soon
-        as the question can be answered.
+        """Ask and return the first answer, or a denial when the rule's timeout expires. Call ``on_asked`` as
+        soon as the question can be answered.
         """
         approval = Approval(secrets.token_hex(8), call, rule, reason, now, now + rule.approval_seconds)
         future: asyncio.Future[ApprovalAnswer] = asyncio.get_running_loop().create_future()
@@ -150,7 +150,7 @@ def granted_in_project(connection: Connection, call: Call, rule: Rule) -> bool:
 
 
 def grant_in_project(connection: Connection, call: Call, rule: Rule, now: float) -> None:
-    """Remember a permanent approval. Approvals for a call without a project are not remembered."""
+    """Remember a permanent approval. Approvals of calls without a project are not remembered."""
     if call.project:
         row = insert(remembered).values(
             project=call.project, tool=call.tool, rule=rule.fingerprint, approved_at=now

@@ -1,7 +1,7 @@
 """The policy gate that every tool call passes, on every transport.
 
 In ``async with gate.enter(call)``, one transaction evaluates the rules, reserves counters and records the
-decision. A call that needs the user's approval waits. A failed call returns its reservations.
+decision. A call that needs the user's approval waits. A failed call gives its reservations back.
 """
 
 import asyncio
@@ -31,15 +31,13 @@ from server.policy.values import Call, Decision, Item, Reservation
 from server.store.database import Database
 
 KEPT_SECONDS = 600.0
-"""How long the answer is kept for a call that ended so that its client can ask (seconds). The ``mcp`` package
-accepts the state of such a call for the same time.
+"""How long to keep the answer for a call that ended so its client could ask (seconds). The ``mcp`` package
+accepts the state of such a call for the same length of time.
 """
 
 
 class Left(Exception):
-    """Raised for a call that needs approval and ends so that its client can ask. ``approval`` continues to
-    wait.
-    """
+    """Raised when a call needs approval and ends so that its client can ask. ``approval`` keeps waiting."""
 
     def __init__(self, approval: Approval) -> None:
         super().__init__(approval.id)
@@ -59,12 +57,12 @@ class Passage:
     failed: bool = False
 
     def fail(self) -> None:
-        """Mark the call as failed. Its reservations are returned."""
+        """Mark the call as failed and give its reservations back."""
         self.failed = True
 
 
 class Gate:
-    """Lets calls pass, or raises the reason for a refusal."""
+    """Admits calls, or raises an error with the reason for refusing them."""
 
     def __init__(
         self,
@@ -84,12 +82,12 @@ class Gate:
         self._left: dict[str, _Asking] = {}
 
     def hidden(self, tool: str) -> bool:
-        """Return whether ``tools/list`` leaves the tool out."""
+        """Return whether ``tools/list`` omits the tool."""
         return self.file.current().policy.hides(tool)
 
     async def denies_item(self, call: Call, item: Item) -> str:
-        """Return why a batch item may no longer start although its ``call`` passed the gate; empty if it may.
-        A refusal is recorded.
+        """Return why a batch item may no longer start even though its ``call`` passed the gate; empty if it
+        may. Refusals are recorded.
 
         Raises:
             StoreError: the refusal cannot be recorded.
@@ -97,8 +95,8 @@ class Gate:
         return await self._refused(call, denied_item(self.file.current().policy, call, item, self._clock()))
 
     async def denies_look(self, call: Call) -> str:
-        """Return why a request related to the call is denied, such as a status query for a task; empty if it
-        is allowed. The request is not counted. A refusal is recorded.
+        """Return why a request related to the call, such as a status query for a task, is denied; empty if it
+        is allowed. The request does not count towards limits. Refusals are recorded.
 
         Raises:
             StoreError: the refusal cannot be recorded.
@@ -122,9 +120,9 @@ class Gate:
     ) -> AsyncIterator[Passage]:
         """Admit a call while the ``with`` block runs.
 
-        ``elsewhere`` is another way to ask for approval, in addition to the tray and the dashboard. If a
-        client can only ask between two calls, the call ``leaves`` and returns ``back_from`` the approval with
-        this id.
+        ``elsewhere`` is a way to ask for approval in addition to the tray and the dashboard. If a client can
+        only ask between two calls, the call ``leaves``, and its repetition comes ``back_from`` the approval
+        with that id.
 
         Raises:
             Left: the call needs approval and leaves to ask for it.
@@ -159,7 +157,7 @@ class Gate:
                 self._giving_back.start(self._give_back(decision.reservations))
 
     async def close(self) -> None:
-        """Cancel open questions and wait until reservations are returned."""
+        """Cancel open questions and wait until reservations have been given back."""
         await cancel_and_wait(*(asking.answer for asking in self._left.values()))
         await self._giving_back.drain()
 
@@ -195,7 +193,7 @@ class Gate:
     async def _asking(
         self, call: Call, decision: Decision, elsewhere: AskElsewhere | None, *, leaves: bool, back_from: str
     ) -> "asyncio.Task[ApprovalAnswer]":
-        """Return the future answer. An earlier question about the same call is used again."""
+        """Return a task for the user's answer, reusing any earlier question about the same call."""
         before = self._left.get(back_from)
         if before is not None and before.call == call:
             return self._left.pop(back_from).answer
@@ -262,7 +260,7 @@ class Gate:
         await self._database.write(lambda connection: roll_back(connection, reservations))
 
     async def _undecide(self, deciding: "asyncio.Future[tuple[Decision, Record]]") -> None:
-        """Return the reservations of a call that was cancelled before its decision was written."""
+        """Give back the reservations of a call that was cancelled before its decision was written."""
         with contextlib.suppress(StoreError):  # in that case nothing was reserved
             decision, record = await deciding
             self.trail.wrote(record)

@@ -1,8 +1,8 @@
-"""Counters of rate limits, kept in the store so that they survive a restart.
+"""Rate limit counters, kept in the store so that they survive a restart.
 
-All steps run inside one writing transaction of ``store.Database``. Writing transactions run one at a time, so
-reading a counter, deciding and reserving cannot interleave. A limit of N therefore never admits N+1 calls. A
-call interrupted by a crash stays counted.
+All steps run inside one write transaction of ``store.Database``. Write transactions run one at a time, so
+reading a counter, deciding and reserving cannot interleave, and a limit of N never admits N+1 calls. A call
+interrupted by a crash stays counted.
 
 The library ``limits`` is not used: it cannot return a reservation to a window and has no SQLite storage.
 """
@@ -17,7 +17,7 @@ from server.policy.values import Reservation, Window
 from server.store.policy_tables import counter
 
 KEPT_SECONDS = 86400
-"""How long the counter of an ended window is kept, so that it is still available if the clock is set back."""
+"""How long to keep a window's counter after it ends, so that it is still there if the clock is set back."""
 
 
 def counter_reader(connection: Connection) -> ReadCounter:
@@ -31,7 +31,7 @@ def counter_reader(connection: Connection) -> ReadCounter:
 
 
 def reserve(connection: Connection, reservations: Iterable[Reservation], now: float) -> None:
-    """Add the amounts to their counters and delete windows that ended long ago."""
+    """Add the amounts to their counters, and delete windows that ended long ago."""
     taken = False
     for each in reservations:
         named = _named(each.key, each.window, each.window_start)
@@ -42,7 +42,7 @@ def reserve(connection: Connection, reservations: Iterable[Reservation], now: fl
 
 
 def roll_back(connection: Connection, reservations: Iterable[Reservation]) -> None:
-    """Subtract the amounts of a failed call, which does not count."""
+    """Subtract the amounts for a failed call, because failed calls do not count."""
     for each in reservations:
         named = _named(each.key, each.window, each.window_start)
         connection.execute(_TAKE_BACK, {**named, "amount": each.amount})

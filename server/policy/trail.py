@@ -1,10 +1,10 @@
 """The audit trail: append-only rows, each chained to the previous one by SHA-256.
 
-``hash = SHA-256(hash of the previous row, the row's own fields)``. An edit, a gap or a changed order breaks
-the chain. ``trail_end`` in the database and the file ``trail.head`` next to the database reveal rows removed
-from the end. Expired rows are removed from the beginning, and ``trail_end`` keeps the hash to which the
-remaining rows are chained. A user who can write all these files can forge all of them, but an export kept
-elsewhere reveals the forgery.
+``hash = SHA-256(hash of the previous row, the row's own fields)``. Edits, gaps and reordering break the
+chain. ``trail_end`` in the database and the file ``trail.head`` next to it reveal rows removed from the end.
+Expired rows are removed from the beginning, and ``trail_end`` keeps the hash that the remaining rows are
+chained to. Anyone who can write all these files can forge all of them, but an export kept elsewhere reveals
+the forgery.
 """
 
 import asyncio
@@ -43,10 +43,10 @@ KINDS = (
     "trail",
 )
 FIRST = "0" * 64
-"""The hash to which the first row is chained."""
+"""The hash that the first row is chained to."""
 LONGEST_TEXT = 2000
 TOGETHER_SECONDS = 0.1
-"""Maximum delay of ``trail.head``. The file is written once for all rows of a call."""
+"""Maximum delay before ``trail.head`` is written (seconds), so that a call's rows share one write."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Record:
     hash: str
 
     def chained_to(self, previous: str) -> str:
-        """Return the hash of this row after a row with the hash ``previous``."""
+        """Return the hash of this row when it follows a row with the hash ``previous``."""
         own = [getattr(self, name) for name in _SIGNED]
         return sha256(json.dumps([previous, *own], ensure_ascii=True).encode()).hexdigest()
 
@@ -117,7 +117,7 @@ class Trail:
         self._hurry = asyncio.Event()
 
     async def open(self) -> None:
-        """Record if the trail's end is missing, for example after a damaged history was replaced."""
+        """Record it if the trail's end is missing, for example after a damaged history was replaced."""
         outside = read_head(self._head_file)
         inside = await self._database.read(lambda connection: _end(connection, "head"))
         if outside is not None and outside.seq > inside.seq:
@@ -125,7 +125,7 @@ class Trail:
             await self.record(TrailEntry("trail", lost, verdict="broken"))
 
     async def close(self) -> None:
-        """Write pending changes of ``trail.head``."""
+        """Write any pending changes to ``trail.head``."""
         self._hurry.set()
         if self._saving is not None:
             await self._saving
@@ -138,7 +138,7 @@ class Trail:
         return record
 
     def wrote(self, record: Record) -> None:
-        """Note a row that was appended and committed in a transaction with other changes."""
+        """Note a row that was appended and committed in a transaction along with other changes."""
         if record.seq != self._head.seq:
             self._head = End(record.seq, record.hash)
         if self._saving is None or self._saving.done():
@@ -154,20 +154,20 @@ class Trail:
         ruled: bool = False,
     ) -> tuple[Record, ...]:
         """Return rows whose fields contain ``text``, newest first. ``before`` is a row number for the next
-        page. ``ruled`` leaves out calls to which no rule applied.
+        page. ``ruled`` omits calls that no rule applied to.
         """
         return await self._database.read(
             lambda connection: find(connection, text, kind, limit, before, ruled=ruled)
         )
 
     async def verify(self) -> Verification:
-        """Check the whole chain."""
+        """Verify the whole chain."""
         await self.close()
         outside = read_head(self._head_file)
         return await self._database.read(lambda connection: verify(connection, outside))
 
     async def prune(self, days: int) -> int:
-        """Remove rows older than ``days``, record the removal, and return the number of removed rows."""
+        """Remove rows older than ``days``, record the removal, and return the number of rows removed."""
         before = days_ago(days)
         removed = await self._database.write(lambda connection: _prune(connection, before))
         if removed:
@@ -189,7 +189,7 @@ class Trail:
 
 
 def append(connection: Connection, entry: TrailEntry, at: float) -> Record:
-    """Append a row inside the caller's writing transaction."""
+    """Append a row inside the caller's write transaction."""
     head = _end(connection, "head")
     details = json.dumps(dict(entry.details), ensure_ascii=True, sort_keys=True, default=str)
     unsigned = Record(
@@ -212,7 +212,7 @@ def append(connection: Connection, entry: TrailEntry, at: float) -> Record:
 
 
 def verify(connection: Connection, outside: End | None) -> Verification:
-    """Check the chain from beginning to end. ``outside`` is the end according to ``trail.head``."""
+    """Verify the chain from beginning to end. ``outside`` is the end according to ``trail.head``."""
     start, head = _end(connection, "start"), _end(connection, "head")
     seen_outside = outside is None or outside.seq <= start.seq
     previous, count = start, 0
@@ -239,7 +239,7 @@ def verify(connection: Connection, outside: End | None) -> Verification:
 def find(
     connection: Connection, text: str, kind: str, limit: int, before: int | None, *, ruled: bool = False
 ) -> tuple[Record, ...]:
-    """Return rows, newest first. ``ruled`` leaves out calls to which no rule applied."""
+    """Return rows, newest first. ``ruled`` omits calls that no rule applied to."""
     query = select(trail).order_by(trail.c.seq.desc()).limit(limit)
     if ruled:
         query = query.where(or_(trail.c.kind != "decision", trail.c.text != NO_RULE))
@@ -257,7 +257,7 @@ def find(
 
 
 def export_lines(connection: Connection) -> Iterator[str]:
-    """Yield the trail as JSON lines: first the hash to which it is chained, then its rows, oldest first."""
+    """Yield the trail as JSON lines: first the hash it is chained to, then its rows, oldest first."""
     start = _end(connection, "start")
     yield json.dumps({"start": asdict(start)})
     for record in _rows(connection):
@@ -265,7 +265,7 @@ def export_lines(connection: Connection) -> Iterator[str]:
 
 
 def verify_lines(lines: Iterator[str]) -> Verification:
-    """Check an export without the database. Rows removed from its end cannot be detected.
+    """Verify an export without the database. Rows removed from its end cannot be detected.
 
     Raises:
         ValueError: the lines are not an export.
@@ -317,7 +317,7 @@ def _set_end(connection: Connection, name: str, end: End) -> None:
 
 
 def _prune(connection: Connection, before: float) -> int:
-    """Remove the leading unbroken run of old rows. After a clock was set back, some rows stay longer."""
+    """Remove the unbroken run of old rows at the start. If the clock was set back, some rows stay longer."""
     young = connection.scalar(select(trail.c.seq).where(trail.c.at >= before).order_by(trail.c.seq).limit(1))
     query = select(trail).order_by(trail.c.seq.desc()).limit(1)
     last = connection.execute(query if young is None else query.where(trail.c.seq < young)).first()
@@ -329,7 +329,7 @@ def _prune(connection: Connection, before: float) -> int:
 
 
 def _clean(text: str) -> str:
-    """Return text that the database accepts. Paths can contain invalid Unicode."""
+    """Make text acceptable to the database, because paths can contain invalid Unicode."""
     return text[:LONGEST_TEXT].encode("utf-8", "backslashreplace").decode("utf-8")
 
 

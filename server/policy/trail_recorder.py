@@ -1,4 +1,4 @@
-"""Records the audit trail: offloads, writes, undos, connections, rule changes."""
+"""Records events in the audit trail: offloads, writes, undos, connections, rule changes."""
 
 import asyncio
 import json
@@ -29,14 +29,14 @@ logger = logging.getLogger(__name__)
 
 DIGEST = "sha256"
 IN_FORCE = "is in force"
-"""Text in the rows that record a file's content at the start of the app."""
+"""Text in the rows that record a file's contents when the app starts."""
 SEEN = 200
-"""Number of rows that are searched for the last digest of each file. Each row is a change."""
+"""Number of rows searched for each file's last digest. Each row is a change."""
 
 
 class TrailRecorder:
-    """Records from ``start`` to ``close``. Events can come from any thread and are written in the loop's
-    thread.
+    """Records from ``start`` to ``close``. Events can come from any thread; they are written on the event
+    loop's thread.
     """
 
     def __init__(self, trail: Trail, events: EventBus) -> None:
@@ -46,8 +46,8 @@ class TrailRecorder:
         self._stop: Callable[[], None] | None = None
 
     async def start(self, *files: Path) -> None:
-        """Record which of these files (settings, rules) changed since the last start. Then
-        listen for events.
+        """Record which of these files (settings, rules) have changed since the last start, then listen
+        for events.
         """
         loop = asyncio.get_running_loop()
         self._stop = self._events.subscribe(lambda event: self._take(event, loop))

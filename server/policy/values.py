@@ -1,6 +1,6 @@
-"""Value types of the policy: a call, rules, decisions. All are frozen.
+"""Value types for the policy: a call, rules, decisions. All are frozen.
 
-A ``Policy`` is the same value for all three file formats.
+A ``Policy`` has the same form for all three file formats.
 """
 
 from collections.abc import Mapping
@@ -28,19 +28,19 @@ OPS: tuple[Op, ...] = (
 
 EVERY_TOOL = "*"
 ITEM_TOOL = "offload_work"
-"""The tool whose rules apply to the items of a batch."""
+"""The tool whose rules apply to batch items."""
 GLOBAL_SCOPE = "_global"
-"""The scope of counters of ``*`` rules in conditions: ``state._global.<counter>``."""
+"""The scope, in conditions, of counters from ``*`` rules: ``state._global.<counter>``."""
 NO_RULE = "No rule applies, and the default allows it."
-"""The reason for a decision on a call to which no rule applies."""
+"""The reason given when no rule applies to a call."""
 APPROVAL_SECONDS = 300.0
-"""How long an approval waits if the rule has no timeout (seconds)."""
+"""How long to wait for approval if the rule has no timeout (seconds)."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A task of a batch: its arguments, as written and as ``read_as`` (see ``Call``), and the number of files
-    that the task would touch.
+    """A task in a batch: its arguments, as written and as ``read_as`` (see ``Call``), and the number of files
+    it would touch.
     """
 
     arguments: Mapping[str, Any]
@@ -52,14 +52,14 @@ class Item:
 class Call:
     """One tool call as the policy sees it. ``session`` is one client's connection: a ``grant``.
 
-    ``files`` is the number of files that the call would touch, with globs resolved (``call.files`` in
-    conditions). ``paths`` names some of these files for the approval dialog. ``protected`` are outputs that
-    always need approval, by the patterns ``protected_by``. ``executed`` are outputs that other programs run,
-    as ``executed_as`` describes. ``items`` are a batch's tasks; the rules of ``offload_work`` apply to each,
-    except for rate limits.
+    ``files`` is the number of files the call would touch, with globs resolved (``call.files`` in
+    conditions). ``paths`` names some of them for the approval dialog. ``protected`` holds outputs that always
+    need approval because of the patterns ``protected_by``. ``executed`` holds outputs that other programs
+    run, as described by ``executed_as``. ``items`` holds a batch's tasks; the ``offload_work`` rules apply to
+    each, except for rate limits.
 
-    ``read_as`` are the arguments with resolved paths. Rules that allow must hold for each entry (or for
-    ``arguments`` if there is no entry). Rules that deny or ask apply if any entry or ``arguments`` matches.
+    ``read_as`` holds the arguments with resolved paths. Rules that allow must hold for every entry (or for
+    ``arguments`` if there are none). Rules that deny or ask apply if any entry or ``arguments`` matches.
     """
 
     tool: str
@@ -79,7 +79,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Window:
-    """A time span aligned in UTC: minutes, hours and days to the calendar, other spans to the epoch."""
+    """A time span, aligned in UTC: minutes, hours and days to the calendar, other spans to the epoch."""
 
     seconds: int
 
@@ -93,7 +93,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Counter:
-    """A rule's counter. Each passing call adds ``increment``, or the number at ``increment_from``.
+    """A rule's counter. Each admitted call adds ``increment``, or the number at ``increment_from``.
 
     ``scope`` is the tool, or ``_global``; ``per_grant`` counts each client session separately.
     """
@@ -128,9 +128,8 @@ class Rule:
     """One rule for one tool, or for all. ``line`` is its line in the file, from 1.
 
     An ``evaluate`` rule denies unless all conditions hold. A ``deny`` rule denies if all conditions hold, and
-    always if it has no conditions. ``require_approval`` asks if all conditions hold, and waits
-    ``approval_seconds`` for an answer. ``source`` names the rule's origin if the rule does not come from the
-    policy file.
+    always if it has none. A ``require_approval`` rule asks if all conditions hold, and waits
+    ``approval_seconds`` for an answer. ``source`` says where the rule comes from if not the policy file.
     """
 
     name: str
@@ -146,7 +145,7 @@ class Rule:
 
     @property
     def where(self) -> str:
-        """The rule as text: ``"hourly limit" of offload_work (line 7)``."""
+        """The rule in words: ``"hourly limit" of offload_work (line 7)``."""
         if self.source:
             return self.source
         if not self.line:
@@ -156,15 +155,15 @@ class Rule:
 
     @property
     def fingerprint(self) -> str:
-        """The key of a remembered approval. A changed rule has another key, so it asks again."""
+        """The key for a remembered approval. A changed rule has a different key, so it asks again."""
         conditions = "; ".join(sorted(str(condition) for condition in self.conditions))
         return f"{self.tool}/{self.name}/{self.action}/{conditions}"
 
 
 @dataclass(frozen=True)
 class Policy:
-    """All rules of one file. ``tools`` has every tool that the file lists, including tools without rules.
-    ``remark`` is a hint about the file; usually empty.
+    """All rules from one file. ``tools`` has every tool that the file lists, including those without rules.
+    ``remark`` is a hint about the file, usually empty.
     """
 
     format: FileFormat
@@ -175,18 +174,18 @@ class Policy:
     remark: str = ""
 
     def hides(self, tool: str) -> bool:
-        """Return whether the tool is left out of ``tools/list`` and refused."""
+        """Return whether the tool is omitted from ``tools/list`` and refused."""
         return tool in self.hide or EVERY_TOOL in self.hide
 
     def rules_for(self, tool: str) -> tuple[Rule, ...]:
-        """Return the rules for calls of the tool, in order: the tool's own rules, then the rules of ``*``."""
+        """Return the rules for calls to the tool, in order: the tool's own rules, then the ``*`` rules."""
         own = self.tools.get(tool, ()) if tool != EVERY_TOOL else ()
         return (*own, *self.tools.get(EVERY_TOOL, ()))
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """An amount that a call takes from a counter before it runs. It is returned if the call fails."""
+    """An amount that a call takes from a counter before it runs, given back if the call fails."""
 
     key: str
     window: Window
@@ -196,8 +195,8 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Decision:
-    """The rules' decision on one call. ``rule`` decides; it is None if the default or ``hide`` decides.
-    ``also`` holds further rules that ask for approval. An approval of one rule does not count for the
+    """The rules' decision on one call. ``rule`` decided it; None if the default or ``hide`` did.
+    ``also`` holds any further rules that ask for approval. Approval for one rule does not cover the
     others.
 
     ``reason`` is one sentence. ``retry_at`` is the end of a limit's window (seconds since the epoch).

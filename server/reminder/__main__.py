@@ -1,9 +1,8 @@
-"""The hook's command: reads one ``PreToolUse`` event as JSON from standard input and prints at most one
-reminder.
+"""The hook command: reads a ``PreToolUse`` event as JSON from standard input and prints at most one reminder.
 
 The hook never blocks a call and keeps no state. A reminder takes about 60 tokens and accompanies reads and
-writes that cost thousands. Events that cannot be parsed pass without output. A session that the app holds
-out gets no reminder; the plugin, a copy of this folder alone, does not know which those are.
+writes that cost thousands. Events that cannot be parsed produce no output. Sessions held out by the app get
+no reminder, but the plugin, a copy of just this folder, cannot tell which those are.
 """
 
 import json
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 LARGE_READ = 32_000
-"""File size above which a complete read counts as large (bytes): about 8,000 tokens."""
+"""File size above which reading the whole file is considered large (bytes): about 8,000 tokens."""
 LARGE_WRITE = 8_000
-"""Text length above which a write counts as large (characters): about 2,000 tokens written by Claude."""
+"""Text length above which a write is considered large (characters): about 2,000 tokens written by Claude."""
 HELD_OUT = "held-out.txt"
-"""The file in the app's state folder with the ids of sessions in which it stays silent, one a line."""
+"""File in the app's state folder with the ids of sessions in which the app stays silent, one per line."""
 PROBED = 1024
-"""Number of bytes checked at the beginning of a file. Text has no zero bytes."""
+"""Number of bytes inspected at the beginning of a file. Text contains no null bytes."""
 
 
 def main() -> None:
@@ -33,7 +32,7 @@ def main() -> None:
 
 
 def reminder(tool: str, arguments: dict[str, Any]) -> str:
-    """Return the reminder for a call of Claude Code's tool; empty for most calls.
+    """Return the reminder for a Claude Code tool call; empty for most calls.
 
     Raises:
         OSError: the file cannot be read.

@@ -1,6 +1,6 @@
-"""Current activity, built from events: the changing part of the ``Snapshot``.
+"""Tracks current activity, the changing part of the ``Snapshot``, from events.
 
-All data is in memory. Any thread can call ``record``.
+All data is in memory. ``record`` can be called from any thread.
 """
 
 import threading
@@ -25,7 +25,7 @@ from server.state.snapshot import EndedOffload, ModelActivity, RunningOffload, S
 from server.store.records import Totals
 
 TEXT_TAIL = 4096
-"""Characters of streamed text kept per running offload: about one page of the dashboard's pane."""
+"""Characters of streamed text kept per running offload: about one page in the dashboard's pane."""
 
 
 class ActivityTracker:
@@ -45,7 +45,7 @@ class ActivityTracker:
         self.url = url
 
     def record(self, event: Event) -> None:
-        """Apply an event. Events without effect on the snapshot are ignored."""
+        """Apply an event. Events that do not affect the snapshot are ignored."""
         with self._lock:
             match event:
                 case OffloadQueued():
@@ -76,13 +76,13 @@ class ActivityTracker:
                     return
 
     def set_totals(self, today: Totals, everything: Totals) -> None:
-        """Set the totals read from the history: today's totals and the totals of all time."""
+        """Set the totals read from the history: today's and the all-time totals."""
         with self._lock:
             self._today, self._all = today, everything
 
     @property
     def paused_until(self) -> float | None:
-        """End of the pause in seconds since the epoch; 0 for "until I resume", None without a pause."""
+        """End of the pause in seconds since the epoch; 0 for "until I resume", None if not paused."""
         until = self._paused_until
         return None if until and until <= time.time() else until
 

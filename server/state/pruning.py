@@ -1,4 +1,4 @@
-"""Daily removal of offloads and batches that are older than the retention period."""
+"""Daily removal of offloads and batches older than the retention period."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Pruner:
-    """Prunes the history when the app starts and after every midnight.
+    """Prunes the history when the app starts and after each midnight.
 
     Args:
         days: how long offloads and batches are kept, in days of 24 hours.

@@ -25,9 +25,9 @@ class ModelActivity:
 @dataclass(frozen=True)
 class RunningOffload:
     """A waiting or running offload. ``round`` counts the model's answers from 1; ``text`` is the end of the
-    current answer and ``characters`` its full length so far. ``prompt_done`` of ``prompt_total`` tokens are
-    read since ``prompt_at`` (seconds since the epoch), all 0 if the engine does not report it. ``files`` are
-    some of its inputs."""
+    current answer and ``characters`` its full length so far. ``prompt_done`` of ``prompt_total`` tokens have
+    been read since ``prompt_at`` (seconds since the epoch); all are 0 if the engine does not report them.
+    ``files`` lists some of its inputs."""
 
     id: str
     tool: str
@@ -51,7 +51,7 @@ class RunningOffload:
 
 @dataclass(frozen=True)
 class EndedOffload:
-    """The latest offload that ended. ``outcome`` is one of ``offload.values.OUTCOMES``, or ``undone``."""
+    """The most recently ended offload. ``outcome`` is one of ``offload.values.OUTCOMES``, or ``undone``."""
 
     id: str
     task: str
@@ -61,8 +61,8 @@ class EndedOffload:
 
 @dataclass(frozen=True)
 class PendingApproval:
-    """A call that waits for the user's approval. ``files`` counts the files that the call would touch;
-    ``paths`` lists some of these files. The call is denied at ``deadline`` (seconds since the epoch).
+    """A call waiting for the user's approval. ``files`` is the number of files it would touch; ``paths``
+    lists some of them. The call is denied at ``deadline`` (seconds since the epoch).
     """
 
     id: str
@@ -90,14 +90,14 @@ class Snapshot:
     saved_all: Totals = field(default_factory=Totals)
     paused_until: float | None = None
     giving_way: str = ""
-    """Why the app paused automatically, as a sentence. Such a pause ends automatically. Empty for the user's
-    pause.
+    """Why the app paused automatically, as a sentence. Such a pause also ends automatically. Empty for the
+    user's pause.
     """
     approvals: tuple[PendingApproval, ...] = ()
     last: EndedOffload | None = None
-    """None if no offload has ended since the start of the app."""
+    """None if no offload has ended since the app started."""
     on_hold: tuple[str, ...] = ()
-    """Batches stopped by the pause, each as a line for the user."""
+    """Batches stopped by the pause, one line for the user each."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the snapshot as JSON-compatible values."""

@@ -1,4 +1,4 @@
-"""Totals of tokens saved, recalculated after every change and at midnight."""
+"""Totals for tokens saved, recalculated after every change and at midnight."""
 
 import asyncio
 import contextlib
@@ -19,15 +19,15 @@ COALESCE_SECONDS = 0.2
 recalculation.
 """
 CHANGES_TOTALS = OffloadEnded | OffloadUndone | JobChanged | ResultDigested
-"""Events that can change the totals. Calls about a batch cost tokens too."""
+"""Events that can change the totals. Calls about a batch also cost tokens."""
 
 OnTotals = Callable[[Totals, Totals], None]
-"""Called with the totals of today and of all time."""
+"""Called with today's totals and the all-time totals."""
 
 
 class TotalsUpdater:
-    """Keeps the totals of a history up to date. Belongs to one event loop, but any thread can call
-    ``observe``.
+    """Keeps a history's totals up to date. Belongs to one event loop, but ``observe`` can be called from any
+    thread.
 
     Args:
         on_totals: called after each calculation.
@@ -65,7 +65,7 @@ class TotalsUpdater:
         self._wanted.set()
 
     async def ensure_current(self) -> None:
-        """Wait until the totals include every event observed so far.
+        """Wait until the totals reflect every event observed so far.
 
         Raises:
             StoreError: the history cannot be read.
@@ -74,7 +74,7 @@ class TotalsUpdater:
             await self._refresh()
 
     async def _watch(self) -> None:
-        """Recalculate on request and at midnight, when "today" starts again."""
+        """Recalculate on request and at midnight, when "today" starts over."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds_to_midnight()):

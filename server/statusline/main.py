@@ -1,7 +1,6 @@
-"""The status line's command: reads Claude Code's session as JSON from standard input and prints a line of
-text.
+"""The status line command: reads Claude Code's session as JSON from standard input and prints a line of text.
 
-If the user already had a status line, that line runs first and stays at the top; see ``WRAPPED``.
+If the user already had a status line, it runs first and stays on top; see ``WRAPPED``.
 """
 
 from __future__ import annotations
@@ -21,19 +20,17 @@ if TYPE_CHECKING:
 
 PATH = "/api/statusline"
 WRAPPED = "--wrap"
-"""The argument before the user's own command."""
+"""The argument that precedes the user's own command."""
 MOST_NAME = 60
-"""Characters of a model's name."""
+"""Maximum characters of a model's name."""
 HUB_SECONDS = 0.3
-"""Time limit for the hub (seconds). The hub normally takes some milliseconds."""
+"""Timeout for the hub (seconds). It normally takes a few milliseconds."""
 WRAPPED_SECONDS = 5.0
-"""Time limit of the user's own command (seconds)."""
+"""Timeout for the user's own command (seconds)."""
 
 
 def main() -> None:
-    """Print the user's own status line, if there is one, and the app's line below it. Always exits with
-    status 0.
-    """
+    """Print the user's own status line, if any, with the app's line below it. Always exits with status 0."""
     raw = sys.stdin.buffer.read()
     arguments = sys.argv[1:]
     if WRAPPED in arguments:
@@ -48,7 +45,7 @@ def main() -> None:
 
 
 def run_wrapped(command: str, session: bytes) -> bytes:
-    """Return the output of the user's own command, with a line end."""
+    """Return the output of the user's own command, with a trailing newline."""
     import subprocess  # noqa: PLC0415 - takes longer to import than all else here
 
     try:
@@ -62,7 +59,7 @@ def run_wrapped(command: str, session: bytes) -> bytes:
 
 
 def status_line(session: dict[str, Any], hub: dict[str, Any] | None) -> str:
-    """Return the line. ``hub`` is the hub's answer; None if the hub is not running."""
+    """Return the status line. ``hub`` is the hub's answer, or None if the hub is not running."""
     if hub is None:
         return "token-saver: not running"
     if hub.get("held_out"):
@@ -83,7 +80,7 @@ def _joined(parts: list[str], session: dict[str, Any]) -> str:
 
 
 def ask_hub(session: Any) -> dict[str, Any] | None:
-    """Return the hub's figures for this session; None if the hub does not answer in time."""
+    """Return the hub's figures for this session, or None if it does not answer in time."""
     folder = discovery.state_folder()
     info = discovery.read_hub_file(folder)
     if info is None:
@@ -113,7 +110,7 @@ def ask_hub(session: Any) -> dict[str, Any] | None:
 
 
 def _weekly(session: dict[str, Any]) -> float | None:
-    """Return the used share of the weekly quota in percent; None if the client does not report it."""
+    """Return the percentage of the weekly quota used, or None if the client does not report it."""
     limits = session.get("rate_limits")
     week = limits.get("seven_day") if isinstance(limits, dict) else None
     used = week.get("used_percentage") if isinstance(week, dict) else None
@@ -121,9 +118,7 @@ def _weekly(session: dict[str, Any]) -> float | None:
 
 
 def _plain(name: str) -> str:
-    """Return a model's name without characters that a terminal interprets, because an engine may send any
-    name.
-    """
+    """Return a model's name without characters that a terminal interprets; engines may send any name."""
     return "".join(character if character.isprintable() else "?" for character in name[:MOST_NAME])
 
 

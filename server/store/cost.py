@@ -1,4 +1,6 @@
-"""The cost for Claude of a batch's calls: added up in the job's row, divided among its offloads' rows."""
+"""What a batch's calls cost Claude: added up in the job's row, then divided among the rows of its
+offloads.
+"""
 
 import time
 from collections.abc import Callable
@@ -19,7 +21,7 @@ UNUSED = "The batch ended before any of its items began."
 
 @dataclass(frozen=True)
 class BatchCostRecord:
-    """Tokens and turns that the calls of a batch have cost so far, as in ``ReceiptRecord``."""
+    """Tokens and turns that a batch's calls have cost so far, as in ``ReceiptRecord``."""
 
     spent_output: int = 0
     spent_input: int = 0
@@ -28,8 +30,8 @@ class BatchCostRecord:
 
 
 ShareCost = Callable[[ReceiptRecord, BatchCostRecord, int, int], ReceiptRecord]
-"""Takes an offload's receipt, the batch's cost, the offload's index (from 0) and the number of offloads.
-Returns the receipt with the offload's share of the cost."""
+"""Called with an offload's receipt, the batch's cost, the offload's index (from 0) and the number of
+offloads. Returns the receipt with the offload's share of the cost."""
 
 
 def add_cost(connection: Connection, job_id: str, cost: BatchCostRecord) -> None:
@@ -39,7 +41,7 @@ def add_cost(connection: Connection, job_id: str, cost: BatchCostRecord) -> None
 
 
 def distribute_cost(connection: Connection, job_id: str, share_cost: ShareCost) -> bool:
-    """Divide the batch's cost among all of its offloads that ended, including failed tries.
+    """Divide the batch's cost among all its offloads that have ended, including failed tries.
 
     Returns:
         False if no offload has ended.
@@ -61,7 +63,7 @@ def distribute_cost(connection: Connection, job_id: str, share_cost: ShareCost) 
 def record_unused_call(
     connection: Connection, job_id: str, price: Callable[[BatchCostRecord], ReceiptRecord], *, contents: bool
 ) -> None:
-    """Write the cost of a batch that ended before any item began, as a separate row."""
+    """Write the cost of a batch that ended before any item started, as a separate row."""
     found = connection.execute(select(job).where(job.c.id == job_id)).first()
     if found is None:
         return
@@ -93,7 +95,7 @@ def record_unused_call(
 def record_status_call(
     connection: Connection, start: OffloadStart, summary: str, receipt: ReceiptRecord
 ) -> None:
-    """Write the cost of a call that asked about the user's own batch, as a separate row."""
+    """Write the cost of a call that asked about one of the user's own batches, as a separate row."""
     values = {
         "id": start.id,
         "started_at": start.started_at,
@@ -113,7 +115,7 @@ def record_status_call(
 
 
 def _insert(connection: Connection, values: dict[str, Any]) -> None:
-    """Write the row of a call that did not run a model."""
+    """Insert a row for a call that did not run a model."""
     key = connection.execute(insert(offload).values(**values)).inserted_primary_key
     connection.execute(insert(offload_text).values(seq=key[0] if key else None, arguments="{}"))
 

@@ -1,8 +1,8 @@
-"""One SQLite file with a single writer thread and several reader threads.
+"""A single SQLite file with one writer thread and several reader threads.
 
-``open_database`` creates or migrates the file. If the file is damaged, it is moved aside and a new file is
-started, with a notice. A file from a newer version is refused and not changed. Every failure is a
-``StoreError`` with a next step.
+``open_database`` creates or migrates the file. A damaged file is moved aside and a new one started, with a
+notice. A file from a newer version is refused and left unchanged. Every failure is a ``StoreError`` with a
+next step.
 """
 
 import asyncio
@@ -41,11 +41,11 @@ T = TypeVar("T")
 class Database:
     """An open database.
 
-    ``read`` and ``write`` run a function of a connection in a thread, in one transaction. A write that has
-    begun completes even if the awaiting task is cancelled.
+    ``read`` and ``write`` run a function that takes a connection in a thread, in one transaction. A write
+    that has started completes even if the awaiting task is cancelled.
 
     Attributes:
-        notice: a sentence for the user about opening the file; usually empty.
+        notice: a sentence for the user about how opening the file went; usually empty.
         trouble: the error of the last write; None after a success.
     """
 
@@ -60,7 +60,7 @@ class Database:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="history-read")
 
     async def read(self, function: Callable[[Connection], T]) -> T:
-        """Return ``function(connection)``, run in a reader thread on a consistent state.
+        """Run ``function(connection)`` in a reader thread, on a consistent snapshot, and return its result.
 
         Raises:
             StoreError: the database cannot be read.
@@ -70,11 +70,11 @@ class Database:
         )
 
     async def write(self, function: Callable[[Connection], T], *, durable: bool = False) -> T:
-        """Return ``function(connection)``, run in the writer thread as one transaction.
+        """Run ``function(connection)`` in the writer thread, as one transaction, and return its result.
 
         Args:
-            durable: return only after this and all earlier transactions are on disk, so that a power failure
-            cannot lose them. A power failure can lose later transactions, but never a part of one.
+            durable: return only once this and all earlier transactions are on disk, so that a power failure
+                cannot lose them. Later transactions can be lost, but never partially.
 
         Raises:
             StoreError: the database cannot be written.
@@ -84,11 +84,11 @@ class Database:
         )
 
     async def flush(self) -> None:
-        """Wait until every write requested so far has ended, including writes whose task was cancelled."""
+        """Wait until all writes requested so far have finished, including those whose task was cancelled."""
         await asyncio.get_running_loop().run_in_executor(self._writer, lambda: None)
 
     async def close(self) -> None:
-        """Complete the queued work and close the file."""
+        """Finish the queued work and close the file."""
         await asyncio.to_thread(self.close_now)
 
     def close_now(self) -> None:
@@ -99,7 +99,7 @@ class Database:
         self._writing.dispose()
 
     def prepare(self) -> None:
-        """Update tables, triggers and the search index to this version."""
+        """Bring tables, triggers and the search index up to this version."""
         with explained(self.path), self._writing.begin() as connection:
             migrate(connection)
             ensure_totals(connection)
@@ -133,7 +133,7 @@ def open_database(path: Path, busy_seconds: float = BUSY_SECONDS, *, owner: bool
     """Open the database, creating or migrating it. Blocks.
 
     Args:
-        owner: whether this process may move a damaged file aside. Only the hub may do this.
+        owner: whether this process may move a damaged file aside. Only the hub may.
 
     Raises:
         StoreError: the file is locked or damaged, cannot be read or written, or comes from a newer version.
@@ -156,9 +156,9 @@ def open_database(path: Path, busy_seconds: float = BUSY_SECONDS, *, owner: bool
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Convert SQLite's errors to ``StoreError``, and mark a damaged file as such.
+    """Convert SQLite errors to ``StoreError``, marking a damaged file as such.
 
-    Text that is not valid UTF-8 (a lone surrogate) raises a ``StoreError`` as well.
+    Text that is not valid UTF-8 (a lone surrogate) also raises a ``StoreError``.
     """
     try:
         yield
@@ -231,9 +231,9 @@ def _damaged(path: Path, detail: str = "") -> StoreError:
 
 
 def _no_space_reason(path: Path) -> str:
-    """Return why a file next to the history cannot grow to the same size; empty if it can.
+    """Return why a file next to the history could not grow to the same size; empty if it could.
 
-    SQLite recognises a full disk, but not an exhausted quota or a limit on file sizes.
+    SQLite detects a full disk, but not an exhausted quota or a file size limit.
     """
     try:
         with tempfile.TemporaryFile(dir=path.parent) as probe:
@@ -262,10 +262,10 @@ def _is_damaged(path: Path) -> bool:
 
 
 def _make_private(path: Path) -> None:
-    """Create the file with mode 0600, because it holds prompts and old contents of files.
+    """Create the file with mode 0600, because it holds prompts and earlier file contents.
 
-    SQLite gives its ``-wal`` and ``-shm`` files the same mode. If the file cannot be created, opening it
-    reports the error.
+    SQLite gives its ``-wal`` and ``-shm`` files the same mode. If the file cannot be created, opening it will
+    report the error.
     """
     with suppress(OSError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -33,25 +33,25 @@ from server.store.transcript_checks import receipt_values, seq_of, set_savings_t
 
 INTERRUPTED = "interrupted"
 SHORTEST_ID = 4
-"""Minimum length of a prefix that can stand for an offload's id (characters)."""
+"""Minimum length of an id prefix that can identify an offload (characters)."""
 PRUNE_BATCH = 1_000
 """Number of offloads removed per transaction."""
 
 OnFinish = Callable[[str, OffloadEnd], None]
-"""Called with the tool's name and the end of the offload."""
+"""Called with the tool's name and the offload's end record."""
 
 
 class History:
-    """Reads and writes the history. Belongs to one event loop. Database work runs in threads.
+    """Reads and writes the history. Bound to one event loop; database work runs in threads.
 
-    Every method can raise ``StoreError``. A write that has begun completes even if its caller is cancelled.
+    Every method can raise ``StoreError``. A write that has started completes even if its caller is cancelled.
 
     Args:
-        contents: False keeps figures, names and hashes, but no text of tasks, arguments, prompts, answers and
-        diffs. Old contents needed for an undo are always kept.
+        contents: False keeps figures, names and hashes, but not the text of tasks, arguments, prompts,
+            answers or diffs. Old contents needed for an undo are always kept.
 
     Attributes:
-        notice: a sentence for the user about opening the file; usually empty.
+        notice: a sentence for the user about how opening the file went; usually empty.
     """
 
     def __init__(self, database: Database, contents: bool = True) -> None:
@@ -69,7 +69,8 @@ class History:
 
         Raises:
             StoreError: the file is locked, cannot be read or written, or comes from a newer version. A
-            damaged file is an error only without ``owner``. The owner moves it aside and starts a new file.
+                damaged file is an error only without ``owner``; the owner moves it aside and starts a new
+                one.
         """
         opened = await asyncio.to_thread(open_database, database, owner=owner)
         history = cls(opened, contents)
@@ -78,27 +79,27 @@ class History:
         return history
 
     async def close(self) -> None:
-        """Complete the pending writes and close the file."""
+        """Finish pending writes and close the file."""
         await self.database.close()
 
     def on_finish(self, listener: OnFinish) -> None:
-        """Call ``listener(tool, end)`` in the event loop after the end of an offload has been written."""
+        """Call ``listener(tool, end)`` in the event loop once the end of an offload has been written."""
         self._listeners = (*self._listeners, listener)
 
     async def start(self, start: OffloadStart) -> None:
-        """Write the row of an offload that starts."""
+        """Write the row for an offload that is starting."""
         await self.database.write(lambda connection: _start(connection, start, self.contents))
 
     async def attempt(self, offload_id: str, attempt: AttemptRecord) -> None:
-        """Write one round with the model. It replaces an earlier round with the same number."""
+        """Write one round with the model, replacing any earlier round with the same number."""
         stored = attempt if self.contents else _figures_only(attempt)
         await self.database.write(
             lambda connection: _attempt(connection, seq_of(connection, offload_id), stored)
         )
 
     async def save_undo(self, offload_id: str, undo: UndoRecord | None) -> None:
-        """Store a file's old contents durably before the file is written. None deletes the
-        stored contents.
+        """Store a file's old contents durably before the file is overwritten. None deletes the stored
+        contents.
         """
         await self.database.write(
             lambda connection: _save_undo(connection, seq_of(connection, offload_id), undo),
@@ -106,13 +107,13 @@ class History:
         )
 
     async def interrupted_writes(self) -> tuple[tuple[str, UndoRecord], ...]:
-        """Return the undo records of interrupted offloads, with their offload ids."""
+        """Return the undo records of interrupted offloads with their offload ids."""
         return await self.database.read(queries.read_interrupted_writes)
 
     async def finish(self, offload_id: str, end: OffloadEnd) -> None:
         """Complete the row and update all totals in one transaction.
 
-        The end of a delivery is written durably, because otherwise the next start would restore the old file.
+        The end of a delivery is written durably; otherwise the next start would restore the old file.
         """
         tool = await self.database.write(
             lambda connection: _finish(connection, offload_id, end, self.contents),
@@ -122,23 +123,23 @@ class History:
             listener(tool, end)
 
     async def mark_undone(self, offload_id: str) -> None:
-        """Record that the old contents were restored. The offload then saved nothing, but its
-        cost remains.
+        """Record that the old contents were restored. The offload then has no savings, but its cost
+        remains.
         """
         await self.database.write(lambda connection: _mark_undone(connection, offload_id))
 
     async def forget_test(self, session: str) -> None:
-        """Remove the offloads of a test by ``doctor``. Other sessions are unchanged."""
+        """Remove the offloads from a ``doctor`` test. Other sessions are unaffected."""
         if session.startswith(TEST_SESSION):
             of_test = (offload.c.session == session, offload.c.client == SHELL)
             await self.database.write(lambda connection: connection.execute(delete(offload).where(*of_test)))
 
     async def undoable(self, job_id: str) -> tuple[tuple[str, str], ...]:
-        """Return the ids and paths of a batch's offloads that can be undone, newest first."""
+        """Return the ids and paths of a batch's undoable offloads, newest first."""
         return await self.database.read(lambda connection: queries.read_undoable(connection, job_id))
 
     async def prune(self, days: int) -> int:
-        """Remove offloads that began more than ``days`` days ago. Return their number.
+        """Remove offloads that started more than ``days`` days ago. Return how many were removed.
 
         Their totals are kept, so that the overall savings do not shrink.
         """
@@ -153,11 +154,11 @@ class History:
         return await self.database.read(lambda connection: queries.read_detail(connection, offload_id))
 
     async def find(self, given: str) -> OffloadDetail:
-        """Return the offload with this id, or the only offload whose id starts with the given text (at least
-        4 characters).
+        """Return the offload with this id, or the only one whose id starts with the given text (at least 4
+        characters).
 
         Raises:
-            NotFound: no offload matches, or several offloads match.
+            NotFound: no offload matches, or more than one does.
         """
         detail = await self.get(given)
         if detail is None and len(given) >= SHORTEST_ID:
@@ -172,38 +173,40 @@ class History:
     async def page(
         self, where: OffloadFilter, limit: int = 50, before: str | None = None
     ) -> tuple[OffloadRow, ...]:
-        """Return rows, newest first. For the next page, set ``before`` to the id of the last row."""
+        """Return rows, newest first. To get the next page, set ``before`` to the id of the last row."""
         can_search = self.database.can_search
         return await self.database.read(
             lambda connection: queries.read_page(connection, where, limit, before, can_search)
         )
 
     async def totals(self, since: float | None = None) -> Totals:
-        """Return the totals of offloads that began at ``since`` (seconds since the epoch) or later."""
+        """Return the totals for offloads that started at or after ``since`` (seconds since the epoch)."""
         return await self.database.read(lambda connection: queries.read_totals(connection, since))
 
     async def net_tokens_of_session(self, session: str, since: float) -> int:
-        """Return the net tokens of the offloads of a client's session that began at ``since`` (seconds since
-        the epoch) or later."""
+        """Return the net tokens of a client session's offloads that started at or after ``since`` (seconds
+        since the epoch)."""
         net = func.coalesce(func.sum(offload.c.net_tokens), 0)
         query = select(net).where(offload.c.started_at >= since, offload.c.session == session)
         return await self.database.read(lambda connection: int(connection.execute(query).scalar_one()))
 
     async def by_day(self, days: int) -> tuple[DayTotal, ...]:
-        """Return the totals of each of the last ``days`` local days, ending with today."""
+        """Return the totals for each of the last ``days`` local days, ending with today."""
         return await self.database.read(lambda connection: queries.read_days(connection, days))
 
     async def by(self, dimension: str, since: float | None = None) -> tuple[GroupTotal, ...]:
-        """Return totals by ``tool``, ``model``, ``project`` or ``day`` from the local day of ``since``."""
+        """Return totals by ``tool``, ``model``, ``project`` or ``day``, starting from the local day of
+        ``since``.
+        """
         day = "" if since is None else queries.local_day(since)
         return await self.database.read(lambda connection: queries.read_groups(connection, dimension, day))
 
     async def losses(self, limit: int = 10, since: float | None = None) -> tuple[OffloadRow, ...]:
-        """Return the offloads that lost most tokens, worst first."""
+        """Return the offloads that lost the most tokens, worst first."""
         return await self.database.read(lambda connection: queries.read_losses(connection, limit, since))
 
     async def facets(self) -> Facets:
-        """Return the values by which the list can be filtered."""
+        """Return the values available for filtering the list."""
         return await self.database.read(queries.read_facets)
 
 

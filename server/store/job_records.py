@@ -9,8 +9,8 @@ from server.store.records import OWN_CLIENTS
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """One task of a batch. ``arguments`` are arguments of ``offload_work``. ``tries`` counts the item's
-    starts. ``user_locked`` marks an item that the user cancelled, which agents must not retry.
+    """One task in a batch. ``arguments`` are ``offload_work`` arguments. ``tries`` counts how often the item
+    was started. ``user_locked`` marks an item cancelled by the user, which agents must not retry.
     """
 
     position: int
@@ -35,9 +35,9 @@ class JobRecord:
         roots: the caller's folders, kept with ``project`` so that the job can continue after a restart.
         deadline: None for no deadline.
         token_budget: 0 for no limit.
-        spent_output: tokens that the batch's calls have cost Claude so far, like ``spent_input`` and
-        ``spent_share``. ``spent_turns`` counts turns in thousandths.
-        user_locked: whether the user paused or cancelled the job. Then only the user can resume it.
+        spent_output: tokens that the batch's calls have cost Claude so far, as are ``spent_input`` and
+            ``spent_share``. ``spent_turns`` counts turns in thousandths.
+        user_locked: whether the user paused or cancelled the job. If so, only the user can resume it.
     """
 
     id: str
@@ -61,8 +61,8 @@ class JobRecord:
     user_locked: bool = False
 
     def limit_reached(self, tokens: int, now: float) -> str:
-        """Return the limit that the job has reached after ``tokens`` tokens at ``now`` (seconds since the
-        epoch); empty if it has reached no limit.
+        """Return the limit the job has reached after ``tokens`` tokens at ``now`` (seconds since the epoch);
+        empty if none.
         """
         if self.deadline is not None and now > self.deadline:
             return "deadline"
@@ -77,7 +77,7 @@ class JobRecord:
 
 @dataclass(frozen=True)
 class JobCounts:
-    """Number of items by state, and their total tokens and seconds."""
+    """Number of items in each state, and their total tokens and seconds."""
 
     by_state: dict[str, int] = field(default_factory=dict)
     tokens: int = 0
@@ -86,12 +86,12 @@ class JobCounts:
 
     @property
     def total(self) -> int:
-        """Number of all items."""
+        """Total number of items."""
         return sum(self.by_state.values())
 
     @property
     def ended(self) -> int:
-        """Number of items that need no more work."""
+        """Number of items that need no further work."""
         return sum(count for state, count in self.by_state.items() if state in ENDED)
 
     @property
@@ -107,7 +107,7 @@ class JobCounts:
 
 @dataclass(frozen=True)
 class FailureGroup:
-    """Items that ended for the same reason, with the summary of one item as an example."""
+    """Items that ended for the same reason, with one item's summary as an example."""
 
     code: str
     count: int

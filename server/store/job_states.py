@@ -1,9 +1,9 @@
-"""States of batches and of their items, with one table of transitions for each."""
+"""States of batches and their items, with a transition table for each."""
 
 from typing import Literal, NamedTuple
 
 JobState = Literal["running", "paused", "stopped", "done", "cancelled"]
-"""``stopped`` by the circuit breaker, a budget, a deadline or an error."""
+"""``stopped`` means stopped by the circuit breaker, a budget, a deadline or an error."""
 JobAction = Literal["pause", "resume", "cancel", "retry", "stop", "finish"]
 
 ItemState = Literal[
@@ -29,14 +29,14 @@ UNSUCCESSFUL = ENDED - SUCCESSFUL
 
 
 class JobTransition(NamedTuple):
-    """An action's result, and the states of a job in which it has an effect."""
+    """The resulting state of an action, and the job states in which it has an effect."""
 
     sources: frozenset[JobState]
     target: JobState
 
 
 class ItemTransition(NamedTuple):
-    """The states of an item in which an action has an effect, and the possible resulting states."""
+    """The item states in which an action has an effect, and the states that can result."""
 
     sources: frozenset[ItemState]
     targets: frozenset[ItemState]
@@ -63,5 +63,5 @@ ITEM_TRANSITIONS: dict[ItemAction, ItemTransition] = {
 
 
 def changes(state: JobState, action: JobAction) -> bool:
-    """Return whether the action changes a job in this state."""
+    """Return whether the action has an effect on a job in this state."""
     return state in JOB_TRANSITIONS[action].sources

@@ -1,4 +1,4 @@
-"""The tables of batches: one row per job, one row per item."""
+"""Tables for batches: one row per job, one row per item."""
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text
 

@@ -1,4 +1,4 @@
-"""Batches in the database: stored before their first token, updated item by item."""
+"""Batches in the database: stored before their first token is generated, then updated item by item."""
 
 import json
 import time
@@ -23,8 +23,8 @@ class Jobs:
     """Reads and writes jobs and their items. Every method can raise ``StoreError``.
 
     Args:
-        contents: False removes a job's texts (its tasks, and messages about their results) when the job is
-        done or cancelled. Until then the work needs these texts.
+        contents: False removes a job's texts (its tasks, and messages about their results) once the job is
+            done or cancelled. Until then, the work needs them.
     """
 
     def __init__(self, database: Database, contents: bool = True) -> None:
@@ -59,7 +59,7 @@ class Jobs:
         return await self._database.read(read)
 
     async def ids_with_running_items(self) -> tuple[str, ...]:
-        """Return the ids of jobs that have items marked as running, in any state of the job."""
+        """Return the ids of jobs with items marked as running, whatever the job's state."""
         await self._database.flush()
         query = select(items.c.job_id).where(items.c.state == "running").distinct()
         return tuple(await self._database.read(lambda connection: connection.execute(query).scalars().all()))
@@ -76,7 +76,7 @@ class Jobs:
         return await self._database.read(read)
 
     async def set_state(self, job_id: str, state: JobState, reason: str) -> None:
-        """Change the job's state. A state without further work also sets the job's end."""
+        """Change the job's state. Terminal states also record when the job ended."""
         ended = None if state in OPEN else time.time()
 
         def write(connection: Connection) -> None:
@@ -87,7 +87,7 @@ class Jobs:
         await self._database.write(write)
 
     async def pause(self, job_id: str, *, user_locked: bool) -> None:
-        """Pause a job. Set ``user_locked`` if the user pauses it."""
+        """Pause a job. Set ``user_locked`` if it is the user who pauses it."""
         values = {"state": "paused", "reason": "", "ended_at": None, **_lock(user_locked)}
 
         def write(connection: Connection) -> None:
@@ -96,7 +96,7 @@ class Jobs:
         await self._database.write(write)
 
     async def restart(self, job_id: str, deadline: float | None, token_budget: int) -> None:
-        """Set a paused or ended job to running again, within these limits."""
+        """Set a paused or ended job back to running, with these limits."""
 
         def write(connection: Connection) -> None:
             limits = {"deadline": deadline, "token_budget": token_budget}
@@ -105,10 +105,10 @@ class Jobs:
         await self._database.write(write)
 
     async def finish(self, job_id: str, also: Callable[[Connection], None]) -> bool:
-        """Mark a running job as done and call ``also`` in the same transaction.
+        """Mark a running job as done, calling ``also`` in the same transaction.
 
         Returns:
-            False if items are waiting, so that the job must continue.
+            False if items are still waiting, so the job must continue.
         """
 
         def write(connection: Connection) -> bool:
@@ -126,7 +126,7 @@ class Jobs:
     async def start_next_item(self, job_id: str, offload_id: str) -> ItemRecord | None:
         """Mark the first waiting item as running and return it; None if no item can start.
 
-        An item waits while another item writes the same output file.
+        An item has to wait while another item is writing the same output file.
         """
 
         def write(connection: Connection) -> ItemRecord | None:
@@ -157,8 +157,7 @@ class Jobs:
         await self._database.write(write)
 
     async def requeue(self, job_id: str, position: int, *, tried: bool = False) -> None:
-        """Return a running item to the waiting items. If the item was cancelled in the meantime, it ends as
-        cancelled.
+        """Put a running item back in the queue. If it was cancelled in the meantime, it ends as cancelled.
 
         Args:
             tried: whether the start counts as a try.
@@ -172,10 +171,10 @@ class Jobs:
         await self._database.write(write)
 
     async def cancel(self, job_id: str, *, user_locked: bool = False) -> None:
-        """Cancel a job and its waiting items. Its running items end as cancelled when they are requeued.
+        """Cancel a job and its waiting items. Running items end as cancelled when they are requeued.
 
         Args:
-            user_locked: whether the user cancels the job. This also locks items cancelled earlier.
+            user_locked: whether it is the user who cancels the job. This also locks items cancelled earlier.
         """
 
         def write(connection: Connection) -> None:
@@ -187,11 +186,11 @@ class Jobs:
         await self._database.write(write)
 
     async def cancel_item(self, job_id: str, position: int, *, user_locked: bool = False) -> str | None:
-        """Cancel one item. A running item ends as cancelled after its offload has been cancelled, even if the
-        app ends first.
+        """Cancel one item. A running item ends as cancelled once its offload has been cancelled, even if the
+        app exits first.
 
         Returns:
-            The id of the item's offload if the item is running.
+            The id of the item's offload if it is running.
         """
 
         def write(connection: Connection) -> str | None:
@@ -211,15 +210,15 @@ class Jobs:
         token_budget: int = 0,
         include_locked: bool = True,
     ) -> tuple[int, bool]:
-        """Set one item, or all items, that ended without a result to waiting again.
+        """Put one item, or all items, that ended without a result back in the queue.
 
         Args:
             position: the item; None for all.
-            deadline: the job's new deadline if it had ended. ``token_budget`` is its new limit.
+            deadline: the job's new deadline if it had ended. ``token_budget`` is then its new limit.
             include_locked: whether to retry items that the user cancelled.
 
         Returns:
-            The number of items, and whether the job had ended and is running again.
+            The number of items requeued, and whether the job had ended and is now running again.
         """
 
         def write(connection: Connection) -> tuple[int, bool]:
@@ -250,7 +249,7 @@ class Jobs:
         return found[0] if found else None
 
     async def running_items(self, job_id: str) -> tuple[ItemRecord, ...]:
-        """Return the items marked as running, including an item whose start was just cancelled."""
+        """Return the items marked as running, including any whose start was just cancelled."""
         await self._database.flush()
         return await self._items(job_id, items.c.state == "running")
 
@@ -263,7 +262,7 @@ class Jobs:
         return await self._items(job_id, items.c.position > after, limit)
 
     async def counts(self, job_id: str) -> JobCounts:
-        """Return the number of items by state, and their total tokens and seconds."""
+        """Return the number of items in each state, and their total tokens and seconds."""
 
         def read(connection: Connection) -> JobCounts:
             rows = connection.execute(
@@ -293,7 +292,7 @@ class Jobs:
         return await self._database.read(read)
 
     async def failures(self, job_id: str) -> tuple[FailureGroup, ...]:
-        """Return the unsuccessful items grouped by code, most frequent first."""
+        """Return the unsuccessful items, grouped by code, most frequent first."""
 
         def read(connection: Connection) -> tuple[FailureGroup, ...]:
             found = connection.execute(
@@ -348,7 +347,7 @@ def _lock(user_locked: bool) -> dict[str, bool]:
 
 
 def _cancel_items(connection: Connection, which: ColumnElement[bool], *, user_locked: bool) -> None:
-    """Cancel the waiting items, and mark the running items as cancelled at their end."""
+    """Cancel the waiting items, and mark running items to end as cancelled."""
     state = case((items.c.state == "waiting", CANCELLED), else_=items.c.state)
     unfinished = update(items).where(which, items.c.state.in_(("waiting", "running")))
     connection.execute(unfinished.values(state=state, code=CANCELLED))
@@ -387,5 +386,5 @@ def _item(row: Row[Any], **changed: Any) -> ItemRecord:
 
 
 def _values(row: Row[Any], table: Table) -> dict[str, Any]:
-    """Return a row's values by the keys of its table's columns."""
+    """Return a row's values by column key."""
     return {column.key: getattr(row, column.key) for column in table.columns}

@@ -1,4 +1,4 @@
-"""The tables of measurements: one row per measurement of a model, one row per chore of a measurement."""
+"""Tables for measurements: one row per measured model, one row per chore in a measurement."""
 
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Table, Text
 

@@ -1,4 +1,4 @@
-"""Measurements of models on this machine, and the success of real offloads by model."""
+"""Measurements of models on this machine, and how well real offloads went by model."""
 
 from dataclasses import asdict, dataclass
 
@@ -11,9 +11,7 @@ from server.store.measurement_tables import measurement as measurements
 
 @dataclass(frozen=True)
 class ChoreRecord:
-    """One chore: whether the answer was right, the duration in seconds, and the reason if the answer was
-    wrong.
-    """
+    """One chore: whether the answer was right, how many seconds it took and, if wrong, why."""
 
     name: str
     category: str
@@ -24,11 +22,11 @@ class ChoreRecord:
 
 @dataclass(frozen=True)
 class MeasurementRecord:
-    """The result of measuring a model.
+    """The result of measuring one model.
 
-    ``load_seconds`` is None if the engine cannot load on request. Rates are tokens per second of a single
+    ``load_seconds`` is None if the engine cannot load on request. Rates are tokens per second for a single
     request. ``speedup`` is the throughput of ``slots`` parallel requests relative to one request (1 for one
-    slot). ``engine`` is the backend's kind, ``measured_at`` seconds since the epoch.
+    slot). ``engine`` is the kind of backend; ``measured_at`` is in seconds since the epoch.
     """
 
     model: str
@@ -45,12 +43,12 @@ class MeasurementRecord:
 
 @dataclass(frozen=True)
 class PracticeRecord:
-    """Real offloads of one model, by day and kind of call.
+    """Real offloads by one model, by day and kind of call.
 
     Attributes:
-        category: the call's argument; empty without one. The same holds for ``output_format``.
-        latest: start of the last offload, in seconds since the epoch.
-        accepted: how many of the ``judged`` offloads were accepted.
+        category: the call's argument, or empty if not given. The same goes for ``output_format``.
+        latest: when the last offload started, in seconds since the epoch.
+        accepted: number of ``judged`` offloads that were accepted.
         judged: offloads whose result depended on the model; other failures are left out.
         tokens: tokens that the model wrote in ``seconds`` seconds.
     """
@@ -100,10 +98,10 @@ class Measurements:
 
     async def shown(self, model: str, chore_kind: str, instant: float) -> tuple[int, int]:
         """Return two counts for a model and kind since ``instant``: offloads shown to be right, and offloads
-        shown to be right or wrong.
+        shown to be either right or wrong.
 
-        Right: tests, examples or samples showed it, or Claude left the result alone. Wrong: the result was
-        handed back after the model had answered, it was undone, or Claude changed it.
+        Right: shown by tests, examples or samples, or Claude left the result alone. Wrong: the result was
+        handed back after the model had answered, undone, or changed by Claude.
         """
 
         def read(connection: Connection) -> tuple[int, int]:
@@ -116,8 +114,8 @@ class Measurements:
     async def practice(self, instant: float) -> tuple[PracticeRecord, ...]:
         """Return the offloads since ``instant`` (seconds since the epoch) by model, day and kind of call.
 
-        A result that was handed back or undone counts as wrong. Failures that the model did not cause, such
-        as an unreachable engine, are left out.
+        Results that were handed back or undone count as wrong. Failures not caused by the model, such as an
+        unreachable engine, are left out.
         """
 
         def read(connection: Connection) -> tuple[PracticeRecord, ...]:

@@ -1,7 +1,7 @@
-"""Migration of a database to this version's tables, by the Alembic scripts in ``migrations/``.
+"""Migrates a database to this version's tables, using the Alembic scripts in ``migrations/``.
 
-The newest revision is a constant here, so that an up-to-date or new database does not load Alembic. Tests
-compare the constant and the tables of a new database with the migrations.
+The newest revision is a constant here so that Alembic is not loaded for a new or up-to-date database. Tests
+compare the constant and a new database's tables with the migrations.
 """
 
 from pathlib import Path
@@ -22,10 +22,10 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def migrate(connection: Connection) -> None:
-    """Create the tables or run the missing migrations, in the connection's transaction.
+    """Create the tables or run any missing migrations, in the connection's transaction.
 
     Raises:
-        StoreError: the database was written by a newer version. It is unchanged.
+        StoreError: the database was written by a newer version. It is left unchanged.
     """
     version = _version(connection)
     if version == HEAD:

@@ -1,7 +1,7 @@
-"""The tables of the policy: counters of rate limits, remembered approvals, the audit trail.
+"""Tables for the policy: rate limit counters, remembered approvals, and the audit trail.
 
-Rows of ``trail`` are never changed. ``trail_end`` stores the start (``start``) and the end (``head``) of its
-hash chain: the number of rows before that point, and the hash of the last of these rows.
+Rows in ``trail`` are never changed. ``trail_end`` stores the start (``start``) and end (``head``) of its hash
+chain: the number of rows before that point, and the hash of the last of them.
 """
 
 from sqlalchemy import Column, Float, Index, Integer, Table, Text

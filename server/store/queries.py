@@ -1,4 +1,4 @@
-"""Queries of the history for the dashboard, the reports and the command line."""
+"""History queries for the dashboard, the reports and the command line."""
 
 import json
 from collections.abc import Sequence
@@ -49,9 +49,9 @@ _HITS = table("offload_search", column("rowid"))
 def read_page(
     connection: Connection, where: OffloadFilter, limit: int, before: str | None, can_search: bool
 ) -> tuple[OffloadRow, ...]:
-    """Return up to ``limit`` rows that are older than the row ``before``, newest first.
+    """Return up to ``limit`` rows older than the row ``before``, newest first.
 
-    Every page takes the same time, because it starts at a key and skips no rows.
+    Every page takes the same time, because it seeks to a key instead of skipping rows.
     """
     match = match_expression(where.search) if can_search else ""
     newest = _HITS.c.rowid if match else offload.c.seq
@@ -100,7 +100,7 @@ def read_ids(connection: Connection, prefix: str, limit: int) -> tuple[str, ...]
 
 
 def read_interrupted_writes(connection: Connection) -> tuple[tuple[str, UndoRecord], ...]:
-    """Return the undo records of interrupted offloads, with their offload ids."""
+    """Return the undo records of interrupted offloads with their offload ids."""
     query = (
         select(offload.c.id, tables.undo.c.path, tables.undo.c.before, tables.undo.c.after_digest)
         .join(tables.undo, tables.undo.c.seq == offload.c.seq)
@@ -112,7 +112,7 @@ def read_interrupted_writes(connection: Connection) -> tuple[tuple[str, UndoReco
 
 
 def read_undoable(connection: Connection, job_id: str) -> tuple[tuple[str, str], ...]:
-    """Return the ids and paths of a batch's offloads that can be undone, newest first."""
+    """Return the ids and paths of a batch's undoable offloads, newest first."""
     query = (
         select(offload.c.id, tables.undo.c.path)
         .join(tables.undo, tables.undo.c.seq == offload.c.seq)
@@ -123,7 +123,7 @@ def read_undoable(connection: Connection, job_id: str) -> tuple[tuple[str, str],
 
 
 def read_totals(connection: Connection, since: float | None) -> Totals:
-    """Return the totals of offloads and digests that began at ``since`` or later; of all if ``since`` is
+    """Return the totals for offloads and digests that started at or after ``since``; for all if ``since`` is
     None.
     """
     if since is None:
@@ -141,7 +141,7 @@ def read_totals(connection: Connection, since: float | None) -> Totals:
 
 
 def read_days(connection: Connection, days: int) -> tuple[DayTotal, ...]:
-    """Return the totals of the last ``days`` local days, oldest first."""
+    """Return the totals for the last ``days`` local days, oldest first."""
     today = datetime.now().astimezone().date()
     names = [(today - timedelta(days=back)).isoformat() for back in reversed(range(days))]
     found = {group.name: group.totals for group in read_groups(connection, "day", names[0])}
@@ -150,7 +150,7 @@ def read_days(connection: Connection, days: int) -> tuple[DayTotal, ...]:
 
 def read_groups(connection: Connection, by: str, since_day: str) -> tuple[GroupTotal, ...]:
     """Return totals by ``day``, ``tool``, ``model`` or ``project`` from local day ``since_day`` (empty for
-    all), largest net first; days are in order.
+    all), largest net first; days are in chronological order.
     """
     sums = _both_sums()
     key = sums.c[by]
@@ -170,7 +170,7 @@ def read_losses(connection: Connection, limit: int, since: float | None) -> tupl
 
 
 def read_facets(connection: Connection) -> Facets:
-    """Return every tool, model, project, client and outcome that occurs."""
+    """Return every tool, model, project, client and outcome that occurs in the history."""
 
     def distinct(name: str) -> tuple[str, ...]:
         # SQLite has no skip scan for DISTINCT, so the query jumps from value to value along the index.
@@ -186,7 +186,7 @@ def read_facets(connection: Connection) -> Facets:
 
 
 def local_day(instant: float) -> str:
-    """Return the local date of an instant as ``YYYY-MM-DD``."""
+    """Return an instant's local date as ``YYYY-MM-DD``."""
     return datetime.fromtimestamp(instant).astimezone().date().isoformat()
 
 
@@ -208,10 +208,10 @@ def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
 
 
 def _in_window(where: OffloadFilter, seq: ColumnElement[Any]) -> list[ColumnElement[bool]]:
-    """Return the conditions of the time window.
+    """Return the conditions for the time window.
 
-    Rows arrive nearly in order of time, so the window also limits ``seq``. This avoids a walk from the newest
-    row to an old window. Adding 0 stops SQLite from choosing the index of ``started_at``.
+    Rows arrive nearly in time order, so the window also limits ``seq``, which avoids walking from the newest
+    row back to an old window. Adding 0 stops SQLite from choosing the ``started_at`` index.
     """
     conditions: list[ColumnElement[bool]] = []
     if where.since is not None:

@@ -1,19 +1,21 @@
-"""The history's rows as values. Instants are seconds since the epoch, money is in micro-dollars.
+"""History rows as values. Instants are seconds since the epoch; money is in micro-dollars.
 
-``spared_*`` (saved for Claude) and ``spent_*`` (cost) are the names of database columns and JSON fields since
-version 0.1.0; other programs read them.
+``spared_*`` (saved for Claude) and ``spent_*`` (cost) have been the names of database columns and JSON fields
+since version 0.1.0; other programs read them.
 """
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ReadKind = Literal["file", "log"]
-"""How Claude would have read an input: the whole file, or the tail of a log or of a command's output."""
+"""How Claude would have read an input: as a whole file, or just the tail of a log or a command's output."""
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file of an offload. ``role`` is ``input`` or ``output``; ``digest`` is its SHA-256 in hex."""
+    """A file used or written by an offload. ``role`` is ``input`` or ``output``; ``digest`` is its SHA-256 in
+    hex.
+    """
 
     path: str
     role: str
@@ -54,10 +56,10 @@ class ReceiptRecord:
 
 @dataclass(frozen=True)
 class OffloadStart:
-    """The start of an offload. It is written before any work, so that a crash leaves a row.
+    """The start of an offload. It is written before any work begins, so that a crash leaves a row.
 
-    ``receipt`` holds the call's cost in case the offload gives no result. ``job_id`` is the batch that
-    contains the offload.
+    ``receipt`` holds the call's cost in case the offload yields no result. ``job_id`` is the batch the
+    offload belongs to.
     """
 
     id: str
@@ -76,7 +78,7 @@ class OffloadStart:
 
 @dataclass(frozen=True)
 class CheckRecord:
-    """The result of one check of one attempt."""
+    """The result of one check in one attempt."""
 
     name: str
     passed: bool
@@ -100,7 +102,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True)
 class UndoRecord:
-    """The data for an undo: the old contents (None: the file did not exist) and the SHA-256 of the new
+    """What is needed for an undo: the old contents (None: the file did not exist) and the SHA-256 of the new
     contents.
     """
 
@@ -112,9 +114,9 @@ class UndoRecord:
 @dataclass(frozen=True)
 class OffloadEnd:
     """The end of an offload. ``outcome`` is one of ``offload.values.OUTCOMES``. ``timings`` are seconds by
-    stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds attempts that were not
-    written before. ``notices`` holds the notices of the result. ``strength`` is the evidence for the
-    result (``offload.values.STRENGTHS``; empty without evidence). ``chore_kind`` is one of
+    stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds attempts that have not been
+    written yet. ``notices`` holds the result's notices. ``strength`` is the evidence for the result
+    (``offload.values.STRENGTHS``; empty if there is none). ``chore_kind`` is one of
     ``offload.routing.kinds``.
     """
 
@@ -140,19 +142,17 @@ class OffloadEnd:
 DASHBOARD = "dashboard"
 SHELL = "token-saver"
 OWN_CLIENTS = (DASHBOARD, SHELL)
-"""Clients that belong to this app. The user makes their calls, so these neither save nor cost
-Claude tokens.
-"""
+"""The app's own clients. Their calls are made by the user, so they neither save nor cost Claude tokens."""
 SHELL_SESSION = "shell-"
-"""Prefix of the session id of a shell."""
+"""Prefix of a shell's session id."""
 TEST_SESSION = f"{SHELL_SESSION}test-"
-"""Prefix of the session ids of ``doctor``. Offloads from these sessions are removed from the history."""
+"""Prefix of the session ids used by ``doctor``. Offloads from these sessions are removed from the history."""
 
 
 @dataclass(frozen=True)
 class OffloadRow:
-    """One line of the history's list. ``outcome`` is ``running`` until the offload ends, and ``interrupted``
-    if the hub ended first. ``audited_*`` are None before a transcript check.
+    """One row in the history list. ``outcome`` is ``running`` until the offload ends, and ``interrupted`` if
+    the hub ended first. ``audited_*`` are None until the transcript check.
     """
 
     id: str
@@ -177,7 +177,7 @@ class OffloadRow:
     audited_net_microusd: int | None = None
     strength: str = ""
     reviewed: str = ""
-    """The user's verdict, see ``reviews.Review``; empty without a verdict."""
+    """The user's verdict (see ``reviews.Review``); empty if there is none."""
 
     @property
     def by_user(self) -> bool:
@@ -187,12 +187,12 @@ class OffloadRow:
 
 @dataclass(frozen=True)
 class TranscriptCheckRecord:
-    """Findings of the client's own transcript about one offload.
+    """What the client's own transcript shows about one offload.
 
     Attributes:
-        ending: Claude's use of the result: ``read_again``, ``edited``, ``rewritten`` or ``left_alone``.
+        ending: what Claude did with the result: ``read_again``, ``edited``, ``rewritten`` or ``left_alone``.
         survived: share (0 to 1) of the delivered lines that were kept; None if nothing was written.
-        measured: whether the call's cost is the API's own count.
+        measured: whether the call's cost was counted by the API itself.
     """
 
     audited_at: float
@@ -204,7 +204,7 @@ class TranscriptCheckRecord:
 
 @dataclass(frozen=True)
 class OffloadDetail:
-    """All data of one offload, for its page."""
+    """Everything about one offload, for its page."""
 
     row: OffloadRow
     arguments: dict[str, Any]
@@ -223,7 +223,9 @@ class OffloadDetail:
 
 @dataclass(frozen=True)
 class OffloadFilter:
-    """Filter of the list. An empty field matches every offload. ``search`` applies to task and file names."""
+    """Filter for the list. An empty field matches every offload. ``search`` applies to task and file
+    names.
+    """
 
     search: str = ""
     tool: str = ""
@@ -237,11 +239,11 @@ class OffloadFilter:
 
 @dataclass(frozen=True)
 class Totals:
-    """Exact totals over offloads that ended.
+    """Exact totals over offloads that have ended.
 
-    ``losing`` counts offloads with a negative net, ``by_user`` offloads started by the user, ``audited``
-    offloads covered by a transcript check. ``audited_estimate_*`` and ``audited_net_*`` are totals over the
-    audited offloads: of the estimates, and of the checked nets.
+    ``losing`` counts offloads with a negative net, ``by_user`` those started by the user, and ``audited``
+    those covered by a transcript check. ``audited_estimate_*`` and ``audited_net_*`` total the estimates and
+    the checked nets of the audited offloads.
     """
 
     offloads: int = 0
@@ -270,18 +272,18 @@ class Totals:
 
     @property
     def corrected_tokens(self) -> int:
-        """The net, with checked figures in place of estimates where they exist."""
+        """The net, using checked figures instead of estimates where available."""
         return self.net_tokens - self.audited_estimate_tokens + self.audited_net_tokens
 
     @property
     def corrected_microusd(self) -> int:
-        """The value of ``corrected_tokens`` in micro-dollars."""
+        """``corrected_tokens`` in micro-dollars."""
         return self.net_microusd - self.audited_estimate_microusd + self.audited_net_microusd
 
 
 @dataclass(frozen=True)
 class DayTotal:
-    """The totals of one local day, ``YYYY-MM-DD``."""
+    """The totals for one local day, ``YYYY-MM-DD``."""
 
     day: str
     totals: Totals = field(default_factory=Totals)
@@ -289,7 +291,7 @@ class DayTotal:
 
 @dataclass(frozen=True)
 class GroupTotal:
-    """The totals of the tool, model, project or day called ``name``."""
+    """The totals for the tool, model, project or day called ``name``."""
 
     name: str
     totals: Totals
@@ -297,7 +299,7 @@ class GroupTotal:
 
 @dataclass(frozen=True)
 class Facets:
-    """The values by which the list can be filtered, each list sorted."""
+    """The values available for filtering the list, each sorted."""
 
     tools: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -308,8 +310,8 @@ class Facets:
 
 @dataclass(frozen=True)
 class TranscriptRecord:
-    """Progress in one transcript, in bytes. ``state`` is the input of the next pass, and ``summary`` the
-    input of the reports, both as JSON.
+    """Progress through one transcript, in bytes. ``state`` is for the next pass and ``summary`` for the
+    reports, both as JSON.
     """
 
     path: str
@@ -322,7 +324,7 @@ class TranscriptRecord:
 
 @dataclass(frozen=True)
 class RecordedOffload:
-    """An offload as the transcript check needs it. Paths are absolute or relative to ``project``."""
+    """An offload in the form the transcript check needs. Paths are absolute or relative to ``project``."""
 
     id: str
     tool: str

@@ -1,4 +1,4 @@
-"""Tables of digests that replaced tool results, and of kinds of results that are not digested."""
+"""Tables for digests that replaced tool results, and for kinds of results that are not digested."""
 
 from sqlalchemy import Column, Float, Index, Integer, Table, Text
 

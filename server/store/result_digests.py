@@ -15,13 +15,13 @@ from server.store.totals import add_to_removed, digest_totals_query
 from server.store.transcript_checks import receipt_of, receipt_values
 
 EVERYWHERE = ""
-"""The project of a kind that is switched off in all projects."""
+"""The project used for a kind that is switched off in all projects."""
 BY_USER = "switched off"
-"""The reason of a kind that the user switched off. All other reasons are losses."""
+"""The reason recorded for a kind that the user switched off. All other reasons are losses."""
 DIGEST_ID = "digest-"
-"""Prefix of a digest's number, where ids of offloads can occur as well."""
+"""Prefix for a digest's number where offload ids can occur as well."""
 _OF_SESSION = 50
-"""Number of a session's digests that are compared with later results."""
+"""Number of a session's digests to compare with later results."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class ResultDigest:
         source: the command or the path; empty if the history keeps no contents.
         source_key: a hash of the command or the path.
         facts_key: a hash of the digest without its numbers; equal for two runs with the same result.
-        kept_path: the client's own file with the whole text; often empty.
-        handle: the handle of the kept text.
-        characters: number of characters of the whole text.
-        whole_tokens: tokens of the whole text.
+        kept_path: the client's own file with the full text; often empty.
+        handle: the handle for the kept text.
+        characters: number of characters in the full text.
+        whole_tokens: tokens in the full text.
         shown_tokens: tokens that Claude would have seen without the digest.
         text: the digest; empty if the history keeps no contents.
-        loss: how Claude came back for more: ``again``, ``read`` or ``opened``; empty if it did not.
+        loss: how Claude came back for more (``again``, ``read`` or ``opened``); empty if it did not.
         receipt: what it saved and cost; None if it was never priced.
     """
 
@@ -66,16 +66,16 @@ class ResultDigest:
 
     @property
     def net_tokens(self) -> int:
-        """Tokens saved. After a loss, Claude has read the text as well as the digest, so the digest was an
-        extra cost.
+        """Tokens saved. After a loss, Claude has read the text as well as the digest, so the digest only
+        added cost.
         """
         return -self.digest_tokens if self.loss else self.shown_tokens - self.digest_tokens
 
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """A kind of results that passes unchanged in a project or everywhere. ``at`` is in seconds since the
-    epoch.
+    """A kind of result that is passed through unchanged, in one project or everywhere. ``at`` is in seconds
+    since the epoch.
     """
 
     kind: str
@@ -91,7 +91,7 @@ class LeftAlone:
 
 @dataclass(frozen=True)
 class KindTotal:
-    """The digests of one kind: number, tokens saved (with losses subtracted), and losses."""
+    """Totals for one kind of digest: count, tokens saved (net of losses), and losses."""
 
     kind: str
     digests: int
@@ -100,7 +100,7 @@ class KindTotal:
 
 
 class ResultDigests:
-    """Reads and writes digests of results. Every method can raise ``StoreError``.
+    """Reads and writes result digests. Every method can raise ``StoreError``.
 
     Args:
         contents: False keeps figures, names and hashes, but neither commands, paths nor digests.
@@ -111,7 +111,7 @@ class ResultDigests:
         self._contents = contents
 
     async def add(self, record: ResultDigest) -> int:
-        """Write a digest. Return its number."""
+        """Write a digest and return its number."""
         kept = record if self._contents else replace(record, source="", text="", kept_path="")
         values = {name: getattr(kept, name) for name in _PLAIN if name != "id"}
         values |= {"day": local_day(kept.at), **receipt_values(kept.receipt)}
@@ -123,7 +123,7 @@ class ResultDigests:
         return await self._database.write(write)
 
     async def of_session(self, session: str) -> tuple[ResultDigest, ...]:
-        """Return the latest digests of a session without a loss, newest first."""
+        """Return a session's latest digests without a loss, newest first."""
         query = (
             select(result_digest)
             .where(result_digest.c.session == session, result_digest.c.loss == "")
@@ -170,8 +170,8 @@ class ResultDigests:
         return found[0] if found else None
 
     async def book_loss(self, record: ResultDigest, loss: str, receipt: ReceiptRecord) -> None:
-        """Record a digest as a loss, with its new receipt. From now on, its kind passes unchanged in its
-        project.
+        """Record that a digest was a loss, with its new receipt. From then on, its kind passes through
+        unchanged in its project.
         """
 
         def write(connection: Connection) -> None:
@@ -182,14 +182,14 @@ class ResultDigests:
         await self._database.write(write)
 
     async def is_left_alone(self, kind: str, project: str) -> bool:
-        """Return whether results of a kind pass unchanged in a project."""
+        """Return whether results of this kind pass through unchanged in a project."""
         query = select(result_left_alone.c.kind).where(
             result_left_alone.c.kind == kind, result_left_alone.c.project.in_((EVERYWHERE, project))
         )
         return await self._database.read(lambda connection: connection.execute(query).first() is not None)
 
     async def left_alone(self) -> tuple[LeftAlone, ...]:
-        """Return the kinds that are not digested, by name."""
+        """Return the kinds that are not digested, sorted by name."""
         table = result_left_alone
         query = select(table).order_by(table.c.kind, table.c.project)
 
@@ -199,11 +199,11 @@ class ResultDigests:
         return await self._database.read(read)
 
     async def leave_alone(self, kind: str, project: str = EVERYWHERE, reason: str = BY_USER) -> None:
-        """Let results of a kind pass unchanged from now on."""
+        """Let results of this kind pass through unchanged from now on."""
         await self._database.write(lambda connection: _leave_alone(connection, kind, project, reason))
 
     async def take_up(self, kind: str, project: str) -> None:
-        """Undo ``leave_alone`` for a project, or the switch for all projects."""
+        """Undo ``leave_alone`` for one project or, with ``EVERYWHERE``, the switch for all projects."""
         table = result_left_alone
         query = delete(table).where(table.c.kind == kind, table.c.project == project)
         await self._database.write(lambda connection: connection.execute(query))
@@ -229,7 +229,7 @@ def _record(row: Row[Any]) -> ResultDigest:
 
 
 _PLAIN = tuple(field.name for field in fields(ResultDigest) if field.name != "receipt")
-"""The fields that are columns of the same name."""
+"""Fields stored in columns of the same name."""
 
 
 def _leave_alone(connection: Connection, kind: str, project: str, reason: str) -> None:

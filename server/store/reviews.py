@@ -1,4 +1,4 @@
-"""Results that wait for the user's review, riskiest first, and the user's verdicts."""
+"""Results waiting for the user's review, riskiest first, and the user's verdicts."""
 
 import json
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from server.store.records import OffloadRow
 from server.store.tables import offload
 
 Review = Literal["kept", "undone", "rerun"]
-"""A verdict: the result stays, was undone, or was requested again from another model."""
+"""A verdict: the result was kept, undone, or requested again from another model."""
 NEWEST = 1_000
-"""Number of the newest written results that are searched for unreviewed results."""
+"""Number of the newest written results to search for unreviewed ones."""
 
 _ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
 
 
 @dataclass(frozen=True)
 class Unreviewed:
-    """A written result without a verdict. ``job_id`` is empty if the result is not part of a batch.
-    ``undoable`` is false if its earlier contents are gone.
+    """A written result without a verdict. ``job_id`` is empty if it is not part of a batch. ``undoable`` is
+    false if the earlier contents are gone.
     """
 
     row: OffloadRow
@@ -35,7 +35,7 @@ class Unreviewed:
 
 
 class Reviews:
-    """Reads the results that wait for a review, and stores verdicts. Every method can raise ``StoreError``.
+    """Reads the results waiting for review and stores verdicts. Every method can raise ``StoreError``.
 
     Args:
         strengths: the kinds of evidence for a result, strongest first (see ``offload.values.Strength``).
@@ -46,12 +46,12 @@ class Reviews:
         self._strengths = tuple(strengths)
 
     async def waiting(self) -> tuple[Unreviewed, ...]:
-        """Return the unreviewed results: results with notices first, then weakest evidence first."""
+        """Return the unreviewed results: those with notices first, then weakest evidence first."""
         found = await self._database.read(_read_waiting)
         return tuple(sorted(found, key=self._risk))
 
     async def count(self) -> int:
-        """Return the number of results that wait for a review."""
+        """Return the number of results waiting for review."""
         return await self._database.read(lambda connection: len(connection.execute(_waiting()).all()))
 
     async def record(self, offload_ids: Sequence[str], review: Review) -> None:

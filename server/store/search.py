@@ -1,7 +1,7 @@
-"""Full-text search in tasks and file names, with SQLite's FTS5 if this build of SQLite has it.
+"""Full-text search in tasks and file names, using FTS5 if this build of SQLite has it.
 
-The index refers to the text in ``offload``; triggers maintain it. A word matches from its start (``slug``
-finds ``slugify.py``). Several words must all match, in any order.
+The index refers to the text in ``offload`` and is maintained by triggers. Words match by prefix (``slug``
+finds ``slugify.py``). If there are several words, all must match, in any order.
 """
 
 import re
@@ -31,9 +31,9 @@ CREATE VIRTUAL TABLE offload_search USING fts5(
 
 
 def ensure_search(connection: Connection) -> bool:
-    """Install the index and its triggers. Return whether this SQLite supports them.
+    """Install the index and its triggers. Return whether this SQLite build supports them.
 
-    A SQLite without FTS5 can use a database made with FTS5: the triggers are dropped, and the index is
+    A build without FTS5 can use a database created with it: the triggers are dropped, and the index is
     rebuilt when they are installed again.
     """
     rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE name LIKE '%search%'"))
@@ -56,12 +56,12 @@ def ensure_search(connection: Connection) -> bool:
 
 
 def match_expression(search: str) -> str:
-    """Return the user's text as an FTS5 query; empty if the text contains no word."""
+    """Return the user's text as an FTS5 query; empty if it contains no words."""
     return " AND ".join(f'"{word}"*' for word in _words(search))
 
 
 def like_patterns(search: str) -> tuple[str, ...]:
-    """Return ``LIKE`` patterns that must all match, for a SQLite without FTS5."""
+    """Return ``LIKE`` patterns that must all match, for SQLite builds without FTS5."""
     return tuple(f"%{word}%" for word in _words(search))
 
 

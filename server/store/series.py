@@ -10,15 +10,15 @@ from server.store.tables import offload
 from server.store.totals import RUNNING
 
 NEWEST = 20_000
-"""Number of the newest offloads that are searched for sessions."""
+"""Number of the newest offloads to search for sessions."""
 
 
 @dataclass(frozen=True)
 class SeriesPoint:
-    """The totals of one ``name`` in one ``period``: a local day (``YYYY-MM-DD``), or a session's id.
+    """The totals for one ``name`` in one ``period``: a local day (``YYYY-MM-DD``) or a session id.
 
-    Tokens and micro-dollars are as in ``Totals``. ``began`` is a session's start (seconds since the epoch), 0
-    for a day.
+    Tokens and micro-dollars are as in ``Totals``. ``began`` is when a session started (seconds since the
+    epoch), or 0 for a day.
     """
 
     period: str
@@ -38,12 +38,12 @@ class SavingsSeries:
         self._database = database
 
     async def by_day(self, dimension: str, since_day: str) -> tuple[SeriesPoint, ...]:
-        """Return the totals of each local day from ``since_day`` and each ``tool``, ``model`` or ``project``,
-        in order of the days; with an empty dimension, one point per day."""
+        """Return the totals for each local day from ``since_day`` and each ``tool``, ``model`` or
+        ``project``, in day order. With an empty dimension, there is one point per day."""
         return await self._database.read(lambda connection: _by_day(connection, dimension, since_day))
 
     async def by_session(self, dimension: str, most: int) -> tuple[SeriesPoint, ...]:
-        """Return the totals of the newest sessions, oldest first."""
+        """Return the totals for the newest sessions, oldest first."""
         return await self._database.read(lambda connection: _by_session(connection, dimension, most))
 
 

@@ -1,9 +1,9 @@
-"""The tables of the history. Instants are seconds since the epoch, money is in micro-dollars.
+"""Tables for the history. Instants are seconds since the epoch; money is in micro-dollars.
 
-``offload`` holds the columns for lists, filters and totals in narrow rows; long texts are in separate tables,
-joined by ``seq``. ``seq`` grows in order of arrival and orders every list. Triggers maintain the totals of
-the rows in ``total`` (see ``totals.py``); ``removed`` holds the totals of rows removed by retention, so that
-the overall savings do not shrink.
+``offload`` holds the columns needed for lists, filters and totals in narrow rows; long texts are in separate
+tables, joined by ``seq``. ``seq`` increases in order of arrival and orders every list. Triggers maintain the
+totals of the rows in ``total`` (see ``totals.py``); ``removed`` holds the totals of rows removed by
+retention, so that the overall savings do not shrink.
 """
 
 from sqlalchemy import (

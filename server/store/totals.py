@@ -1,9 +1,10 @@
 """Running totals that always equal the sums of the rows.
 
-Triggers update ``total`` in the transaction that changes a row of ``offload`` or ``result_digest``, so the
-totals are exact, regardless of the order of changes and of crashes. Totals are kept by local day, tool, model
-and project, so a page of savings reads a few thousand rows even in a long history. A digest of the hook
-counts as a call of the tool ``digest hook``: returned, or failed if Claude came back for the whole text.
+Triggers update ``total`` in the same transaction that changes a row of ``offload`` or ``result_digest``, so
+the totals stay exact whatever the order of changes, and despite crashes. Totals are kept by local day, tool,
+model and project, so a savings page reads only a few thousand rows even if the history is long. A digest made
+by the hook counts as a call to the tool ``digest hook``: returned, or failed if Claude came back for the full
+text.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from server.store.tables import DIMENSIONS, MEASURES
 
 RUNNING = "running"
 DIGEST_TOOL = "digest hook"
-"""The tool under which digests of Claude Code's own results are counted."""
+"""The tool name under which digests of Claude Code's own results are counted."""
 
 _OUTCOMES = ("delivered", "returned", "handed_back", "failed", "cancelled", "denied", "interrupted")
 _SPARED = "{r}.spared_input + {r}.spared_output"
@@ -24,9 +25,9 @@ _SPENT = "{r}.spent_output + {r}.spent_input + {r}.spent_share"
 
 @dataclass(frozen=True)
 class _Rows:
-    """A table whose rows are counted. ``amounts`` is the amount that a row adds to a measure, with ``{r}``
-    for the row. Other measures are 0 if ``plain`` is False, otherwise columns with the same name. ``key``
-    holds the row's dimensions. ``ended`` is the condition under which the row counts.
+    """A table whose rows are counted. ``amounts`` gives the SQL for what a row adds to a measure, with
+    ``{r}`` for the row. Other measures are 0 if ``plain`` is False, otherwise columns of the same name.
+    ``key`` holds the row's dimensions. ``ended`` is the condition for a row to count.
     """
 
     table: str
@@ -111,17 +112,17 @@ def rebuild(connection: Connection) -> None:
 
 
 def totals_query(where: str = "1") -> str:
-    """Return the query for the totals of the ended offloads that satisfy ``where`` (for row ``o``)."""
+    """Return the query for the totals of ended offloads that satisfy ``where`` (for row ``o``)."""
     return _query(_OFFLOADS, where)
 
 
 def digest_totals_query(where: str = "1") -> str:
-    """Return the query for the totals of the digests that satisfy ``where`` (for row ``o``)."""
+    """Return the query for the totals of digests that satisfy ``where`` (for row ``o``)."""
     return _query(_DIGESTS, where)
 
 
 def add_to_removed(connection: Connection, query: str, values: dict[str, object]) -> None:
-    """Add the totals that a query returns, of rows that are about to be deleted, to ``removed``."""
+    """Add to ``removed`` the totals that ``query`` returns for rows about to be deleted."""
     connection.execute(text(f"INSERT INTO removed ({_COLUMNS}) {query} {_conflict('+')}"), values)
 
 

@@ -1,4 +1,4 @@
-"""Database access of the transcript check: progress, recorded offloads, results."""
+"""Database access for the transcript check: progress, recorded offloads and results."""
 
 import zlib
 from collections.abc import Iterable, Mapping
@@ -21,13 +21,13 @@ from server.store.tables import RECEIPT_FIGURES, call_requests, charged_message,
 
 
 def read_known(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Return the size and the modification time (nanoseconds) of every transcript at its last read."""
+    """Return every transcript's size and modification time (nanoseconds) when it was last read."""
     rows = connection.execute(select(transcript.c.path, transcript.c.size, transcript.c.mtime_ns))
     return {row.path: (row.size, row.mtime_ns) for row in rows}
 
 
 def read_transcript(connection: Connection, path: str) -> TranscriptRecord | None:
-    """Return the progress in a transcript, or None if it was never read."""
+    """Return the progress through a transcript, or None if it has never been read."""
     row = connection.execute(select(transcript).where(transcript.c.path == path)).first()
     return None if row is None else TranscriptRecord(*row)
 
@@ -38,32 +38,32 @@ def read_summaries(connection: Connection) -> tuple[str, ...]:
 
 
 def is_charged(connection: Connection, key: int, path: str) -> bool:
-    """Return whether another transcript than ``path`` was charged for this message."""
+    """Return whether a transcript other than ``path`` was charged for this message."""
     found = connection.exec_driver_sql("SELECT owner FROM charged_message WHERE key = ?", (key,)).first()
     return found is not None and found[0] != _owner(path)
 
 
 def requests_elsewhere(connection: Connection, tool_use_id: str, path: str) -> int:
-    """Return how many requests in transcripts other than ``path`` sent the result of a call."""
+    """Return the number of requests in transcripts other than ``path`` that sent a call's result."""
     query = "SELECT coalesce(sum(requests), 0) FROM call_requests WHERE tool_use_id = ? AND owner <> ?"
     return int(connection.exec_driver_sql(query, (tool_use_id, _owner(path))).scalar_one())
 
 
 def read_check(connection: Connection, offload_id: str) -> TranscriptCheckRecord | None:
-    """Return the result of one offload's transcript check; None before the check."""
+    """Return the result of one offload's transcript check; None if it has not been checked."""
     seq = seq_of(connection, offload_id)
     row = connection.execute(select(tables.audit).where(tables.audit.c.seq == seq)).first()
     return None if row is None else check_of(row)
 
 
 def check_of(row: Row[Any]) -> TranscriptCheckRecord:
-    """Return the result of a transcript check in a row of ``audit``."""
+    """Return the transcript check's result from a row of ``audit``."""
     receipt = receipt_of(row, row.family)
     return TranscriptCheckRecord(row.audited_at, row.ending, row.survived, bool(row.measured), receipt)
 
 
 def read_recorded(connection: Connection, tool_use_id: str) -> tuple[RecordedOffload, ...]:
-    """Return the ended offloads of one call of the client, in order."""
+    """Return the ended offloads from one of the client's calls, in order."""
     rows = connection.execute(
         select(offload, tables.offload_text.c.diff)
         .outerjoin(tables.offload_text, tables.offload_text.c.seq == offload.c.seq)
@@ -80,8 +80,8 @@ def write_pass(
     charged: Iterable[int] = (),
     requests: Mapping[str, int] | None = None,
 ) -> None:
-    """Write the progress in a transcript together with the results found in it, the messages for which it was
-    charged, and the number of requests that sent the result of each call (by tool use id).
+    """Write the progress through a transcript together with its results, the messages it was charged for, and
+    the number of requests that sent each call's result (by tool use id).
     """
     values = asdict(record)
     row = upsert(transcript).values(**values)
@@ -118,7 +118,7 @@ def write_transcript_check(connection: Connection, offload_id: str, audit: Trans
 
 
 def set_savings_to_zero(connection: Connection, seq: int) -> None:
-    """Set an offload's savings to zero, in its receipt and in its checked receipt. The cost remains."""
+    """Set an offload's savings to zero, in both its receipt and its checked receipt. The cost remains."""
     audit = tables.audit
     connection.execute(update(audit).where(audit.c.seq == seq).values(**_cost_alone(audit)))
     found = connection.execute(
@@ -129,7 +129,7 @@ def set_savings_to_zero(connection: Connection, seq: int) -> None:
 
 
 def _cost_alone(receipt: Table) -> dict[str, Any]:
-    """Return the columns of a receipt in ``offload`` or ``audit`` without savings."""
+    """Return a receipt's columns in ``offload`` or ``audit``, without savings."""
     cost = receipt.c.spent_output + receipt.c.spent_input + receipt.c.spent_share
     return {
         "spared_input": 0,
@@ -143,7 +143,7 @@ def _cost_alone(receipt: Table) -> dict[str, Any]:
 
 def read_success(connection: Connection) -> dict[str, float]:
     """Return, by form of work, the share of this user's attempted calls that delivered or returned a result.
-    An offload whose output is one of its inputs is an edit.
+    An offload whose output is one of its inputs counts as an edit.
     """
     rows = connection.exec_driver_sql(_SUCCESS)
     return {row[0]: row[1] / (row[1] + row[2]) for row in rows if row[1] + row[2]}
@@ -177,14 +177,14 @@ def unknown(offload_id: str) -> StoreError:
 
 
 def receipt_values(receipt: ReceiptRecord | None) -> dict[str, Any]:
-    """Return a receipt as column values. None counts as zeros."""
+    """Return a receipt as column values; None becomes zeros."""
     if receipt is None:
         return {"family": "", "price_model": "", "terms": "", **dict.fromkeys(RECEIPT_FIGURES, 0)}
     return dict(vars(receipt))
 
 
 def receipt_of(row: Row[Any], family: str) -> ReceiptRecord:
-    """Return the receipt in a row of ``offload`` or ``audit``."""
+    """Return the receipt from a row of ``offload`` or ``audit``."""
     figures = {name: getattr(row, name) for name in RECEIPT_FIGURES}
     return ReceiptRecord(family=family, price_model=row.price_model, terms=row.terms, **figures)
 

@@ -1,6 +1,6 @@
-"""Digests of large tool results inside Claude Code: the hub's side of ``server.digest_hook``.
+"""Digests of large tool results in Claude Code: the hub's side of ``server.digest_hook``.
 
-``result`` reads an event of the client. ``passing`` decides which results pass unchanged. ``digester`` makes
-and records a digest. ``losses`` finds out whether Claude came back for the full text. No part needs an
-engine.
+``result`` parses an event from the client. ``passing`` decides which results pass through unchanged.
+``digester`` makes and records a digest. ``losses`` detects when Claude comes back for the full text. None of
+this needs an engine.
 """

@@ -1,6 +1,6 @@
-"""The digester of tool results: takes a hook's event, returns the hook's output or nothing.
+"""The digester for tool results: takes a hook event and returns the hook's output or nothing.
 
-After any failure the result passes unchanged, so no error leaves this module.
+On any failure, the result passes through unchanged, so no error leaves this module.
 """
 
 import asyncio
@@ -29,31 +29,31 @@ from server.tool_results.result import ToolResult, edited_session, parse_event
 logger = logging.getLogger(__name__)
 
 LEAST_TOKENS = 2_000
-"""Minimum size of a result that is digested (tokens). Smaller results pass unchanged."""
+"""Minimum size for a result to be digested (tokens). Smaller results pass through unchanged."""
 LEAST_SPARED = 0.5
-"""Minimum share of a result's tokens that its digest must save."""
+"""Minimum share of a result's tokens that a digest must save."""
 MOST_CHARACTERS = 2_500
-"""Maximum length of a digest, including its last line."""
+"""Maximum length of a digest (characters), including its last line."""
 MOST_BYTES = 16_000_000
-"""Maximum size of the client's kept file (bytes). A larger file would take too long."""
+"""Maximum size of a file kept by the client (bytes). A larger one would take too long."""
 SECONDS = 1.2
-"""Time limit of one digest (seconds). The hook waits only slightly longer."""
+"""Time limit for one digest (seconds). The hook waits only slightly longer."""
 AT_ONCE = 2
-"""Maximum number of digests made at the same time. Further results pass unchanged."""
+"""Maximum number of concurrent digests. Further results pass through unchanged."""
 _LAST_LINE = 300
-"""Room for the line that says where the whole text is (characters)."""
+"""Room for the line that says where to find the full text (characters)."""
 ROOM = MOST_CHARACTERS - _LAST_LINE
 _MEASURED = 200_000
-"""Number of characters whose tokens are estimated. The rest of a longer text counts in proportion."""
+"""Number of characters used to estimate tokens. For longer texts, the rest is extrapolated."""
 _SOURCE_CHARACTERS = 300
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _SESSIONS = 1_000
-"""Number of sessions whose last edit is remembered."""
+"""Number of sessions for which the last edit is remembered."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """A digest that can replace a result: its text, its kept text, and figures of the whole text."""
+    """A digest that can replace a result: its text, its kept text, and figures for the full text."""
 
     text: str
     handle: str
@@ -65,8 +65,8 @@ class Made:
 
 
 class ResultDigester:
-    """Makes and records digests of results. ``known`` returns values that must never leave: this app's
-    tokens. In sessions for which ``is_silent`` returns True, results pass unchanged.
+    """Makes and records digests of results. ``known`` returns values that must never leak: this app's tokens.
+    In sessions for which ``is_silent`` returns True, results pass through unchanged.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ResultDigester:
         self._edits: dict[str, float] = {}
 
     async def answer(self, event: bytes, project: str) -> dict[str, Any] | None:
-        """Return the hook's output for an event; None if the result passes unchanged."""
+        """Return the hook's output for an event, or None if the result passes through unchanged."""
         if session := edited_session(event):
             self._note_edit(session)
             return None
@@ -147,13 +147,13 @@ class ResultDigester:
             del self._edits[next(iter(self._edits))]
 
     def _last_edit(self, session: str) -> float:
-        """Return the time of Claude's last edit of a file (seconds since the epoch). Edits before the start
-        of this hub are unknown, so its start counts.
+        """Return the time of Claude's last file edit (seconds since the epoch). Edits before this hub started
+        are unknown, so the default is its start time.
         """
         return self._edits.get(session, self._started)
 
     def _make(self, result: ToolResult, form: Form) -> Made | None:
-        """Return a digest; None if the result is too small, unknown, or would not shrink by half."""
+        """Return a digest, or None if the result is too small, unknown, or would not shrink by half."""
         data = _whole(result)
         text = data.decode("utf-8", "replace")
         whole = tokens_of(text, self._family)
@@ -203,7 +203,7 @@ async def _never(session: str) -> bool:
 
 
 def last_line(result: ToolResult, made: Made) -> str:
-    """Return the line that describes the digest and names the place of the whole text."""
+    """Return the line that describes the digest and says where to find the full text."""
     where = f"token-saver digest kept:{made.handle} --lines FIRST-LAST"
     line = f"[digest of {made.lines:,} lines by token-saver; any lines word for word: {where}"
     if missing := result.lines_missing:
@@ -212,7 +212,7 @@ def last_line(result: ToolResult, made: Made) -> str:
 
 
 def states_facts(digest: Digest) -> bool:
-    """Return whether a digest can replace its text: the kind of text and its encoding are known."""
+    """Return whether a digest can replace its text, that is, the kind of text and its encoding are known."""
     return bool(digest.recognised) and not digest.fallback and digest.literal
 
 
@@ -222,14 +222,14 @@ def spares_enough(digest_tokens: int, whole_tokens: int) -> bool:
 
 
 def tokens_of(text: str, family: Family) -> int:
-    """Return the estimated tokens of a text of any length."""
+    """Return the estimated number of tokens in a text of any length."""
     measured = text[:_MEASURED]
     found = estimate_result(measured, family)
     return round(found * len(text) / len(measured)) if measured else 0
 
 
 def _whole(result: ToolResult) -> bytes:
-    """Return the whole text: the file that the client kept, or the text in the event.
+    """Return the full text: the file kept by the client, or the text in the event.
 
     Raises:
         OSError: the file cannot be read, or is not a regular file.

@@ -1,9 +1,9 @@
-"""A dry run of digests over Claude Code's transcripts: estimated savings by kind.
+"""A dry run of digests over Claude Code's transcripts, estimating the savings by kind.
 
-A token of a result is paid once when it enters the context, and again with every later request of its session
-until the client compacts the context. A result counts as a loss if the transcript shows that Claude ran the
-same command or read the same file again without an edit in between. Digests then stop for this kind in that
-project.
+Each token of a result is paid for when it enters the context, and again with every later request in the
+session until the client compacts the context. A result is considered a loss if the transcript shows that
+Claude ran the same command or read the same file again without an edit in between. From then on, results of
+this kind are no longer digested in that project.
 """
 
 import json
@@ -27,12 +27,12 @@ from server.tool_results.passing import Form, form_of
 from server.tool_results.result import ToolResult, parse_event
 
 LEAST_CHARACTERS = 4_000
-"""Minimum length of results that are examined."""
+"""Minimum length for a result to be examined (characters)."""
 _TELLING = re.compile(rb'"type"\s*:\s*"(?:user|assistant)"')
 _EDITS = frozenset({"Edit", "MultiEdit", "Write", "NotebookEdit"})
 
 Progress = Callable[[int, int], None]
-"""Called with the number of transcripts read and the total number."""
+"""Called with the number of transcripts read so far and the total."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class KindEstimate:
 
 @dataclass(frozen=True)
 class DryRun:
-    """The estimates by kind, largest first; the bill of the same sessions in micro-dollars; and the number of
-    large results that would have passed unchanged, by reason.
+    """The estimates by kind, largest first; the bill for the same sessions in micro-dollars; and the number
+    of large results that would have passed through unchanged, by reason.
     """
 
     kinds: tuple[KindEstimate, ...]
@@ -59,7 +59,7 @@ class DryRun:
 
     @property
     def net_microusd(self) -> int:
-        """The money that all kinds would have saved (micro-dollars)."""
+        """The total that all kinds would have saved (micro-dollars)."""
         return sum(kind.net_microusd for kind in self.kinds)
 
     @property
@@ -71,7 +71,7 @@ class DryRun:
 def dry_run(
     folder: Path, prices: Prices, since: float = 0.0, progress: Progress = lambda _done, _all: None
 ) -> DryRun:
-    """Read the transcripts in ``folder`` that changed since ``since`` (seconds since the epoch). Blocks."""
+    """Read the transcripts in ``folder`` modified since ``since`` (seconds since the epoch). Blocks."""
     transcripts = [each for each in find_transcripts(folder) if each.mtime_ns >= since * 1e9]
     run = _Run(prices)
     for number, transcript in enumerate(transcripts):
@@ -84,7 +84,7 @@ def dry_run(
 
 @dataclass
 class _Candidate:
-    """A result that would have become a digest, and the request after which it came."""
+    """A result that would have been digested, and the request that it followed."""
 
     result: ToolResult
     kind: str
@@ -97,9 +97,7 @@ class _Candidate:
 
 @dataclass
 class _Chain:
-    """A conversation: the usage of its requests by message, calls that wait for their result,
-    and candidates.
-    """
+    """A conversation: the usage of its requests by message, calls awaiting their result, and candidates."""
 
     usage: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     uses: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -117,7 +115,7 @@ class _Run:
         self._left_alone: set[tuple[str, str]] = set()
 
     def read(self, path: Path) -> None:
-        """Read one transcript. Unreadable files and lines are skipped."""
+        """Read one transcript, skipping unreadable files and lines."""
         chains: dict[str, _Chain] = {}
         for record in _records(path):
             chain = chains.setdefault(str(record.get("agentId") or record.get("isSidechain") or ""), _Chain())
@@ -176,9 +174,7 @@ class _Run:
         return _Candidate(result, form.kind, facts, shown, digest, len(chain.usage))
 
     def _loss(self, chain: _Chain, result: ToolResult, form: Form) -> str:
-        """Record the loss that this result shows, if any. Return a reason for the result to pass
-        unchanged.
-        """
+        """Record the loss this result reveals, if any. Return any reason to leave the result unchanged."""
         key = source_key(result)
         for each in chain.recent:
             if source_key(each.result) == key and not each.lost:
@@ -188,7 +184,7 @@ class _Run:
         return ""
 
     def _settle(self, chain: _Chain) -> None:
-        """Count the candidates, because their context ends here."""
+        """Add the candidates to the estimates, because their context ends here."""
         models = [model for model, _ in chain.usage.values()]
         for each in chain.open:
             rides = len(chain.usage) - each.request
@@ -215,7 +211,7 @@ class _Run:
 def _result(
     record: dict[str, Any], use: dict[str, Any], block: dict[str, Any], path: Path
 ) -> ToolResult | None:
-    """Return the result as the hook would have received it."""
+    """Return the result in the form the hook would have received."""
     response = record.get("toolUseResult")
     if str(use.get("name")).startswith("mcp__") or response is None:
         response = block.get("content")

@@ -1,4 +1,4 @@
-"""Losses: Claude came back for the text that a digest had replaced."""
+"""Losses: cases where Claude came back for the text that a digest had replaced."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ from server.tool_results.result import ToolResult
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _HANDLE = re.compile(r"kept:([0-9a-f]{16})")
 WHOLE_SHARE = 0.5
-"""Share of a text that counts as the whole text."""
+"""Minimum share of a text that is treated as the whole text."""
 
 
 def source_key(result: ToolResult) -> str:
@@ -20,16 +20,12 @@ def source_key(result: ToolResult) -> str:
 
 
 def facts_key(digest: str) -> str:
-    """Return a hash of a digest's words. Times and counts are left out, because they differ between equal
-    runs.
-    """
+    """Return a hash of a digest's words, without times and counts, which vary between identical runs."""
     return _hash(_NUMBER.sub("0", digest))
 
 
 def find_reopened(result: ToolResult, earlier: Iterable[ResultDigest]) -> tuple[ResultDigest, str] | None:
-    """Return the digest whose whole text this result brings, and the way in which it does; None without such
-    a digest.
-    """
+    """Return the digest whose full text this result holds, and how Claude got it; otherwise None."""
     handles = set(_HANDLE.findall(result.command) + _HANDLE.findall(str(result.arguments.get("files", ""))))
     path = str(result.path) if result.path is not None else ""
     key = source_key(result)
@@ -47,10 +43,10 @@ def find_reopened(result: ToolResult, earlier: Iterable[ResultDigest]) -> tuple[
 def find_repeated(
     result: ToolResult, facts: str, earlier: Iterable[ResultDigest]
 ) -> tuple[ResultDigest, str] | None:
-    """Return the digest of the same call with the same facts; None without such a digest.
+    """Return the digest of the same call with the same facts, or None if there is none.
 
-    ``earlier`` are the digests since Claude's last edit. After an edit, Claude runs the same tests for
-    another reason.
+    ``earlier`` are the digests since Claude's last edit. After an edit, Claude reruns tests for a different
+    reason.
     """
     same = source_key(result), facts
     found = (each for each in earlier if (each.source_key, each.facts_key) == same)

@@ -1,7 +1,7 @@
-"""The results that pass unchanged, with reasons.
+"""Decides which results pass through unchanged, and why.
 
-A digest replaces text that Claude reads for its facts: logs, test runs, builds, data. It never replaces text
-that Claude may edit or that Claude asked for in part.
+A digest replaces text that Claude reads for facts: logs, test runs, builds, data. It never replaces text that
+Claude may edit or only asked for part of.
 """
 
 import re
@@ -24,22 +24,22 @@ _NARROW = frozenset(
         "findstr",
     }
 )  # fmt: skip
-"""Programs whose output is a view that Claude chose: a search, a listing, a part, a comparison."""
+"""Programs whose output is already a view chosen by Claude: a search, a listing, an excerpt, a comparison."""
 _PRINTERS = frozenset({"cat", "bat", "batcat", "nl", "tac", "more", "less", "type", "Get-Content", "zcat"})
 _GIT_SOURCE = frozenset({"diff", "show", "blame", "annotate", "cat-file", "grep", "format-patch", "difftool"})
 _GIT_VALUES = frozenset({"-C", "-c", "--git-dir", "--work-tree", "--namespace"})
-"""Options of git that take the next word as their value."""
+"""Git options whose value is the next word."""
 _PATCH = frozenset({"-p", "-u", "--patch", "-L"})
 _LOG = re.compile(r".*\.(?:log|out|err|jsonl|ndjson|trace)(?:\.\d+)?", re.IGNORECASE)
 _DATA = re.compile(r".*\.(?:json|csv|tsv|xml|har|txt|geojson)", re.IGNORECASE)
 GIT_SECONDS = 0.5
-"""Time limit for a query to git (seconds). It takes about 0.005 s."""
+"""Timeout for a git query (seconds). Queries take about 0.005 s."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """The form of a result, apart from its size: the kind that the user can switch, and the reason why the
-    result passes unchanged; empty if it may be digested. ``command`` names the command that printed it,
+    """How a result is classified, regardless of size: the kind that the user can switch, and the reason for
+    passing it through unchanged (empty if it may be digested). ``command`` is the command that printed it,
     ``name`` the file.
     """
 
@@ -50,7 +50,7 @@ class Form:
 
 
 def form_of(result: ToolResult) -> Form:
-    """Return the form of a result. Asks git about files; blocks for some milliseconds."""
+    """Return a result's form. Asks git about files; blocks for a few milliseconds."""
     if result.tool.startswith("mcp__"):
         own = OWN_TOOL.fullmatch(result.tool) is not None
         return Form(result.tool, "a result of this app" if own else "")
@@ -64,7 +64,7 @@ def form_of(result: ToolResult) -> Form:
 
 
 def reason_of_file(path: Path, project: Path) -> str:
-    """Return why a file's text passes unchanged; empty if it may be digested."""
+    """Return the reason why a file's text passes through unchanged; empty if it may be digested."""
     if _LOG.fullmatch(path.name):
         return _reason_if_tracked(path)
     if path.parent.name == "tool-results":
@@ -113,7 +113,7 @@ def _reason_of_command(words: Words, result: ToolResult) -> str:
 
 
 def _git_command(words: Words) -> str:
-    """Return the git command in a call such as ``git -C folder log``; empty if the call has none."""
+    """Return the git subcommand in a call such as ``git -C folder log``; empty if there is none."""
     rest = iter(words[1:])
     for word in rest:
         if word in _GIT_VALUES:
@@ -124,9 +124,7 @@ def _git_command(words: Words) -> str:
 
 
 def _git(path: Path, *question: str) -> int | None:
-    """Return the exit status of a query to git about a file: 128 outside a repository, None if git does not
-    answer.
-    """
+    """Return a git query's exit status for a file: 128 outside a repository, None if git does not answer."""
     try:
         done = ask_git(path.parent, *question, "--", path.name, seconds=GIT_SECONDS)
     except (NotFound, OSError, subprocess.SubprocessError):

@@ -1,4 +1,4 @@
-"""A tool result as Claude Code hands it to a hook, and the same result with another text.
+"""A tool result as Claude Code passes it to a hook, and the same result with its text replaced.
 
 The formats are those of Claude Code 2.1.332: Bash ``{"stdout", "stderr", …}``, Read ``{"file": {"content",
 …}}``, WebFetch ``{"result", …}``, MCP a list of content blocks.
@@ -13,15 +13,15 @@ from typing import Any
 from server.digest_hook.main import EDITED
 
 PREVIEW_CHARACTERS = 2_048
-"""Number of characters that the client shows of a Bash output that it keeps in a file."""
+"""Number of characters shown by the client when it keeps a Bash output in a file."""
 _MOST_EDIT_BYTES = 500
 _KEPT_FIELDS = ("persistedOutputPath", "persistedOutputSize")
 
 
 @dataclass(frozen=True)
 class ToolResult:
-    """A result. ``text`` is the part that the event contains. ``kept`` is the file in the client's folder
-    with the whole of a long Bash output; None for other results.
+    """A tool result. ``text`` is the part contained in the event. ``kept`` is the file in the client's folder
+    that holds all of a long Bash output; None for other results.
     """
 
     tool: str
@@ -36,18 +36,18 @@ class ToolResult:
 
     @property
     def command(self) -> str:
-        """The command of Bash; empty for other tools."""
+        """The Bash command; empty for other tools."""
         return str(self.arguments.get("command", "")) if self.tool == "Bash" else ""
 
     @property
     def path(self) -> Path | None:
-        """The file of Read; None for other tools."""
+        """The file that Read was called on; None for other tools."""
         named = self.arguments.get("file_path")
         return self.folder / named if self.tool == "Read" and isinstance(named, str) else None
 
     @property
     def lines_missing(self) -> tuple[int, int] | None:
-        """The first line that Read left out and the total number of lines; None if Read left out no lines."""
+        """The first line that Read left out and the total number of lines, or None if it left out nothing."""
         if self.tool != "Read":
             return None
         file = self.response["file"]
@@ -56,7 +56,7 @@ class ToolResult:
         return (end, total) if end < total else None
 
     def shown(self) -> str:
-        """Return the text that Claude would see without the hook."""
+        """Return the text Claude would see without the hook."""
         if self.kept is not None:
             return self.text[:PREVIEW_CHARACTERS]
         if self.tool == "Read":
@@ -64,7 +64,7 @@ class ToolResult:
         return self.text
 
     def with_text(self, text: str) -> Any:
-        """Return the client's result with ``text`` in place of its own text."""
+        """Return the client's result with its text replaced by ``text``."""
         if isinstance(self.response, list):
             return [{"type": "text", "text": text}]
         if self.tool == "Read":
@@ -77,7 +77,7 @@ class ToolResult:
 
 
 def edited_session(event: bytes) -> str:
-    """Return the session of an event that reports an edit by Claude; empty for other events."""
+    """Return the session for an event that reports an edit by Claude; empty for other events."""
     if len(event) > _MOST_EDIT_BYTES:
         return ""
     try:
@@ -88,7 +88,7 @@ def edited_session(event: bytes) -> str:
 
 
 def parse_event(event: bytes, project: str) -> ToolResult | None:
-    """Return the result in an event; None if the event holds anything but text or has an unknown format.
+    """Return the result in an event, or None if it holds anything but text or has an unknown format.
 
     ``project`` is the client's project folder; empty if unknown.
     """
@@ -136,10 +136,10 @@ def _text(tool: str, response: Any) -> str:
 
 
 def _kept(response: Any, transcript: Path) -> Path | None:
-    """Return the file that the client kept for this result.
+    """Return the file in which the client kept this result.
 
     Raises:
-        ValueError: the file is not in the session's own folder of kept results.
+        ValueError: the file is not in the session's own folder for kept results.
     """
     named = response.get(_KEPT_FIELDS[0]) if isinstance(response, dict) else None
     if not named:

@@ -1,6 +1,6 @@
-"""The commands in a shell line: their words, and their kind, by which digests are switched.
+"""The commands in a shell line: their words, and the kind by which digests are switched on or off.
 
-The line is parsed by tree-sitter's grammar for Bash. Nothing is expanded or run.
+The line is parsed with tree-sitter's Bash grammar. Nothing is expanded or run.
 """
 
 import re
@@ -17,7 +17,7 @@ _PREPARATIONS = frozenset(
         "cd", "export", "set", "source", ".", "pushd", "popd", "true", "mkdir", "sleep", "echo",
     }
 )  # fmt: skip
-"""Commands that stand before or after the command that prints."""
+"""Commands that come before or after the one whose output matters."""
 _WRAPPERS = frozenset({"time", "nice", "env", "command", "timeout", "sudo", "stdbuf", "unbuffer", "nohup"})
 _RUNNERS = frozenset(
     {
@@ -39,8 +39,7 @@ _SKIPPED = re.compile(r"-.*|\d[\d.]*[smhd]?|\w+=.*")
 
 
 def commands_of(line: str) -> list[Words] | None:
-    """Return the words of every simple command in a line, including nested commands; None if the line does
-    not parse.
+    """Return the words of every simple command in a line, even nested ones; None if it does not parse.
 
     Quotes around a word are removed. Redirections and assignments are left out.
     """
@@ -51,9 +50,7 @@ def commands_of(line: str) -> list[Words] | None:
 
 
 def without_wrappers(words: Words) -> Words:
-    """Return a command without programs that only run another program, such as ``timeout 60``
-    and ``uv run``.
-    """
+    """Return a command without wrappers that just run another, such as ``timeout 60`` and ``uv run``."""
     while words:
         if words[0] in _WRAPPERS:
             words = _after_options(words[1:])
@@ -67,7 +64,7 @@ def without_wrappers(words: Words) -> Words:
 
 
 def kind_of(commands: list[Words]) -> str:
-    """Return the kind of a line, named by its last command that prints: ``pytest`` or ``npm run build``."""
+    """Return a line's kind, named after its last command that prints: ``pytest`` or ``npm run build``."""
     bare = [words for each in commands if (words := without_wrappers(each)) and words[0] not in _PREPARATIONS]
     if not bare:
         return "shell"

@@ -1,1 +1,1 @@
-"""The HTTP server of the hub: routes, authentication, limits, start and stop."""
+"""The hub's HTTP server: routes, authentication, limits, startup and shutdown."""

@@ -1,4 +1,4 @@
-"""ASGI app of the hub: one port for MCP, the dashboard and the commands.
+"""The hub's ASGI app: a single port for MCP, the dashboard and the commands.
 
 ========================  ====================================================================
 ``/mcp``                  MCP, streamable HTTP, protocols up to 2026-07-28 (bearer token)
@@ -7,17 +7,17 @@
 ``/api/status``           the snapshot as JSON (token or cookie)
 ``/api/login``            POST: a new login link (token or cookie)
 ``/api/quit``             POST: stop the hub (token or cookie)
-``/metrics``              metrics for Prometheus (token or cookie)
-``/api/measure``          POST ``{"model": …}``: measure it, see ``measure_stream`` (token or cookie)
+``/metrics``              Prometheus metrics (token or cookie)
+``/api/measure``          POST ``{"model": …}``: measure a model, see ``measure_stream`` (token or cookie)
 ``/api/undo``             POST ``{"id": …}``: restore the contents from before an offload or a batch
 ``/api/pause``            POST: pause offloading, see ``pause_routes``; ``/api/resume`` ends the pause
 ``/api/jobs/{id}``        one batch, see ``job_route``
-``/api/forget-test``      POST ``{"session": …}``: remove the offloads of a test by ``doctor``
+``/api/forget-test``      POST ``{"session": …}``: remove the offloads from a ``doctor`` test
 ``/api/approvals``        calls waiting for approval (GET), and the answer to one (POST
                           ``{"id": …, "answer": "once"|"session"|"project"|"no", "reason": …}``)
 ``/api/token``            POST: replace the bearer token (token or cookie)
-``/api/statusline``       figures of Claude Code's status line (token or cookie)
-``/api/tool-result``      POST a hook's event: the hook's output, or 204 (token or cookie)
+``/api/statusline``       figures for Claude Code's status line (token or cookie)
+``/api/tool-result``      POST a hook event: returns the hook's output, or 204 (token or cookie)
 ``/api/audit``            POST ``{"switch": "on"}`` or ``"off"``: switch the transcript check
 ``/``                     the dashboard, if mounted (cookie)
 ========================  ====================================================================
@@ -61,11 +61,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class HubApp:
-    """The authenticated app, the server of its connections, and its MCP sessions. The server of the app runs
-    ``sessions`` around it.
+    """The authenticated app, its connection limits, and its MCP sessions. The server runs the app inside
+    ``sessions``.
 
-    The sessions are not part of the app's lifespan: a server ends only after its connections, and a session's
-    stream is a connection that never ends by itself.
+    The sessions are not part of the app's lifespan: a server shuts down only after its connections end, and a
+    session's stream is a connection that never ends by itself.
     """
 
     asgi: ASGIApp
@@ -74,7 +74,7 @@ class HubApp:
 
 
 def build_app(hub: Hub, keys: Keys, port: int, pages: Pages | None = None) -> HubApp:
-    """Return the app. The caller starts and closes the hub itself and ``pages``."""
+    """Build the app. The caller starts and closes the hub itself and ``pages``."""
     mcp = build_mcp(hub)
     names = [f"{LOOPBACK}:{port}", f"localhost:{port}"]
     mcp.streamable_http_app(
@@ -173,11 +173,11 @@ def _plainly(endpoint: Endpoint) -> Endpoint:
 
 
 async def _answer(hub: Hub, request: Request) -> str:
-    """Answer a waiting call and return a sentence that confirms it.
+    """Answer a waiting call and return a sentence confirming it.
 
     Raises:
         BadArguments: the answer is invalid.
-        NotFound: the call is not waiting, or no longer waiting.
+        NotFound: the call is not, or no longer, waiting.
     """
     waiting, chosen = await _argument(request, "id"), await _argument(request, "answer")
     extent = next((each for each in EXTENTS if each == chosen), None)
@@ -194,10 +194,10 @@ async def _answer(hub: Hub, request: Request) -> str:
 
 
 async def _argument(request: Request, name: str, missing: str | None = None) -> str:
-    """Return a text from the request's JSON body; ``missing`` if the body lacks the text.
+    """Return a string from the request's JSON body; ``missing`` if the body does not contain it.
 
     Raises:
-        BadArguments: the body is not a JSON object with this text.
+        BadArguments: the body is not a JSON object with this string.
     """
     try:
         body = await request.json()

@@ -1,8 +1,8 @@
-"""Authentication of requests to the hub, for HTTP and websockets alike.
+"""Authenticates requests to the hub, for both HTTP and websockets.
 
-A web page in the user's browser can reach 127.0.0.1 like the user. Therefore the Host must be the hub's
-(against DNS rebinding), and an Origin must be the hub's (against scripts of other pages). Every path except
-the open paths needs the bearer token or, in a browser, the cookie set by a one-time login link.
+A web page in the user's browser can reach 127.0.0.1 just as the user can. The Host must therefore be the
+hub's (against DNS rebinding), and so must any Origin (against scripts on other pages). Every path except the
+open paths needs the bearer token or, in a browser, the cookie set by a one-time login link.
 """
 
 from collections.abc import Callable
@@ -22,12 +22,12 @@ from server.web.rejections import RejectionLog
 OPEN_PATHS = frozenset({"/healthz", "/login"})
 """Paths that need no token or cookie, matched exactly. ``/login`` needs its code."""
 TOKEN_PATHS = frozenset({"/mcp"})
-"""Paths for programs. Only the bearer token grants access, so browsers never have access."""
+"""Paths for programs. Only the bearer token grants access, so browsers never get in."""
 
 
 DASHBOARD_COMMAND = "token-saver dashboard"
 MOST_BODY_BYTES = 4 << 20
-"""Maximum size of a request's body (bytes). The ``mcp`` package has the same limit for ``/mcp``."""
+"""Maximum size of a request body (bytes). The ``mcp`` package has the same limit for ``/mcp``."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval'; img-src 'self' data: blob:; font-src 'self' data:; "
@@ -45,7 +45,7 @@ SECURITY_HEADERS = {
 
 
 class AuthMiddleware:
-    """ASGI middleware that admits only authenticated requests and adds security headers to every answer."""
+    """ASGI middleware that admits only authenticated requests and adds security headers to every response."""
 
     def __init__(self, app: ASGIApp, keys: Keys, port: int, publish: Callable[[Event], None]) -> None:
         self.app = app
@@ -74,7 +74,7 @@ class AuthMiddleware:
         await (refusal or self.app)(scope, receive, _hardened(send))
 
     async def close_sockets(self) -> None:
-        """Close all websockets, because their cookie or token is no longer valid."""
+        """Close all websockets; their cookie or token is no longer valid."""
         for each in tuple(self._sockets):
             await each.close()
 
@@ -87,7 +87,7 @@ class AuthMiddleware:
             self._sockets.discard(socket)
 
     def _refuse(self, scope: Scope) -> Response | None:
-        """Return the answer to a refused request; None for an admitted request."""
+        """Return the response for a refused request; None if the request is admitted."""
         headers = Headers(scope=scope)
         path = scope["path"]
         host, origin = headers.get("host", ""), headers.get("origin", "")
@@ -103,8 +103,8 @@ class AuthMiddleware:
         return _unauthorized(path, headers)
 
     def _is_foreign(self, headers: Headers, *, websocket: bool) -> bool:
-        """Return whether another page's script or link sent the request. Browsers always send a websocket's
-        Origin.
+        """Return whether a script or link on another page sent the request. Browsers always send an Origin
+        for websockets.
         """
         origin = headers.get("origin")
         if origin is None and websocket:
@@ -151,14 +151,14 @@ class AuthMiddleware:
 
 
 class _Socket:
-    """Sending side of a browser's websocket. It can be closed from outside its handler."""
+    """The sending side of a browser's websocket, which can be closed from outside its handler."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._closed = False
 
     async def send(self, message: Message) -> None:
-        """Forward a message while the socket is open."""
+        """Forward a message if the socket is still open."""
         if not self._closed:
             self._closed = message["type"] == "websocket.close"
             await self._send(message)
@@ -180,7 +180,7 @@ def _hardened(send: Send) -> Send:
 
 
 def _refuse_body(path: str, headers: Headers) -> Response | None:
-    """Return the answer to a body that is too long or has no declared length."""
+    """Return the response for a body that is too long or has no declared length."""
     if path in TOKEN_PATHS:
         return None
     if "transfer-encoding" in headers:

@@ -1,7 +1,7 @@
 """Limits on unauthenticated connections: number, lifetime, request size.
 
-Any user of this machine can connect. Other users must not use up the resources that the hub needs for its own
-user: open files, memory and time.
+Any user on this machine can connect. Other users must not be able to exhaust the resources the hub needs for
+its own user: open files, memory and time.
 """
 
 import asyncio
@@ -13,24 +13,24 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from server.bridge.hub_identity import Address
 
 MOST_STRANGERS = 1024
-"""Maximum number of unauthenticated connections; one more closes the oldest. Clients with a key show it
-within milliseconds. A thousand simultaneous calls must all be accepted.
+"""Maximum number of unauthenticated connections; beyond it, the oldest is closed. Clients with a key present
+it within milliseconds. A thousand simultaneous calls must all be accepted.
 """
 STRANGER_SECONDS = 30.0
-"""Time in which a connection must show a key (seconds). A program that opens a thousand connections writes to
-the first only after the last is open, which takes seconds on a busy machine.
+"""Time limit for a connection to present a key (seconds). A program that opens a thousand connections writes
+to the first only once the last is open, which takes seconds on a busy machine.
 """
 MOST_HEAD_BYTES = 64 << 10
 MOST_HEADERS = 100
-"""Maximum size of a request's head (bytes). A browser sends about 20 headers and 2 kB."""
+"""Maximum size of the request headers (bytes). A browser sends about 20 headers, 2 kB in all."""
 OPEN_FILES = 8192
-"""Number of open files that the hub requests from the system: unauthenticated connections, pages
-and calls.
+"""Open file limit that the hub requests from the system, enough for unauthenticated connections,
+pages and calls.
 """
 
 
 class ConnectionLimits:
-    """The unauthenticated connections of one event loop. Each can stay open for ``seconds``."""
+    """The unauthenticated connections on one event loop. Each can stay open for ``seconds``."""
 
     def __init__(self, seconds: float = STRANGER_SECONDS) -> None:
         self.seconds = seconds
@@ -38,14 +38,14 @@ class ConnectionLimits:
         self._connections: dict[Address, LimitedConnection] = {}
 
     def __call__(self, *args: Any, **settings: Any) -> "LimitedConnection":
-        """Return the protocol of one connection; uvicorn calls this."""
+        """Return the protocol for one connection. Called by uvicorn."""
         return LimitedConnection(self, *args, **settings)
 
     def __contains__(self, connection: "LimitedConnection") -> bool:
         return self._connections.get(connection.address) is connection
 
     def add(self, connection: "LimitedConnection") -> None:
-        """Register an opened connection. If there are too many, close the oldest."""
+        """Register a new connection. If there are too many, close the oldest."""
         self._connections[connection.address] = connection
         if len(self._connections) > MOST_STRANGERS:
             next(iter(self._connections.values())).cut_off()
@@ -56,12 +56,12 @@ class ConnectionLimits:
             del self._connections[connection.address]
 
     def know(self, client: Address) -> None:
-        """Note that the connection from this address showed a key. Its limits then no longer apply."""
+        """Note that the connection from this address has presented a key, which lifts its limits."""
         self._connections.pop(client, None)
 
 
 class LimitedConnection(HttpToolsProtocol):
-    """One connection, unauthenticated until it shows a key. Every request's head has a bounded length."""
+    """One connection, unauthenticated until it presents a key. Every request's headers are size-limited."""
 
     def __init__(self, limits: ConnectionLimits, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -86,7 +86,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Process data, unless an unauthenticated connection has sent too much."""
+        """Process data, unless the connection is unauthenticated and has sent too much."""
         # Data that arrives together with a request's head counts only after the key in the head was checked.
         if self._received > MOST_HEAD_BYTES and self in self._limits:
             self.cut_off()
@@ -95,12 +95,12 @@ class LimitedConnection(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """Reset the count for each head."""
+        """Reset the byte count for each request's headers."""
         self._head_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
-        """Process a part of the address."""
+        """Process a part of the request URL."""
         self._count(len(url))
         super().on_url(url)
 
@@ -110,7 +110,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_header(name, value)
 
     def cut_off(self) -> None:
-        """Close the connection immediately, without an answer."""
+        """Close the connection immediately, without a response."""
         self._limits.leave(self)
         self.transport.abort()
 
@@ -131,7 +131,7 @@ class LimitedConnection(HttpToolsProtocol):
 
 
 def ask_for_open_files() -> None:
-    """Raise this process's limit of open files as far as the system allows."""
+    """Raise this process's open file limit as far as the system allows."""
     if sys.platform == "win32":
         return
     import resource  # noqa: PLC0415 - missing on Windows

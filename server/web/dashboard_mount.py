@@ -1,8 +1,7 @@
-"""Mount point of the dashboard in the hub's app: present from the start, filled once the dashboard has
-loaded.
+"""The dashboard's mount point in the hub's app: present from the start, filled once the dashboard has loaded.
 
 A client's first call must not wait for modules that only pages need, and importing NiceGUI takes a third of
-the hub's start. The hub therefore answers earlier, and a browser that opens a page too early waits.
+the hub's startup time. The hub therefore answers before that; a browser that opens a page too early waits.
 """
 
 import asyncio
@@ -16,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 @dataclass(frozen=True)
 class Dashboard:
-    """The pages as an ASGI app, and its context while it is served."""
+    """The pages as an ASGI app, and the context to hold open while it is served."""
 
     asgi: ASGIApp
     lifespan: Callable[[], AbstractAsyncContextManager[object]]
@@ -36,7 +35,7 @@ class Pages:
         await self._asgi(scope, receive, send)
 
     async def open(self, dashboard: Dashboard) -> None:
-        """Start the dashboard and admit waiting requests."""
+        """Start the dashboard and let waiting requests through."""
         await self._lifespan.enter_async_context(dashboard.lifespan())
         self._asgi = dashboard.asgi
         self._opened.set()

@@ -1,9 +1,9 @@
 """Cancels the calls of disconnected clients.
 
 Up to protocol 2025-11-25, a dropped connection does not cancel a call, because the ``mcp`` package expects
-the client to resume. This hub keeps no events to resume from, so the answer could not be delivered. The call
-is therefore cancelled as if the client had sent ``notifications/cancelled``. Since protocol 2026-07-28, the
-package does this itself.
+the client to resume. This hub keeps no events to resume from, so the answer could never be delivered.
+Instead, the call is cancelled as if the client had sent ``notifications/cancelled``. Since protocol
+2026-07-28, the package does this itself.
 """
 
 import json
@@ -57,7 +57,7 @@ class CancelOnDisconnect:
         self._notices.start(self._notify(scope, request_id))
 
     async def _notify(self, scope: Scope, request_id: str | int) -> None:
-        """Post the notification to the same session, as its client would."""
+        """POST the notification to the same session, as its client would."""
         params = {"requestId": request_id, "reason": "the client disconnected"}
         payload = json.dumps(
             {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
@@ -83,7 +83,7 @@ def _is_legacy_call(scope: Scope) -> bool:
 
 
 def _request_id(body: bytes) -> str | int | None:
-    """Return the id of the request in ``body``; None for a notification or a response."""
+    """Return the id of the request in ``body``; None for notifications and responses."""
     try:
         message: Any = json.loads(body)
     except ValueError:

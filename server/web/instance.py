@@ -1,7 +1,7 @@
-"""Single instance of the hub per user: the lock, the port, ``hub.json`` and the token.
+"""Ensures a single hub per user: the lock, the port, ``hub.json`` and the token.
 
-The lock on ``hub.lock`` belongs to the operating system and ends with the process, even after a crash.
-``hub.json`` can therefore be stale (see ``discovery.find_running``), but the lock cannot.
+The operating system holds the lock on ``hub.lock`` and releases it with the process, even after a crash. So
+``hub.json`` can be stale (see ``discovery.find_running``), but the lock cannot.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ else:
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
-"""Number of connections that the system queues until the hub accepts them. If more arrive at once, Linux
-treats them as a flood and resets some (``SyncookiesFailed`` in ``nstat``)."""
+"""Number of connections the system queues until the hub accepts them. If more arrive at once, Linux treats
+them as a flood and resets some (``SyncookiesFailed`` in ``nstat``)."""
 
 
 class AlreadyRunning(Exception):
-    """Another process is this user's hub. This is not an error, because a second start opens the page of the
-    first hub.
+    """Another process is this user's hub. Not an error, because starting the app again just opens the first
+    hub's page.
     """
 
     def __init__(self, info: HubInfo) -> None:
@@ -44,7 +44,7 @@ def claim(folders: Folders) -> Iterator[None]:
     """Be this user's only hub while the ``with`` block runs.
 
     Raises:
-        AlreadyRunning: another hub is running, or is starting and then answers.
+        AlreadyRunning: another hub is running, or was starting and now answers.
         HubUnreachable: another process holds the lock but does not answer.
     """
     folders.create()
@@ -69,7 +69,7 @@ def listen(port: int) -> socket.socket:
     """Return a socket that listens on ``port`` of 127.0.0.1 (0: any free port).
 
     Raises:
-        PortTaken: another program listens on the port, or the system reserves the port.
+        PortTaken: another program is listening on the port, or the system has reserved it.
     """
     # asyncio turns off Nagle's delay (40 ms for each answer) only for sockets with an explicit protocol.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -103,7 +103,7 @@ def announced(folders: Folders, url: str, version: str, command: str = "") -> It
 
 
 def ensure_token(folders: Folders) -> str:
-    """Return the bearer token. It is created on first use; only the user can access it."""
+    """Return the bearer token, creating it on first use. Only the user can access it."""
     if token := read_token(str(folders.state)):
         if sys.platform != "win32":
             folders.token_file.chmod(0o600)
@@ -114,7 +114,7 @@ def ensure_token(folders: Folders) -> str:
 
 
 def write_token(folders: Folders, token: str) -> None:
-    """Write the bearer token atomically. From the first byte on, only the user can access the file.
+    """Write the bearer token atomically. Only the user can access the file, from the first byte on.
 
     Raises:
         SettingsError: the file cannot be written.
@@ -133,8 +133,8 @@ def _private(name: str, flags: int) -> int:
 
 
 def _lock(descriptor: int, folders: Folders) -> None:
-    """Take the lock, if necessary after another hub has ended. Raises like ``claim`` if another hub keeps
-    running.
+    """Take the lock, waiting for another hub to end if necessary. Raises the same errors as ``claim`` if that
+    hub keeps running.
     """
     deadline = time.monotonic() + START_SECONDS
     while not _try_lock(descriptor):

@@ -1,8 +1,8 @@
-"""``GET /api/jobs/{id}``: one batch for a command that watches it.
+"""``GET /api/jobs/{id}``: one batch, for a command that is watching it.
 
-The answer has ``state``, ``reason``, ``total``, ``ended``, ``unsuccessful``, ``net_tokens``, ``seconds_left``
-(null if unknown), ``text`` (the digest) and ``running`` (the running offloads: output, task, stage, tokens,
-speed).
+The response has ``state``, ``reason``, ``total``, ``ended``, ``unsuccessful``, ``net_tokens``,
+``seconds_left`` (null if unknown), ``text`` (the digest) and ``running`` (the running offloads: output, task,
+stage, tokens, speed).
 """
 
 from starlette.requests import Request

@@ -1,8 +1,8 @@
-"""Accepts messages that some clients send in a form that the ``mcp`` package rejects unnecessarily.
+"""Accepts some clients' messages whose form the ``mcp`` package rejects unnecessarily.
 
 ``progressToken: null`` and ``arguments: []`` mean "none". ``ping`` is allowed before ``initialize`` (MCP
-specification, "Lifecycle"), so it needs no session. White space around a header's value does not belong to it
-(RFC 9110, section 5.5); the server's parser leaves it at the end.
+specification, "Lifecycle"), so it needs no session. White space around a header value is not part of it
+(RFC 9110, section 5.5), but the server's parser leaves it at the end.
 """
 
 import json
@@ -19,8 +19,8 @@ _INVALID_PARAMS = -32602
 
 
 class LenientMessages:
-    """ASGI middleware around the MCP endpoint. Answers some messages directly, normalises the others and
-    passes them on.
+    """ASGI middleware around the MCP endpoint. Answers some messages directly, and normalises and
+    forwards the others.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -93,7 +93,7 @@ def _answer(message: dict[str, Any], headers: Headers) -> dict[str, Any] | None:
 
 
 def _normalise(message: dict[str, Any]) -> bool:
-    """Remove values that mean "none". Return whether any value was changed."""
+    """Remove values that mean "none". Return whether anything was changed."""
     params = message.get("params", {})
     meta = params.get("_meta")
     changed = False

@@ -11,9 +11,9 @@ from server.config.folders import Folders
 from server.config.settings import Settings
 
 LOG_BYTES, LOGS_KEPT = 1_000_000, 3
-"""Maximum size of the log, and the number of older logs to keep."""
+"""Maximum size of the log (bytes), and the number of older logs to keep."""
 QUIET_SECONDS = 60.0
-"""Interval of repeated warnings about invalid requests (seconds)."""
+"""Minimum interval between repeated warnings about invalid requests (seconds)."""
 
 
 def log_to_file(settings: Settings, folders: Folders) -> None:
@@ -32,8 +32,8 @@ def log_to_file(settings: Settings, folders: Folders) -> None:
 class OneLineFormatter(logging.Formatter):
     """Formats a record as one line, and a traceback as indented lines after it.
 
-    Texts in a record can come from models, files and clients. A line feed in a name must not look like the
-    start of another record, and a terminal that shows the log must not interpret escapes in it.
+    Text in a record can come from models, files and clients. A line feed in a name must not look like the
+    start of another record, and a terminal showing the log must not interpret escape sequences in it.
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
@@ -54,7 +54,7 @@ def _indented(text: str) -> str:
 
 
 class _Seldom(logging.Filter):
-    """Passes a repeated warning only once per interval, so that invalid requests cannot fill the log."""
+    """Lets a repeated warning through once per interval, so that invalid requests cannot fill the log."""
 
     def __init__(self) -> None:
         super().__init__()

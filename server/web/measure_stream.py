@@ -1,10 +1,10 @@
 """``POST /api/measure``: measures one model and streams the progress.
 
-``chores`` can hold further chores, made from the user's project.
+``chores`` can hold additional chores, made from the user's project.
 
-The answer consists of lines of JSON: ``{"progress": {"model", "step", "done", "total"}}`` for each step, an
-empty line every few seconds in between, and finally ``{"result": …}`` or ``{"error": code, "message": …}``.
-Closing the connection cancels the measurement.
+The response is JSON lines: ``{"progress": {"model", "step", "done", "total"}}`` for each step, an empty line
+every few seconds in between, and finally ``{"result": …}`` or ``{"error": code, "message": …}``. Closing the
+connection cancels the measurement.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from server.models.chores import Chore
 
 HEARTBEAT_SECONDS = 5.0
 _WORKING = BackgroundTasks()
-"""Keeps a reference to each task until its end."""
+"""Keeps a reference to each task until it ends."""
 
 
 def measure_route(hub: Hub) -> Route:

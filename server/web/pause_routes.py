@@ -1,7 +1,7 @@
-"""``POST /api/pause`` and ``/api/resume``: pause offloading, and end the pause.
+"""``POST /api/pause`` and ``/api/resume``: pause and resume offloading.
 
 ``/api/pause`` takes ``{"until": seconds since the epoch, "finish": true or false}``, both optional: 0 means
-"until resumed"; ``finish`` lets running work end first. Both routes answer with ``{"paused_until",
+"until resumed"; ``finish`` lets running work finish first. Both routes return ``{"paused_until",
 "on_hold"}``.
 """
 

@@ -1,7 +1,7 @@
-"""User id of the program at the other end of a local connection, available on Linux.
+"""Looks up the user id of the program at the other end of a local connection, on Linux.
 
-On Linux, every user can read the arguments of other users' programs, and a browser receives the page's
-address as an argument.
+On Linux, any user can read the arguments of other users' programs, and a browser is given the page's address
+as an argument.
 """
 
 import os
@@ -17,7 +17,7 @@ from server.web.socket_diag import owner_of
 # IPv4 connections of IPv4 sockets, and IPv4 connections of IPv6 sockets (proc(5), /proc/net/tcp).
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 ROOT = 0
-"""Root is accepted too, because root can read the token anyway and port forwarders often run as root."""
+"""Root is also accepted, because it can read the token anyway and port forwarders often run as root."""
 
 
 def may_be_ours(client: Address, hub: Address) -> bool:
@@ -34,7 +34,7 @@ def may_be_ours(client: Address, hub: Address) -> bool:
 
 
 def may_be_ours_by_tables(client: Address, hub: Address, tables: tuple[Path, ...] = TABLES) -> bool:
-    """Return the same result, according to the tables of ``/proc``."""
+    """Return the same result as ``may_be_ours``, based on the tables in ``/proc``."""
     if sys.platform != "linux":
         return True
     try:
@@ -51,7 +51,7 @@ def may_be_ours_by_tables(client: Address, hub: Address, tables: tuple[Path, ...
 
 
 def _owners(table: Path, client: Address, hub: Address) -> Iterator[int]:
-    """Yield the user ids of the sockets between the two addresses, as recorded for the client's end."""
+    """Yield the user ids of sockets between the two addresses, as recorded for the client's end."""
     text = table.read_text(encoding="ascii")
     for mapped in (False, True):
         # One search over the whole text, because thousands of connections can fill the table.
@@ -66,7 +66,7 @@ def _owners(table: Path, client: Address, hub: Address) -> Iterator[int]:
 
 
 def _hex(address: Address, mapped: bool) -> str:
-    """Return an IPv4 address in the tables' format: 32-bit words in this machine's byte order."""
+    """Format an IPv4 address as the tables do: 32-bit words in this machine's byte order."""
     packed = socket.inet_aton(address[0])
     if mapped:
         packed = bytes(10) + b"\xff\xff" + packed

@@ -1,4 +1,4 @@
-"""Pages without the dashboard: not logged in, a used link, an unknown address."""
+"""Pages shown without the dashboard: not logged in, used login link, unknown address."""
 
 import html
 

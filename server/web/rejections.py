@@ -1,4 +1,4 @@
-"""Log of refused requests: the first of each kind immediately, repetitions once a minute."""
+"""Logs refused requests: the first of each kind immediately, repeats once a minute."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from server.common.events import RequestsRefused
 
 QUIET_SECONDS = 60.0
-"""Interval of reports on one kind of refusal (seconds); a page can send thousands of requests a second."""
+"""Report interval for one kind of refusal (seconds). A page can send thousands of requests a second."""
 MOST_KINDS = 100
-"""Number of kinds distinguished within this time. All other kinds count as one."""
+"""Maximum number of kinds distinguished within this time. Any others are grouped by reason alone."""
 LONGEST_SOURCE = 120
 
 _Kind = tuple[str, str]
@@ -22,7 +22,7 @@ class RejectionLog:
         self._more: dict[_Kind, int] = {}
 
     def note(self, reason: str, source: str, path: str) -> None:
-        """Record one request. ``source`` is its claimed origin: its ``Origin`` header, or the requested
+        """Record a request. ``source`` is its claimed origin: its ``Origin`` header, or the requested
         ``Host``.
         """
         shown = source[:LONGEST_SOURCE].encode("ascii", "backslashreplace").decode()

@@ -1,6 +1,6 @@
-"""Process of the hub: its event loop and uvicorn run in a background thread.
+"""The hub's process, whose event loop and uvicorn run in a background thread.
 
-The main thread runs the tray if there is one; otherwise it waits for the end.
+The main thread runs the tray if there is one; otherwise it waits for the hub to end.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ logger = logging.getLogger(__name__)
 
 SWITCH_SECONDS = 0.0005
 """How long a thread may hold the interpreter while others wait (seconds). With CPython's default of 5 ms, a
-thread that reads rows releases the interpreter at each row and then waits for the busy event loop every
-time. During a batch, pages took seconds.
+thread reading rows releases the interpreter at each row and then has to wait for the busy event loop every
+time; pages took seconds during a batch.
 """
 STOP_SECONDS = 2.5
-"""Time for an orderly end (seconds). The total limit is 3 s, so the process exits afterwards."""
+"""Time for an orderly shutdown (seconds). The total limit is 3 s, so the process exits afterwards."""
 
 
 @contextlib.contextmanager
@@ -47,12 +47,12 @@ def running_hub(
 ) -> Iterator[Hub]:
     """Run this user's hub in a background thread while the ``with`` block runs, inside ``claim``.
 
-    The hub answers immediately. The caller opens ``pages``, if given. ``command`` is the command to which the
-    hub belongs; empty for the app.
+    The hub answers immediately. The caller opens ``pages``, if given. ``command`` is the command that the hub
+    belongs to; empty for the app.
 
     Raises:
         PortTaken: another program uses the port.
-        TokenSaverError: a part of the hub could not start.
+        TokenSaverError: part of the hub could not start.
     """
     ask_for_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
@@ -107,7 +107,7 @@ class _HubThread:
         ) from self._error
 
     def stop(self) -> None:
-        """Stop the server and wait for its end. After ``STOP_SECONDS`` the process exits."""
+        """Stop the server and wait for it to end. After ``STOP_SECONDS`` the process exits."""
         if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(STOP_SECONDS)
@@ -167,7 +167,7 @@ def _config(hub: Hub, app: HubApp) -> uvicorn.Config:
 
 class Signals:
     """Handles SIGTERM and Ctrl-C. Create it in the main thread before the hub is announced, because a client
-    can stop the hub as soon as it finds it.
+    that finds the hub can stop it at once.
     """
 
     def __init__(self) -> None:
@@ -180,7 +180,7 @@ class Signals:
             signal.signal(signal.SIGBREAK, self._note)
 
     def end(self, hub: Hub) -> None:
-        """Stop the hub on a signal, including signals that arrived earlier."""
+        """Stop the hub on a signal, even one that has already arrived."""
 
         def wait() -> None:
             self._came.get()

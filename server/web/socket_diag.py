@@ -1,4 +1,4 @@
-"""User id of a local TCP socket, requested from the Linux kernel for one connection (sock_diag(7)).
+"""Asks the Linux kernel for the user id of a local TCP socket, for a single connection (sock_diag(7)).
 
 The answer takes microseconds. ``/proc/net/tcp``, which lists all sockets of the machine, takes 14 ms with few
 sockets and 46 ms with 4,000.
@@ -18,7 +18,7 @@ NLMSG_ERROR = 2
 ANY_STATE = 0xFFFFFFFF
 NO_COOKIE = b"\xff" * 8
 ANSWER_SECONDS = 0.5
-"""Time limit for an answer that the kernel gives immediately (seconds)."""
+"""Timeout for an answer that the kernel normally gives immediately (seconds)."""
 
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
 _REQUEST = struct.Struct("=BBBxI")  # struct inet_diag_req_v2, up to the socket's id
@@ -33,7 +33,7 @@ def owner_of(client: Address, hub: Address) -> int | None:
     exist.
 
     Raises:
-        OSError: this kernel does not answer such requests.
+        OSError: the kernel does not answer such requests.
     """
     if sys.platform != "linux":
         raise OSError("only Linux has sock_diag")

@@ -1,6 +1,6 @@
-"""``GET /api/statusline?session=…&limits=…``: the figures of Claude Code's status line.
+"""``GET /api/statusline?session=…&limits=…``: figures for Claude Code's status line.
 
-``limits`` are the quotas that the client knows, as JSON; the reports show them beside the bill.
+``limits`` holds the quotas known to the client, as JSON; the reports show them beside the bill.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from server.hub import Hub
 logger = logging.getLogger(__name__)
 
 DAYS = 7
-"""Number of days of a session that are examined."""
+"""Number of days of a session to examine."""
 
 
 def statusline_route(hub: Hub) -> Route:

@@ -1,4 +1,4 @@
-"""``POST /api/tool-result``: takes the event of Claude Code's hook, returns the hook's output or 204."""
+"""``POST /api/tool-result``: takes an event from Claude Code's hook and returns the hook's output or 204."""
 
 import os
 from pathlib import Path

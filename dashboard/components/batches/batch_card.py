@@ -1,4 +1,4 @@
-"""One batch: progress, speed, failures by cause; pause, resume, cancel, retry."""
+"""A single batch: progress, speed, failures grouped by cause; pause, resume, cancel, retry."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ PARTS = (
 
 @dataclass(frozen=True)
 class BatchView:
-    """A batch with all data of its card. ``seconds_left`` is None if unknown."""
+    """A batch with all the data shown on its card. ``seconds_left`` is None if unknown."""
 
     job: JobRecord
     counts: JobCounts
@@ -45,7 +45,7 @@ class BatchView:
 
 
 async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
-    """Read all data of the card."""
+    """Read all the data for the card."""
     batches = hub.batches
     counts = await batches.counts(job.id)
     left = await batches.time_left(job.id, counts) if job.state == "running" else None
@@ -53,7 +53,7 @@ async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
 
 
 class BatchCard:
-    """A batch, updated in place. Its buttons emit ``acted``. With ``linked``, the task links to the batch's
+    """A batch, updated in place. Its buttons emit ``acted``. If ``linked``, the task links to the batch's
     page.
     """
 
@@ -103,7 +103,7 @@ class BatchCard:
 
 
 def state_of(state: str, unsuccessful: int) -> tuple[str, str, str]:
-    """Return the batch's state as text, with an icon and a style. A batch with failed items is not green."""
+    """Return the batch's state as text, with an icon and style. A batch with failed items is never green."""
     word, picture = STATES.get(state, (state, "help"))
     if state == "done" and unsuccessful:
         return f"{word}, {formats.number(unsuccessful)} failed", "error", "wrong"
@@ -111,7 +111,7 @@ def state_of(state: str, unsuccessful: int) -> tuple[str, str, str]:
 
 
 class _Actions:
-    """The buttons of a batch. They are built once and only hidden, so that an update never loses a click."""
+    """A batch's buttons. They are built once and merely hidden, so that an update never swallows a click."""
 
     def __init__(self, hub: Hub, job: JobRecord, acted: Event[[]]) -> None:
         batches = hub.batches
@@ -152,7 +152,7 @@ class _Actions:
 
 
 class _Failure:
-    """Failed items with the same cause."""
+    """Failed items that share a cause."""
 
     def __init__(self, _group: FailureGroup) -> None:
         with box("", "li") as self.element:

@@ -1,1 +1,1 @@
-"""Components of the page *Context*."""
+"""Components for the *Context* page."""

@@ -1,4 +1,4 @@
-"""The table of all parts that the set-up adds to a request, with a switch for each part."""
+"""A table of everything the user's setup adds to a request, with a switch for each part."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ HEADS = ("Part", "Tokens", "Characters", "Sessions", "Used", "A week", "")
 
 
 class PartTable:
-    """The parts, most expensive first, and the parts that are switched off."""
+    """The parts, most expensive first, followed by the parts that are switched off."""
 
     def __init__(self, context: Context, off: Sequence[Applied], switcher: Switcher) -> None:
         self._context = context
@@ -52,7 +52,7 @@ class PartTable:
 
 
 def _uses(weight: Weight) -> str:
-    """Return how often a part was used. Parts that the client reads automatically have no uses."""
+    """Return how often a part was used. Parts that the client loads automatically have no use count."""
     if weight.unused:
         return "never"
     return number(weight.uses) if weight.uses else "–"

@@ -1,4 +1,4 @@
-"""A dialog with the change of a settings file or of CLAUDE.md, for this project or everywhere."""
+"""A dialog that shows a change to a settings file or CLAUDE.md, for this project or everywhere."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ SCOPES: dict[Scope, str] = {"project": "For this project", "user": "Everywhere"}
 
 
 class Switcher:
-    """Applies and undoes switches. ``acted``: emitted after a change."""
+    """Applies and undoes switches. ``acted`` is emitted after each change."""
 
     def __init__(self, claude: ClaudeFolders, folders: Folders, acted: Event[[]]) -> None:
         self._claude = claude
@@ -24,7 +24,7 @@ class Switcher:
         self._acted = acted
 
     def ask(self, part: str, title: str, done: str) -> None:
-        """Show the change for both scopes. ``done`` is the notice after the change was made."""
+        """Show the change for both scopes. ``done`` is the notice shown once it has been made."""
         with ui.dialog() as dialog, ui.card().classes("ts-dialog"):
             text(title, tag="h3")
             for scope in SCOPES:
@@ -34,7 +34,7 @@ class Switcher:
         dialog.open()
 
     def applied_row(self, each: Applied, words: str, undo_words: str) -> None:
-        """Show an applied switch, with a button that undoes it."""
+        """Show an applied switch with a button to undo it."""
         where = "everywhere" if each.scope == "user" else f"in {each.project}"
         with box("ts-actions"):
             text(f"{each.part} is {words} {where}.", "ts-sub")

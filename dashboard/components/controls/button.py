@@ -1,4 +1,4 @@
-"""Quasar buttons in the colours of the stylesheet."""
+"""Quasar buttons in the stylesheet's colours."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -16,7 +16,7 @@ def button(
     icon: str | None = None,
     label: str = "",
 ) -> ui.button:
-    """Show a button. ``label`` is a longer name for screen readers and the tooltip; it must contain
+    """Show a button. ``label`` is a longer name for the tooltip and screen readers; it must contain
     ``words``.
     """
     made = ui.button(words, on_click=on_click, icon=icon, color=None)

@@ -1,4 +1,4 @@
-"""A card: a section with a heading and an optional remark beside it."""
+"""A card: a section with a heading and an optional note beside it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from dashboard.components.controls.elements import box, text
 
 @contextmanager
 def card(heading: str, classes: str = "", aside: str = "", anchor: str = "") -> Iterator[Element]:
-    """Open a card. ``aside`` is a remark to the right of the heading, ``anchor`` an id for links."""
+    """Open a card. ``aside`` is a note to the right of the heading; ``anchor`` is an id for links."""
     with box(f"ts-card {classes}", "section", heading) as section:
         if anchor:
             section.props["id"] = anchor
@@ -23,7 +23,7 @@ def card(heading: str, classes: str = "", aside: str = "", anchor: str = "") -> 
 
 
 def empty(words: str, *, command: str = "") -> None:
-    """Show that a list is empty and what the user can do. ``command`` is a line for a terminal."""
+    """Say that a list is empty and what the user can do about it. ``command`` is a line for a terminal."""
     with box("ts-empty"):
         text(words, tag="p")
         if command:

@@ -1,4 +1,4 @@
-"""The preview of a change to a client's file: its diff, and a button that writes it."""
+"""A preview of a change to a client's file: its diff, and a button that writes it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,11 +12,11 @@ from server.common.errors import TokenSaverError, WriteFailed
 from server.config.folders import Folders
 
 Act = Callable[[ConfigChange, Folders], object]
-"""Writes a change. Blocking."""
+"""A blocking function that writes a change."""
 
 
 class ChangePreview:
-    """An area that is hidden until a change is planned."""
+    """An area that stays hidden until a change is planned."""
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
@@ -32,12 +32,12 @@ class ChangePreview:
         then: Callable[[], Awaitable[object]],
         label: str = "",
     ) -> None:
-        """Show a planned change, or the error of planning it.
+        """Show a planned change, or the error that planning it raised.
 
         Args:
             plan: returns the change and a function that writes it; blocking.
-            words: text of the button that writes the change. ``label`` is its longer name.
-            done: notice after the change was written. Afterwards ``then`` is awaited.
+            words: text on the button that writes the change. ``label`` is a longer name for it.
+            done: notice shown once the change has been written. ``then`` is awaited afterwards.
         """
         try:
             change, act = await asyncio.to_thread(plan)

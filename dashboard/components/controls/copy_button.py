@@ -1,4 +1,4 @@
-"""A button that copies a text to the clipboard."""
+"""A button that copies text to the clipboard."""
 
 from nicegui import ui
 
@@ -7,7 +7,7 @@ from dashboard.components.controls.notices import show_notice
 
 
 def copy_button(words: str, label: str) -> None:
-    """Show the button; ``label`` names the text for screen readers."""
+    """Show the button. ``label`` describes the text to screen readers."""
 
     def copy() -> None:
         ui.clipboard.write(words)

@@ -1,4 +1,4 @@
-"""A unified diff with line numbers, syntax colours and marks on the changed words."""
+"""A unified diff with line numbers, syntax highlighting and changed words marked."""
 
 import html
 
@@ -7,12 +7,12 @@ from nicegui import ui
 from dashboard.diff_lines import DiffLine, Piece, read_diff
 
 MOST_LINES = 4_000
-"""Limit on the lines shown, so that the browser stays responsive."""
+"""Maximum number of lines shown, to keep the browser responsive."""
 SIGNS = {"added": "+", "removed": "-", "same": " "}
 
 
 def diff_view(diff: str) -> None:
-    """Show a diff. The sign at the start of each line repeats the meaning of its colour."""
+    """Show a diff. The sign at the start of each line conveys the same meaning as its colour."""
     shown = "".join(_line(line) for line in read_diff(diff, MOST_LINES))
     left = diff.count("\n") - MOST_LINES
     if left > 0:

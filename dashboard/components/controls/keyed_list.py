@@ -1,7 +1,6 @@
-"""Lists and sections that change in place.
+"""Lists and sections that are updated in place.
 
-Unchanged parts are never rebuilt. An update therefore never loses a click, the focus, an open fold or a
-selection.
+Unchanged parts are never rebuilt, so an update never loses a click, the focus, an open fold or a selection.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -14,19 +13,19 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
 class ListEntry(Protocol[Item_contra]):
-    """The view of one item: an element, and a method that updates its content."""
+    """How one item is displayed: an element, and a method that updates its content."""
 
     element: Element
 
     def update(self, item: Item_contra, /) -> None:
-        """Show the current state of the item."""
+        """Show the item's current state."""
 
 
 class KeyedList(Generic[Item]):
-    """The entries of ``body``: one per item, in the order of the items.
+    """The entries in ``body``: one per item, in the items' order.
 
-    ``key`` identifies an item. ``make`` builds the entry of a new item inside ``body``. ``ListEntry.update``
-    is called directly afterwards.
+    ``key`` identifies an item. ``make`` builds the entry for a new item inside ``body``; ``ListEntry.update``
+    is called right afterwards.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class KeyedList(Generic[Item]):
         self._shown: dict[Hashable, Item] = {}
 
     def update(self, items: Sequence[Item]) -> None:
-        """Show exactly these items, in this order."""
+        """Show exactly these items in this order."""
         if self._body.is_deleted:
             return  # the page was closed in the meantime
         wanted = {self._key(item): item for item in items}

@@ -1,4 +1,4 @@
-"""Net tokens: a signed figure, coloured by its sign, with the exact value and the money on hover."""
+"""Net tokens: a signed figure, coloured by its sign, with the exact value and its worth in money on hover."""
 
 from dashboard import formats
 from dashboard.components.controls.elements import set_classes, set_title, text
@@ -11,7 +11,7 @@ NOT_BY_CLAUDE = (
 ASKED_ABOUT = (
     "You started this yourself, so it saved Claude nothing. Claude's questions about it caused the cost."
 )
-"""For batches of older versions, whose cost included Claude's questions. Today these questions have rows of
+"""For batches from older versions, whose cost included Claude's questions. These questions now have rows of
 their own.
 """
 
@@ -29,7 +29,7 @@ class NetTokens:
         self._figure = text("", f"ts-num {classes}")
 
     def update(self, tokens: int, microusd: int, *, by_user: bool = False) -> None:
-        """Show another figure. A call by the user has no figure unless the call cost something."""
+        """Show a different figure. A call made by the user has none unless it cost something."""
         if by_user and not tokens:
             self._figure.set_text("your own")
             set_classes(self._figure, f"ts-sub {self._classes}")

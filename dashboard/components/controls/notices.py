@@ -1,4 +1,4 @@
-"""Notices after a user's action: success, or an error with its code and next step."""
+"""Notices after a user action: success, or an error with its code and next step."""
 
 from collections.abc import Awaitable
 
@@ -7,11 +7,11 @@ from nicegui import ui
 from server.common.errors import TokenSaverError
 
 GROUP = "notice"
-"""Notices in the same group replace each other, so that "Saved." does not appear beside an older error."""
+"""Notices in the same group replace each other, so that "Saved." never appears next to an older error."""
 
 
 async def run_action(action: Awaitable[object], done: str = "") -> bool:
-    """Await an action and show ``done`` or the error. Return whether it succeeded."""
+    """Await an action, then show ``done`` or the error. Return whether it succeeded."""
     # The notice belongs to the page, because the action may have removed the button.
     page = ui.context.client
     try:
@@ -32,7 +32,7 @@ def show_notice(words: str) -> None:
 
 
 def show_error(error: TokenSaverError) -> None:
-    """Show an error until the user closes it: cause, next step, code."""
+    """Show an error (cause, next step, code) until the user closes it."""
     ui.notify(
         f"{error.cause} {error.next_step}",
         caption=error.code,

@@ -1,4 +1,6 @@
-"""A slider for a number in a range. It is the browser's own slider, so keys and screen readers work."""
+"""A slider for a number within a range. It is the browser's native slider, so keyboards and screen readers
+work.
+"""
 
 from collections.abc import Awaitable, Callable
 
@@ -10,9 +12,7 @@ NUMBER = "(event) => emit(Number(event.target.value))"
 
 
 class RangeSlider:
-    """A slider. ``on_move`` gets every value while the user moves the slider, ``on_choice`` the
-    final value.
-    """
+    """A slider. ``on_move`` receives every value while the user drags it, ``on_choice`` the final one."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class RangeSlider:
         self._range.on("change", choose, js_handler=NUMBER)
 
     def set_value(self, value: float) -> None:
-        """Show another value."""
+        """Show a different value."""
         # The property can still hold the value, after the user moved the slider away.
         self._range.props["value"] = value
         self._range.update()

@@ -9,8 +9,7 @@ from dashboard.components.controls.keyed_list import KeyedList
 
 @dataclass(frozen=True)
 class BarSegment:
-    """One part of a bar. ``share`` is its fraction of the whole, 0 to 1; ``colour`` is a class of the
-    stylesheet."""
+    """One part of a bar. ``share`` is its fraction of the whole, 0 to 1; ``colour`` is a stylesheet class."""
 
     key: str
     name: str
@@ -20,7 +19,7 @@ class BarSegment:
 
 
 class StackedBar:
-    """The segments in a row, with a description for screen readers. A legend names each segment."""
+    """A row of segments with a description for screen readers and a legend that names each segment."""
 
     def __init__(self) -> None:
         with box("ts-bar") as self._bar:
@@ -29,7 +28,7 @@ class StackedBar:
         self._legend = KeyedList[BarSegment](box("ts-legend", "ul"), _key, _LegendEntry)
 
     def update(self, segments: Sequence[BarSegment], label: str) -> None:
-        """Show these segments. ``label`` describes the bar as text."""
+        """Show these segments. ``label`` describes the bar in words."""
         set_prop(self._bar, "aria-label", label)
         self._segments.update(segments)
         self._legend.update(segments)

@@ -1,1 +1,1 @@
-"""Components of the page *Digests*: the switch, the kinds of results, the latest digests, the dry run."""
+"""Components for the *Digests* page: the switch, kinds of results, latest digests, dry run."""

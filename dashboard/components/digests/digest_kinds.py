@@ -17,13 +17,13 @@ LOSSES = {
     "read": "Claude read the file again",
     "opened": "Claude opened the whole text",
 }
-"""Display text of each reason for a loss."""
+"""Display text for each cause of a loss."""
 
 
 def kind_table(
     kinds: Sequence[KindTotal], alone: Sequence[LeftAlone], digests: ResultDigests, acted: Event[[]]
 ) -> None:
-    """Show the totals by kind, each with a button that switches the kind off everywhere."""
+    """Show the totals by kind, each with a button that turns digests off for that kind everywhere."""
     if not kinds:
         empty("No digests yet. Large results appear here once digests are on.")
         return
@@ -47,7 +47,7 @@ def kind_table(
 
 
 def alone_list(alone: Sequence[LeftAlone], digests: ResultDigests, acted: Event[[]]) -> None:
-    """Show the kinds that are not digested, each with a button that digests the kind again."""
+    """Show the kinds that are not digested, each with a button that turns its digests back on."""
     if not alone:
         empty(
             "None. Digests stop for a kind after Claude came back for the full text, or if you switch "

@@ -1,4 +1,4 @@
-"""The latest digests: the result's size, the text that Claude saw instead, and whether Claude came back for
+"""The latest digests: the size of the result, the text Claude saw instead, and whether Claude came back for
 the full text.
 """
 

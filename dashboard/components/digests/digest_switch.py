@@ -1,6 +1,4 @@
-"""The switch for digests in Claude Code. The user sees the change to the client's settings before it is
-written.
-"""
+"""The switch for digests in Claude Code. Users preview the change to the client's settings first."""
 
 import asyncio
 
@@ -16,7 +14,7 @@ _KIND: Kind = "digest"
 
 
 class DigestSwitch:
-    """Shows whether digests are on, with a button that switches them."""
+    """Shows whether digests are on, with a button to turn them on or off."""
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders

@@ -1,4 +1,4 @@
-"""The dry run of digests on the user's own sessions."""
+"""A dry run of digests over the user's own sessions."""
 
 import asyncio
 import time

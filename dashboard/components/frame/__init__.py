@@ -1,1 +1,1 @@
-"""The frame of every page: navigation, header, banner, and refresh rules."""
+"""The frame around every page: navigation, header, banner, and refresh rules."""

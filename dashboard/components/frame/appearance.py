@@ -1,4 +1,4 @@
-"""Light or dark appearance of the open pages, according to the setting."""
+"""Light or dark appearance for open pages, following the setting."""
 
 from nicegui import app as pages
 from nicegui import ui
@@ -7,11 +7,11 @@ from dashboard.hub_updates import HubUpdates
 from server.hub import Hub
 
 DARK = {"system": None, "light": False, "dark": True}
-"""Values of the setting ``appearance`` as NiceGUI and the stylesheet name them."""
+"""The values of the ``appearance`` setting as NiceGUI and the stylesheet name them."""
 
 
 def follow_appearance(hub: Hub, updates: HubUpdates) -> None:
-    """Apply the setting to the page under construction, now and after every change."""
+    """Apply the setting to the page being built, now and whenever it changes."""
     mode = ui.dark_mode(DARK[hub.settings.appearance])
 
     def update() -> None:

@@ -22,7 +22,7 @@ class Banner:
             self._resume = button("Resume", hub.resume, look="main")
 
     def update(self, headline: Headline) -> None:
-        """Show the next step of the headline, if there is one."""
+        """Show the headline's next step, if it has one."""
         self._headline = headline
         self.refresh()
 
@@ -32,7 +32,7 @@ class Banner:
         self.refresh()
 
     def clear_error(self, source: object) -> None:
-        """Remove the error of this source."""
+        """Clear the error from this source."""
         self._errors.pop(source, None)
         self.refresh()
 

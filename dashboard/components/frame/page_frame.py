@@ -1,4 +1,4 @@
-"""The frame of every page: navigation, the state of the app, the banner."""
+"""The frame around every page: navigation, the app's state, the banner."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -34,12 +34,12 @@ PAGES = (
     ("/policy", "Policy", "shield"),
     ("/settings", "Settings", "settings"),
 )
-"""The pages of the navigation: path, name, icon."""
+"""The pages in the navigation: path, name, icon."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """The tools with which a page shows its content and keeps it up to date."""
+    """What a page uses to show its content and keep it up to date."""
 
     hub: Hub
     updates: HubUpdates
@@ -51,7 +51,7 @@ class Page:
         """Run ``update`` now, after every change (or only after ``events``), and when the page becomes
         visible.
 
-        ``update`` never runs while the page is hidden.
+        ``update`` is never called while the page is hidden.
         """
 
         def update_visible(snapshot: Snapshot) -> None:
@@ -90,7 +90,7 @@ class Page:
 
 @contextmanager
 def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Iterator[Page]:
-    """Open a page. ``section`` is the path of its entry in the navigation."""
+    """Open a page. ``section`` is the path of its navigation entry."""
     tab = TabTitle(title)
     with box("ts-app"):
         asking = _navigation(hub, section)
@@ -129,7 +129,7 @@ def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Itera
 
 
 def _lost_hub() -> None:
-    """Show how to reconnect. The stylesheet hides this text while the browser is connected to the hub."""
+    """Explain how to reconnect. The stylesheet hides this text while the browser is connected to the hub."""
     with box("ts-banner ts-banner-error ts-lost"):
         icon("power_off", "ts-banner-icon")
         with box("ts-lost-words"):
@@ -139,7 +139,7 @@ def _lost_hub() -> None:
 
 
 def _navigation(hub: Hub, section: str) -> TextElement:
-    """Show the pages. Return the badge that counts calls waiting for approval."""
+    """Show the pages. Return the badge with the number of calls awaiting approval."""
     with box("ts-rail", "nav", "Pages"), box("ts-rail-inside"):
         badge = text("", "ts-badge")
         with link("/", "ts-brand"):

@@ -1,4 +1,4 @@
-"""The button that pauses offloading. During a pause, Claude does all work itself."""
+"""The button that pauses offloading. While paused, Claude does all the work itself."""
 
 import time
 
@@ -12,7 +12,7 @@ CHOICES = (("For 15 minutes", 15 * MINUTE), ("For 1 hour", HOUR), ("Until I resu
 
 
 class PauseButton:
-    """A button with a menu. It is hidden during a pause; the banner then has a button that resumes."""
+    """A button with a menu. It is hidden during a pause, when the banner has a button to resume."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

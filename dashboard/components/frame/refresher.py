@@ -1,4 +1,4 @@
-"""Reloads a part of a page after changes, at a pace that the machine can sustain."""
+"""Reloads part of a page after changes, at a pace the machine can sustain."""
 
 import asyncio
 import contextlib
@@ -10,19 +10,19 @@ from dashboard.throttle import Throttle
 from server.common.errors import TokenSaverError
 
 LEAST_PAUSE, MOST_PAUSE = 0.4, 3.0
-"""Limits of the pause between two loads (seconds)."""
+"""Minimum and maximum pause between two loads (seconds)."""
 REST = 9
-"""The pause as a multiple of the loading time: loading takes at most a tenth of the time, even on a busy
+"""The pause as a multiple of the load time: loading takes up at most a tenth of the time, even on a busy
 machine.
 """
 
 
 class Refresher:
-    """Runs ``load`` after changes, one load at a time. Changes during a load cause one more load.
+    """Runs ``load`` after changes, one load at a time. Changes during a load trigger one more.
 
-    The first change and the user's own requests load immediately. Other changes wait for the pause. While the
-    page is hidden, all changes wait. An error appears in the page's banner, and the load is retried every
-    second.
+    The first change and the user's own requests are loaded immediately; other changes wait for the pause.
+    While the page is hidden, all changes wait. An error appears in the page's banner, and the load is retried
+    every second.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Refresher:
         self._hurried = asyncio.Event()
 
     async def refresh(self) -> None:
-        """Load. If a load is running, load once more afterwards."""
+        """Load. If a load is already running, load once more afterwards."""
         self._wanted = True
         if self._busy:
             return
@@ -59,7 +59,7 @@ class Refresher:
         await self.refresh()
 
     async def catch_up(self) -> None:
-        """Load the changes that arrived while the page was hidden."""
+        """Load changes that arrived while the page was hidden."""
         if self._wanted:
             await self.refresh()
 

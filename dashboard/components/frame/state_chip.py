@@ -1,4 +1,4 @@
-"""The state of the app in one word, at the top of every page."""
+"""The app's state in one word, at the top of every page."""
 
 from dashboard.app_status import Headline
 from dashboard.components.controls.elements import box, set_classes, text
@@ -6,9 +6,9 @@ from dashboard.components.live.live_text import LiveText
 
 
 class StateChip:
-    """A dot, the state's word, and one line of detail. Screen readers announce changes.
+    """A dot, the word for the state, and one line of detail. Screen readers announce changes.
 
-    The stylesheet shows "Not connected" instead while the browser has no connection to the hub.
+    While the browser has no connection to the hub, the stylesheet shows "Not connected" instead.
     """
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class StateChip:
             text("Not connected", "ts-chip-lost")
 
     def update(self, headline: Headline) -> None:
-        """Show the new state of the app."""
+        """Show the app's new state."""
         set_classes(self._chip, f"ts-chip ts-chip-{headline.state}")
         self._word.set_text(headline.word)
         self._detail.set_text(headline.detail)

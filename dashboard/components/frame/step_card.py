@@ -1,4 +1,4 @@
-"""A step of a path: its number, which becomes a tick when the step is done."""
+"""One step in a sequence: its number turns into a tick once the step is done."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from dashboard.components.controls.elements import box, set_classes, text
 
 
 class StepCard:
-    """One step of a path. ``body`` opens its content."""
+    """One step in a sequence. ``body`` opens its content."""
 
     def __init__(self, number: int, heading: str, about: str = "") -> None:
         self._number = number
@@ -22,12 +22,12 @@ class StepCard:
 
     @contextmanager
     def body(self) -> Iterator[None]:
-        """Open the content of the step."""
+        """Open the step's content."""
         with self._content:
             yield
 
     def show_done(self, done: bool, words: str = "Done") -> None:
-        """Show whether the step is done. ``words`` say this as text, because colour alone is not enough."""
+        """Show whether the step is done. ``words`` says so in text, because colour alone is not enough."""
         self._mark.set_text("✓" if done else str(self._number))
         self._state.set_text(words if done else "")
         set_classes(self._card, f"ts-card ts-path-step {'ts-path-done' if done else ''}".rstrip())

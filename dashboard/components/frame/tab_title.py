@@ -1,4 +1,4 @@
-"""The title of the browser's tab: the state of the app, then the page."""
+"""The title of the browser tab: the app's state, then the page."""
 
 from nicegui import ui
 
@@ -10,14 +10,14 @@ APP = "Claude Token Saver"
 
 
 class TabTitle:
-    """A title that follows the state. An unchanged title is not sent."""
+    """A title that follows the app's state. It is only sent when it changes."""
 
     def __init__(self, page: str) -> None:
         self._page = page
         self._shown = ""
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show the new state of the app in the title."""
+        """Update the title to the app's new state."""
         title = tab_title(snapshot, self._page)
         if title != self._shown:
             self._shown = title

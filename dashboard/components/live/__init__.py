@@ -1,1 +1,1 @@
-"""Elements that change in place while a page is open."""
+"""Elements that are updated in place while a page is open."""

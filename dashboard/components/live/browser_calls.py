@@ -1,7 +1,7 @@
-"""Method calls on components in the browser, collected into one message per page.
+"""Method calls on components in the browser, batched into one message per page.
 
-The browser draws all changes of a message in one frame, and frames are its highest cost. Pages take turns:
-ten browsers that draw at the same moment would take every core from the model.
+The browser draws all changes from a message in a single frame, and frames are its greatest cost. Pages take
+turns: ten browsers drawing at once would take every core away from the model.
 """
 
 import asyncio
@@ -14,16 +14,16 @@ from nicegui.element import Element
 from dashboard.throttle import Throttle
 
 TURN_SECONDS = 0.04
-"""Pause between messages to two pages: about one frame without a graphics card."""
+"""Pause between messages to different pages: about one frame on a machine without a graphics card."""
 
 _waiting: WeakKeyDictionary[Client, list[tuple[int, str, tuple[object, ...]]]] = WeakKeyDictionary()
 _turns = Throttle(TURN_SECONDS)
-"""Shared by all pages of the process, because they share its cores."""
+"""Shared by all pages in the process, because they share its cores."""
 
 
 def call_in_browser(element: Element, method: str, *arguments: object) -> None:
-    """Call a method of the element's component with JSON arguments. Call this only from the
-    hub's event loop.
+    """Call a method on the element's browser component with JSON arguments. Only call this from the hub's
+    event loop.
     """
     client = element.client
     calls = _waiting.setdefault(client, [])
@@ -33,7 +33,7 @@ def call_in_browser(element: Element, method: str, *arguments: object) -> None:
 
 
 def _take_turn(client: Client) -> None:
-    """Schedule the page's message after the previous page's turn."""
+    """Schedule the page's message to follow the previous page's turn."""
     loop = asyncio.get_running_loop()
     at = max(loop.time(), _turns.next_at)
     _turns.ran(at, at)

@@ -1,4 +1,4 @@
-"""Visibility of the page in the browser. Hidden pages receive no updates."""
+"""Whether the page is visible in the browser. Hidden pages receive no updates."""
 
 from nicegui import Event
 from nicegui.element import Element
@@ -8,18 +8,18 @@ from dashboard.hub_updates import HubUpdates
 
 
 class PageVisibility(Element, component="page_visibility.js"):
-    """The visibility of one page. A page counts as visible until its browser reports otherwise."""
+    """Tracks the visibility of one page. A page is assumed visible until its browser reports otherwise."""
 
     def __init__(self, updates: HubUpdates) -> None:
         super().__init__()
         self.became_visible = Event[[]]()
-        """The page is visible again."""
+        """The page has become visible again."""
         self._updates = updates
         self.on("visibility", self._set)
 
     @property
     def page_visible(self) -> bool:
-        """Return whether the browser draws the page."""
+        """Return whether the browser is drawing the page."""
         return self.client not in self._updates.hidden_pages
 
     def _set(self, event: GenericEventArguments) -> None:

@@ -7,7 +7,7 @@ from server.state.snapshot import RunningOffload
 
 
 class StreamedText(Element, component="streamed_text.js"):
-    """Shows the text that an offload has written so far."""
+    """Shows the text an offload has written so far."""
 
     def __init__(self, offload: RunningOffload) -> None:
         super().__init__()
@@ -16,7 +16,7 @@ class StreamedText(Element, component="streamed_text.js"):
         self._set_props()
 
     def show(self, offload: RunningOffload) -> None:
-        """Append new text, or replace the shown text if the answer comes from another round."""
+        """Append new text, or replace the text shown if the answer is from a new round."""
         before, self._shown = self._shown, offload
         new = offload.characters - before.characters
         if offload.round != before.round or not 0 <= new <= len(offload.text):
@@ -29,7 +29,7 @@ class StreamedText(Element, component="streamed_text.js"):
         call_in_browser(self, method, words, self._shown.characters)
 
     def _set_props(self) -> None:
-        """Set the text for new pages. Open pages get calls instead."""
+        """Set the text for newly opened pages. Pages already open are updated by calls instead."""
         with self.props.suspend_updates():
             self.props["text"] = self._shown.text
             self.props["end"] = self._shown.characters

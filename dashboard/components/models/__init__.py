@@ -1,1 +1,1 @@
-"""Models: installed, loaded, downloading and recommended models, and the memory they use."""
+"""Models that are installed, loaded, downloading or recommended, and the memory they use."""

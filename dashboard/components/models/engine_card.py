@@ -1,4 +1,4 @@
-"""The engine and its loaded models: memory, time until unload, buttons to load and unload."""
+"""The engine and its loaded models: memory, time until unloading, buttons to load and unload."""
 
 import time
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from server.hub import Hub
 from server.state.snapshot import ModelActivity
 
 FOREVER_SECONDS = 10 * 365 * formats.DAY
-"""For a model that never unloads, Ollama reports an expiry three centuries ahead."""
+"""For models that are never unloaded, Ollama reports an expiry three centuries away."""
 
 
 class EngineCard:
@@ -47,7 +47,7 @@ class EngineCard:
                 button("Load", self._load_chosen, icon="download", label="Load the chosen model into memory")
 
     def update(self, view: EngineView, activities: Sequence[ModelActivity], machine: Machine | None) -> None:
-        """Show the latest state of the engine."""
+        """Show the engine's latest state."""
         self._memory.update(machine and with_engine_devices(machine, view.devices), view.loaded)
         self._idle_gpu.update(machine, view.devices)
         self._activities.update(activities)
@@ -109,7 +109,7 @@ def about(model: LoadedModel) -> str:
 
 
 def stays(model: LoadedModel, now: float) -> str:
-    """Return how long a loaded model stays, as a suffix to ``about``."""
+    """Return how long a loaded model will stay, as a suffix for ``about``."""
     if model.expires_at is None or model.expires_at - now > FOREVER_SECONDS:
         return " · stays loaded"
     return f" · unloads in {formats.countdown(model.expires_at - now)}"

@@ -1,4 +1,4 @@
-"""A hint that the engine computes on the CPU although this machine has a GPU."""
+"""A hint that the engine is running on the CPU although this machine has a GPU."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from server.gpu.hardware import Machine
 
 
 class IdleGpuHint:
-    """Hidden unless a GPU is idle."""
+    """Hidden unless there is an idle GPU."""
 
     def __init__(self) -> None:
         with box("ts-hint") as self._hint:

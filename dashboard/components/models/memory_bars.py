@@ -1,4 +1,4 @@
-"""Bars for memory, one per pool: models, other programs, free memory."""
+"""Memory bars, one per pool: models, other programs, free memory."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,14 +13,14 @@ from server.gpu.hardware import Machine
 
 
 class MemoryBars:
-    """The bars of this machine. A model has the same colour in all of them."""
+    """The bars for this machine. A model has the same colour in all of them."""
 
     def __init__(self) -> None:
         self._pools = KeyedList[Pool](box("ts-memory"), lambda pool: pool.name, self._bar)
         self._colours: Mapping[str, int] = {}
 
     def update(self, machine: Machine | None, loaded: Sequence[LoadedModel]) -> None:
-        """Update the memory use. Before the machine was first measured, the bars are empty."""
+        """Update the memory use. The bars are empty until the machine has been measured."""
         if machine is not None:
             self._colours = colours_of(model.name for model in loaded)
             self._pools.update(pools(machine, loaded))
@@ -35,7 +35,7 @@ class MemoryBars:
 
 
 class MemoryBar:
-    """The bar of one memory pool."""
+    """The bar for one memory pool."""
 
     def __init__(self, pool: Pool, colour: Callable[[Part], str]) -> None:
         self._colour = colour

@@ -1,4 +1,4 @@
-"""Downloads, loads and measurements of models, with progress."""
+"""Model downloads, loads and measurements, with their progress."""
 
 from collections.abc import Sequence
 
@@ -58,7 +58,7 @@ class Meter:
             self._fill = box("ts-meter-fill")
 
     def update(self, share: float | None) -> None:
-        """Show a share from 0 to 1; None means unknown."""
+        """Show a fraction from 0 to 1, or None if unknown."""
         set_classes(self._meter, "ts-meter" if share is not None else "ts-meter ts-meter-unknown")
         if share is None:
             self._fill.style(replace="")

@@ -1,4 +1,6 @@
-"""The installed models with memory and speed on this machine; buttons load, unload, measure and delete."""
+"""The installed models with their memory and speed on this machine; buttons to load, unload, measure and
+delete them.
+"""
 
 import asyncio
 import time
@@ -23,7 +25,7 @@ from server.state.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model with all data of its line. ``free`` is free memory in bytes, None if unknown."""
+    """A model with all the data shown in its row. ``free`` is free memory in bytes, None if unknown."""
 
     model: InstalledModel
     loaded: LoadedModel | None
@@ -37,7 +39,7 @@ class ModelEntry:
 
 
 class ModelList:
-    """The installed models, sorted by name so that loading does not change the order."""
+    """The installed models, sorted by name so that loading one does not reorder the list."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -48,7 +50,7 @@ class ModelList:
             self._nothing = text("", tag="p")
 
     def update(self, snapshot: Snapshot, known: Mapping[str, Evidence]) -> None:
-        """Update the engine's models. ``known`` holds the measurements and results of each model."""
+        """Update the engine's models. ``known`` holds each model's measurements and results."""
         view, machine = snapshot.engine, self._page.updates.machine
         loaded = {model.name: model for model in view.loaded}
         entries = [
@@ -71,7 +73,7 @@ class ModelList:
 
 
 class _Line:
-    """The line of one model. Its buttons are built once and only hidden."""
+    """The row for one model. Its buttons are built once and merely hidden."""
 
     def __init__(self, page: Page, entry: ModelEntry) -> None:
         self._entry = entry

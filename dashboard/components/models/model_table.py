@@ -1,4 +1,4 @@
-"""Models that suit this machine, compared by fit, speed, results on chores, licence and download."""
+"""Models suitable for this machine, compared by fit, speed, results on chores, licence and download size."""
 
 from collections.abc import Awaitable, Callable
 
@@ -52,7 +52,7 @@ class ModelTable:
 
 
 class _Row:
-    """The row of one model. Its cells are built once."""
+    """The row for one model. Its cells are built once."""
 
     def __init__(self, hub: Hub, each: Recommendation, reload: Callable[[], Awaitable[None]]) -> None:
         self._hub = hub
@@ -97,14 +97,14 @@ class _Row:
 
 
 def _cell(heading: str) -> TextElement:
-    """Show a cell. A narrow window shows the heading in front of it."""
+    """Show a cell. In a narrow window, the heading precedes the value."""
     cell = text("", tag="td")
     cell.props["data-heading"] = heading
     return cell
 
 
 def chores_of(evidence: Evidence) -> str:
-    """Return the share of correct results with its 95 % interval, or the reason why there is no share yet."""
+    """Return the share of correct results with its 95 % interval, or why there is no share yet."""
     if evidence.quality is None:
         return "not measured"
     low, high = evidence.interval

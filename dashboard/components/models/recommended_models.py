@@ -1,4 +1,4 @@
-"""The models that suit this machine best, with the reasons and a download button."""
+"""The models best suited to this machine, with the reasons and a download button."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -16,7 +16,7 @@ MOST = 5
 
 
 class RecommendedModels:
-    """The best models of the catalogue."""
+    """The best models in the catalogue."""
 
     def __init__(self, hub: Hub, most: int = MOST) -> None:
         self._hub = hub
@@ -37,7 +37,7 @@ class RecommendedModels:
 
 
 async def ranked_for_code(hub: Hub) -> tuple[Recommendation, ...]:
-    """Return the models, best for code first. Without an engine the list is empty, and the banner shows the
+    """Return the models, best for code first. Without an engine, the list is empty and the banner shows the
     error.
     """
     try:
@@ -65,7 +65,7 @@ class _Line:
 
 
 def facts(each: Recommendation) -> str:
-    """Return the facts for choosing a model: ``Fits (2.7 GiB spare) · 13.8 GB download · ≈ 8 tokens/s ·
+    """Return the facts that help choose a model: ``Fits (2.7 GiB spare) · 13.8 GB download · ≈ 8 tokens/s ·
     Apache-2.0``.
     """
     model, evidence = each.model, each.evidence
@@ -86,7 +86,7 @@ def facts(each: Recommendation) -> str:
 
 
 def fit_of(each: Recommendation) -> str:
-    """Return whether the model fits, and how much memory it leaves or lacks."""
+    """Return whether the model fits, and how much memory is left over or missing."""
     if not each.model.size:
         return "Size unknown"
     if each.fits:

@@ -1,1 +1,1 @@
-"""Offloads: lists, running offloads, approvals, and the details of one offload."""
+"""Offloads: lists, running offloads, approvals, and details of a single offload."""

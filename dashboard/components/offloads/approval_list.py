@@ -1,4 +1,4 @@
-"""Calls that wait for approval, each with its facts: task, files, rule, and the scope of an answer."""
+"""Calls awaiting approval, each with its facts: task, files, rule, and what an answer covers."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ from server.policy.approvals import Approval, ApprovalAnswer, Extent
 
 
 class ApprovalList:
-    """One section per call. Existing sections stay unchanged when a call is added or removed."""
+    """One section per call. Existing sections are left alone when a call is added or removed."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
@@ -28,7 +28,7 @@ class ApprovalList:
         )
 
     def update(self) -> int:
-        """Show the waiting calls and return their number."""
+        """Show the waiting calls and return how many there are."""
         waiting = self._hub.gate.approvals.pending()
         self._waiting.update(waiting)
         return len(waiting)
@@ -70,7 +70,7 @@ class _WaitingCall:
         background_tasks.create(self._load())
 
     def update(self, _approval: Approval) -> None:
-        """Do nothing: a waiting call does not change."""
+        """Do nothing: a waiting call never changes."""
 
     async def _load(self) -> None:
         facts = await asyncio.to_thread(approval_facts, self._approval)

@@ -1,4 +1,4 @@
-"""One attempt of the model: prompt, answer, check results."""
+"""One of the model's attempts: prompt, answer, check results."""
 
 from dashboard import formats
 from dashboard.components.controls.copy_button import copy_button
@@ -34,7 +34,7 @@ def attempt_view(attempt: AttemptRecord) -> None:
 
 
 def fold(name: str, words: str, *, open_at_first: bool = False) -> None:
-    """Show a long text in a fold with this name."""
+    """Show a long text in a fold labelled with this name."""
     if not words:
         return
     with box("ts-fold", "details") as details:

@@ -1,4 +1,4 @@
-"""Files that an offload read and wrote, each with its SHA-256."""
+"""Files that an offload read or wrote, each with its SHA-256."""
 
 from collections.abc import Sequence
 from pathlib import PurePath

@@ -1,4 +1,4 @@
-"""A first task to try. It runs on the local model, and its result appears as a change to keep or undo."""
+"""A first task to try. It runs on the local model, and the result is shown as a change to keep or undo."""
 
 import asyncio
 import tempfile
@@ -26,13 +26,13 @@ FIRST_TASK = (
     "Write a Python function slugify(text): lower case, and every run of other characters becomes one dash."
 )
 EXAMPLES = ("slugify('Hello, World!') == 'hello-world'", "slugify('A  b') == 'a-b'")
-"""Facts that the result of the first task must satisfy."""
+"""Facts that the first task's result must satisfy."""
 OUTPUT = "slug.py"
 RETRY = "Small models are often wrong. Try again, or download a larger model above."
 
 
 class FirstOffload:
-    """The first task, and its result after it has ended. ``on_success`` is called with a result."""
+    """The first task and, once it has ended, its result. ``on_success`` is called if there is a result."""
 
     def __init__(self, hub: Hub, on_success: Callable[[], object]) -> None:
         self._hub = hub
@@ -44,7 +44,7 @@ class FirstOffload:
             button("Try it", self._run, look="main", icon="play_arrow", label="Try it: offload this task")
 
     def place_result(self) -> None:
-        """Build the place for the result in the current container."""
+        """Create a placeholder for the result in the current container."""
         self._result = RebuiltSection(box("ts-first-result"))
 
     def update(self, snapshot: Snapshot) -> None:

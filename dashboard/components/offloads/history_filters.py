@@ -1,4 +1,4 @@
-"""Filters of the history: a search field and one choice per column."""
+"""Filters for the history: a search field and one choice per column."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ TYPING_SECONDS = 0.3
 
 
 class HistoryFilters:
-    """Shows the filters of an address. ``on_change`` is called with each new address."""
+    """Shows the filters in an address. ``on_change`` is called with each new address."""
 
     def __init__(
         self, address: HistoryAddress, facets: Facets, on_change: Callable[[HistoryAddress], object]

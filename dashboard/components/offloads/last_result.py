@@ -1,4 +1,4 @@
-"""The latest result: the task, the evidence, and a button that undoes it."""
+"""The latest result: the task, the evidence, and a button to undo it."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -14,7 +14,7 @@ from server.store.records import OffloadDetail
 
 
 class LastResult:
-    """One result with its actions. It is rebuilt only when another result is the latest."""
+    """One result with its actions. It is rebuilt only when there is a newer result."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub

@@ -1,4 +1,4 @@
-"""Suggestions while nothing runs: sentences for Claude, and a task to start here."""
+"""Suggestions for when nothing is running: things to say to Claude, and a task to start from here."""
 
 import asyncio
 import contextlib
@@ -22,12 +22,12 @@ SENTENCES = (
     "Use token-saver to write unit tests for this module",
     "Use token-saver to find the first error in build.log",
 )
-"""Sentences that the user can say to Claude."""
+"""Sentences the user can say to Claude."""
 EXAMPLE = "Write a Python function that formats a number of bytes as KB, MB or GB"
 
 
 class NothingRuns:
-    """Hidden while something runs."""
+    """Hidden while something is running."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -55,7 +55,7 @@ class NothingRuns:
         self._connect.set_visibility(not await asyncio.to_thread(any_connected))
 
     def show(self, *, idle: bool) -> None:
-        """Show the suggestions while nothing runs."""
+        """Show the suggestions if nothing is running."""
         self._body.set_visibility(idle)
 
     async def _run(self) -> None:
@@ -68,7 +68,7 @@ class NothingRuns:
 
 
 def any_connected() -> bool:
-    """Return whether an installed client is connected. Reads the clients' files."""
+    """Return whether any installed client is connected. Reads the clients' files."""
     for client in CLIENTS:
         with contextlib.suppress(TokenSaverError):  # not installed, or its file cannot be read
             if connected(find_place(client, "user", bridge_command())) is not None:

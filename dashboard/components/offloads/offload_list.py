@@ -1,4 +1,4 @@
-"""A list of offloads; each row links to the offload's page."""
+"""A list of offloads; each row links to that offload's page."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -12,12 +12,12 @@ from dashboard.components.offloads.outcome_badge import OutcomeBadge
 from server.store.records import OffloadRow
 
 REVIEWS = {"kept": "reviewed: kept", "rerun": "reviewed: run again"}
-"""The user's verdicts as text. An undone result has its own outcome."""
+"""Display text for the user's verdicts. An undone result has its own outcome."""
 COLUMNS = ("Outcome", "Task", "Time", "Net tokens", "When")
 
 
 class OffloadList:
-    """The rows in the given order, updated in place. ``head`` adds the column names."""
+    """The rows in the given order, updated in place. ``head`` adds column headings."""
 
     def __init__(self, clock: Clock, *, head: bool = False) -> None:
         with box("ts-offloads") as self.element:
@@ -63,7 +63,7 @@ class _Row:
 
 
 def title(row: OffloadRow) -> str:
-    """Return the task as one line, or the tool's name if the history keeps no contents."""
+    """Return the task on one line, or the tool's name if the history does not keep contents."""
     return formats.one_line(row.task) or f"{row.tool} (task text not kept)"
 
 

@@ -5,7 +5,7 @@ from dashboard.components.controls.elements import box, icon, set_classes, text
 
 
 class OutcomeBadge:
-    """The badge of an outcome that can change."""
+    """A badge for an outcome that can change."""
 
     def __init__(self) -> None:
         with box("ts-outcome", "span") as self._badge:
@@ -13,7 +13,7 @@ class OutcomeBadge:
             self._word = text("")
 
     def update(self, name: str, *, undone: bool = False) -> None:
-        """Show an outcome (``OffloadRow.outcome``) or the state of a batch item."""
+        """Show an outcome (``OffloadRow.outcome``) or a batch item's state."""
         word, picture = formats.OUTCOMES.get(name, (formats.outcome(name), "schedule"))
         if undone:
             word, picture = "Undone", "undo"

@@ -1,4 +1,4 @@
-"""The receipt of an offload with its calculation: tokens and turns, prices, sums."""
+"""An offload's receipt with the calculation behind it: tokens and turns, prices, sums."""
 
 from dashboard import formats
 from dashboard.components.controls.elements import box, text
@@ -18,8 +18,8 @@ ENDINGS = {
 
 
 def receipt_view(receipt: ReceiptRecord, ledger: Ledger, audit: TranscriptCheckRecord | None = None) -> None:
-    """Show the lines, the sums and the net. Prices appear only if the recorded sums were calculated with
-    them.
+    """Show the lines, the sums and the net. Prices appear only if they are the ones the recorded sums are
+    based on.
     """
     explained = explain_receipt(receipt, ledger.prices)
     _table(receipt, explained)

@@ -1,4 +1,4 @@
-"""The list of results that wait for a review."""
+"""The list of results awaiting review."""
 
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
@@ -10,7 +10,7 @@ from server.store.reviews import Unreviewed
 
 
 class ReviewList:
-    """One button per result. ``choose`` gets the id of the clicked result."""
+    """One button per result. ``choose`` receives the id of the result that was clicked."""
 
     def __init__(self, choose: Callable[[str], None]) -> None:
         self._entries: dict[str, _Entry] = {}
@@ -46,7 +46,7 @@ class _Entry:
         self._about.set_text(" · ".join(part for part in about if part))
 
     def mark(self, *, chosen: bool) -> None:
-        """Mark the entry that is shown."""
+        """Mark the entry currently shown."""
         if self.element.is_deleted:
             return
         set_prop(self._button, "aria-current", "true" if chosen else "false")

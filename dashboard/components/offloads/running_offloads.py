@@ -1,4 +1,4 @@
-"""Running offloads with their text as the model writes it, and the queue."""
+"""Running offloads, with their text as the model writes it, and the queue."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -22,7 +22,7 @@ PHASES = (
     ("Check", ("check", "repair", "sample")),
     ("Deliver", ("deliver",)),
 )
-"""The steps of an offload in the progress display, with the stages of each step."""
+"""The steps of an offload in the progress display, with the stages that belong to each."""
 MOST_LINES = 20
 """Maximum number of queue entries shown."""
 
@@ -42,7 +42,7 @@ class RunningList:
 
 
 class RunningPane:
-    """The pane of one running offload."""
+    """The pane for one running offload."""
 
     def __init__(self, hub: Hub, clock: Clock, offload: RunningOffload) -> None:
         self._hub = hub
@@ -117,7 +117,7 @@ def _tokens(offload: RunningOffload) -> str:
 
 
 def prompt_progress(offload: RunningOffload, now: float) -> str:
-    """Return the read share of the prompt and the time left: ``62 % read · about 0:12 left``."""
+    """Return how much of the prompt has been read and the time left: ``62 % read · about 0:12 left``."""
     if not offload.prompt_total:
         return ""
     share = offload.prompt_done / offload.prompt_total
@@ -129,7 +129,7 @@ def prompt_progress(offload: RunningOffload, now: float) -> str:
 
 
 class WaitingList:
-    """The offloads that wait for the engine, one line each."""
+    """The offloads waiting for the engine, one per line."""
 
     def __init__(self, hub: Hub) -> None:
         with box("ts-waiting") as self._body:
@@ -141,7 +141,7 @@ class WaitingList:
         self._body.set_visibility(False)
 
     def update(self, offloads: Sequence[RunningOffload]) -> None:
-        """Show the queue, next offload first."""
+        """Update the queue, with the next offload first."""
         self._body.set_visibility(bool(offloads))
         self._head.set_text(f"{len(offloads)} waiting for the engine")
         self._lines.update(offloads[:MOST_LINES])
@@ -151,7 +151,7 @@ class WaitingList:
 
 
 def _waits_for(offload: RunningOffload) -> str:
-    """Return the file names of a waiting offload and its client."""
+    """Return a waiting offload's file names and client."""
     read = ", ".join(PurePath(each).name for each in offload.files)
     written = f"→ {PurePath(offload.output).name}" if offload.output else ""
     return " · ".join(
@@ -174,4 +174,4 @@ class _Line:
             )
 
     def update(self, _offload: RunningOffload) -> None:
-        """Do nothing: the line of a waiting offload does not change."""
+        """Do nothing: the line for a waiting offload never changes."""

@@ -1,4 +1,4 @@
-"""An offload's time by stage, as one bar."""
+"""The time an offload spent in each stage, as a single bar."""
 
 from collections.abc import Mapping
 
@@ -13,11 +13,11 @@ STAGES = (
     ("check", "checking", "ts-model-2"),
     ("write", "writing the file", "ts-model-4"),
 )
-"""The keys of ``OffloadEnd.timings`` with their names and colours."""
+"""The keys of ``OffloadEnd.timings`` with their display names and colours."""
 
 
 def timing_bar(timings: Mapping[str, float]) -> None:
-    """Show the stages in order. If ``total`` exceeds their sum, the rest appears as an extra stage."""
+    """Show the stages in order. If ``total`` exceeds their sum, the remainder appears as an extra stage."""
     total = timings.get("total", 0.0)
     stages = [(words, colour, timings.get(name, 0.0)) for name, words, colour in STAGES]
     rest = total - sum(seconds for _, _, seconds in stages)

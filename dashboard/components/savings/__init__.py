@@ -1,1 +1,1 @@
-"""Savings: figures, chart, tables, and the comparison with Claude Code's transcripts."""
+"""Savings: totals, charts, tables, and a comparison with Claude Code's transcripts."""

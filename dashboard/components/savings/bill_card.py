@@ -1,4 +1,4 @@
-"""The user's whole bill for Claude Code by day and week, with the saved share."""
+"""The user's total bill for Claude Code by day and week, with the share that was saved."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,8 +14,8 @@ DAYS = 7
 
 
 def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int], notes: Sequence[str] = ()) -> None:
-    """Show the bill of each recent day beside the amount saved on that day (micro-dollars), and ``notes`` on
-    the quota and on the measured comparison.
+    """Show the bill for each recent day next to the amount saved that day (micro-dollars), and ``notes`` on
+    the quota and the measured comparison.
     """
     if not bill.days:
         empty("The transcript check has read no transcript yet.")

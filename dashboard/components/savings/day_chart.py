@@ -1,6 +1,6 @@
-"""Net tokens by day as bars: gains up, losses down.
+"""A bar chart of net tokens by day: gains up, losses down.
 
-The chart is SVG, and the stylesheet replaces its colours. Switching between light and dark therefore needs no
+The chart is an SVG whose colours the stylesheet overrides, so switching between light and dark needs no
 redraw.
 """
 
@@ -13,7 +13,7 @@ from dashboard import formats
 from server.store.records import DayTotal
 
 GAIN, LOSS, INK, LINE = "#0a7a4b", "#b3261e", "#55606a", "#dfe3e6"
-"""The colours that the stylesheet replaces."""
+"""The colours that the stylesheet overrides."""
 
 
 class DayChart:
@@ -25,7 +25,7 @@ class DayChart:
         self._shown: tuple[DayTotal, ...] | None = None
 
     def update(self, days: Sequence[DayTotal]) -> None:
-        """Show these days, the latest on the right. Drawing takes a browser 40 ms, so unchanged days are not
+        """Show these days, latest on the right. Drawing takes a browser 40 ms, so unchanged days are not
         redrawn.
         """
         shown = tuple(days)
@@ -69,7 +69,7 @@ def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
 
 
 SHORT = "v => Math.abs(v) >= 1e6 ? v / 1e6 + 'M' : Math.abs(v) >= 1e3 ? v / 1e3 + 'k' : '' + v"
-"""``formats.short`` in the browser, for the axis."""
+"""``formats.short`` for the browser, used by the axis."""
 
 
 def _bar(day: DayTotal) -> dict[str, Any]:

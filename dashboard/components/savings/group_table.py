@@ -1,4 +1,4 @@
-"""Totals by tool, model or project: a table with a bar per row."""
+"""Totals by tool, model or project: a table with a bar in each row."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from server.store.records import GroupTotal
 
 
 def group_table(groups: Sequence[GroupTotal], name: str) -> None:
-    """Show the groups, largest net first. ``name`` is the heading of the first column."""
+    """Show the groups, largest net first. ``name`` is the heading for the first column."""
     most = max((abs(group.totals.net_tokens) for group in groups), default=0)
     with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):

@@ -1,4 +1,4 @@
-"""Net tokens saved in seven days, in thirty days and in total, and a chart by day."""
+"""Net tokens saved over seven days, thirty days and all time, and a chart by day."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ WEEK = 7
 
 
 class SavedFigures:
-    """Three savings figures and a chart by day."""
+    """Three savings totals and a chart by day."""
 
     def __init__(self) -> None:
         with box("ts-figures"):
@@ -31,7 +31,7 @@ class SavedFigures:
 
 
 class Figure:
-    """A signed net figure, with the money and the number of offloads below it."""
+    """A signed net total, with the money and the number of offloads below it."""
 
     def __init__(self, name: str) -> None:
         with box("ts-figure"):

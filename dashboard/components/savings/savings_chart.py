@@ -1,6 +1,6 @@
-"""The savings chart: bars or running sums over days, weeks or sessions, with a selectable range.
+"""The savings chart: bars or running totals over days, weeks or sessions, with a selectable range.
 
-The chart is SVG in the colours of the stylesheet. Names and totals appear below it, so no information depends
+The chart is an SVG in the stylesheet's colours. Names and totals appear below it, so no information depends
 on colour alone.
 """
 
@@ -28,14 +28,14 @@ from dashboard.savings_chart import (
 )
 
 FILLS = ("#129684", "#5466d6", "#c77710", "#b5478a", "#2f86c9", "#7a8f1e")
-"""``--model-0``, ``--model-1``, … in light mode. The stylesheet replaces them in dark mode."""
+"""Light-mode values of ``--model-0``, ``--model-1``, …. The stylesheet overrides them in dark mode."""
 OTHER = "#98a4ad"
 BRUSH_FROM = 15
-"""Number of periods above which a range can be chosen."""
+"""Number of periods above which a range can be selected."""
 
 
 def savings_chart(data: ChartData, view: ChartView) -> None:
-    """Show the choices, the chart, and the totals of its series."""
+    """Show the options, the chart, and the totals for its series."""
     _choices(view)
     fills = _fills(data, view)
     chart = ui.echart(_options(data, view, fills), renderer="svg").classes("ts-chart ts-chart-large")
@@ -170,7 +170,7 @@ def _net_line(values: Sequence[int]) -> dict[str, Any]:
 
 
 def _tips(data: ChartData) -> list[str]:
-    """Return the tooltip of each period as HTML. Names come from calls, so they are escaped."""
+    """Return the tooltip for each period as HTML. Names come from calls, so they are escaped."""
     tips = []
     for number, title in enumerate(data.titles):
         lines = [

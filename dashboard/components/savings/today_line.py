@@ -1,5 +1,5 @@
-"""The line at the top of the page Now: tokens saved today, their share of the bill and quota, and results to
-review.
+"""The line at the top of the *Now* page: tokens saved today, their share of the bill and quota, and results
+to review.
 """
 
 from dashboard import formats
@@ -10,7 +10,7 @@ from server.store.records import Totals
 
 
 class TodayLine:
-    """The figure in large type, with the shares beside it."""
+    """Today's total in large type, with the shares beside it."""
 
     def __init__(self) -> None:
         with box("ts-today", "section", "Saved today"):
@@ -23,10 +23,10 @@ class TodayLine:
         """Show today's savings.
 
         Args:
-            week: the totals of the last seven days. ``bill`` is the user's bill of these days (micro-dollars,
+            week: totals for the last seven days. ``bill`` is the user's bill for that period (micro-dollars,
             0 if unknown).
-            quota_dollars: a week of the subscription; 0 if unknown.
-            waiting: results that wait for a review.
+            quota_dollars: price of one week of the subscription; 0 if unknown.
+            waiting: number of results awaiting review.
         """
         net = today.net_tokens
         self._figure.set_text(formats.signed(net))

@@ -1,4 +1,4 @@
-"""The transcript check: the user's consent, results, the error of the estimates, missed opportunities."""
+"""The transcript check: the user's consent, results, estimation error, missed opportunities."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -20,14 +20,14 @@ ENDINGS = {
 
 
 class TranscriptCheckCard:
-    """The content of the transcript check's card."""
+    """The content of the transcript check card."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._box = box("ts-stack ts-audit")
 
     async def update(self) -> None:
-        """Read the results again and show them."""
+        """Reload the results and show them."""
         report = await self._hub.transcript_check.report()
         totals = await self._hub.history.totals()
         self._box.clear()

@@ -1,1 +1,1 @@
-"""Settings: editors for each kind of setting, and connections to MCP clients."""
+"""Settings: an editor for each kind of setting, and connections to MCP clients."""

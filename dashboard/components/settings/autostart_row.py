@@ -15,7 +15,7 @@ from server.hub import Hub
 
 
 class AutostartRow:
-    """A row among the settings. The state is an entry in the operating system, not a setting."""
+    """A row among the settings, although its state is an operating system entry rather than a setting."""
 
     def __init__(self, hub: Hub, updates: HubUpdates) -> None:
         self._hub = hub

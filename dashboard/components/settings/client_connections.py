@@ -1,4 +1,4 @@
-"""Connections to MCP clients. The user sees the change to a client's file before it is written."""
+"""Connections to MCP clients. Users see the change to a client's file before it is written."""
 
 import asyncio
 from collections.abc import Callable
@@ -30,7 +30,7 @@ NAMES: dict[ClientName, str] = {
 
 
 class ClientConnections:
-    """One line per client: its state, and a button that changes it."""
+    """One line per client: its state, and a button to change it."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class ClientConnections:
         self._others = text("", "ts-sub", "p")
 
     async def refresh(self) -> None:
-        """Read the clients' files. Clients that are not installed are only listed by name."""
+        """Read the clients' files. Clients that are not installed are merely listed by name."""
         missing = [line.name for line in self._lines if not await line.refresh()]
         self._others.set_text(f"Not installed: {', '.join(missing)}.")
         self._others.set_visibility(bool(missing))
@@ -64,7 +64,7 @@ class _Client:
             self._preview = ChangePreview(folders)
 
     async def refresh(self) -> bool:
-        """Read the client's file. Return whether the client is installed; otherwise hide the line."""
+        """Read the client's file. Return whether the client is installed; if not, hide its line."""
         connected, words = await asyncio.to_thread(self._read)
         self._state.set_text("connected" if connected else "not connected")
         self._state.classes(add="ts-tag-on" if connected else "", remove="" if connected else "ts-tag-on")

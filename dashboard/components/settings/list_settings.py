@@ -1,4 +1,4 @@
-"""Settings with several values: lists, and the user's own checks."""
+"""Settings with multiple values: lists, and the user's own checks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ from server.offload.checks.places import CheckPlace, CheckPlaces
 from server.offload.checks.user_command import command_of
 
 FOLDERS = frozenset({"roots", "embedded.folders"})
-"""Settings that are lists of existing folders."""
+"""Settings that hold a list of existing folders."""
 PLACES: tuple[tuple[CheckPlace, str], ...] = (
     ("sandbox", "Run in the sandbox"),
     ("outside", "Run outside"),
@@ -28,7 +28,7 @@ EXAMPLE = 'test = "uv run pytest -q {file}"'
 
 
 class ListSetting:
-    """A setting that is a list. Entries can be added and removed."""
+    """A setting that holds a list. Entries can be added and removed."""
 
     def __init__(self, hub: Hub, setting: Setting) -> None:
         self.setting = setting
@@ -100,7 +100,7 @@ class ListSetting:
 
 
 class CheckList:
-    """The user's checks: each has a name and a command."""
+    """The user's checks, each with a name and a command."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -134,7 +134,7 @@ class CheckList:
                     self._question(check.name, questions[check.name].text)
 
     def _question(self, name: str, words: str) -> None:
-        """Show a question about a check, with a button for each answer."""
+        """Ask a question about a check, with a button for each answer."""
         with box("ts-setting-row", "li"):
             text(words, "ts-grow")
             for place, word in PLACES:

@@ -1,4 +1,4 @@
-"""Settings in plain words: group, name, unit, range, and whether the setting is for experts."""
+"""Settings in plain language: group, name, unit, range, and whether they are meant for experts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class Group:
 
 @dataclass(frozen=True)
 class PlainName:
-    """A setting in plain words. ``unit`` follows a number. ``span`` (minimum, maximum, step) makes it a
-    slider. ``advanced`` settings are hidden at first. ``about`` replaces a description that was written
-    for readers of ``config.toml``.
+    """A setting in plain language. ``unit`` follows a number. ``span`` (minimum, maximum, step) makes it a
+    slider. ``advanced`` settings are hidden at first. ``about`` replaces a description written for readers of
+    ``config.toml``.
     """
 
     group: str
@@ -143,10 +143,10 @@ NAMES: Mapping[str, PlainName] = {
     "tray.notify_pause": PlainName("notices", "Work paused for another program"),
     "tray.notify_model": PlainName("notices", "A model was downloaded"),
 }
-"""The settings by their keys, in the order of the page."""
+"""The settings by key, in page order."""
 
 ELSEWHERE = frozenset({"savings.audit", "checks"})
-"""Keys that have a separate card on the page."""
+"""Keys that have a card of their own on the page."""
 
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "appearance": {"system": "Like the desktop", "light": "Light", "dark": "Dark"},
@@ -164,7 +164,7 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
     "ledger.unit": {"dollars": "Dollars", "quota": "Share of the weekly quota"},
     "log_level": {"debug": "Everything", "info": "Normal", "warning": "Warnings", "error": "Errors only"},
 }
-"""The choices of a setting in plain words, by its key."""
+"""The choices for a setting in plain language, by key."""
 
 
 def key_of(setting: Setting) -> str:
@@ -173,7 +173,7 @@ def key_of(setting: Setting) -> str:
 
 
 def plain_name(setting: Setting) -> PlainName:
-    """Return the plain words for a setting. A setting without plain words appears by its key among the
-    advanced settings.
+    """Return a setting's plain-language description. Without one, it is listed by key among the advanced
+    settings.
     """
     return NAMES.get(key_of(setting)) or PlainName("general", key_of(setting), advanced=True)

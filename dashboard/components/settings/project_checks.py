@@ -1,4 +1,4 @@
-"""The checks that projects define, with a button to accept each check; and the state of the sandboxes."""
+"""The checks defined by projects, with a button to accept each one, and the state of the sandboxes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ _KINDS: tuple[tuple[Kind, str], ...] = (("python", "New Python code"), ("command
 
 
 class ProjectCheckList:
-    """The checks of the projects in which Claude worked, and of the configured folders."""
+    """Checks from the configured folders and from the projects Claude has worked in."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -34,7 +34,7 @@ class ProjectCheckList:
         self._rows = box("ts-stack")
 
     async def refresh(self) -> None:
-        """Search the projects' files and show the checks found."""
+        """Search the projects' files and show the checks that were found."""
         known = (await self._hub.history.facets()).projects
         roots = dict.fromkeys(Path(each) for each in (*map(str, self._hub.settings.roots), *known) if each)
         found = await asyncio.to_thread(self._search, list(roots)[:MOST_PROJECTS])
@@ -95,7 +95,7 @@ class ProjectCheckList:
 
 
 class SandboxState:
-    """Shows the sandbox in use for each purpose, with a button that attacks the sandboxes to test them."""
+    """Shows the sandbox used for each purpose, with a button to test the sandboxes by attacking them."""
 
     def __init__(self) -> None:
         self._lines = box("ts-stack")

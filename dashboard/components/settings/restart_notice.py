@@ -1,4 +1,4 @@
-"""The changed settings that wait for a restart, with a button that restarts the app."""
+"""Changed settings that require a restart, with a button to restart the app."""
 
 import asyncio
 
@@ -13,11 +13,11 @@ from server.config.settings import Settings, load_settings
 from server.hub import AT_ONCE, Hub
 
 RETURNS_SECONDS = 4.0
-"""Delay before the page is loaded again (seconds): the time of a start on a slow machine."""
+"""Delay before the page is reloaded (seconds): roughly a start on a slow machine."""
 
 
 class RestartNotice:
-    """A notice that is hidden while the file and the running app agree."""
+    """A notice that is hidden while the settings file and the running app agree."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -29,7 +29,7 @@ class RestartNotice:
         self._notice.set_visibility(False)
 
     async def load(self) -> None:
-        """Compare the file with the running app, and show the differences."""
+        """Compare the settings file with the running app and show the differences."""
         try:
             written = await asyncio.to_thread(load_settings, self._hub.folders)
         except SettingsError:
@@ -47,7 +47,7 @@ class RestartNotice:
 
 
 def waiting_for_restart(running: Settings, written: Settings) -> list[str]:
-    """Return the names of the settings whose new value is not in effect yet."""
+    """Return the names of the settings whose new value has not taken effect yet."""
     found = []
     for name in type(running).model_fields:
         now, then = getattr(running, name), getattr(written, name)

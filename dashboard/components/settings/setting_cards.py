@@ -1,4 +1,4 @@
-"""Further cards of the page Settings: engine test, transcripts, file, prices, locations."""
+"""The other cards on the *Settings* page: engine test, transcripts, file, prices, locations."""
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -11,7 +11,7 @@ from server.state.snapshot import Snapshot
 
 
 class EngineTest:
-    """The latest state of the engine, and a button that tests it."""
+    """The engine's latest state, and a button to test it."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -62,7 +62,7 @@ class AuditSwitch:
 
 
 def settings_file(hub: Hub) -> None:
-    """Show the settings file, and how to edit it by hand."""
+    """Show the settings file and explain how to edit it by hand."""
     text("You can also edit this file. Changes take effect when Token Saver restarts:", "", "p")
     text(str(hub.folders.config_file), "ts-command", "code")
     text(
@@ -79,7 +79,7 @@ def settings_file(hub: Hub) -> None:
 
 
 def price_table(prices: Prices) -> None:
-    """Show the prices of Claude's models."""
+    """Show the prices of the Claude models."""
     with box("ts-receipt", "table"):
         with box("", "thead"), box("", "tr"):
             for name in ("Per million tokens", "Input", "Cache write", "Cache read", "Output"):
@@ -94,7 +94,7 @@ def price_table(prices: Prices) -> None:
 
 
 def file_locations(hub: Hub) -> None:
-    """Show where the app keeps its files."""
+    """Show where the app stores its files."""
     folders = hub.folders
     facts = (
         ("Settings", folders.config_file),

@@ -1,4 +1,4 @@
-"""The control of one setting: a switch, choice, slider, or a field that is checked during typing."""
+"""The control for one setting: a switch, choice, slider, or field that is validated while typing."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,8 +18,8 @@ Save = Callable[[Any], Awaitable[object]]
 
 
 class SettingEditor:
-    """Calls ``save`` with every new valid value. A switch, a choice or a slider saves immediately; a field
-    saves when it loses the focus or on Enter.
+    """Calls ``save`` with every new valid value. Switches, choices and sliders save immediately; a field
+    saves on Enter or when it loses the focus.
     """
 
     def __init__(self, setting: Setting, words: PlainName, save: Save) -> None:
@@ -39,7 +39,7 @@ class SettingEditor:
             self._control = self._field()
 
     def show(self, value: Any) -> None:
-        """Show a value that is already saved."""
+        """Show a value that has already been saved."""
         self._saved = value
         self._control.set_value(value)
         self._show_figure(value)
@@ -113,7 +113,7 @@ class SettingEditor:
 
 
 def in_words(setting: Setting, words: PlainName, value: Any) -> str:
-    """Return a value of the setting as text: ``on``, ``Dark``, ``4,096 tokens``, ``50 %``."""
+    """Return a value of this setting as text: ``on``, ``Dark``, ``4,096 tokens``, ``50 %``."""
     if setting.kind == "choice":
         return CHOICES.get(key_of(setting), {}).get(value, str(value))
     if words.span is not None and words.span[1] <= 1:

@@ -1,4 +1,4 @@
-"""The settings in groups: a search, a filter for changed settings, a fold for advanced settings."""
+"""The settings in groups: search, a filter for changed settings, a fold for advanced ones."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -19,7 +19,7 @@ Row = SettingRow | ListSetting
 
 
 class SettingSearch:
-    """The search field, and a switch that shows only changed settings."""
+    """The search field, and a switch to show only changed settings."""
 
     def __init__(self, on_change: Callable[[str, bool], object]) -> None:
         self._on_change = on_change
@@ -34,7 +34,7 @@ class SettingSearch:
             self._count.props["role"] = "status"
 
     def show_count(self, shown: int) -> None:
-        """Show how many settings match; nothing without a search."""
+        """Show how many settings match; nothing if there is no search."""
         searching = bool(self._words.value or self._only.value)
         self._count.set_text(formats.count(shown, "setting") if searching else "")
 
@@ -43,9 +43,7 @@ class SettingSearch:
 
 
 class SettingGroups:
-    """One card per group. ``first`` fills the top of a group with content that is not a setting
-    of the file.
-    """
+    """One card per group. ``first`` adds content at the top of a group that is not a setting in the file."""
 
     def __init__(
         self, hub: Hub, settings: Sequence[Setting], first: Mapping[str, Callable[[], object]]
@@ -61,7 +59,7 @@ class SettingGroups:
         ]
 
     def filter(self, words: str, only_changed: bool) -> int:
-        """Show only the matching settings. Return their number."""
+        """Show only matching settings. Return how many there are."""
         return sum(group.filter(words.split(), only_changed) for group in self._groups)
 
 

@@ -1,4 +1,4 @@
-"""One setting: its name and meaning, a control, a mark if it was changed, and a button that resets it."""
+"""One setting: name and explanation, control, a marker if it was changed, and a button to reset it."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -18,7 +18,7 @@ SOURCES: dict[Source, str] = {"default": "default", "file": "config.toml", "envi
 
 
 class SettingRow:
-    """A setting with its control. A value from the environment is shown but cannot be changed here."""
+    """A setting with its control. A value set in the environment is shown but cannot be changed here."""
 
     def __init__(self, hub: Hub, setting: Setting) -> None:
         self.setting = setting
@@ -54,7 +54,7 @@ class SettingRow:
 
 
 def changed_marker(name: str, default: str, reset: Callable[[], Awaitable[None]]) -> Element:
-    """Show that a setting was changed, its default, and a button that resets it."""
+    """Show that a setting was changed, along with its default and a button to reset it."""
     with box("ts-setting-changed", "dd") as marker:
         text("Changed", "ts-tag ts-tag-file")
         text(f"Default: {default}", "ts-sub")
@@ -69,7 +69,7 @@ async def save_setting(hub: Hub, section: str, name: str, value: object) -> bool
 
 
 def name_of(setting: Setting) -> Element:
-    """Show the name and the meaning of the setting. Its key appears on hover."""
+    """Show the setting's name and explanation. Its key appears on hover."""
     with box("", "dt") as term:
         words = plain_name(setting)
         text(words.name, "ts-setting-name", title=f"{key_of(setting)} in config.toml")
@@ -89,6 +89,6 @@ def source_tag(setting: Setting) -> TextElement:
 
 
 def show_source(tag: TextElement, source: Source) -> None:
-    """Update where the value comes from."""
+    """Update the indication of where the value comes from."""
     tag.set_text(SOURCES[source])
     set_classes(tag, f"ts-tag ts-tag-{source}")

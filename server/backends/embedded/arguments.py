@@ -1,6 +1,6 @@
-"""Arguments of llama.cpp's server, for the library and for a ``llama-server`` program.
+"""Arguments for llama.cpp's server, both for the library and for a ``llama-server`` program.
 
-The build itself chooses flash attention and the type of the KV cache, because it knows its devices.
+Flash attention and the KV cache type are left to the build, because it knows its devices.
 """
 
 from pathlib import Path
@@ -10,11 +10,11 @@ BATCH_TOKENS, BATCH_THREADS, BATCH_WEIGHTS = 64, 2, 1_117_320_768
 """See ``cpu_batch``."""
 ALL_LAYERS = 999
 KEY_VARIABLE = "LLAMA_API_KEY"
-"""Variable from which ``llama-server`` takes its key, so that the key is never on a command line."""
+"""Environment variable that passes ``llama-server`` its key, keeping it off the command line."""
 
 
 def command_line(order: dict[str, Any]) -> list[str]:
-    """Return the command of a ``llama-server`` for an order (see ``child_process.Order``)."""
+    """Return the ``llama-server`` command line for an order (see ``child_process.Order``)."""
     layers = ALL_LAYERS if order["gpu_layers"] < 0 else order["gpu_layers"]
     command = [
         order["program"],
@@ -35,7 +35,7 @@ def command_line(order: dict[str, Any]) -> list[str]:
 
 
 def library_parameters(order: dict[str, Any]) -> Any:
-    """Return the library's parameters for an order. Loads the library."""
+    """Return the library's parameters for an order. This loads the library."""
     import xllamacpp  # noqa: PLC0415 - only the child process loads it
 
     params = xllamacpp.CommonParams()
@@ -63,17 +63,17 @@ def cpu_batch(weights: int, threads: int) -> int:
     """Return the number of prompt tokens, 32 to 512, that a CPU processes in about a second.
 
     Two threads read 60 to 90 tokens per second with 1.1 GB of weights (Qwen2.5-Coder 1.5B, Q4_K_M). The rate
-    falls with the size of the weights and rises with the number of threads. Larger batches are hardly faster.
+    falls with the size of the weights and rises with the thread count. Larger batches are hardly faster.
     """
     tokens = BATCH_TOKENS * threads / BATCH_THREADS * BATCH_WEIGHTS / max(1, weights)
     return max(32, min(512, int(tokens) // 32 * 32))
 
 
 def _context(order: dict[str, Any]) -> int:
-    """Return the whole context, because llama.cpp divides it among the slots."""
+    """Return the total context for all slots, because llama.cpp divides it among them."""
     return int(order["num_ctx"] * order["slots"])
 
 
 def _batch(order: dict[str, Any]) -> int:
-    """Return the batch size on a CPU. A request can be cancelled only between batches."""
+    """Return the batch size for a CPU. Requests can be cancelled only between batches."""
     return cpu_batch(Path(order["path"]).stat().st_size, order["threads"])

@@ -1,6 +1,6 @@
 """The embedded engine: llama.cpp's server in a child process, with one model at a time.
 
-It starts on first use, ends ``keep_alive`` after the last one, and restarts after a crash.
+The process starts on first use, exits ``keep_alive`` after the last use, and is restarted after a crash.
 """
 
 import asyncio
@@ -44,9 +44,9 @@ logger = logging.getLogger(__name__)
 
 MANY_CORES = 4
 PROCESS, PROCESS_TOKEN = 16 * 2**20, 500
-"""Memory of the process beside its model, in bytes: Python and the library, and the tokenizer's tables per
-token of the vocabulary. Measured on Linux as resident memory minus the buffers in llama.cpp's log: 39 MiB
-with 49,152 tokens (SmolLM2), 88 and 89 MiB with 151,936 (Qwen2.5)."""
+"""Memory the process uses in addition to its model, in bytes: for Python and the library, and for the
+tokenizer's tables per vocabulary token. Measured on Linux as resident memory minus the buffers in llama.cpp's
+log: 39 MiB with 49,152 tokens (SmolLM2), 88 and 89 MiB with 151,936 (Qwen2.5)."""
 
 
 class _Server(LlamaServer):
@@ -55,7 +55,7 @@ class _Server(LlamaServer):
 
 
 class EmbeddedBackend:
-    """The engine that comes with the app. Implements ``DownloadsOwnModels`` and ``DeletesModels``."""
+    """The engine bundled with the app. Implements ``DownloadsOwnModels`` and ``DeletesModels``."""
 
     kind = "embedded"
     label = "Embedded llama.cpp"
@@ -98,16 +98,14 @@ class EmbeddedBackend:
         self._watching: asyncio.Task[None] | None = None
 
     async def check(self) -> None:
-        """Return immediately: the engine is part of the app and starts on first use."""
+        """Do nothing: the engine is part of the app and starts on first use."""
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the models in the app's folder, in the user's folders, and in the caches of
-        other programs.
-        """
+        """Return the models in the app's folder, the user's folders, and the caches of other programs."""
         return await asyncio.to_thread(self._files.installed)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the model in memory. ``size`` is the process's resident memory plus its memory on GPUs."""
+        """Return the loaded model. ``size`` is the process's resident memory plus its GPU memory."""
         child = self._child
         if child is None or not child.alive:
             return ()
@@ -138,29 +136,27 @@ class EmbeddedBackend:
         )
 
     async def slots(self, model: str) -> int:  # noqa: ARG002 - equal for all models
-        """Return the setting ``[embedded] slots``."""
+        """Return the ``[embedded] slots`` setting."""
         return self._settings.embedded.slots
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
-        """Start the process with the model. A loaded model is unloaded first."""
+        """Start the process with the model, first unloading any other model."""
         async with self._using(model, num_ctx, keep_alive):
             pass
 
     async def unload(self, model: str) -> None:
-        """End the process when its work is done. This frees all of its memory."""
+        """Stop the process once its work is done, which frees all of its memory."""
         async with self._changing:
             if self._child is not None and self._child.order.model == model:
                 await self._unused.wait()
                 await self._stop()
 
     async def delete(self, model: str) -> None:
-        """Delete a model (see ``DeletesModels``). Only files in the app's own folder are deleted."""
+        """Delete a model (see ``DeletesModels``). Only files in the app's own folder can be deleted."""
         await asyncio.to_thread(self._files.delete, model)
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download a model from the catalogue, from the hub, or from a URL. A file or folder is used in
-        place.
-        """
+        """Download a model from the catalogue, the hub or a URL. Local paths are used in place."""
         await self._files.fetch(model, report)
 
     async def look_up(self, model: str) -> str:
@@ -185,7 +181,7 @@ class EmbeddedBackend:
         return self._files.default_model()
 
     async def count_tokens(self, model: str, messages: tuple[Message, ...], num_ctx: int) -> int | None:
-        """Return the prompt's length by the model's own template. Loads the model if necessary."""
+        """Return the prompt's length using the model's own template, loading the model if necessary."""
         if self._child and self._child.order.model == model:
             num_ctx = self._child.order.num_ctx
         async with self._using(model, num_ctx, None) as server:
@@ -203,7 +199,7 @@ class EmbeddedBackend:
                 raise await self._explained(error, child) from None
 
     async def uses_gpu(self) -> bool:
-        """Return whether the build finds a GPU and ``[embedded] gpu_layers`` allows its use."""
+        """Return whether the build finds a GPU and ``[embedded] gpu_layers`` allows using it."""
         return bool(await self.devices())
 
     async def devices(self) -> tuple[EngineDevice, ...]:
@@ -213,7 +209,7 @@ class EmbeddedBackend:
         return self.known_devices
 
     async def build(self) -> Build:
-        """Return the build of llama.cpp that runs or will run.
+        """Return the llama.cpp build that is running or will be started.
 
         Raises:
             SettingsError: ``[embedded] program`` is not a ``llama-server``.
@@ -228,7 +224,7 @@ class EmbeddedBackend:
             return self._build
 
     async def close(self) -> None:
-        """End the process, even while it is loading. The process is not started again."""
+        """Stop the process, even while it is loading. It is not started again."""
         self._closed = True
         await cancel_and_wait(self._starting, self._expiry)
         await self._stop()
@@ -274,8 +270,8 @@ class EmbeddedBackend:
         return self._server
 
     async def _start_build(self, model: str, path: str, num_ctx: int) -> Child:
-        """Start the build with the model. If a program that the app itself found fails, the app never uses it
-        again and tries the next build.
+        """Start the build with the model. If the build is a program that the app found by itself and it
+        fails, reject it for good and try the next build.
         """
         build = await self.build()
         try:
@@ -303,7 +299,7 @@ class EmbeddedBackend:
         )
 
     async def _log_crash(self, child: Child) -> None:
-        """Log the end of the process, unless this app ended it."""
+        """Log that the process ended, unless the app itself stopped it."""
         status = await child.ended()
         interrupted = self._closed or status in (-signal.SIGINT, 130)  # Ctrl+C reaches both processes
         if not (child.told_to_end or interrupted):
@@ -327,7 +323,7 @@ class EmbeddedBackend:
             raise
 
     async def _stop(self) -> None:
-        """End the process, even if the caller stops waiting."""
+        """Stop the process, even if the caller stops waiting."""
         child, server = self._child, self._server
         self._child = self._server = self._expires_at = None
         if child is not None and server is not None:
@@ -336,7 +332,7 @@ class EmbeddedBackend:
             await asyncio.shield(self._ending)
 
     async def _explained(self, error: BackendError, child: Child | None) -> BackendError:
-        """Return the error to show. If the process crashed, the crash is the cause."""
+        """Return the error to show: the crash, if the process crashed."""
         ending = await child.ending() if child else ""
         if not ending:
             return error
@@ -353,7 +349,7 @@ class EmbeddedBackend:
             self._expiry = asyncio.create_task(self._expire())
 
     async def _expire(self) -> None:
-        """Unload at the expiry time. Every use changes this time, possibly to an earlier time."""
+        """Unload the model at its expiry time, which every use resets, possibly to an earlier time."""
         while self._child is not None:
             self._moved.clear()
             if self._expires_at is None:
@@ -386,6 +382,6 @@ def _longest_context(header: Mapping[str, Any]) -> int:
 
 
 def _usual_threads() -> int:
-    """Return all cores up to ``MANY_CORES``, and one core less than all above this number."""
+    """Return the number of cores, minus one on machines with more than ``MANY_CORES``."""
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     return cores - 1 if cores > MANY_CORES else cores

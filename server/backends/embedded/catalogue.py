@@ -1,4 +1,4 @@
-"""Catalogue of the embedded engine's models. A checksum pins each file."""
+"""Catalogue of models for the embedded engine. Each file is pinned by its checksum."""
 
 import tomllib
 from functools import cache
@@ -33,7 +33,7 @@ class PinnedModel(_Entry):
 
 
 def pinned_name(given: str) -> str:
-    """Return the catalogue's name for a model that is spelled as for another engine. Other names are
+    """Return the catalogue name of a model spelled the way another engine does. Other names are returned
     unchanged.
     """
     return next((name for name in pinned_models() if spelled_alike(name, given)), given)
@@ -41,6 +41,6 @@ def pinned_name(given: str) -> str:
 
 @cache
 def pinned_models() -> dict[str, PinnedModel]:
-    """Return the catalogue by name."""
+    """Return the catalogue, keyed by name."""
     table = tomllib.loads(CATALOGUE.read_text(encoding="utf-8"))
     return {name: PinnedModel(**entry) for name, entry in table.items()}

@@ -1,4 +1,4 @@
-"""Start and end of the embedded engine's process."""
+"""Starts and stops the embedded engine's process."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from server.common.processes import NO_WINDOW
 
 END_SECONDS = 1.0
 REAP_SECONDS = 0.5
-"""Time in which a killed process closes its connections before it counts as ended (seconds)."""
+"""Grace period for a killed process to close its connections before it is considered gone (seconds)."""
 LOG_TAIL = 4_000
 # Time limit for reading weights from a slow disk. A warm start takes a second.
 START_SECONDS = 600.0
@@ -28,10 +28,10 @@ START_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Order:
-    """The configuration of the engine's process.
+    """The configuration for the engine's process.
 
-    ``num_ctx`` is the context of one slot in tokens. ``on_gpu`` is true if the build computes on a GPU.
-    ``program`` is the path of a ``llama-server`` (empty for the library), with its ``environ``.
+    ``num_ctx`` is the context per slot, in tokens. ``on_gpu`` is true if the build uses a GPU. ``program`` is
+    the path to a ``llama-server`` (empty for the library), and ``environ`` is its environment.
     """
 
     model: str
@@ -47,9 +47,9 @@ class Order:
 
 
 class Child:
-    """A running process, reached by ``url`` and ``api_key``.
+    """A running process, reachable with ``url`` and ``api_key``.
 
-    The process itself reports ``pid``, because on Windows the started process can be a launcher.
+    ``pid`` is reported by the process itself, because on Windows the started process can be a launcher.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Child:
         self._process = process
         self._log = log
         self.told_to_end = False
-        """Whether this app ended the process. Otherwise the process crashed."""
+        """Whether the app itself stopped the process. If not, the process crashed."""
 
     @property
     def alive(self) -> bool:
-        """Return whether the process runs. A process that was just killed does not run."""
+        """Return whether the process is running. A process that was just killed is not."""
         if self._process.returncode is not None:
             return False
         try:
@@ -83,23 +83,23 @@ class Child:
 
     @property
     def log(self) -> Path:
-        """Path of the process's log."""
+        """Path to the process's log."""
         return self._log
 
     @property
     def memory(self) -> int:
-        """Resident memory in bytes, including weights and caches; 0 if the process is gone."""
+        """Resident memory in bytes, including weights and caches; 0 if the process has exited."""
         try:
             return int(psutil.Process(self.pid).memory_info().rss)
         except psutil.Error:
             return 0
 
     async def ended(self) -> int:
-        """Wait for the end of the process. Return its exit status, or minus the signal that killed it."""
+        """Wait for the process to exit and return its exit status, or the negated signal that killed it."""
         return await self._process.wait()
 
     async def ending(self) -> str:
-        """Return how the process ended, as part of a sentence; empty while it runs."""
+        """Return how the process ended, phrased as part of a sentence; empty while it is running."""
         with suppress(TimeoutError):
             async with asyncio.timeout(REAP_SECONDS):
                 await self._process.wait()
@@ -107,16 +107,16 @@ class Child:
         return "" if status is None else _ending(status, self._log)
 
     async def end(self) -> None:
-        """End the process and return when its memory is free."""
+        """Stop the process and return once its memory is freed."""
         self.told_to_end = self.alive
         await _end(self._process)
 
 
 async def start_child(order: Order, log: Path) -> Child:
-    """Start the process and return when the model is loaded. Cancelling ends the process.
+    """Start the process and return once the model is loaded. Cancelling stops the process.
 
     Raises:
-        BackendFailed: the process could not load the model. The cause comes from its log.
+        BackendFailed: the process could not load the model. The cause is taken from its log.
     """
     api_key = secrets.token_urlsafe(24)
     process = await _spawn(log)
@@ -142,7 +142,7 @@ async def _give(process: asyncio.subprocess.Process, order: dict[str, object]) -
     """Send the order to the process and return its reply.
 
     Raises:
-        ValueError: the process ended without a reply.
+        ValueError: the process exited without replying.
     """
     assert process.stdin is not None
     assert process.stdout is not None
@@ -171,14 +171,14 @@ async def _spawn(log: Path) -> asyncio.subprocess.Process:
 
 
 def _open_log(log: Path) -> BinaryIO:
-    """Start a new log. The previous log is kept, because it can explain a crash."""
+    """Start a new log, keeping the previous one because it can explain a crash."""
     with suppress(OSError):
         log.replace(log.with_suffix(".log.1"))
     return log.open("wb")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Request the end by closing standard input, then kill the process."""
+    """Ask the process to exit by closing its standard input, then kill it."""
     if process.stdin is not None:
         process.stdin.close()
     try:
@@ -191,7 +191,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _ending(status: int, log: Path) -> str:
-    """Return how a process with this exit status ended. A negative status is a signal."""
+    """Describe how a process with this exit status ended. A negative status is a signal."""
     if status >= 0:
         return _last_words(log)
     if status == -9:
@@ -200,7 +200,7 @@ def _ending(status: int, log: Path) -> str:
 
 
 def _last_words(log: Path) -> str:
-    """Return the last line of the log that mentions a failure, or otherwise the last line."""
+    """Return the last log line that mentions a failure, or simply the last line if none does."""
     try:
         lines = log.read_bytes()[-LOG_TAIL:].decode("utf-8", "replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Devices of the llama.cpp library: most published builds compute on the CPU only.
+"""Devices available to the llama.cpp library. Most published builds use only the CPU.
 
 ``python -P -m server.backends.embedded.devices`` prints the library's version and GPUs as JSON.
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def gpus() -> list[dict[str, Any]]:
-    """Return the GPUs that the library can use, with the fields of ``EngineDevice``. Loads the library."""
+    """Return the GPUs the library can use, with the fields of ``EngineDevice``. This loads the library."""
     import xllamacpp  # noqa: PLC0415 - takes most of a second and reserves memory
 
     kinds = xllamacpp.ggml_backend_dev_type
@@ -27,7 +27,7 @@ def gpus() -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Print the library's version and GPUs on standard error, which the parent reads."""
+    """Print the library's version and GPUs to standard error, where the parent reads them."""
     import xllamacpp  # noqa: PLC0415 - see ``gpus``
 
     found = json.dumps({"version": xllamacpp.__version__, "devices": gpus()})

@@ -1,6 +1,6 @@
-"""Reader of GGUF headers: a file's metadata, without the weights.
+"""GGUF header reader: reads a file's metadata without the weights.
 
-The format is specified in ggml's ``docs/gguf.md``: magic, version, tensor count, then key/value pairs,
+The format is specified in ggml's ``docs/gguf.md``: magic, version, tensor count, then key/value pairs, all
 little-endian. Arrays longer than ``LONG_ARRAY`` (vocabularies) are replaced by their length.
 """
 
@@ -22,7 +22,7 @@ LONGEST_TEXT = 16 * 2**20
 LONGEST_ARRAY = 10_000_000
 STRING, ARRAY = 8, 9
 PIECE = 2**18
-"""Number of vocabulary bytes that are read at a time."""
+"""Number of vocabulary bytes to read at a time."""
 NUMBERS = {
     0: "<B",
     1: "<b",
@@ -64,8 +64,8 @@ _EMBEDDING = frozenset({"bert", "nomic-bert", "jina-bert-v2", "clip", "gemma-emb
 
 
 def describe_gguf(path: Path, name: str, files: Sequence[Path]) -> InstalledModel:
-    """Return the model in ``files`` according to the header of the first file, ``path``. For a damaged
-    header, only name and size are known.
+    """Describe the model in ``files`` from the header of the first file, ``path``. If the header is damaged,
+    only the name and size are known.
 
     Raises:
         OSError: the file cannot be read.
@@ -90,8 +90,8 @@ def describe_gguf(path: Path, name: str, files: Sequence[Path]) -> InstalledMode
 
 
 def read_gguf(path: Path) -> Mapping[str, Any]:
-    """Return the metadata by key, in the form of Ollama's ``model_info``. ``tokenizer.ggml.tokens`` and other
-    long arrays are replaced by their length. An unchanged file is read only once.
+    """Return the metadata by key, in the format of Ollama's ``model_info``. Long arrays, such as
+    ``tokenizer.ggml.tokens``, are replaced by their length. An unchanged file is read only once.
 
     Raises:
         BackendFailed: the file is not a GGUF file, or is truncated.
@@ -149,8 +149,8 @@ def _array(file: BinaryIO) -> Any:
 
 
 def _skip_texts(file: BinaryIO, count: int) -> None:
-    """Skip ``count`` texts in large pieces, because a vocabulary has over a hundred thousand texts of a few
-    bytes.
+    """Skip ``count`` strings in large chunks, because a vocabulary has over a hundred thousand strings of a
+    few bytes each.
     """
     length_of = struct.Struct("<Q").unpack_from
     piece, at = b"", 0

@@ -1,4 +1,4 @@
-"""Model files of the embedded engine: finding them, choosing the default, deleting."""
+"""Finds and deletes the embedded engine's model files, and chooses the default model."""
 
 import asyncio
 from pathlib import Path
@@ -17,12 +17,12 @@ from server.config.sections import EmbeddedSettings
 
 USUAL_MODEL, SMALL_MODEL = "qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b"
 ROOM_FOR_USUAL = 6 * 2**30
-"""Free memory below which the small model is chosen (bytes)."""
+"""Amount of free memory below which the small model is chosen (bytes)."""
 
 
 class ModelFiles:
-    """The files in ``folder``, in the user's folders, and in the caches of other programs. The methods read
-    the disk.
+    """The model files in ``folder``, the user's folders, and the caches of other programs. The methods read
+    from disk.
     """
 
     def __init__(self, settings: EmbeddedSettings, folder: Path) -> None:
@@ -30,7 +30,7 @@ class ModelFiles:
         self._folder = folder
 
     def found(self) -> dict[str, FoundModel]:
-        """Return the models by name."""
+        """Return the models that were found, keyed by name."""
         own = self._own_file()
         others = [*([own] if own else []), *map(_absolute, self._settings.folders), *places_in(self._folder)]
         found = find_models(self._folder, others, caches=self._settings.use_caches)
@@ -59,13 +59,13 @@ class ModelFiles:
         return found
 
     def has(self, name: str) -> bool:
-        """Return whether the model's files exist. Downloaded files exist only after they are complete and
+        """Return whether the model's files exist. Downloaded files exist only once they are complete and
         verified.
         """
         return weights_path(self._folder, name).exists() or self.local_name(name) in self.found()
 
     def local_name(self, name: str) -> str:
-        """Return the name of the installed model to which a reference points. Other names are unchanged."""
+        """Return the installed model's name for a reference. Other names are returned unchanged."""
         reference = parse_reference(name)
         if isinstance(reference, OnDisk):
             found = find_models(reference.path, (), caches=False)
@@ -82,7 +82,7 @@ class ModelFiles:
         return models.get(files[0], name) if files else name
 
     def default_model(self) -> str:
-        """Return ``[embedded] model``. ``auto`` is the 1.5B coder, or the 0.5B coder if memory is short."""
+        """Return ``[embedded] model``. ``auto`` is the 1.5B coder, or the 0.5B coder if memory is tight."""
         chosen = self._settings.model
         if chosen != "auto":
             own = self._own_file()
@@ -92,7 +92,7 @@ class ModelFiles:
         return USUAL_MODEL if psutil.virtual_memory().available >= ROOM_FOR_USUAL else SMALL_MODEL
 
     async def fetch(self, name: str, report: ReportPull) -> None:
-        """Download a model from the catalogue or by a reference. A path is recorded instead."""
+        """Download a model given by catalogue name or reference. A path is only recorded."""
         await fetch_weights(self._folder, name, report)
 
     async def look_up(self, name: str) -> str:
@@ -102,7 +102,7 @@ class ModelFiles:
         return (await look_up(name)).summary
 
     def delete(self, name: str) -> None:
-        """Delete the files of a model in the app's own folder.
+        """Delete a model's files from the app's own folder.
 
         Raises:
             ModelNotFound: the model does not exist.
@@ -121,7 +121,7 @@ class ModelFiles:
             each.unlink(missing_ok=True)
 
     def _own_file(self) -> Path | None:
-        """Return the GGUF file set as ``[embedded] model``; None if the setting is a name."""
+        """Return the GGUF file that ``[embedded] model`` points to; None if the setting is a name."""
         chosen = self._settings.model
         is_path = chosen.endswith(".gguf") and not isinstance(parse_reference(chosen), OnHub | AtAddress)
         return _absolute(chosen) if is_path else None

@@ -1,8 +1,8 @@
-"""The embedded engine's process: llama.cpp's HTTP server, which ends with its parent.
+"""The embedded engine's process: llama.cpp's HTTP server, which exits along with its parent.
 
-The first line of standard input is the order as JSON. The API key is part of the order and therefore never on
-a command line. The address and the process id are written to standard output as a line of JSON. If the order
-has a ``program``, this process starts that ``llama-server`` and watches it.
+The first line of standard input is the order as JSON. The order includes the API key, which therefore never
+appears on a command line. The address and process ID are written to standard output as a line of JSON. If
+the order has a ``program``, this process starts that ``llama-server`` and supervises it.
 """
 
 import json
@@ -27,7 +27,7 @@ POLL_SECONDS = 0.1
 
 
 def main() -> None:
-    """Serve until the parent ends this process."""
+    """Serve until the parent stops this process."""
     line = sys.stdin.buffer.readline()
     if not line:
         return
@@ -49,8 +49,8 @@ def _answer(reply: TextIO, url: str, pid: int) -> None:
 
 
 def _claim_stdout() -> TextIO:
-    """Return standard output, and redirect the output of libraries to the log. The parent reads only one line
-    from the pipe, so the pipe would fill up.
+    """Return standard output, redirecting anything that libraries print to the log. The parent reads only one
+    line from the pipe, so the pipe would otherwise fill up.
     """
     reply = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -58,7 +58,7 @@ def _claim_stdout() -> TextIO:
 
 
 def _run_program(order: dict[str, Any]) -> None:
-    """Run the program, answer when it is ready, and exit like the program."""
+    """Run the program, reply once it is ready, and exit with the program's status."""
     reply = _claim_stdout()
     process = subprocess.Popen(
         command_line(order),
@@ -90,7 +90,7 @@ def _die_with_this() -> Callable[[], None] | None:
 
 
 def _ready(process: subprocess.Popen[bytes], api_key: str) -> str:
-    """Return the program's address after its model is loaded; empty if the program ended before."""
+    """Return the program's address once its model is loaded; empty if the program exits first."""
     while process.poll() is None:
         url = _address(process.pid)
         if url and _is_healthy(url, api_key):
@@ -100,7 +100,7 @@ def _ready(process: subprocess.Popen[bytes], api_key: str) -> str:
 
 
 def _address(pid: int) -> str:
-    """Return the address on which the program listens. The program chose the port itself."""
+    """Return the address the program listens on. The program chose the port itself."""
     try:
         connections = psutil.Process(pid).net_connections(kind="tcp4")
     except psutil.Error:

@@ -1,1 +1,1 @@
-"""Ollama, by its own protocol."""
+"""Ollama, using its native protocol."""

@@ -1,8 +1,8 @@
-"""Ollama by its own protocol, which can load, unload, list and pull models and set their context.
+"""Ollama via its native protocol, which can load, unload, list and pull models and set their context.
 
-According to recorded exchanges with version 0.33 (``tests/data/ollama``): a prompt that does not fit is
-truncated without an error unless ``truncate`` is false; a changed ``num_ctx`` reloads the model; errors are
-``{"error": "…"}``, also as a line of a stream with status 200; durations are in nanoseconds.
+Recorded exchanges with version 0.33 (``tests/data/ollama``) show that a prompt that does not fit is silently
+truncated unless ``truncate`` is false, that changing ``num_ctx`` reloads the model, that errors are
+``{"error": "…"}``, even on a line in a stream with status 200, and that durations are in nanoseconds.
 """
 
 import os
@@ -49,15 +49,15 @@ from server.common.errors import (
 from server.config.settings import Settings
 
 CHECK_SECONDS = 10.0
-"""Time limit for checking whether Ollama answers (seconds). A busy machine needs some seconds. A longer limit
-would delay the search for other engines if the server at Ollama's address hangs.
+"""Timeout for checking whether Ollama answers (seconds). A busy machine needs a few seconds, but a longer
+timeout would delay the search for other engines if the server at Ollama's address hangs.
 """
 PULL_TRIES = 3
-"""Number of tries for a download whose stream ends early. Ollama resumes each layer."""
+"""Number of attempts at a download whose stream ends early. Ollama resumes each layer."""
 
 _CLOUD = re.compile(r"[:-]cloud$", re.IGNORECASE)
 _FAR_FUTURE = 2200
-"""Year from which ``expires_at`` means forever. For ``keep_alive: -1``, Ollama adds 292 years."""
+"""First year in which ``expires_at`` means forever. For ``keep_alive: -1``, Ollama adds 292 years."""
 
 
 class OllamaBackend:
@@ -65,7 +65,7 @@ class OllamaBackend:
 
     Args:
         url: its address (``address.ollama_url`` reads ``OLLAMA_HOST``).
-        settings: time limits, keep-alive, and whether another machine is allowed.
+        settings: timeouts, keep-alive, and whether other machines are allowed.
 
     Raises:
         SettingsError: the address is invalid, or on another machine without permission.
@@ -109,8 +109,8 @@ class OllamaBackend:
         self.label = f"Ollama {version[:40]} at {place_of(self.url)}"
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the models on this machine's disk. Models that Ollama runs in its cloud are left out unless
-        ``allow_remote`` is set, because the user's code would leave the machine.
+        """Return the models on this machine's disk. Models that Ollama runs in its cloud are omitted unless
+        ``allow_remote`` is set, because using them would send the user's code off the machine.
         """
         answer = await self._ask("GET", "/api/tags")
         found = tuple(
@@ -138,14 +138,14 @@ class OllamaBackend:
         )
 
     async def context_length(self, model: str) -> int:
-        """Return the longest context for which the model was trained, in tokens; 0 if unknown."""
+        """Return the longest context the model was trained for, in tokens; 0 if unknown."""
         info = await self._model_info(model)
         architecture = label_of(info.get("general.architecture"))
         return tokens_of(info.get(f"{architecture}.context_length"))
 
     async def model_file(self, model: str) -> ModelFile:
-        """Return the data for a model's memory (see ``ReportsModelFile``). The KV type is
-        ``OLLAMA_KV_CACHE_TYPE`` of this process.
+        """Return the data needed to calculate a model's memory use (see ``ReportsModelFile``). The KV type
+        is ``OLLAMA_KV_CACHE_TYPE`` in this process's environment.
         """
         info = await self._model_info(model)
         if model not in self._sizes:
@@ -153,11 +153,11 @@ class OllamaBackend:
         return ModelFile(info, self._sizes.get(model, 0), os.environ.get("OLLAMA_KV_CACHE_TYPE", "") or "f16")
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # equal for all models
-        """Return ``OLLAMA_NUM_PARALLEL`` of this process, or Ollama's default of 1."""
+        """Return ``OLLAMA_NUM_PARALLEL`` from this process's environment, or Ollama's default of 1."""
         return _slots()
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:
-        """Load the model with ``num_ctx`` tokens of context and return when it is ready."""
+        """Load the model with a context of ``num_ctx`` tokens and return once it is ready."""
         body = self._chat_body(model, (), keep_alive) | {"stream": False, "options": {"num_ctx": num_ctx}}
         await self._ask("POST", "/api/chat", body, model=model, seconds=None)
 
@@ -174,9 +174,7 @@ class OllamaBackend:
             raise await self._explained(refusal, model) from None
 
     async def pull(self, model: str, report: ReportPull) -> None:
-        """Download the model. If the stream ends early, repeat the request, because Ollama resumes the
-        download.
-        """
+        """Download the model. If the stream ends early, retry the request; Ollama resumes the download."""
         model = registry_name(model)
         self._require_local(model)
         for tries_left in reversed(range(PULL_TRIES)):
@@ -226,7 +224,7 @@ class OllamaBackend:
         yield replace(completed, prompt_tokens=tokens)
 
     async def uses_gpu(self) -> bool:
-        """Return True: Ollama uses every GPU that it supports."""
+        """Return True: Ollama uses every GPU it supports."""
         return True
 
     async def close(self) -> None:
@@ -279,7 +277,7 @@ class OllamaBackend:
         model: str = "",
         seconds: float | None = ANSWER_SECONDS,
     ) -> dict[str, Any]:
-        """Return a JSON answer. An HTTP error becomes one of this app's errors."""
+        """Return a JSON answer, converting HTTP errors to the app's own errors."""
         try:
             return await self._connection.fetch(method, path, body, seconds=seconds)
         except Refused as refusal:
@@ -304,7 +302,7 @@ class OllamaBackend:
 
 
 def keep_alive_value(text: str) -> int | str:
-    """Return ``text`` in Ollama's form. A bare number is seconds (``-1`` forever, ``0`` unloads)."""
+    """Return ``text`` in Ollama's format. A bare number is in seconds (``-1``: forever, ``0``: unload)."""
     try:
         return int(text)
     except ValueError:
@@ -350,7 +348,7 @@ def _slots() -> int:
 
 
 def _instant(text: str) -> float | None:
-    """Return seconds since the epoch; None for forever or an invalid text."""
+    """Return the time in seconds since the epoch; None if it is forever or invalid."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Parser of a streamed answer of Ollama's ``/api/chat``: one JSON object per line, the last one ``done``."""
+"""Parser for Ollama's streamed ``/api/chat`` answers: one JSON object per line, the last one ``done``."""
 
 from server.backends.base import Completed, GenerationRequest, TextDelta
 from server.backends.error_texts import UNSAID, error_in
@@ -19,9 +19,9 @@ _NANOSECONDS = 1e9
 
 
 class ChatReader:
-    """Converts the lines of one answer to text; ``completed`` is set after the last line.
+    """Converts the lines of one answer to text, setting ``completed`` after the last line.
 
-    ``progress`` grows with each line that contains text.
+    ``progress`` increases with each line that contains text.
     """
 
     def __init__(self, request: GenerationRequest) -> None:
@@ -33,11 +33,11 @@ class ChatReader:
         self._text, self._thought = TextJoiner(), TextJoiner()
 
     def read(self, line: str) -> list[TextDelta]:
-        """Return the text in one line.
+        """Return the text from one line.
 
         Raises:
-            Garbled: the line does not follow the protocol, or Ollama stopped in the middle of the answer.
-            StreamError: Ollama reports a failure.
+            Garbled: the line does not follow the protocol, or Ollama stopped mid-answer.
+            StreamError: Ollama reported a failure.
         """
         fields = parse_object(line)
         if (error := error_in(fields)) is not None:
@@ -72,7 +72,7 @@ class ChatReader:
         """Return the result of the generation.
 
         Raises:
-            Garbled: the stream ended before the answer.
+            Garbled: the stream ended before the answer did.
         """
         if self.completed is None:
             raise Garbled("only a part of its answer and then ended")

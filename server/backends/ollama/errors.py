@@ -1,6 +1,6 @@
-"""Translates Ollama's error messages to this app's errors.
+"""Translates Ollama's error messages into the app's own errors.
 
-Apart from the HTTP status, Ollama has no error codes, so the messages decide.
+Ollama has no error codes beyond the HTTP status, so they are told apart by message.
 """
 
 import re
@@ -38,7 +38,7 @@ _CORRUPT = re.compile(r"digest mismatch|checksum|sha256", re.IGNORECASE)
 
 
 def refusal_error(refusal: Refused, model: str, connection: EngineConnection) -> TokenSaverError:
-    """Return the error for an HTTP error or an error line (except for an unknown model)."""
+    """Return the app's error for an HTTP error or an error line (unless the model is unknown)."""
     details = refusal.details
     message = refusal.message.rstrip(".") or f"status {refusal.status}"
     if details.get("type") == "exceed_context_size_error" or "context length" in message:
@@ -60,7 +60,7 @@ def refusal_error(refusal: Refused, model: str, connection: EngineConnection) ->
 
 
 def pull_error(model: str, message: str) -> TokenSaverError:
-    """Return the error for Ollama's ``message`` about a failed download."""
+    """Return the error for a failed download, based on Ollama's ``message``."""
     cause = f"Ollama could not download {model!r}: {message.rstrip('.') or 'no reason given'}."
     if _FULL.search(message):
         return NoDiskSpace(cause, "Free some space or use a smaller model; the download can be resumed.")

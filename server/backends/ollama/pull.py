@@ -1,4 +1,4 @@
-"""Parser of Ollama's ``/api/pull``: progress by layer, and errors with status 200."""
+"""Parser for Ollama's ``/api/pull``, which reports progress by layer and sends errors with status 200."""
 
 import os
 import shutil
@@ -12,19 +12,19 @@ from server.backends.wire import count_of, label_of, parse_object
 from server.common.errors import NoDiskSpace
 
 _FOLDERS = ("~/.ollama/models", "/usr/share/ollama/.ollama/models")
-"""Ollama's model folders unless ``OLLAMA_MODELS`` is set: the user's folder, and the folder of the Linux
+"""Ollama's model folders unless ``OLLAMA_MODELS`` is set: the user's folder, and the one used by the Linux
 service.
 """
 
 
 def registry_name(model: str) -> str:
-    """Return Ollama's name for the URL of a model on the Hugging Face Hub. Other names are unchanged."""
+    """Return Ollama's name for a Hugging Face Hub model URL. Other names are returned unchanged."""
     reference = parse_reference(model) if "://" in model else None
     return reference.name if isinstance(reference, OnHub) else model
 
 
 class PullReader:
-    """Sums up the layers of one download."""
+    """Adds up the progress of a download's layers."""
 
     def __init__(self, model: str) -> None:
         self.done = False
@@ -54,10 +54,10 @@ class PullReader:
 
 
 def require_space(model: str, progress: PullProgress, url: str) -> None:
-    """Check that the rest of a download fits on the disk. An unknown disk passes.
+    """Check that the rest of a download fits on disk. If the disk is unknown, the check passes.
 
     Raises:
-        NoDiskSpace: the disk has too little space. Closing the request ends the download.
+        NoDiskSpace: there is not enough disk space. Closing the request stops the download.
     """
     folder = _folder(url)
     left = progress.total - progress.completed

@@ -1,1 +1,1 @@
-"""OpenAI-compatible servers, one module per dialect."""
+"""OpenAI-compatible servers, with one module per dialect."""

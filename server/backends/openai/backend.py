@@ -1,7 +1,7 @@
-"""Any server with ``/v1/chat/completions``: the parts that all dialects share.
+"""Backend for any server with ``/v1/chat/completions``: everything the dialects have in common.
 
-The additional abilities of a server are in its dialect: ``llama_server``, ``llama_router``, ``lmstudio``,
-``llama_swap``, ``vllm``. This class alone serves all other servers, which can only generate.
+A server's additional capabilities are in its dialect: ``llama_server``, ``llama_router``, ``lmstudio``,
+``llama_swap``, ``vllm``. For all other servers, which can only generate, this class is enough.
 """
 
 import re
@@ -46,8 +46,8 @@ class OpenAICompatible:
 
     Args:
         url: its address.
-        api_key: sent as a bearer token; empty without a key.
-        settings: time limits, and whether another machine is allowed.
+        api_key: sent as a bearer token unless empty.
+        settings: timeouts, and whether other machines are allowed.
 
     Raises:
         SettingsError: the address is invalid, or on another machine without permission.
@@ -76,7 +76,7 @@ class OpenAICompatible:
         await self.entries()
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the models in ``/v1/models``."""
+        """Return the models listed by ``/v1/models``."""
         return tuple(
             InstalledModel(name=name, context_length=tokens_of(entry.get("max_model_len")))
             for entry in await self.entries()
@@ -98,7 +98,7 @@ class OpenAICompatible:
         raise not_found(model, models)
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature
-        """Return 1 as a starting point, because the protocol does not report the number."""
+        """Return 1 as a starting point, because the protocol does not report a number."""
         return 1
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
@@ -167,7 +167,7 @@ class OpenAICompatible:
             return {}
 
     async def uses_gpu(self) -> bool:
-        """Return True: the protocol does not say, and such servers usually use GPUs."""
+        """Return True: the protocol does not say, but such servers usually use GPUs."""
         return True
 
     async def close(self) -> None:
@@ -191,7 +191,7 @@ class OpenAICompatible:
         return body | self._thinking_off()
 
     def _thinking_off(self) -> dict[str, Any]:
-        """Return the fields that turn thinking off. Plain servers can reject unknown fields."""
+        """Return the fields that turn thinking off. Plain servers may reject unknown fields."""
         return {}
 
     async def _ask(
@@ -203,7 +203,7 @@ class OpenAICompatible:
         model: str = "",
         seconds: float | None = 30.0,
     ) -> dict[str, Any]:
-        """Return a JSON answer. An HTTP error becomes one of this app's errors."""
+        """Return a JSON answer, converting HTTP errors to the app's own errors."""
         try:
             return await self._connection.fetch(method, path, body, seconds=seconds)
         except Refused as refusal:
@@ -240,5 +240,5 @@ class OpenAICompatible:
 
 
 def chat_messages(messages: tuple[Message, ...]) -> list[dict[str, str]]:
-    """Return the messages in the form that both protocols use."""
+    """Return the messages in the format used by both protocols."""
     return [{"role": message.role, "content": message.content} for message in messages]

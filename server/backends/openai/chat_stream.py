@@ -1,6 +1,6 @@
-"""Parser of a streamed answer of ``/v1/chat/completions``: server-sent events with one JSON object each.
+"""Parser for streamed ``/v1/chat/completions`` answers: server-sent events with one JSON object each.
 
-Some servers ignore ``stream`` and send the whole answer as one object, which can have several lines.
+Some servers ignore ``stream`` and send the whole answer as one object, possibly over several lines.
 """
 
 from typing import Any
@@ -29,13 +29,13 @@ from server.backends.wire import (
 )
 
 _MOST_LINES = 100_000
-"""Maximum number of lines of an answer that is one JSON object."""
+"""Maximum number of lines in an answer sent as one JSON object."""
 
 
 class ChatReader:
     """Converts the lines of one answer to items, and returns the result at the end.
 
-    ``progress`` grows while the engine reads the prompt or sends text.
+    ``progress`` increases while the engine reads the prompt or sends text.
     """
 
     def __init__(self, request: GenerationRequest) -> None:
@@ -55,15 +55,15 @@ class ChatReader:
 
     @property
     def progress(self) -> int:
-        """Number of prompt tokens read and of pieces of text received."""
+        """Number of prompt tokens read plus the number of text pieces received."""
         return self._prompt_read + self._pieces
 
     def read(self, line: str) -> list[GenerationItem]:
-        """Return the items in one line.
+        """Return the items from one line.
 
         Raises:
             Garbled: the line does not follow the protocol.
-            StreamError: the engine reports a failure.
+            StreamError: the engine reported a failure.
         """
         if self._object or line.lstrip().startswith("{"):
             return self._read_object(line)
@@ -86,10 +86,10 @@ class ChatReader:
         return self._read_chunk(parse_object(value))
 
     def finish(self) -> list[GenerationItem]:
-        """Return the text held back at the end of the stream.
+        """Return any text still held back when the stream ends.
 
         Raises:
-            Garbled: the stream ended before the answer, or the engine stopped in the middle of the answer.
+            Garbled: the stream ended before the answer did, or the engine stopped mid-answer.
         """
         if self._object:
             parse_object("\n".join(self._object))  # the invalid line is the reason
@@ -97,7 +97,7 @@ class ChatReader:
         return [*self._splitter.feed(self._text.end()), *self._splitter.finish()]
 
     def completed(self) -> Completed:
-        """Return the result of the generation. Counts and times are 0 if the engine does not report them."""
+        """Return the result of the generation. Counts and times that the engine does not report are 0."""
         details = object_of(self._usage.get("prompt_tokens_details"))
         timings = self._timings
         return Completed(
@@ -121,7 +121,7 @@ class ChatReader:
         )
 
     def _read_object(self, line: str) -> list[GenerationItem]:
-        """Read a line of a JSON object outside events: a failure, or the whole answer."""
+        """Read a line of a JSON object sent outside an event: either a failure or the whole answer."""
         self._object.append(line)
         if len(self._object) > _MOST_LINES:
             raise Garbled(f"JSON of more than {_MOST_LINES:,} lines")

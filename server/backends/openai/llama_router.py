@@ -1,4 +1,4 @@
-"""``llama-server`` in router mode: started without a model, it runs one process per model."""
+"""``llama-server`` in router mode: it starts without a model and runs one process per model."""
 
 import asyncio
 import time
@@ -14,33 +14,33 @@ _POLL_SECONDS = 0.5
 
 
 class LlamaRouter(LlamaServer):
-    """A router at ``url``. Contexts are set in its own options, not by a request."""
+    """A router at ``url``. Contexts are set by its own options, not by requests."""
 
     product = "llama-server (router)"
     start_hint = "Start it (`llama-server --models-dir DIR`), or set [backend] url."
     capabilities = Capabilities(load=True, unload=True, list_loaded=True, count_tokens=True)
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the models that the router can start."""
+        """Return the models the router can start."""
         return tuple(entry_model(entry) for entry in await self.entries() if label_of(entry.get("id")))
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the running models, without sleeping ones."""
+        """Return the running models, excluding sleeping ones."""
         entries = [entry for entry in await self.entries() if _status(entry) == "loaded"]
         return tuple([await self._loaded_model(entry_model(entry)) for entry in entries[:MOST_LOADED]])
 
     async def context_length(self, model: str) -> int:
-        """Return the context of one slot if the model runs, otherwise 0, because the context is set when the
-        model starts.
+        """Return the context per slot if the model is running, otherwise 0, because the context is only set
+        when the model starts.
         """
         return context_of(await self._properties_of(model)) if await self._runs(model) else 0
 
     async def slots(self, model: str) -> int:
-        """Return the number of parallel requests of the model's process; 1 while it does not run."""
+        """Return how many requests the model's process handles in parallel; 1 while it is not running."""
         return slots_in(await self._properties_of(model)) if await self._runs(model) else 1
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
-        """Start the model's process and return when it is ready."""
+        """Start the model's process and return once it is ready."""
         if await self._runs(model):
             return
         await self._ask("POST", "/models/load", {"model": model}, model=model)
@@ -52,7 +52,7 @@ class LlamaRouter(LlamaServer):
             await asyncio.sleep(_POLL_SECONDS)
 
     async def unload(self, model: str) -> None:
-        """End the model's process."""
+        """Stop the model's process."""
         if _status(await self._entry(model)) not in ("unloaded", "downloading"):
             await self._ask("POST", "/models/unload", {"model": model}, model=model)
 

@@ -1,6 +1,6 @@
-"""llama.cpp's ``llama-server``: one model, loaded while the server runs.
+"""llama.cpp's ``llama-server``: a single model that stays loaded while the server runs.
 
-The embedded engine is such a server in a child process.
+The embedded engine is a server of this kind in a child process.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from server.backends.wire import count_of, label_of, object_of, slots_of, text_o
 
 
 class LlamaServer(OpenAICompatible):
-    """A ``llama-server`` at ``url``. It never truncates: a prompt beyond its context is refused."""
+    """A ``llama-server`` at ``url``. It never truncates; it rejects prompts that exceed its context."""
 
     kind = "llama-server"
     product = "llama-server"
@@ -20,11 +20,11 @@ class LlamaServer(OpenAICompatible):
     capabilities = Capabilities(list_loaded=True, count_tokens=True)
 
     async def installed(self) -> tuple[InstalledModel, ...]:
-        """Return the model that the server was started with."""
+        """Return the model the server was started with."""
         return tuple(entry_model(entry) for entry in await self.entries() if label_of(entry.get("id")))
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the same model. ``size`` is the size of its weights, because the server does not report GPU
+        """Return the same model. ``size`` covers only its weights, because the server does not report GPU
         memory.
         """
         properties = await self._properties()
@@ -39,11 +39,11 @@ class LlamaServer(OpenAICompatible):
         )
 
     async def context_length(self, model: str) -> int:  # noqa: ARG002  # it has one model
-        """Return the context of one slot, in tokens: ``n_ctx`` is divided among the slots."""
+        """Return the context per slot, in tokens: ``n_ctx`` is divided among the slots."""
         return context_of(await self._properties())
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # it has one model
-        """Return the number of requests that the server processes in parallel."""
+        """Return how many requests the server processes in parallel."""
         return slots_in(await self._properties())
 
     async def count_tokens(
@@ -52,7 +52,7 @@ class LlamaServer(OpenAICompatible):
         messages: tuple[Message, ...],
         num_ctx: int,  # noqa: ARG002 - the model is loaded already
     ) -> int | None:
-        """Return the prompt's length according to the model's template and tokenizer."""
+        """Return the prompt's length using the model's template and tokenizer."""
         chat = {"model": model, "messages": chat_messages(messages)} | _NO_THINKING
         try:
             return await self._count(chat) or None
@@ -89,7 +89,7 @@ _NO_THINKING: dict[str, Any] = {"chat_template_kwargs": {"enable_thinking": Fals
 
 
 def entry_model(entry: dict[str, Any]) -> InstalledModel:
-    """Return the model in an entry of ``/v1/models``. ``meta`` exists while the model is loaded."""
+    """Return the model for a ``/v1/models`` entry, which has ``meta`` only while the model is loaded."""
     meta = object_of(entry.get("meta"))
     return InstalledModel(
         name=label_of(entry.get("id")),
@@ -101,7 +101,7 @@ def entry_model(entry: dict[str, Any]) -> InstalledModel:
 
 
 def context_of(properties: dict[str, Any]) -> int:
-    """Return the context of one slot, in tokens, from ``/props``."""
+    """Return the context per slot, in tokens, from ``/props``."""
     return tokens_of(object_of(properties.get("default_generation_settings")).get("n_ctx"))
 
 

@@ -10,14 +10,14 @@ from server.backends.wire import MOST_LOADED, label_of, models_of
 
 
 class LlamaSwap(OpenAICompatible):
-    """A llama-swap at ``url``. It has no route for loading, so a request for one token loads a model."""
+    """A llama-swap at ``url``. It has no route for loading, so models are loaded by requesting one token."""
 
     product = "llama-swap"
     start_hint = "Start it (`llama-swap --config config.yaml`), or set [backend] url."
     capabilities = Capabilities(load=True, unload=True, list_loaded=True, tells_slots=False)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models whose servers are ready. llama-swap does not report sizes and contexts."""
+        """Return the models whose servers are ready. llama-swap does not report sizes or contexts."""
         running = models_of((await self._ask("GET", "/running")).get("running"))
         return tuple(
             LoadedModel(name=name)
@@ -26,7 +26,7 @@ class LlamaSwap(OpenAICompatible):
         )
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
-        """Start the model's server and return when it has answered."""
+        """Start the model's server and return once it has answered."""
         body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
         await self._ask("POST", "/v1/chat/completions", body, model=model, seconds=None)
 

@@ -1,7 +1,7 @@
-"""LM Studio (0.4 or newer): generates by OpenAI's protocol, manages models by its own protocol in
-``/api/v1``.
+"""LM Studio (0.4 or newer), which generates via OpenAI's protocol and manages models via its own protocol
+under ``/api/v1``.
 
-Unknown routes answer with status 200 and ``{"error": …}``. (https://lmstudio.ai/docs/developer/rest)
+Unknown routes return status 200 and ``{"error": …}`` (see https://lmstudio.ai/docs/developer/rest).
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _POLL_SECONDS = 1.0
 class LMStudio(OpenAICompatible):
     """The LM Studio server at ``url``. A model's context is set when it is loaded.
 
-    Whether a request can turn thinking off depends on the model's template.
+    Whether thinking can be turned off per request depends on the model's template.
     """
 
     kind = "lmstudio"
@@ -49,7 +49,7 @@ class LMStudio(OpenAICompatible):
         return tuple(_installed(entry) for entry in await self._models())
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models in memory. ``size`` is the size of the weights."""
+        """Return the models in memory. ``size`` covers only the weights."""
         return tuple(
             LoadedModel(
                 name=label_of(entry.get("key")),
@@ -62,15 +62,15 @@ class LMStudio(OpenAICompatible):
         )
 
     async def context_length(self, model: str) -> int:
-        """Return the longest context that the model supports."""
+        """Return the longest context the model supports."""
         return tokens_of((await self._entry(model)).get("max_context_length"))
 
     async def slots(self, model: str) -> int:
-        """Return the number of parallel requests of the loaded model; 1 if unknown."""
+        """Return how many requests the loaded model handles in parallel; 1 if unknown."""
         return max((_slots(each) for each in _instances(await self._entry(model))), default=1)
 
     async def load(self, model: str, num_ctx: int, keep_alive: str | None = None) -> None:  # noqa: ARG002
-        """Load the model. A model loaded with a shorter context is reloaded."""
+        """Load the model, or reload it if it was loaded with a shorter context."""
         instances = _instances(await self._entry(model))
         if any(_num_ctx(each) >= num_ctx for each in instances):
             return
@@ -81,7 +81,7 @@ class LMStudio(OpenAICompatible):
             raise self._connection.failed(f"could not load {model}: {_reason(answer)}")
 
     async def unload(self, model: str) -> None:
-        """Free the memory of all instances of the model."""
+        """Unload all instances of the model."""
         await self._unload(_instances(await self._entry(model)))
 
     async def pull(self, model: str, report: ReportPull) -> None:
@@ -105,7 +105,7 @@ class LMStudio(OpenAICompatible):
             job = await self._ask("GET", f"/api/v1/models/download/status/{label_of(job.get('job_id'))}")
 
     async def _prepare(self, request: GenerationRequest) -> None:
-        """Load the model with the requested context. Loading on demand would use a default context."""
+        """Load the model with the requested context. On-demand loading would use a default context."""
         await self.load(request.model, request.num_ctx)
 
     def _thinking_off(self) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class LMStudio(OpenAICompatible):
 
 
 def _wanted(model: str) -> dict[str, str]:
-    """Return the request for a download. A name such as ``org/repo`` belongs to LM Studio's own catalogue."""
+    """Return the download request. A name such as ``org/repo`` refers to LM Studio's own catalogue."""
     reference = parse_reference(model) if "://" in model or model.startswith("hf.co/") else None
     if not isinstance(reference, OnHub):
         return {"model": model}

@@ -1,4 +1,4 @@
-"""vLLM's server: one model, many parallel requests."""
+"""vLLM's server: a single model with many parallel requests."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from server.backends.base import Capabilities, LoadedModel
 from server.backends.openai.backend import OpenAICompatible
 
 _SLOTS = 8
-"""Starting point: vLLM batches all requests and does not report a number."""
+"""Starting point for measurement, because vLLM batches all requests and does not report a number."""
 
 
 class VLLM(OpenAICompatible):
@@ -18,7 +18,7 @@ class VLLM(OpenAICompatible):
     capabilities = Capabilities(list_loaded=True, tells_slots=False)
 
     async def loaded(self) -> tuple[LoadedModel, ...]:
-        """Return the models that the server serves. Each is in memory while the server runs."""
+        """Return the models being served. Each stays in memory while the server runs."""
         return tuple(LoadedModel(each.name, num_ctx=each.context_length) for each in await self.installed())
 
     async def slots(self, model: str) -> int:  # noqa: ARG002  # the protocol's signature

@@ -1,4 +1,4 @@
-"""Live progress of a batch: a table in a terminal, a line from time to time elsewhere."""
+"""Live progress of a batch: a table in a terminal, an occasional line elsewhere."""
 
 import sys
 import time
@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.5
 
 
 def follow(hub: HubClient, job_id: str) -> dict[str, Any]:
-    """Show the batch until it ends or pauses. Return its last state as ``web.job_route`` sends it.
+    """Show the batch until it ends or pauses. Return its final state as sent by ``web.job_route``.
 
     Raises:
         HubUnreachable: the hub no longer answers.
@@ -29,7 +29,7 @@ def follow(hub: HubClient, job_id: str) -> dict[str, Any]:
 
 
 def progress_line(job: dict[str, Any]) -> str:
-    """Return one line about the batch's progress."""
+    """Return a one-line summary of the batch's progress."""
     wrong = f", {job['unsuccessful']:,} without a result" if job["unsuccessful"] else ""
     left = f", about {in_words(job['seconds_left'])} left" if job["seconds_left"] else ""
     return f"{job['ended']:,} of {job['total']:,} done{wrong}{left}"

@@ -1,4 +1,4 @@
-"""Commands ``batch`` and ``jobs``: one task for many files."""
+"""Commands ``batch`` and ``jobs``: run one task on many files."""
 
 import asyncio
 import datetime
@@ -195,7 +195,7 @@ def _list(folders: Folders, *, as_json: bool) -> None:
 
 
 def state_of(job: JobRecord, counts: JobCounts, *, hub_runs: bool) -> str:
-    """Return a batch's state for the list. Failures and a missing hub are mentioned."""
+    """Return a batch's state for the list, noting any failures and a missing hub."""
     if job.state == "done" and counts.unsuccessful:
         return f"done, {counts.unsuccessful} failed"
     return "waiting for the hub" if job.state == "running" and not hub_runs else job.state

@@ -28,7 +28,7 @@ from server.config.settings import load_settings
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
-    """The user's options. ``advice`` holds the requested extras for Claude Code."""
+    """The user's options. ``advice`` holds the requested Claude Code extras."""
 
     client: str
     scope: str
@@ -38,7 +38,7 @@ class Wish:
 
 
 def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
-    """Show the changes, make them, and test ``command``. The client will start ``command``.
+    """Show the changes, make them, and test ``command``, which the client will start.
 
     Raises:
         BadArguments: the client or scope is unknown, or one of the client's files is broken.
@@ -70,7 +70,7 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
 
 
 def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:
-    """Return the hook if it starts an installation with the app's former name and was not requested."""
+    """Return the hook if it starts an installation under the app's former name and was not requested."""
     if place.client != "claude-code" or "hook" in wish.advice:
         return ()
     program = advice.hook_command("hook", place.scope)
@@ -78,7 +78,7 @@ def _outdated_advice(wish: Wish, place: Place) -> tuple[Kind, ...]:
 
 
 def disconnect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
-    """Show the changes that remove the app, and make them. With ``advice``, remove only these extras.
+    """Show the changes that remove the app, and make them. With ``advice``, remove only those extras.
 
     Raises:
         BadArguments: the client or scope is unknown, or one of the client's files is broken.

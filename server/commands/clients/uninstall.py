@@ -1,4 +1,4 @@
-"""Command ``uninstall``: removes all files and entries of the app from this machine, then lists the rest."""
+"""Command ``uninstall``: removes the app's files and entries from this machine, then lists what is left."""
 
 import dataclasses
 import shutil
@@ -15,12 +15,12 @@ from server.config.autostart import find_autostart
 from server.config.folders import Folders
 
 BACKUPS = "clients"
-"""Previous contents of client files. They are kept while a client cannot be disconnected."""
+"""Backups of client files. They are kept as long as a client cannot be disconnected."""
 STATE = (
     *("hub.json", "hub.lock", "token", "start.log", "token-saver.log*", "embedded.log", "pause.json"),
     *("model-memory.json", "policy.last-good", BACKUPS, "dashboard"),
 )
-"""Files and folders in the state folder, as patterns."""
+"""Glob patterns for files and folders in the state folder."""
 HISTORY = ("history.db*", "kept")
 """Files in the data folder that ``--history`` removes, together with ``trail.head`` in the state folder."""
 SETTINGS = (
@@ -32,7 +32,7 @@ PROGRAM = "uv tool uninstall claude-token-saver-app"
 
 @dataclasses.dataclass(frozen=True)
 class Extent:
-    """Items to remove in addition to the entries that clients and the system start."""
+    """What to remove besides the entries that clients and the system start."""
 
     history: bool = False
     weights: bool = False
@@ -41,7 +41,7 @@ class Extent:
 
 
 def uninstall(folders: Folders, extent: Extent, *, as_json: bool) -> int:
-    """Remove all parts of the app, print the removed and the remaining parts, and return the exit status."""
+    """Remove all parts of the app, print what was removed and what is left, and return the exit status."""
     removals = list(_removals(folders, extent))
     left = _left(folders)
     if as_json:

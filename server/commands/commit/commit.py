@@ -1,4 +1,4 @@
-"""Command ``commit``: stage, refuse secrets, write the message, commit. On failure, restore the index."""
+"""Command ``commit``: stage, refuse secrets, write the message, commit; restore the index on failure."""
 
 import contextlib
 import dataclasses
@@ -18,12 +18,12 @@ from server.config.settings import Settings
 from server.policy.secrets.redact import redact
 
 _PIECE = 100_000
-"""Characters that are searched for secrets at a time."""
+"""Number of characters searched for secrets at a time."""
 _NAMED = 3
 
 
 def commit_changes(settings: Settings, folders: Folders, paths: Sequence[str], message: str) -> None:
-    """Commit the staged files, or otherwise the named paths, and print two lines.
+    """Commit the staged files or, if none are staged, the named paths, and print two lines.
 
     Raises:
         TokenSaverError: nothing was committed, and the index is unchanged.
@@ -83,7 +83,7 @@ def refuse_secrets(files: Sequence[StagedFile]) -> None:
 
 
 def _readable(file: StagedFile, root: Path) -> StagedFile:
-    """Return the file, without its patch if the user's rules keep the file from models."""
+    """Return the file, minus its patch if the user's rules keep the file from models."""
     try:
         require_allowed(str(root / file.path))
     except TokenSaverError:

@@ -11,16 +11,16 @@ from server.commands.commit.style import CONVENTIONAL, LONGEST_SUBJECT, Style, p
 from server.common.control_characters import in_line
 
 Ask = Callable[[str, str], str]
-"""Returns the model's answer to a task with a context; empty if the model does not answer."""
+"""Returns the model's answer to a task with a context; empty if there is none."""
 
 ATTEMPTS = 2
 MOST_CONTEXT = 5_000
-"""Characters of the change that the model reads: about 1,500 tokens, some ten seconds on a CPU."""
+"""Maximum characters of the change shown to the model: about 1,500 tokens, some ten seconds on a CPU."""
 MOST_LISTED = 40
 MOST_BODY_LINES = 12
 _VERBS = {"A": "Add", "D": "Remove", "R": "Rename", "M": "Update", "T": "Change"}
 _STATES = {"A": "new file", "D": "deleted", "R": "renamed", "M": "modified", "T": "type changed"}
-"""Git's letters in words, as in ``git status``: a small model reads ``R`` as anything."""
+"""Git's status letters as words, as in ``git status``: a small model may read ``R`` as anything."""
 _DOCUMENTS = frozenset({".md", ".rst", ".adoc"})
 _QUOTED = re.compile(r"[`\"“]([^`\"”\n]{1,80})[`\"”]")
 _WORD = re.compile(r"[^\s`\"'“”()\[\]{},;:!?]+")
@@ -29,7 +29,7 @@ _NAME = re.compile(r".*(?:[_/\\]|\w\.\w|[a-z][A-Z]|\d|^[A-Z]{2,}s?$|::|->|^--?\w
 
 
 def write_message(files: Sequence[StagedFile], style: Style, ask: Ask) -> tuple[str, str]:
-    """Return the message and a remark. The remark says why the message is not the model's; empty if it is."""
+    """Return the message and, if it is not the model's, a remark explaining why (otherwise empty)."""
     context = _context(files, style)
     problem = "the model did not answer"
     for attempt in range(ATTEMPTS):
@@ -45,7 +45,7 @@ def write_message(files: Sequence[StagedFile], style: Style, ask: Ask) -> tuple[
 
 
 def tidied(answer: str) -> str:
-    """Return the model's answer as a message: no fences or labels, body wrapped."""
+    """Return the model's answer as a commit message: no fences or labels, body wrapped."""
     lines = [line.rstrip() for line in answer.strip().splitlines() if not line.strip().startswith("```")]
     lines = lines[next((number for number, line in enumerate(lines) if line.strip()), 0) :]
     if not lines:
@@ -61,7 +61,7 @@ def tidied(answer: str) -> str:
 
 
 def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
-    """Return the fault of a message, empty if the message is fine."""
+    """Return what is wrong with a message; empty if nothing is."""
     subject = message.split("\n", 1)[0]
     text = message.replace("\n", "")
     if not subject or in_line(text) != text:
@@ -79,7 +79,7 @@ def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
 
 
 def foreign_names(message: str, files: Sequence[StagedFile], style: Style) -> list[str]:
-    """Return the files and names that occur in a message but not in its change."""
+    """Return the files and names that appear in a message but not in its change."""
     known = "\n".join(f"{file.shown}\n{file.shown_before}\n{file.patch}" for file in files).casefold()
     scope = None
     if style.conventional:
@@ -98,7 +98,7 @@ def foreign_names(message: str, files: Sequence[StagedFile], style: Style) -> li
 
 
 def plain_message(files: Sequence[StagedFile], style: Style) -> str:
-    """Return a message made only from the names of the files."""
+    """Return a message built only from the file names."""
     counts = Counter(file.status for file in files)
     status = counts.most_common(1)[0][0] if len(counts) == 1 else "M"
     first = files[0]
@@ -158,9 +158,9 @@ def _line(file: StagedFile) -> str:
 
 
 def _unnamed_path(message: str, files: Sequence[StagedFile]) -> str:
-    """Return the former or the new name of a single renamed file that a message lacks, empty if it has both.
+    """Return the old or new name of a single renamed file if the message lacks it; empty if it has both.
 
-    A small model describes such a file as added.
+    Small models describe such a file as added.
     """
     if len(files) != 1 or files[0].status != "R":
         return ""
@@ -188,7 +188,7 @@ def _same_head(one: Sequence[str], other: Sequence[str]) -> list[str]:
 
 
 def _plain_type(files: Sequence[StagedFile], style: Style) -> str:
-    """Return a type that the repository uses and that follows from the file names."""
+    """Return a type that the repository uses and that the file names imply."""
     paths = [PurePosixPath(file.shown) for file in files]
     wanted = "chore"
     if all(path.suffix in _DOCUMENTS for path in paths):

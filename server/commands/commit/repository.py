@@ -1,4 +1,4 @@
-"""The git repository of a commit: its state, the staged files, and a copy of the index for restoring it."""
+"""The git repository behind a commit: its state, the staged files, and a copy of the index for restoring."""
 
 import contextlib
 import os
@@ -12,13 +12,13 @@ from server.common.errors import BadArguments, CommitFailed, NotFound
 from server.common.git import ask_git, run_git, starts_with
 
 QUESTION_SECONDS = 60.0
-"""Time limit for a git query (seconds)."""
+"""Timeout for a git query (seconds)."""
 COMMIT_SECONDS = 1_800.0
-"""Time limit for the commit and its hooks (seconds)."""
+"""Timeout for the commit and its hooks (seconds)."""
 MOST_PATCH = 16_000_000
-"""Bytes of added lines that are searched for secrets."""
+"""Maximum size of the added lines searched for secrets (bytes)."""
 _BINARY_BYTES = 8_000
-"""Bytes in which git looks for a zero byte to tell a binary file."""
+"""Number of leading bytes in which git looks for a zero byte to detect a binary file."""
 _FOR_USER = {"GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
 _DIFF = (
     *("diff", "--cached", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--find-renames"),
@@ -39,8 +39,8 @@ class StagedFile:
     """A staged file.
 
     ``status`` is git's letter (A, M, D, R, T). ``before`` is the former path of a renamed file. ``added`` and
-    ``removed`` count lines; both are None for a file that git treats as binary. If such a file is a text, it
-    has a patch nevertheless.
+    ``removed`` count lines; both are None for a file that git treats as binary. If such a file is really
+    text, it still has a patch.
     """
 
     status: str
@@ -52,7 +52,7 @@ class StagedFile:
 
     @property
     def shown(self) -> str:
-        """The path as text: without control characters and with ``�`` for bytes that are not UTF-8."""
+        """The path as text, with control characters removed and ``�`` for bytes that are not UTF-8."""
         return _as_text(self.path)
 
     @property
@@ -79,7 +79,7 @@ class Repository:
         """Return the current branch.
 
         Raises:
-            CommitFailed: the head is detached, files are unmerged, or a merge, rebase or similar operation is
+            CommitFailed: HEAD is detached, files are unmerged, or a merge, rebase or similar operation is
             in progress.
         """
         if self._ask("ls-files", "--unmerged", "-z"):
@@ -138,9 +138,7 @@ class Repository:
         return found
 
     def _patches(self, listed: Sequence[tuple[str, str, str]]) -> list[str]:
-        """Return the patch of each file. Git prints two patches for a file that became a link, or a link that
-        became a file.
-        """
+        """Return the patch for each file. Git prints two patches when a file became a link or vice versa."""
         parts = [f"diff --git {part}" for part in f"\n{self._patch()}".split("\ndiff --git ")[1:]]
         counts = [2 if status == "T" else 1 for status, _, _ in listed]
         if sum(counts) != len(parts):
@@ -159,12 +157,12 @@ class Repository:
         return patch.decode("utf-8", "replace")
 
     def _is_binary(self, path: str) -> bool:
-        """Return whether a staged file has a zero byte near its start, or no content, as a submodule."""
+        """Return whether a staged file has a zero byte near its start, or no content (like a submodule)."""
         head = starts_with(self._folder, "cat-file", "blob", f":0:{path}", most=_BINARY_BYTES)
         return not head or b"\0" in head
 
     def messages(self, most: int) -> list[str]:
-        """Return the messages of the last commits without merges, newest first; none in a new repository."""
+        """Return the messages of the latest non-merge commits, newest first; none in a new repository."""
         done = self._ask_status("log", f"-{most}", "--no-merges", "--format=%B%x00")
         return [text for each in done.stdout.decode("utf-8", "replace").split("\0") if (text := each.strip())]
 

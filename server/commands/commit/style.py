@@ -1,14 +1,14 @@
-"""Style of a repository's commit messages, derived from its last commits."""
+"""Style of a repository's commit messages, derived from its recent commits."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 LATEST = 20
-"""Number of commits that are examined."""
+"""Number of commits to examine."""
 EXAMPLES = 8
 USUAL_SHARE = 0.6
-"""Minimum share of commits that makes a trait part of the repository's style."""
+"""Minimum share of commits that must show a trait for it to be part of the repository's style."""
 LONGEST_SUBJECT = 72
 CONVENTIONAL = re.compile(r"(?P<type>[a-z]+)(?:\((?P<scope>[^()\s]+)\))?!?: .+")
 """Conventional Commits 1.0.0: ``type(scope): subject``."""
@@ -18,7 +18,7 @@ _CAPITALISED = re.compile(r"\b[^\W\d_a-zß-öø-ÿ][^\W\d_A-Z]\w+\b")
 
 @dataclass(frozen=True)
 class Style:
-    """The repository's style of messages. ``types`` holds the usual types of conventional commits;
+    """The repository's message style. ``types`` holds the conventional commit types it normally uses;
     ``capitalises`` is true if common nouns are capitalised, as in German.
     """
 
@@ -30,7 +30,7 @@ class Style:
 
 
 def style_of(messages: Sequence[str]) -> Style:
-    """Return the style of these messages. The newest message comes first."""
+    """Return the style of these messages, which are given newest first."""
     subjects = [message.splitlines()[0].strip() for message in messages if message.strip()]
     matches = [found for each in subjects if (found := CONVENTIONAL.fullmatch(each))]
     bodies = sum(len(message.strip().splitlines()) > 1 for message in messages)

@@ -43,7 +43,7 @@ def show_settings(key: str = "", *, as_json: bool) -> None:
 
 
 def change_setting(key: str, text: str) -> None:
-    """Write a setting into ``config.toml``. An empty text removes the setting, which restores the default.
+    """Write a setting to ``config.toml``. An empty text removes the setting, which restores the default.
 
     Raises:
         NotFound: the setting does not exist.
@@ -90,12 +90,12 @@ def edit_file() -> None:
 
 
 def name_of(setting: Setting) -> str:
-    """Return the name of a setting with its section."""
+    """Return a setting's name, including its section."""
     return f"{setting.section}.{setting.name}".lstrip(".")
 
 
 def value_of(setting: Setting, text: str) -> Any:
-    """Return the value that a text stands for. Invalid values are left to validation.
+    """Return the value that a text represents. Invalid values are left to validation.
 
     Raises:
         BadArguments: the text is not a list, or neither true nor false.

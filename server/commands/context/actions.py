@@ -1,6 +1,4 @@
-"""Command ``context``: shows the parts of Claude's context, and switches parts off. It does not
-need a hub.
-"""
+"""Command ``context``: shows the parts of Claude's context and switches parts off. No hub needed."""
 
 import asyncio
 import datetime
@@ -19,8 +17,7 @@ from server.ledger.transcripts.check import TranscriptCheck
 
 
 def show_context(settings: Settings, folders: Folders, scope: Scope, *, as_json: bool) -> None:
-    """Print the parts of the context with their cost and switches. If the user agreed to it, check the
-    transcripts first.
+    """Print the context parts, their cost and switches. Check transcripts first if the user agreed.
 
     Raises:
         StoreError: the history cannot be read.
@@ -34,7 +31,7 @@ def show_context(settings: Settings, folders: Folders, scope: Scope, *, as_json:
 
 
 def switch_off(settings: Settings, folders: Folders, part: str, scope: Scope, *, dry_run: bool) -> None:
-    """Show the change that removes a part from the context or applies a habit's remedy, and make it.
+    """Show and make the change that removes a part from the context or applies a habit's remedy.
 
     Raises:
         NotFound: Claude Code cannot switch this part off.
@@ -60,7 +57,7 @@ def switch_on(settings: Settings, folders: Folders, part: str, scope: Scope) -> 
 
     Raises:
         NotFound: this app did not switch the part off.
-        BadArguments: the settings file was edited since then.
+        BadArguments: the settings file has been edited since.
     """
     project = str(Path.cwd())
     matching = [each for each in applied(folders) if each.part == part and each.scope == scope]

@@ -1,4 +1,4 @@
-"""``token-saver digest`` and ``run``: digests of files, of standard input and of commands."""
+"""``token-saver digest`` and ``run``: digests of files, standard input and command output."""
 
 import contextlib
 import io
@@ -22,16 +22,16 @@ from server.digests.kept_writer import KeptWriter
 from server.policy.secrets.redact import redact
 
 MOST_LITERAL = 100_000
-"""Characters of literal lines that one call prints."""
+"""Maximum characters of literal lines printed per call."""
 MOST_OUTPUT = 400_000_000
-"""Bytes of a command's output that are kept; further output is discarded."""
+"""Maximum bytes of a command's output to keep; further output is discarded."""
 _CHUNK = 1 << 16
 _LINES = re.compile(r"(\d+)(?:-(\d+))?")
 
 
 def print_digest(file: str, focus: str, most: int) -> None:
-    """Print the digest of a file, of standard input (``-``) or of a kept text. With ``lines``, print lines of
-    a kept text.
+    """Print the digest of a file, of standard input (``-``) or of a kept text. With ``lines``, print those
+    lines of a kept text instead.
 
     Raises:
         TokenSaverError: the file or the kept text is not available.
@@ -49,7 +49,7 @@ def print_digest(file: str, focus: str, most: int) -> None:
 
 
 def print_lines(file: str, lines: str) -> None:
-    """Print unchanged lines of a file, of standard input or of a kept text.
+    """Print lines of a file, of standard input or of a kept text, unchanged.
 
     Raises:
         TokenSaverError: ``lines`` is malformed, or the file or its lines are not available.
@@ -59,7 +59,7 @@ def print_lines(file: str, lines: str) -> None:
 
 
 def run_and_print(command: Sequence[str], focus: str, most: int) -> int:
-    """Run a command, keep its output, print a digest of the output, and return the command's exit status.
+    """Run a command, keep its output, print a digest of it, and return the command's exit status.
 
     Raises:
         NotFound: the command does not exist.
@@ -79,9 +79,7 @@ def run_and_print(command: Sequence[str], focus: str, most: int) -> int:
 
 
 def _run(command: Sequence[str], text: KeptWriter) -> tuple[int, int, int]:
-    """Run a command and write both output streams into ``text``. Return exit status, bytes kept and bytes
-    dropped.
-    """
+    """Run a command, writing both streams to ``text``. Return exit status, bytes kept and bytes dropped."""
     size = dropped = 0
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     with process, _ignoring_interrupts():
@@ -97,7 +95,7 @@ def _run(command: Sequence[str], text: KeptWriter) -> tuple[int, int, int]:
 
 @contextlib.contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """Leave Ctrl-C to the command: it receives the signal too, and its last output matters."""
+    """Leave Ctrl-C to the command, which receives the signal too and whose last output matters."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -107,7 +105,7 @@ def _ignoring_interrupts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _source(file: str, reference: Reference | None) -> Iterator[tuple[BinaryIO, str, int]]:
-    """Open the source of a digest. Yield the source, the handle of its kept text and its size in bytes."""
+    """Open the source of a digest. Yield it with the handle of its kept text and its size in bytes."""
     if reference is not None:
         with _opened(reference) as source:
             yield source, "", 0

@@ -1,4 +1,4 @@
-"""``token-saver digest --dry-run``: estimates the savings by digests in past sessions of Claude Code."""
+"""``token-saver digest --dry-run``: estimates what digests would have saved in past Claude Code sessions."""
 
 import time
 
@@ -15,7 +15,7 @@ _MICRO = 1_000_000
 
 
 def print_dry_run(days: int) -> None:
-    """Read the transcripts of the last ``days`` days and print the estimates.
+    """Read the transcripts from the last ``days`` days and print the estimates.
 
     Raises:
         SettingsError: the settings or the price table are invalid.

@@ -1,4 +1,4 @@
-"""Path rules of ``token-saver digest``: the rules of ``compress_context``, but without the project limit."""
+"""Path rules for ``token-saver digest``: those of ``compress_context``, minus the project limit."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ TOOL = "compress_context"
 
 
 def open_allowed(file: str) -> BinaryIO:
-    """Open a file that the rules allow reading.
+    """Open a file that the rules allow to be read.
 
     Raises:
         TokenSaverError: as in ``require_allowed``, or the file is missing or not a regular file.
@@ -34,9 +34,9 @@ def open_allowed(file: str) -> BinaryIO:
 
 
 def require_allowed(file: str) -> Path:
-    """Return the absolute path of a file with links resolved, if the rules allow reading it.
+    """Return a file's absolute path, with links resolved, if the rules allow it to be read.
 
-    Commands from a shell can name files outside the project, too.
+    Commands run from a shell can also name files outside the project.
 
     Raises:
         WorkspaceError: the file can hold credentials, or belongs to version control or to this app.

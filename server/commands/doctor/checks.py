@@ -1,4 +1,4 @@
-"""Findings of ``doctor`` about the user's named checks: where they run, and with which variables."""
+"""``doctor`` findings about the user's named checks: where they run, and with which variables."""
 
 from collections.abc import Iterator
 

@@ -37,7 +37,7 @@ from server.store.records import TEST_SESSION
 from server.web.instance import listen
 
 EXIT_STATUS: dict[Level, int] = {"ok": 0, "warning": 4, "error": 1}
-"""By the worst finding. A warning is 4, because other commands use 2 for wrong usage and 3 for a
+"""Exit status by worst finding. A warning is 4, because other commands use 2 for wrong usage and 3 for a
 hand-back.
 """
 ENGINE_SECONDS = 10.0
@@ -56,7 +56,7 @@ GIB = 1024**3
 def examine(folders: Folders, missing_tray: Callable[[], str], *, as_json: bool, offload: bool) -> int:
     """Run all checks, print the findings, and return the exit status.
 
-    ``missing_tray`` returns one line that explains why the icon is not visible; empty if it is visible.
+    ``missing_tray`` returns a line explaining why the icon is not visible; empty if it is visible.
     """
     findings: list[Finding] = []
     for finding in _findings(folders, missing_tray, offload=offload):
@@ -101,7 +101,7 @@ def _findings(folders: Folders, missing_tray: Callable[[], str], *, offload: boo
 
 
 def _project_checks(folders: Folders) -> Finding:
-    """Report which checks the project in the current folder has, and whether they are accepted."""
+    """Report which checks the project in the current folder has and whether they are accepted."""
     from server.execution.project_checks.accepted import AcceptedChecks  # noqa: PLC0415 - few need it
     from server.execution.project_checks.find import find_project_checks  # noqa: PLC0415
 
@@ -312,7 +312,7 @@ def _idle_gpu(engine: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _engine(hub: HubClient) -> dict[str, Any]:
-    """Return the engine after it is found and has listed its models."""
+    """Return the engine once it has been found and has listed its models."""
     # Ask the engine now to get its current status.
     hub.call_tool("list_loaded_models", {}, lambda _: None)
     deadline = time.monotonic() + ENGINE_SECONDS
@@ -328,7 +328,7 @@ def _engine(hub: HubClient) -> dict[str, Any]:
 
 
 def _offload(hub: HubClient) -> Finding:
-    """Let the model write one small file in a temporary folder."""
+    """Have the model write one small file in a temporary folder."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="token-saver-doctor-") as folder, contextlib.chdir(folder):
         arguments = {

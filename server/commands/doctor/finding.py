@@ -1,4 +1,4 @@
-"""One finding of ``doctor``."""
+"""A single ``doctor`` finding."""
 
 import dataclasses
 from typing import Literal
@@ -8,7 +8,7 @@ Level = Literal["ok", "warning", "error"]
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """Result of one check. ``fix`` is the next step; empty if the check passed."""
+    """Result of a check. ``fix`` is the next step; empty if the check passed."""
 
     name: str
     level: Level

@@ -1,4 +1,4 @@
-"""Checks of the hooks in Claude Code: whether their programs exist, and whether Claude Code supports them."""
+"""Checks for Claude Code hooks: whether their programs exist and whether Claude Code supports them."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from server.common.errors import TokenSaverError
 
 
 def hook_findings(scope: Scope) -> Iterator[Finding]:
-    """Check the hooks of one scope. Hooks that are switched off are skipped."""
+    """Check the hooks in one scope, skipping those that are switched off."""
     names: tuple[tuple[HookName, str], ...] = (
         ("hook", "shows a reminder before large reads and writes"),
         ("digest", "replaces large results with digests"),

@@ -44,7 +44,7 @@ def list_models(settings: "Settings", folders: Folders, *, as_json: bool) -> Non
 
 
 def pull_model(settings: "Settings", folders: Folders, model: str, *, as_json: bool) -> None:
-    """Download a model. Without a name, download the engine's default model.
+    """Download a model; without a name, the engine's default model.
 
     Raises:
         TokenSaverError: the model cannot be downloaded; the message gives the reason.
@@ -59,7 +59,7 @@ def pull_model(settings: "Settings", folders: Folders, model: str, *, as_json: b
 
 
 def load_model(folders: Folders, model: str, keep_alive: str, *, as_json: bool) -> None:
-    """Load a model in the running hub. Without one, start a hub that keeps running.
+    """Load a model in the running hub. If there is none, start a hub that keeps running.
 
     Raises:
         TokenSaverError: the model cannot be loaded; the message gives the reason.
@@ -106,8 +106,8 @@ def bench_models(
     as_json: bool,
     project: Path | None = None,
 ) -> None:
-    """Measure models one after the other and print the results. Recommendations will use the results.
-    Functions of ``project`` become additional chores.
+    """Measure models one by one and print the results, which later recommendations use. Functions from
+    ``project`` become additional chores.
 
     Raises:
         TokenSaverError: a model cannot be measured. Earlier measurements are kept.

@@ -10,7 +10,7 @@ from server.config.folders import find_folders
 
 
 def waiting(*, as_json: bool) -> None:
-    """Print the calls that wait for approval.
+    """Print the calls waiting for approval.
 
     Raises:
         TokenSaverError: the hub is not running.

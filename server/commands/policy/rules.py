@@ -41,7 +41,7 @@ TOOLS = (
     "cost_dashboard",
     "get_metrics",
 )
-"""The tools that Claude can call. They are listed here because policy commands have no hub to ask."""
+"""The tools Claude can call, listed here because policy commands have no hub to ask."""
 WITH_FILES = ("offload_work", "batch_offload", "compress_context")
 
 

@@ -1,1 +1,1 @@
-"""Output in a terminal: tables, colours, pages, progress bars."""
+"""Terminal output: tables, colours, pages, progress bars."""

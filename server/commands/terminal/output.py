@@ -1,4 +1,4 @@
-"""Output of commands: results on standard output, all other text on standard error."""
+"""Command output: results on standard output, everything else on standard error."""
 
 import json
 import os
@@ -13,10 +13,10 @@ from server.common.control_characters import CONTROL, in_line, shown
 GIB = 1024**3
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Paint = Callable[[str], str]
-"""Returns the ``rich`` style for a cell's text; empty for no style."""
+"""Returns the ``rich`` style for a cell's text; empty for none."""
 
 LEAST_FLEXIBLE = 12
-"""Minimum width of the shortened column of a table (characters)."""
+"""Minimum width of a table's shortened column (characters)."""
 OUTCOME_STYLES: Mapping[str, str] = {
     "delivered": "green",
     "returned": "green",
@@ -41,13 +41,13 @@ OUTCOME_STYLES: Mapping[str, str] = {
 def echo(text: object = "", *, err: bool = False, nl: bool = True, style: str = "") -> None:
     """Print text that may come from a model, a file or a client. Control characters are escaped.
 
-    ``style`` is a colour, ``bold`` or ``dim``. It has an effect only on streams that show colours.
+    ``style`` is a colour, ``bold`` or ``dim``, and only affects streams that show colours.
     """
     typer.echo(styled(shown(str(text)), style, sys.stderr if err else sys.stdout), err=err, nl=nl, color=True)
 
 
 def styled(text: str, style: str, stream: TextIO) -> str:
-    """Return the text in a colour, ``bold`` or ``dim``; unchanged if the stream shows no colours."""
+    """Return the text in a colour, ``bold`` or ``dim``, or unchanged if the stream shows no colours."""
     if not style or not shows_colours(stream):
         return text
     if style in ("bold", "dim"):
@@ -90,8 +90,7 @@ def print_table(
     right: Sequence[str] = (),
     shorten: str = "",
 ) -> None:
-    """Print a table. In a terminal, the table fits the width and is coloured. Elsewhere, no cell is
-    shortened.
+    """Print a table. In a terminal, it fits the width and is coloured; elsewhere, no cell is shortened.
 
     Args:
         paint: the styles of columns, by heading.
@@ -146,8 +145,8 @@ def _widths(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[int]:
 
 
 def shortened(text: str, width: int) -> str:
-    """Return the text cut to ``width`` characters, with an ellipsis. Paths keep their end. Sentences are cut
-    between words.
+    """Return the text cut to ``width`` characters, with an ellipsis. Paths keep their end, and sentences are
+    cut between words.
     """
     if len(text) <= width:
         return text
@@ -160,5 +159,5 @@ def shortened(text: str, width: int) -> str:
 
 
 def gib(size: int) -> str:
-    """Return bytes as GiB, empty if unknown."""
+    """Return a byte count as GiB; empty if unknown."""
     return f"{size / GIB:.1f} GiB" if size else ""

@@ -18,7 +18,7 @@ def show_running(info: HubInfo, folders: Folders, *, with_page: bool) -> None:
 
 
 def open_page(url: str) -> None:
-    """Open the page in the user's browser. Without a browser, print its address."""
+    """Open the page in the user's browser, or print its address if there is no browser."""
     # Without a display, Python would start a text browser in this terminal.
     has_display = sys.platform in ("win32", "darwin") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")

@@ -1,4 +1,4 @@
-"""Long output in the user's pager, with coloured diffs. Without a terminal, the text is printed directly."""
+"""Long output in the user's pager, with coloured diffs. Without a terminal, it is printed directly."""
 
 import os
 import pydoc
@@ -17,11 +17,11 @@ DIFF_STYLES = (
     ("+", "green"),
     ("-", "red"),
 )
-"""Styles for the lines of a unified diff, keyed by prefix; the first match counts."""
+"""Styles for the lines of a unified diff, keyed by prefix; the first match wins."""
 
 
 class Paged:
-    """Text collected in a ``with`` block and shown at its end."""
+    """Text collected in a ``with`` block and shown when the block ends."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []

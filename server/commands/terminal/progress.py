@@ -1,4 +1,4 @@
-"""Progress of a command: a bar in a terminal, a line from time to time elsewhere."""
+"""Command progress: a bar in a terminal, an occasional line elsewhere."""
 
 import sys
 import time
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 LOGGED_SECONDS = 10.0
-"""Interval between progress lines without a terminal (seconds)."""
+"""Interval between progress lines when there is no terminal (seconds)."""
 LONGEST = 100
 
 
 @dataclass(frozen=True)
 class Step:
-    """Progress of work: ``done`` of ``total`` units (None if unknown), and a text with the unit."""
+    """Progress of some work: ``done`` of ``total`` units (None if unknown), and a text with the unit."""
 
     text: str
     done: float = 0.0
@@ -29,8 +29,8 @@ class Step:
 
 
 class ProgressBar:
-    """A progress bar with the time left. Without a terminal, it prints a line every ``every`` seconds, so
-    short work prints nothing.
+    """A progress bar with the time remaining. Without a terminal, it prints a line every ``every`` seconds,
+    so short work prints nothing.
     """
 
     def __init__(self, bar: "Progress | None", every: float = LOGGED_SECONDS) -> None:
@@ -63,7 +63,7 @@ class ProgressBar:
 
 @contextmanager
 def progress_bar() -> Iterator[ProgressBar]:
-    """Yield the progress bar of one command. It disappears at the end of the ``with`` block."""
+    """Yield the progress bar for one command. It disappears when the ``with`` block ends."""
     if not sys.stderr.isatty():
         yield ProgressBar(None)
         return

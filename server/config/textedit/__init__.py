@@ -1,1 +1,1 @@
-"""Edits of JSON and TOML that keep every other byte of the file."""
+"""JSON and TOML edits that preserve every other byte of the file."""

@@ -1,6 +1,6 @@
-"""Edits of JSON with comments and trailing commas, as editors write it.
+"""Edits for JSON with comments and trailing commas, as written by editors.
 
-Only the addressed entry changes. Comments, order, indentation, line endings and unknown keys stay.
+Only the addressed entry changes. Comments, order, indentation, line endings and unknown keys are preserved.
 """
 
 import json
@@ -15,7 +15,7 @@ _SCALAR = re.compile(r"-?\d[\d.eE+-]*|true|false|null")
 
 
 class JsonError(ValueError):
-    """The text is not JSON, even if comments are allowed. ``line`` counts from 1."""
+    """The text is not JSON, even allowing for comments. ``line`` is 1-based."""
 
     def __init__(self, what: str, text: str, position: int) -> None:
         self.line = text.count("\n", 0, position) + 1
@@ -25,7 +25,7 @@ class JsonError(ValueError):
 @dataclass(frozen=True)
 class Node:
     """A value and its position. ``members`` holds an object's entries as (key, position of the key, value),
-    or a list's entries with their index as the key.
+    or a list's entries keyed by index.
     """
 
     value: Any
@@ -34,9 +34,7 @@ class Node:
     members: tuple[tuple[str, int, "Node"], ...] = field(default=())
 
     def member(self, key: str) -> "tuple[int, Node] | None":
-        """Return the key's position and its value. If a key occurs more than once, the last one counts, as in
-        JSON.
-        """
+        """Return the key's position and its value. As usual in JSON, the last of several equal keys wins."""
         for name, start, node in reversed(self.members):
             if name == key:
                 return start, node
@@ -78,7 +76,7 @@ def get_member(text: str, path: tuple[str, ...]) -> Any:
 
 
 def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return the text with the member at ``path`` set. Missing objects on the path are created.
+    """Return the text with the member at ``path`` set, creating missing objects along the path.
 
     Raises:
         JsonError: the text is not JSON, or a value on the path is not an object.
@@ -103,7 +101,7 @@ def set_member(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def append_item(text: str, path: tuple[str, ...], value: Any) -> str:
-    """Return the text with ``value`` appended to the list at ``path``. A missing list is created.
+    """Return the text with ``value`` appended to the list at ``path``, creating the list if it is missing.
 
     Raises:
         JsonError: the text is not JSON, or the value at ``path`` is not a list.
@@ -118,8 +116,7 @@ def append_item(text: str, path: tuple[str, ...], value: Any) -> str:
 
 
 def remove_member(text: str, path: tuple[str, ...]) -> str:
-    """Return the text without the member (or list item) at ``path``. A missing member leaves the text
-    unchanged.
+    """Return the text without the member (or list item) at ``path``; unchanged if there is none.
 
     Raises:
         JsonError: the text is not JSON.
@@ -135,7 +132,7 @@ def _checked(changed: str, text: str, path: tuple[str, ...], value: Any) -> str:
     """Return ``changed`` if it differs from ``text`` only in the value at ``path`` (None: removed).
 
     Raises:
-        JsonError: more than this value differs.
+        JsonError: anything besides this value differs.
     """
     wanted = parse(text).value
     place = wanted
@@ -162,7 +159,7 @@ def _at(text: str, path: tuple[str, ...]) -> Node | None:
 
 
 def _cut(text: str, parent: Node, start: int, value: Node) -> str:
-    """Remove a member together with its comma and line break. Comments stay."""
+    """Remove a member along with its comma and line break. Comments stay."""
     comma = _skip(text, value.end)
     followed = text[comma] == ","
     rest = text[value.end : comma] + text[comma + 1 :] if followed else text[value.end :]
@@ -204,7 +201,7 @@ def _style(text: str, position: int) -> _Style:
 
 
 def _insert(text: str, parent: Node, key: str | None, value: Any) -> str:
-    """Append a member to an object, or an item to a list if ``key`` is None."""
+    """Append a member to an object or, if ``key`` is None, an item to a list."""
     style = _style(text, parent.start)
     name = "" if key is None else f"{json.dumps(key, ensure_ascii=False)}: "
     if not parent.members:

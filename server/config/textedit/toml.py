@@ -1,4 +1,4 @@
-"""Edits of one key or one table of a TOML file that keep every other byte, comments included."""
+"""Edits to one key or table of a TOML file that preserve every other byte, including comments."""
 
 import copy
 import io
@@ -14,7 +14,7 @@ _BOM = "\ufeff"
 
 
 class TomlError(ValueError):
-    """The text is not TOML, or its form does not allow a safe edit."""
+    """The text is not TOML, or is written in a form that cannot be edited safely."""
 
 
 def get_table(text: str, path: tuple[str, ...]) -> Any:
@@ -58,8 +58,7 @@ def set_table(text: str, path: tuple[str, ...], values: dict[str, Any]) -> str:
 
 
 def remove_table(text: str, path: tuple[str, ...]) -> str:
-    """Return the text without the table at ``path`` and its sub-tables. A missing table leaves the text
-    unchanged.
+    """Return the text without the table at ``path`` and its sub-tables; unchanged if there is no such table.
 
     Raises:
         TomlError: the text is not TOML, or the table is written inline.
@@ -77,10 +76,10 @@ def remove_table(text: str, path: tuple[str, ...]) -> str:
 
 @dataclass(frozen=True)
 class _Statement:
-    """A header or a key with its value, as a range of the text.
+    """A header, or a key and its value, as a range of the text.
 
     Attributes:
-        table: the table of the statement, or the table that the header opens.
+        table: the table that contains the statement, or the table that the header opens.
         keys: the parts of a key (more than one if it is dotted); empty for a header.
     """
 
@@ -91,7 +90,7 @@ class _Statement:
 
 
 def _statements(text: str) -> Iterator[_Statement]:
-    """Yield headers and keys in order. Values can span lines. Blank lines and comments are skipped."""
+    """Yield headers and keys in order. Values may span lines. Blank lines and comments are skipped."""
     table: tuple[str, ...] = ()
     start = position = 0
     for line in io.StringIO(text, newline="\n"):
@@ -112,7 +111,7 @@ def _statements(text: str) -> Iterator[_Statement]:
 
 
 def _header_path(parsed: Any) -> tuple[str, ...]:
-    """Return the path that a header opens, given a document that consists only of the header."""
+    """Return the path that a header opens, given a document consisting only of that header."""
     path: tuple[str, ...] = ()
     while parsed:
         key, parsed = next(iter(parsed.items()))
@@ -122,7 +121,7 @@ def _header_path(parsed: Any) -> tuple[str, ...]:
 
 
 def _table_span(text: str, path: tuple[str, ...]) -> tuple[int, int]:
-    """Return the range of a table with its sub-tables, up to the end of its last key."""
+    """Return the range of a table and its sub-tables, up to the end of the last key."""
     start = end = -1
     for each in _statements(text):
         if each.table[: len(path)] == path:
@@ -136,8 +135,8 @@ def _table_span(text: str, path: tuple[str, ...]) -> tuple[int, int]:
 
 
 def _place_key(text: str, table: tuple[str, ...], key: str, line: str, newline: str) -> str:
-    """Replace the key's statement, or add it after the last statement of its table. An empty line removes the
-    key.
+    """Replace the key's statement, or add it after the last statement in its table. An empty ``line`` removes
+    the key.
     """
     inside = [each for each in _statements(text) if each.table == table]
     for each in inside:
@@ -158,7 +157,7 @@ def _checked(changed: str, before: str, path: tuple[str, ...], value: Any) -> st
     """Return ``changed`` if it differs from ``before`` only in the value at ``path``.
 
     Raises:
-        TomlError: one of the texts is not TOML, or more than this value differs.
+        TomlError: one of the texts is not TOML, or anything besides this value differs.
     """
     wanted = _with_value(_load(before), path, value)
     found = _load(changed)
@@ -214,7 +213,7 @@ def _newline(text: str) -> str:
 
 
 def _gap(text: str, newline: str) -> str:
-    """Return the line breaks that separate a new table from the text before it."""
+    """Return the line breaks needed between a new table and the text before it."""
     return "" if not text.strip() else newline if text.endswith("\n") else newline * 2
 
 
@@ -227,9 +226,9 @@ def _write_key(key: str) -> str:
 
 
 def _write_value(value: Any) -> str:
-    """Return a value as TOML on one line.
+    """Return a value as single-line TOML.
 
-    JSON's string syntax is valid TOML except for control characters that do not occur in paths.
+    JSON string syntax is valid TOML, except for control characters, which do not occur in paths.
     """
     if isinstance(value, dict):
         members = ", ".join(f"{_write_value(key)} = {_write_value(each)}" for key, each in value.items())

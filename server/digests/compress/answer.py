@@ -1,5 +1,5 @@
-"""The local model's answer to a question. The model sees facts of the texts, and only sentences that a fact
-supports are kept.
+"""The local model's answer to a question. The model is shown facts from the texts, and only sentences
+supported by a fact are kept.
 """
 
 import re
@@ -13,20 +13,20 @@ from server.digests.values import Fact, Part
 
 MOST_SENTENCES = 3
 SHOWN_CHARS = 1_600
-"""Characters of the facts that the model sees: about 500 tokens, ten seconds for a small model on a CPU."""
+"""Characters of facts shown to the model: about 500 tokens, ten seconds for a small model on a CPU."""
 LONGEST_PART = 240
 LONGEST_SENTENCE = 300
 LONGEST_QUOTE = 400
 SUMMARY = "What does this say? Name the most important statements."
-"""The question about prose if the caller names no focus."""
+"""The question asked about prose when the caller gives no focus."""
 FORM = "the words, names and numbers of that fact that answer the question, copied exactly"
-"""Text that the prompt requests after the number of a fact. Small models sometimes repeat this text."""
+"""What the prompt asks for after a fact's number. Small models sometimes repeat this text."""
 _ANSWERED = re.compile(r"\W{0,4}(\d{1,3})(?:\s*[,-]\s*\d{1,3})*\W+(?=\w)(.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A fact and its origin: the index of the text, and the index of the fact within the text."""
+    """A fact and where it comes from: the index of the text, and the index of the fact within it."""
 
     text: int
     index: int
@@ -35,9 +35,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A sentence of the model that a fact supports, or the line that the sentence refers to, as
-    a ``quote``.
-    """
+    """A sentence from the model that a fact supports, or, as a ``quote``, the line that it refers to."""
 
     sentence: str
     place: Place
@@ -47,16 +45,16 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The supported part of the model's answer, and the dropped sentences."""
+    """The supported part of the model's answer, and the sentences that were dropped."""
 
     said: tuple[Said, ...] = ()
     dropped: tuple[str, ...] = ()
 
 
 def facts_to_show(findings: Sequence[Findings], *, least_words: int = 1) -> tuple[Place, ...]:
-    """Return the facts with literal lines that the model should see, best first.
+    """Return the facts with literal lines to show to the model, best first.
 
-    ``least_words`` is the minimum number of words of a fact; it excludes headings.
+    ``least_words`` is the minimum number of words in a fact, which excludes headings.
     """
     places = [
         Place(text, index, fact)
@@ -78,16 +76,15 @@ def facts_to_show(findings: Sequence[Findings], *, least_words: int = 1) -> tupl
 
 
 def facts_as_text(places: Sequence[Place]) -> str:
-    """Return the facts as text for the model."""
+    """Return the facts formatted as text for the model."""
     return "\n".join(f"[{number}] {_shown(place.fact)}" for number, place in enumerate(places, start=1))
 
 
 def checked(text: str, places: Sequence[Place], *, cut: bool) -> Answer:
-    """Return the part of an answer that the facts support. If the answer was ``cut``, its last line is
-    dropped.
+    """Return the part of an answer that the facts support. If the answer was ``cut``, drop its last line.
 
-    An unsupported sentence is dropped. If it shares words with the fact that it cites, or with another fact,
-    that fact is quoted instead. A number without a sentence quotes its fact.
+    Unsupported sentences are dropped. If such a sentence shares words with the fact it cites, or with another
+    fact, that fact is quoted instead. A number without a sentence quotes its fact.
     """
     said: dict[str, Said] = {}
     dropped: list[str] = []
@@ -122,7 +119,7 @@ def _backed(sentence: str, places: Sequence[Place]) -> Iterator[Said]:
 
 
 def _quoted(sentence: str, places: Sequence[Place], least: int) -> Said | None:
-    """Return, as a quote, the fact that shares most words with a sentence, if it shares at least
+    """Return, as a quote, the fact that shares the most words with a sentence, provided it shares at least
     ``least``.
     """
     shared = [shared_words(sentence, _shown(place.fact)) for place in places]

@@ -1,11 +1,11 @@
-"""Checks that the cited fact supports every statement in a sentence of the model.
+"""Checks that every statement in a model's sentence is supported by the fact it cites.
 
 A sentence is supported by one literal line, or by several lines of the same fact, if
 
-* each name, path and number of the sentence occurs there literally, with names in the same order;
+* each name, path and number in the sentence occurs there literally, with names in the same order;
 * each other word occurs there too, or is an English function word;
 * words next to a number are next to it there (``3 failed, 27 passed`` does not support ``27 failed``);
-* the sentence keeps a negation of the lines, and reports an error exactly if the lines do.
+* the sentence keeps any negation in the lines, and reports an error if and only if the lines do.
 """
 
 import re
@@ -19,8 +19,8 @@ FREE = frozenset(
     line lines of on or our that the their there these this those to was were which who whose with
     """.split()  # noqa: SIM905 - a list of 44 quoted words is hard to read
 )
-"""English words that claim nothing. Negations and words such as ``only`` or ``by`` are not included: the
-lines must contain them.
+"""English words that claim nothing by themselves. Negations and words such as ``only`` or ``by`` are
+excluded, so the lines must contain them.
 """
 NEGATIONS = frozenset(("no", "not", "never", "cannot", "without", "none", "nor", "n't"))
 _SEVERE_SECTIONS = frozenset({Section.FAILURE, Section.ERROR})
@@ -29,11 +29,11 @@ _INNER = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _BREAK = re.compile(r"[,;|(){}\[\]]|\s[-–—·]\s|\.\s")
 _QUOTED = re.compile(r"[`\"“']([^`\"”']{2,})[`\"”']")
 _LEAST_WORDS = 2
-"""Number of words of a sentence, except function words. Names alone only claim what the question says about
-them.
+"""Minimum number of words in a sentence, not counting function words. Bare names claim only what the question
+says about them.
 """
 _NEAR = 3
-"""Words after a number that belong to the number."""
+"""Number of words after a number that are considered part of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Backing:
 
 
 def backing_of(sentence: str, fact: Fact, is_severe: Callable[[str], bool]) -> Backing | None:
-    """Return the lines of a fact that support a sentence; None if the sentence says anything else.
+    """Return the lines of a fact that support a sentence, or None if the sentence says anything else.
 
     ``is_severe`` tells whether a text reports an error.
     """
@@ -61,13 +61,13 @@ def backing_of(sentence: str, fact: Fact, is_severe: Callable[[str], bool]) -> B
 
 
 def shared_words(sentence: str, line: str) -> int:
-    """Return how many words of a sentence occur in a line, not counting function words."""
+    """Return the number of words that a sentence shares with a line, not counting function words."""
     words = set(_parts_of(line))
     return sum(word.casefold() not in FREE and _among(word, words) for word in _WORD.findall(sentence))
 
 
 def _choices(parts: Sequence[Part]) -> Iterator[Sequence[Part]]:
-    """Yield each line separately, then all lines of the fact together."""
+    """Yield each line by itself, then all lines of the fact together."""
     for part in parts:
         yield [part]
     if len(parts) > 1:
@@ -89,7 +89,7 @@ def _says(sentence: str, text: str) -> bool:
 
 
 class _Source:
-    """The lines that a sentence cites."""
+    """The lines cited by a sentence."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -114,7 +114,7 @@ class _Source:
         return True
 
     def has_word(self, word: str) -> bool:
-        """Return whether a plain word occurs in the lines, possibly with another ending."""
+        """Return whether a plain word occurs in the lines, possibly with a different ending."""
         return _among(word, self._words)
 
 
@@ -125,7 +125,7 @@ def _bounded(word: str) -> re.Pattern[str]:
 
 
 def _hard(words: Sequence[str], sentence: str) -> Iterator[str]:
-    """Yield names, paths and numbers: words with a digit, an inner capital or a sign, or words in quotes."""
+    """Yield names, paths and numbers: words with a digit, inner capital or symbol, and words in quotes."""
     quoted = {word for quote in _QUOTED.findall(sentence) for word in _WORD.findall(quote)}
     for index, word in enumerate(words):
         inner = any(not each.isalpha() or each.isupper() for each in word[1:])
@@ -148,7 +148,7 @@ def _same_stem(one: str, other: str) -> bool:
 
 
 def _parts_of(text: str) -> Iterator[str]:
-    """Yield the words of a text, and the words in its names."""
+    """Yield the words of a text, including the words within its names."""
     for word in _WORD.findall(text):
         yield word.casefold()
         if not word.isalpha() or not word[1:].islower():
@@ -157,9 +157,7 @@ def _parts_of(text: str) -> Iterator[str]:
 
 
 def _numbers_belong(sentence: str, text: str) -> bool:
-    """Return whether the words after each number of the sentence are also next to this number in
-    the lines.
-    """
+    """Return whether the words next to each number in the sentence are also next to it in the lines."""
     segments = [[word.casefold() for word in _WORD.findall(part)] for part in _BREAK.split(text)]
     everything = {word for segment in segments for word in segment}
     for part in _BREAK.split(sentence):

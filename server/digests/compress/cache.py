@@ -1,4 +1,4 @@
-"""Cache of earlier digests in the app's cache folder, keyed by their input."""
+"""Cache of earlier digests in the app's cache folder, keyed by input."""
 
 import hashlib
 import json
@@ -10,25 +10,25 @@ MOST_ENTRIES = 500
 
 
 class DigestCache:
-    """One small file per digest. If the cache cannot be read or written, it is ignored."""
+    """One small file per digest. A cache that cannot be read or written is ignored."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     @staticmethod
     def key(*parts: str) -> str:
-        """Return the key of a digest, made from the contents, the focus, the length and the model."""
+        """Return a digest's key, derived from the contents, the focus, the length and the model."""
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def get(self, key: str) -> str | None:
-        """Return the digest; None if it is not in the cache."""
+        """Return the digest, or None if it is not cached."""
         try:
             return (self._folder / key).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return None
 
     def put(self, key: str, text: str) -> None:
-        """Store a digest. If there are too many, remove the oldest ones."""
+        """Store a digest. If there are too many, remove the oldest."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             replace_file(self._folder / key, text.encode())

@@ -1,8 +1,8 @@
 """``compress_context``: digests of files, texts and kept texts.
 
-The deterministic digest is made first and always returned, even without an engine. A question, or prose
-without a focus, also goes to the local model. The model sees the facts, and only sentences that a fact
-supports reach the reply. The remaining room goes to further facts.
+The deterministic digest is made first and always returned, even without an engine. If there is a question, or
+prose without a focus, the local model is asked too. It is shown the facts, and only sentences supported by a
+fact make it into the reply. The remaining room goes to further facts.
 """
 
 import asyncio
@@ -63,29 +63,27 @@ logger = logging.getLogger(__name__)
 
 ANSWER_TOKENS = 160
 LEAST_CONTEXT = 4_096
-"""Requested context in tokens. If the model is already loaded with a larger context, that context is used."""
+"""Context size to request (tokens). If the model is already loaded with a larger one, that is used."""
 DOWNLOAD_SECONDS = 2.0
-"""How long a call waits for the model's weights. The download continues afterwards."""
+"""Maximum wait for the model's weights to download during a call. The download continues afterwards."""
 QUESTION_WORDS = 3
-"""Minimum number of words that makes a focus a question for the model. A shorter focus holds words to look
-for.
-"""
+"""Minimum words for a focus to be a question for the model. A shorter focus lists words to look for."""
 SENTENCE_WORDS = 5
-"""Minimum number of words that makes a line of prose a statement rather than a heading."""
+"""Minimum number of words for a line of prose to be a statement rather than a heading."""
 PROSE = frozenset({"markdown", "html"})
-"""Kinds of documents that the model reads even without a question."""
+"""Kinds of documents the model reads even when there is no question."""
 
 
 @dataclass(frozen=True)
 class _Made:
-    """A reply, and the inputs that Claude did not have to read."""
+    """A reply, and the inputs that Claude was spared from reading."""
 
     text: str
     sources: tuple[Source, ...]
 
 
 class Compressor:
-    """Makes digests. Writes only its cache and the kept texts.
+    """Makes digests. Writes only to its cache and the kept texts.
 
     ``kept`` and ``cache`` are None if the history must not store contents.
     """
@@ -116,9 +114,7 @@ class Compressor:
         offload_id: str | None = None,
         workspace: Workspace | None = None,
     ) -> Outcome:
-        """Condense files or a text. ``returned`` is called with the digest. Ends and raises like
-        ``Offloader.run``.
-        """
+        """Condense files or a text; ``returned`` gets the digest. Ends and raises like ``Offloader.run``."""
         task = Task(wanted.focus or "Condense", wanted.files, model=wanted.model, tool=wanted.tool)
         run = self._offloader.new_run(task, caller, report, arguments_of_compression(wanted), offload_id)
         place = workspace or self._offloader.workspace(caller)
@@ -169,7 +165,7 @@ class Compressor:
         return _Made(reply, sources)
 
     def _looked_at(self, text: Text, wanted: Compression, project: Path | None) -> tuple[Text, Findings]:
-        """Return the text as it is kept, and its facts. Blocks."""
+        """Return the text in its kept form, and its facts. Blocks."""
         long = text.size > wanted.max_length and not text.handle
         if long and self.kept is not None and project is not None:
             text = keep(text, project, self.kept)
@@ -180,9 +176,7 @@ class Compressor:
     async def _answer(
         self, run: OffloadState, texts: Sequence[Text], found: Sequence[Findings], wanted: Compression
     ) -> tuple[Answer | None, str]:
-        """Return the model's answer to the question, or None without a question; and a note if no model
-        answered.
-        """
+        """Return the model's answer (None if there is no question), and a note if no model answered."""
         question = _question(wanted, found)
         least = SENTENCE_WORDS if question == SUMMARY else 1
         places = facts_to_show(found, least_words=least) if question else ()
@@ -202,7 +196,7 @@ class Compressor:
     async def _asked(
         self, run: OffloadState, texts: Sequence[Text], places: tuple[Place, ...], question: str
     ) -> Answer:
-        """Ask the model, or take its earlier answer from the cache.
+        """Ask the model, or reuse its earlier answer from the cache.
 
         Raises:
             BackendError: the engine failed.
@@ -240,7 +234,7 @@ class Compressor:
 
 
 def _is_literal(text: Text, wanted: Compression) -> bool:
-    """Return whether the caller wants lines of a kept text rather than its digest."""
+    """Return whether the caller wants lines from a kept text rather than its digest."""
     return text.wanted is not None and bool(text.wanted.last or wanted.focus.strip())
 
 
@@ -250,7 +244,7 @@ def _literal_part(text: Text, wanted: Compression, room: int, texts: Sequence[Te
 
 
 def _question(wanted: Compression, found: Sequence[Findings]) -> str:
-    """Return the question for the model; empty if the digests do not need the model."""
+    """Return the question for the model; empty if no model is needed."""
     focus = wanted.focus.strip()
     if len(focus.split()) >= QUESTION_WORDS:
         return focus
@@ -264,7 +258,7 @@ def _most_relevant(texts: Sequence[Text], focus: str) -> list[Text]:
 
 
 def _as_source(text: Text, found: Findings) -> Source:
-    """Return the data of a source that the ledger and the history need."""
+    """Return what the ledger and the history need to know about a source."""
     head = text.head()
     read_as: ReadKind = "file" if found.document else "log"
     path = Path(text.path or text.shown)

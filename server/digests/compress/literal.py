@@ -1,4 +1,4 @@
-"""Literal lines of a kept text: a range of lines, or the lines that match a focus."""
+"""Literal lines from a kept text: a range of lines, or the lines that match a focus."""
 
 from collections import Counter
 
@@ -14,10 +14,9 @@ MOST_MATCHES = 20_000
 
 
 def literal_lines(text: Text, focus: str, most_chars: int) -> str:
-    """Return the requested lines of a text as a terminal shows them, at most ``most_chars`` characters.
-    Blocks.
+    """Return the requested lines as a terminal shows them, up to ``most_chars`` characters. Blocks.
 
-    With a focus, the result holds the lines that contain its words, each with its number.
+    With a focus, return the lines that contain its words, each with its line number.
 
     Raises:
         NotFound: the line does not exist.
@@ -33,7 +32,7 @@ def literal_lines(text: Text, focus: str, most_chars: int) -> str:
 
 
 def _matching(text: Text, focus: str, first: int, last: int, most_chars: int) -> str:
-    """Return the lines with the rarest words of the focus, in their order."""
+    """Return the lines with the rarest words of the focus, in their original order."""
     stems = stems_of(focus)
     found: list[tuple[Line, frozenset[str]]] = []
     total = 0

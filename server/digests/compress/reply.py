@@ -1,4 +1,4 @@
-"""The reply of a compression: a digest of each text, the model's sentences and the handles, within a length
+"""The reply to a compression: digests of the texts, the model's sentences, and handles, within a length
 limit.
 """
 
@@ -11,7 +11,7 @@ from server.digests.kept import handle_line
 from server.offload.run.reply import counted, short
 
 LEAST_ROOM = 200
-"""Length of a digest below which further files are only counted (characters)."""
+"""Minimum room for a file's digest (characters). Files that do not get this much are only counted."""
 _LONGEST_NAME = 120
 ANSWER_HEAD = "The local model points to these lines:"
 
@@ -19,7 +19,7 @@ ANSWER_HEAD = "The local model points to these lines:"
 def compose(
     texts: Sequence[Text], findings: Sequence[Findings], answer: Answer | None, note: str, max_length: int
 ) -> str:
-    """Compose the reply. Each text gets an equal share of the room; unused room goes to the next text."""
+    """Compose the reply. Each text gets an equal share of the room; unused room carries over to the next."""
     answered = _answered(texts, answer) if answer is not None and answer.said else []
     ending = [*answered, *([note] if note else [])]
     shown = texts[: max(1, (max_length - _length(ending)) // LEAST_ROOM)]
@@ -44,7 +44,7 @@ def compose(
 def _digests(
     texts: Sequence[Text], findings: Sequence[Findings], answer: Answer | None, room: int
 ) -> Mapping[int, str]:
-    """Return the digests by index. Short texts come first, so that long texts get the unused room."""
+    """Return the digests by index. Short texts go first so that long texts get the room left over."""
     meant = [said.place for said in answer.said if not said.quote] if answer is not None else []
     made: dict[int, str] = {}
     for index in sorted(range(len(texts)), key=lambda each: texts[each].size):

@@ -1,4 +1,4 @@
-"""Sources of a compression: files, an inline text, kept texts; and the copies behind the handles."""
+"""Sources for a compression: files, an inline text, kept texts; and the copies that handles refer to."""
 
 import hashlib
 import io
@@ -18,19 +18,19 @@ from server.policy.files.paths import require_file
 from server.policy.files.safe_open import open_for_reading
 
 MOST_BYTES = 64_000_000
-"""Maximum size of all sources together (bytes)."""
+"""Maximum total size of all sources (bytes)."""
 LONGEST_HEAD = MOST_READ_TOKENS * 5
-"""Number of characters that certainly has as many tokens as the result of one Read."""
+"""Number of characters guaranteed to hold at least as many tokens as the result of one Read."""
 _PROBE_BYTES = 8_192
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Text:
-    """One source: a way to open it, and its known properties.
+    """One source: how to open it, and what is known about it.
 
     ``file_name`` determines the kind of document, ``command`` the tool that printed the text. ``handle`` is
-    the handle of the kept copy; empty without a copy. ``wanted`` are the lines that the caller named.
+    the handle of the kept copy; empty if there is none. ``wanted`` are the lines the caller asked for.
     ``given`` marks a text that the caller passed inline.
     """
 
@@ -46,7 +46,7 @@ class Text:
     given: bool = False
 
     def head(self) -> str:
-        """Return the beginning of the text, at least as much as one Read returns. Blocks."""
+        """Return the beginning of the text, at least as much as one Read would return. Blocks."""
         lines: list[str] = []
         length = 0
         with self.open() as file:
@@ -59,7 +59,7 @@ class Text:
 
 
 def read(workspace: Workspace, wanted: Compression, kept: KeptTexts | None) -> tuple[Text, ...]:
-    """Find the sources that the caller named. Blocks.
+    """Resolve the sources named by the caller. Blocks.
 
     Raises:
         WorkspaceError: a source is not allowed, missing, not text, or too large.
@@ -86,12 +86,12 @@ def read(workspace: Workspace, wanted: Compression, kept: KeptTexts | None) -> t
 
 
 def project_of(workspace: Workspace) -> Path | None:
-    """Return the folder for which handles are made; None if the caller has no folder."""
+    """Return the folder that handles are created for, or None if the caller has no folder."""
     return workspace.caller.project or next(iter(workspace.caller.roots), None)
 
 
 def keep(text: Text, project: Path, kept: KeptTexts) -> Text:
-    """Return the text as it is kept under a new handle: without secrets, with the same lines. Blocks."""
+    """Keep the text under a new handle and return the kept version: no secrets, same lines. Blocks."""
     with kept.writing(project, text.command, text.path) as writer:
         with text.open() as source:
             while chunk := source.read(_CHUNK):

@@ -1,1 +1,1 @@
-"""Recognisers: one file per kind of output. Each turns lines that match its patterns into facts."""
+"""Recognisers, one file per kind of output. Each turns the lines that match its patterns into facts."""

@@ -1,4 +1,4 @@
-"""Base of all recognisers: reads lines, returns facts."""
+"""Base classes for all recognisers: read lines, return facts."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, TypeVar
@@ -6,14 +6,14 @@ from typing import ClassVar, TypeVar
 from server.digests.values import Fact, Line, Part, Section
 
 MOST_KEPT = 2_000
-"""Maximum number of findings that a recogniser keeps. Further findings are only counted."""
+"""Maximum number of findings that a recogniser keeps. Any further findings are only counted."""
 
 _Item = TypeVar("_Item")
 
 
 class Ends(list[_Item]):
-    """A list that keeps the first and the last elements if there are too many. ``total`` counts all added
-    elements.
+    """A list that keeps only its first and last elements if there are too many. ``total`` counts all elements
+    ever added.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Ends(list[_Item]):
         self.total = 0
 
     def append(self, item: _Item, /) -> None:
-        """Add an element. If there are too many, an element in the middle is dropped."""
+        """Add an element. If there are too many, drop one from the middle."""
         self.total += 1
         if len(self) >= MOST_KEPT:
             del self[MOST_KEPT // 2]
@@ -29,10 +29,10 @@ class Ends(list[_Item]):
 
 
 class Recogniser(ABC):
-    """Reads lines and keeps the important findings of one kind of output.
+    """Reads lines and keeps the important findings for one kind of output.
 
-    ``triggers`` are RE2 patterns. An idle recogniser receives only lines that match one of them. A recogniser
-    that is ``open`` receives every line that no earlier recogniser claimed.
+    ``triggers`` are RE2 patterns. An idle recogniser is given only lines that match one of them. While it is
+    ``open``, it is given every line that no earlier recogniser claimed.
     """
 
     name: ClassVar[str]
@@ -43,23 +43,23 @@ class Recogniser(ABC):
 
     @abstractmethod
     def feed(self, line: Line) -> bool:
-        """Read a line. Return whether the line was understood, so that no other recogniser needs it."""
+        """Read a line. Return whether it was understood, so that no other recogniser needs it."""
 
     @abstractmethod
     def facts(self) -> list[Fact]:
-        """Return the facts; empty if the output turns out to be of another kind."""
+        """Return the facts; empty if the output turns out to be of a different kind."""
 
 
 def literal(line: Line, text: str | None = None, worth: int = 50) -> Part:
-    """Return a part that quotes a line or a piece of it."""
+    """Return a part that quotes all or a piece of a line."""
     return Part((line.text if text is None else text).strip(), line.number, worth)
 
 
 def computed(text: str, worth: int = 50) -> Part:
-    """Return a part that the digest itself states."""
+    """Return a part that is stated by the digest itself."""
     return Part(text, 0, worth)
 
 
 def quote(section: Section, line: Line, worth: int) -> Fact:
-    """Return a fact that is one whole line."""
+    """Return a fact that quotes one whole line."""
     return Fact(section, (literal(line, worth=worth),))

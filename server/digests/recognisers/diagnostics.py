@@ -1,4 +1,4 @@
-"""Messages of compilers and linters: errors before warnings, grouped by rule or kind, each with a place."""
+"""Compiler and linter messages: errors before warnings, grouped by rule or kind, each with a place."""
 
 import re
 from collections import Counter
@@ -13,15 +13,15 @@ _ERROR = 84
 _WARNING = 60
 _QUOTED = re.compile(r"['`\"‘]([^'`\"’]+)['`\"’]")
 _FEW = 12
-"""Maximum number of different errors that are all shown. Above it, each rule shows its first error before
-further errors follow.
+"""Maximum number of distinct errors for all of them to be shown. Beyond that, each rule shows its first error
+before any further errors.
 """
 _RARE = 3
-"""Number of errors per rule that are shown before the first error of a frequent rule."""
+"""Number of errors per rule shown before the first error of a frequent rule."""
 _SYNTAX = re.compile(r"(?i)(?:invalid-)?syntax(?:-?error)?|E999|E0001")
-"""Rules for files that cannot be read."""
+"""Rules that report files that cannot be parsed."""
 _MANY_RULES = 8
-"""Number of rules above which the most frequent rules are also counted in one line."""
+"""Number of rules above which a line with the counts of the most frequent rules is added."""
 _MOST_RULES = 20
 
 
@@ -43,7 +43,7 @@ class _Group:
 
 
 class Diagnostics:
-    """All messages of a run, grouped as they arrive."""
+    """All messages from a run, grouped as they arrive."""
 
     def __init__(self) -> None:
         self.counts = {"error": 0, "warning": 0}
@@ -58,7 +58,7 @@ class Diagnostics:
         rule: Part | None = None,
         details: list[Part] | None = None,
     ) -> list[Part]:
-        """Count a message. Return the list of its details, to which the caller can add."""
+        """Count a message. Return its list of details, which the caller can extend."""
         self.counts[severity] = self.counts.get(severity, 0) + 1
         named = rule.text if rule else key_of(_bare(message.text))
         if (severity, named) not in self._groups and self._kept >= MOST_KEPT:
@@ -77,7 +77,7 @@ class Diagnostics:
         return kept.details
 
     def facts(self) -> list[Fact]:
-        """Return the facts, rare errors first, then frequent ones, then warnings by frequency."""
+        """Return the facts: rare errors first, then frequent ones, then warnings by frequency."""
         errors = [group for (severity, _), group in self._groups.items() if severity == "error"]
         others = [group for (severity, _), group in self._groups.items() if severity != "error"]
         different = sum(len(group.messages) for group in errors)
@@ -92,7 +92,7 @@ class Diagnostics:
         return found
 
     def _frequent(self) -> list[Fact]:
-        """Return the most frequent rules if there are many."""
+        """Return the most frequent rules if there are many rules."""
         rules = Counter({group.rule: group.total for group in self._groups.values() if group.rule})
         if len(rules) <= _MANY_RULES:
             return []
@@ -102,12 +102,12 @@ class Diagnostics:
 
 
 def _urgency(group: _Group) -> tuple[bool, int]:
-    """Return the order of errors: files that cannot be read first, then rare errors."""
+    """Return the sort key for errors: files that cannot be read first, then rare errors."""
     return not _SYNTAX.fullmatch(group.rule), group.total
 
 
 def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[Fact]:
-    """Yield a group's messages, one per cluster first. In small groups, the rarest cluster comes first."""
+    """Yield a group's messages, starting with one per cluster. The smallest cluster comes first."""
     several = len(group.messages) > 1
     clusters = _clusters(list(group.messages.values()))
     for place, (rank, size, message) in enumerate(
@@ -135,9 +135,7 @@ def _facts(section: Section, group: _Group, worth: int, step: int) -> Iterator[F
 
 
 def _clusters(messages: list[_Message]) -> list[list[_Message]]:
-    """Cluster messages by their most common quoted name. If there are many clusters, the smallest comes
-    first.
-    """
+    """Cluster messages by their most common quoted name, smallest cluster first."""
     names = Counter(name for message in messages for name in set(_QUOTED.findall(message.message.text)))
     clusters: dict[tuple[str, int, str, str], list[_Message]] = {}
     for message in messages:
@@ -152,7 +150,7 @@ def _clusters(messages: list[_Message]) -> list[list[_Message]]:
 
 
 def _bare(text: str) -> str:
-    """Return a message without the names that it quotes."""
+    """Return a message without the names it quotes."""
     kept, quoted = [], ""
     for character in text[:300]:
         if quoted:

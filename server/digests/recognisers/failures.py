@@ -1,4 +1,4 @@
-"""Failures of test runs: a name, a cause, places. Equal causes at the same place are reported once."""
+"""Test failures: a name, a cause, places. Failures with the same cause and place are reported once."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,12 @@ from server.digests.recognisers.base import MOST_KEPT, computed
 from server.digests.values import Fact, Part, Section
 
 MOST_NAMES = 12
-"""Maximum number of names that are listed for failures with the same cause."""
+"""Maximum number of names listed for failures with the same cause."""
 MOST_DETAILS = 24
-"""Maximum number of lines after the cause that are kept per failure. At most six are shown."""
+"""Maximum number of lines kept after the cause of each failure. At most six are shown."""
 _WORTH = 88
 _MANY = 8
-"""Number of different failures above which the names and causes of all come before the places of any."""
+"""Number of distinct failures above which all names and causes come before any places."""
 _DIFFERS = (
     "-",
     "+",
@@ -32,14 +32,14 @@ _TELLS_NOTHING = re.compile(
     r"|(?:Cause|Differing items|Full diff.*):?$|Omitting \d+ identical|comparison failed$|Use -v"
     r"|\.\.\.Full output|Snapshot name: |[({\[\])}.]+$"
 )
-"""Number of lines between a cause and the values that differ."""
+"""Lines between a cause and the differing values that add no information."""
 _ANNOUNCES = re.compile(r".*(?::|equality)$|assertion `|expect\(|(?:\w+: )?assert .*\.\.\.|.*Lists differ: ")
-"""Causes that omit or shorten the values."""
+"""Causes that leave out or abbreviate the values."""
 
 
 @dataclass(slots=True)
 class Failure:
-    """One failed test, as the report describes it."""
+    """A failed test, as the report describes it."""
 
     name: Part
     label: str = ""
@@ -50,7 +50,7 @@ class Failure:
 
 
 class Failures:
-    """All failures of a run."""
+    """All failures in a run."""
 
     def __init__(self) -> None:
         self.items: list[Failure] = []
@@ -64,7 +64,7 @@ class Failures:
             self.more += 1
 
     def facts(self, section: Section = Section.FAILURE, worth: int = _WORTH) -> list[Fact]:
-        """Return a fact for each different failure, in the order of the text."""
+        """Return a fact for each distinct failure, in text order."""
         groups: dict[tuple[str, ...], list[Failure]] = {}
         for item in self.items:
             cause = item.cause.text if item.cause else item.name.text
@@ -97,7 +97,7 @@ def _fact(section: Section, group: Sequence[Failure], worth: int, step: int) -> 
 
 
 def _details(failure: Failure, worth: int) -> list[Part]:
-    """Put differing lines first, close to a cause that only announces them."""
+    """Put differing lines first, and close to a cause that only announces them."""
     cause = failure.cause.text if failure.cause else ""
     announces = _ANNOUNCES.match(cause) is not None
     told = [part for part in failure.details if not _TELLS_NOTHING.match(part.text)]

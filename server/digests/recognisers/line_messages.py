@@ -1,4 +1,4 @@
-"""Messages on one line each, `place: severity: text [rule]`, as most compilers and linters print them."""
+"""One-line messages, `place: severity: text [rule]`, as printed by most compilers and linters."""
 
 import re
 from typing import ClassVar
@@ -15,7 +15,7 @@ _SEVERITIES = {
 
 
 class LineMessages(Recogniser):
-    """Base class of recognisers of such messages.
+    """Base class for recognisers of such messages.
 
     ``message`` has the groups ``place`` and ``text``, and optionally ``severity`` and ``rule``. ``total``
     matches summary lines. ``context`` matches lines that belong to a message but add no information.
@@ -45,7 +45,7 @@ class LineMessages(Recogniser):
         return self.continued(line)
 
     def continued(self, line: Line) -> bool:
-        """Read a line after a message. Return whether the line belongs to the message."""
+        """Read a line that follows a message. Return whether it belongs to the message."""
         if self.open and self.context is not None and self.context.match(line.text):
             return True
         self.open = False

@@ -1,8 +1,8 @@
-"""The project's own checks, found in its files. This room runs no checks.
+"""The project's own checks, discovered from its files. Nothing here runs them.
 
 ``find``        walks the project and returns its checks, fastest first (start here)
-``values``      a check: command, covered files, place of discovery
-``manifests``   reads a project's files, within limits and never through links
-``python``, ``javascript``, ``others``   the checks in the files of each language
-``related``     the tests that concern a file
+``values``      a check: its command, the files it covers, where it was found
+``manifests``   reads a project's files, within limits and without following links
+``python``, ``javascript``, ``others``   the checks for each language
+``related``     the tests related to a file
 """

@@ -1,6 +1,6 @@
-"""Checks that the user accepted, by project. Only accepted checks are run.
+"""The checks the user has accepted, per project. Only accepted checks are run.
 
-A check is accepted with its exact command. A changed check must be accepted again.
+Acceptance covers the exact command. If a check changes, it must be accepted again.
 """
 
 import hashlib
@@ -21,13 +21,13 @@ model.
 
 
 class AcceptedChecks:
-    """The accepted checks of all projects, in one file of the app. All methods block."""
+    """The accepted checks of all projects, stored in a single app file. All methods block."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def accept(self, root: Path, checks: Iterable[tuple[ProjectCheck, Place]]) -> None:
-        """Accept checks of a project. They replace the checks accepted before; an empty list withdraws all.
+        """Accept checks for a project, replacing those accepted before. An empty list withdraws them all.
 
         Raises:
             OSError: the file cannot be written.
@@ -38,7 +38,7 @@ class AcceptedChecks:
         self._write({project: each for project, each in known.items() if each})
 
     def of(self, root: Path) -> list[tuple[ProjectCheck, Place]]:
-        """Return the accepted checks that the project still has, fastest first.
+        """Return the accepted checks that still exist in the project, fastest first.
 
         Raises:
             SettingsError: the file cannot be read.
@@ -77,6 +77,6 @@ class AcceptedChecks:
 
 
 def fingerprint(check: ProjectCheck) -> str:
-    """Return a value that stays the same while a check runs the same words in the same folder."""
+    """Return a value that stays the same as long as the check's name, folder and commands do."""
     words = [check.name, str(check.folder), list(check.command), list(check.for_file)]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()

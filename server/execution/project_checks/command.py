@@ -1,4 +1,4 @@
-"""The command of a project's check. Its program is found without a search in the project's own PATH."""
+"""The command for a project's check. Its program is found without searching the project's own PATH."""
 
 import os
 import shutil
@@ -10,20 +10,20 @@ from pathlib import Path
 from server.execution.project_checks.values import ProjectCheck
 
 _RUNNERS = frozenset({"uv", "poetry", "pipenv"})
-"""Programs that look for the project's environment and may download an environment."""
+"""Programs that look for the project's environment and may download one."""
 _SYSTEM = ("/usr/", "/bin/")
 
 
 @dataclass(frozen=True)
 class Command:
-    """Words that start with an absolute path, and the folders of the command's interpreter."""
+    """A command line starting with an absolute path, and the folders its interpreter needs."""
 
     words: tuple[str, ...]
     readable: tuple[Path, ...] = ()
 
 
 def sandboxed_command(check: ProjectCheck, words: tuple[str, ...]) -> Command | str:
-    """Return the command for the sandbox, or the reason why it cannot run there."""
+    """Return the command to run in the sandbox, or the reason it cannot run there."""
     if words[0] in _RUNNERS and words[1:2] == ("run",):
         words = words[2:]
         if words[:1] == ("python",) and project_python(check.folder) is None:
@@ -43,14 +43,16 @@ def sandboxed_command(check: ProjectCheck, words: tuple[str, ...]) -> Command | 
 
 
 def project_python(folder: Path) -> Path | None:
-    """Return the interpreter of a project's own environment, if the project has an environment."""
+    """Return the interpreter from the project's own environment, if it has one."""
     name = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
     places = (folder / environment / name for environment in (".venv", "venv"))
     return next((each for each in places if os.access(each, os.X_OK)), None)
 
 
 def _interpreter_folders(python: Path) -> Iterator[Path]:
-    """Yield the interpreter's own folder, and the folder of its environment if a link leads there."""
+    """Yield the interpreter's own folder and, if it is linked from an environment, that environment's
+    folder.
+    """
     yield python.resolve().parents[1]
     environment = python.parents[1].resolve()
     if (environment / "pyvenv.cfg").is_file():

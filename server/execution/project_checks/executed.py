@@ -1,4 +1,4 @@
-"""Finds out whether tests executed the lines that a result changed."""
+"""Finds out whether tests executed the lines changed by a result."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -11,12 +11,12 @@ PLUGIN = Path(__file__).with_name("plugin") / "token_saver_executed_lines.py"
 
 
 def watching(file: Path) -> dict[str, str]:
-    """Return the variables that make pytest note the executed lines of a file."""
+    """Return the environment variables that make pytest record which lines of a file are executed."""
     return {"PYTHONPATH": str(PLUGIN.parent), "PYTEST_PLUGINS": PLUGIN.stem, WATCHED: str(file)}
 
 
 def executed_lines(output: str) -> frozenset[int]:
-    """Return the lines in pytest's report; empty without a report."""
+    """Return the lines listed in pytest's report; empty if there is no report."""
     for line in reversed(output.splitlines()):
         if line.startswith(MARK):
             return frozenset(
@@ -26,10 +26,9 @@ def executed_lines(output: str) -> frozenset[int]:
 
 
 def covers_change(before: str, after: str, executed: Iterable[int]) -> bool:
-    """Return whether every changed part of a Python file that is inside a function was executed at least
-    once.
+    """Return whether every changed section inside a function of a Python file was executed at least once.
 
-    Code at the top level runs at every import, so its execution shows nothing.
+    Top-level code runs on every import, so executing it proves nothing.
     """
     ran = frozenset(executed)
     try:

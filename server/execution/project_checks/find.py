@@ -1,6 +1,6 @@
-"""The search for a project's own checks: its files are read, nothing is run.
+"""Finds a project's own checks by reading its files, without running anything.
 
-The checks found are proposed to the user. A check runs only after the user has accepted it.
+The checks are proposed to the user and run only once the user has accepted them.
 """
 
 from pathlib import Path
@@ -28,13 +28,11 @@ _WHOLE_TREE = frozenset(
         "eslint",
     }
 )
-"""Tools whose check of a folder covers its subfolders. If one check contains the other, only the outer check
-stays.
-"""
+"""Tools that also check subfolders. If one check contains another, only the outer one is kept."""
 
 
 def find_project_checks(root: Path) -> FoundChecks:
-    """Return the checks of a project and of the projects in its folders, fastest first."""
+    """Return the checks of a project and of any projects in its subfolders, fastest first."""
     root = root.resolve()
     unreadable: list[str] = []
     found: dict[tuple[str, Path], ProjectCheck] = {}

@@ -1,4 +1,4 @@
-"""Checks of JavaScript and TypeScript projects: scripts, vitest, jest, node --test, tsc, eslint."""
+"""Checks for JavaScript and TypeScript projects: scripts, vitest, jest, node --test, tsc, eslint."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,14 +18,14 @@ _SCRIPTS: dict[str, CheckKind] = {
     "test:unit": "tests",
     "check": "everything",
 }
-"""Names that scripts for checks usually have (npm's own ``test``; the others by use)."""
+"""Usual names of scripts that run checks (``test`` is npm's own; the others are conventions)."""
 _NO_TEST = "no test specified"
-"""Text in the script that ``npm init`` writes."""
+"""Text in the placeholder script written by ``npm init``."""
 _MANAGERS = (("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("bun.lockb", "bun"))
 
 
 def javascript_checks(folder: Folder) -> Iterator[ProjectCheck]:
-    """Yield the checks in the files of one folder."""
+    """Yield the checks found in one folder's files."""
     if folder.has("package.json") is None:
         return
     package = folder.json("package.json")
@@ -79,7 +79,7 @@ def _tools(folder: Folder, depends: set[str], run: tuple[str, ...]) -> Iterator[
 
 
 def _node_tests(folder: Folder, depends: set[str], scripts: Mapping[str, str]) -> Iterator[ProjectCheck]:
-    """Yield Node's own runner if a script calls it, or if there are tests but no other runner."""
+    """Yield Node's own test runner if a script calls it, or if there are tests but no other runner."""
     called = next((name for name, script in scripts.items() if "node --test" in script), None)
     words = ("node", "--test")
     if called is not None:
@@ -107,7 +107,9 @@ def _test_file(folder: Folder) -> str | None:
 
 
 def _manager(folder: Folder, package: Mapping[str, Any]) -> str:
-    """Return the package manager named by the package, or otherwise the manager of the nearest lock file."""
+    """Return the package manager named in the package file, or else the one implied by the nearest lock
+    file.
+    """
     named = package.get("packageManager")
     if isinstance(named, str) and named.partition("@")[0] in ("npm", "pnpm", "yarn", "bun"):
         return named.partition("@")[0]
@@ -121,7 +123,7 @@ def _manager(folder: Folder, package: Mapping[str, Any]) -> str:
 
 
 def _runner(manager: str) -> tuple[str, ...]:
-    """Return the words that run an installed tool and never install a missing tool."""
+    """Return the command prefix that runs an installed tool but never installs a missing one."""
     return {"pnpm": ("pnpm", "exec"), "yarn": ("yarn", "run"), "bun": ("bun", "x", "--no-install")}.get(
         manager, ("npx", "--no-install")
     )

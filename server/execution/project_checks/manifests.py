@@ -1,4 +1,4 @@
-"""Reads a project's own files: limited in size and number, never through a link."""
+"""Reads a project's own files: limited in size and number, never following links."""
 
 import configparser
 import json
@@ -18,16 +18,16 @@ _SKIPPED = frozenset(
         *("site-packages", "__pycache__", "coverage", "third_party", "bower_components"),
     }
 )
-"""Folders with installed or built files, which are not the project's own."""
+"""Folders of installed or built files, which are not the project's own."""
 
 
 class Folder:
-    """One folder of a project: its entries, and its files' contents read once.
+    """One folder in a project: its entries and the contents of its files, each read only once.
 
     Attributes:
         path: absolute.
-        root: the project's folder.
-        unreadable: receives a line for each file that cannot be read or parsed.
+        root: the project's root folder.
+        unreadable: gets a line for each file that cannot be read or parsed.
     """
 
     def __init__(self, path: Path, root: Path, unreadable: list[str]) -> None:
@@ -46,7 +46,7 @@ class Folder:
         return self._texts[name]
 
     def toml(self, name: str) -> Mapping[str, Any]:
-        """Return a TOML file's content; empty if the file is missing or cannot be read."""
+        """Return the contents of a TOML file; empty if it is missing or unreadable."""
         if not (text := self.text(name)):
             return {}
         try:
@@ -56,7 +56,7 @@ class Folder:
             return {}
 
     def json(self, name: str) -> Mapping[str, Any]:
-        """Return a JSON object; empty if the file is missing or cannot be read."""
+        """Return the contents of a JSON object; empty if the file is missing or unreadable."""
         if not (text := self.text(name)):
             return {}
         try:
@@ -67,7 +67,7 @@ class Folder:
         return found if isinstance(found, dict) else {}
 
     def ini_sections(self, name: str) -> frozenset[str]:
-        """Return the names of an INI file's sections."""
+        """Return the section names of an INI file."""
         if not (text := self.text(name)):
             return frozenset()
         parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
@@ -78,7 +78,7 @@ class Folder:
         return frozenset(parser.sections())
 
     def shown(self, name: str) -> str:
-        """Return a file's name as the user knows it: relative to the project."""
+        """Return a file's name as the user knows it: relative to the project root."""
         return (self.path / name).relative_to(self.root).as_posix()
 
     def _read(self, name: str) -> str | None:
@@ -102,7 +102,7 @@ class Folder:
 
 
 def folders_below(root: Path, unreadable: list[str], *, deepest: int = DEEPEST) -> Iterator[Folder]:
-    """Yield a project's folders from the top down, without hidden folders and folders with installed or built
+    """Yield a project's folders from the top down, skipping hidden folders and those with installed or built
     files.
     """
     if root in (root.parent, Path.home().resolve()):
@@ -119,7 +119,7 @@ def folders_below(root: Path, unreadable: list[str], *, deepest: int = DEEPEST) 
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:
-    """Return the value if it is a table, otherwise an empty table, because files can contain anything."""
+    """Return the value if it is a mapping, otherwise an empty one: files can contain anything."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -142,9 +142,7 @@ def _entries(path: Path) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _open_regular(path: Path) -> int:
-    """Open a file for reading. If a link or a pipe has replaced the file in the meantime, this
-    is an error.
-    """
+    """Open a file for reading. Fail if it has meanwhile been replaced by a link or a pipe."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

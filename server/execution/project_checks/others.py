@@ -1,4 +1,4 @@
-"""Checks of other languages: Go, Rust, make, PHP, Ruby, Maven, Gradle, .NET."""
+"""Checks for other languages and tools: Go, Rust, make, PHP, Ruby, Maven, Gradle, .NET."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _SLOW = 3
 
 
 def other_checks(folder: Folder) -> Iterator[ProjectCheck]:
-    """Yield the checks in the files of one folder."""
+    """Yield the checks found in one folder's files."""
     for found in (_go, _rust, _make, _php, _ruby, _jvm, _dotnet):
         yield from found(folder)
 

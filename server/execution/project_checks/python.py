@@ -1,4 +1,4 @@
-"""Checks of Python projects: pytest, unittest, tox, nox, ruff, mypy, pyright."""
+"""Checks for Python projects: pytest, unittest, tox, nox, ruff, mypy, pyright."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ _PYTHON = (".py", ".pyi")
 
 
 def python_checks(folder: Folder) -> Iterator[ProjectCheck]:
-    """Yield the checks in the files of one folder."""
+    """Yield the checks found in one folder's files."""
     project = folder.toml("pyproject.toml")
     tools = as_mapping(project.get("tool"))
     cfg, tox = folder.ini_sections("setup.cfg"), folder.ini_sections("tox.ini")
@@ -75,7 +75,7 @@ def _tests(
 
 
 def _start(folder: Folder) -> tuple[str, ...]:
-    """Return the words before a tool's name: the way in which this project starts its dependencies."""
+    """Return the command prefix with which this project runs its tools."""
     if folder.has("uv.lock"):
         return ("uv", "run", "python", "-m")
     if folder.has("poetry.lock"):
@@ -92,7 +92,7 @@ def _first(
     tools: Mapping[str, Any],
     section: tuple[str, frozenset[str]] = ("", frozenset()),
 ) -> str | None:
-    """Return the place where a tool is configured: its own file, pyproject.toml, or setup.cfg."""
+    """Return where a tool is configured: its own file, pyproject.toml, or setup.cfg."""
     if (name := folder.has(*files)) is not None:
         return folder.shown(name)
     if tool in tools:
@@ -139,7 +139,7 @@ def _is_pytest(requirement: str) -> bool:
 
 
 def _unittest_file(folder: Folder) -> str | None:
-    """Return a test file that uses unittest, in this folder or in its folder of tests."""
+    """Return a test file that uses unittest, from this folder or its tests folder."""
     for inside in (folder, *_test_folders(folder)):
         for name in sorted(inside.files):
             if name.startswith("test") and name.endswith(".py") and "unittest" in (inside.text(name) or ""):

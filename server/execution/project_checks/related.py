@@ -1,4 +1,4 @@
-"""The tests that concern a file, by their name or because they import the file."""
+"""Finds the tests related to a file, by name or because they import it."""
 
 import ast
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ _MOST = 20
 
 
 def related_tests(root: Path, file: Path) -> tuple[Path, ...]:
-    """Return the test files of a project that concern a file, files with its name first. A test file concerns
-    itself.
+    """Return a project's test files related to a file, those matching by name first. A test file is related
+    to itself.
 
     Python: ``test_name.py``, ``name_test.py``, and tests that import the module. Ruby: ``name_spec.rb``.
     """
@@ -42,7 +42,7 @@ def _is_test(name: str) -> bool:
 
 
 def _module_of(root: Path, file: Path) -> str:
-    """Return a file's module name, relative to the project folder and without a source folder."""
+    """Return a file's module name relative to the project folder, without a leading source folder."""
     parts = list(file.relative_to(root).with_suffix("").parts) if file.is_relative_to(root) else [file.stem]
     parts = parts[1:] if parts[0] in ("src", "lib") and len(parts) > 1 else parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)

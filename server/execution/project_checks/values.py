@@ -5,27 +5,29 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 CheckKind = Literal["lint", "types", "tests", "everything"]
-"""Kinds from fastest to slowest. ``everything`` is a script of the project with unknown actions."""
+"""Kinds from fastest to slowest. ``everything`` is a project script that may do anything."""
 
 FILE, TESTS, PACKAGE = "{file}", "{tests}", "{package}"
-"""Words of ``for_file``: the file; the tests that concern it, one word each; its folder, as ``./folder``."""
+"""Placeholders in ``for_file``: the file; its related tests, one argument each; its folder, as
+``./folder``.
+"""
 
 _ORDER: dict[CheckKind, int] = {"lint": 0, "types": 1, "tests": 2, "everything": 3}
 
 
 @dataclass(frozen=True)
 class ProjectCheck:
-    """One check.
+    """One of the project's checks.
 
     Attributes:
-        name: the tool, or the script (``npm run lint``).
-        kind: what the check examines.
-        command: the words that run the whole check.
-        for_file: the words that run the check for one file; empty if the tool cannot be limited to a file.
-        covers: endings of the files that the check covers; empty for every file.
+        name: the tool or the script (``npm run lint``).
+        kind: what is checked.
+        command: the command line for the whole check.
+        for_file: the command line for a single file; empty if the tool cannot be limited to one.
+        covers: suffixes of the files covered by the check; empty means all files.
         folder: the working folder.
-        found_in: the file, and its part, in which the check was found.
-        rank: estimated slowness within its kind, from 0.
+        found_in: the file, and the part of it, where the check was found.
+        rank: estimated slowness among checks of the same kind, from 0.
     """
 
     name: str
@@ -39,7 +41,7 @@ class ProjectCheck:
 
     @property
     def speed(self) -> tuple[int, int]:
-        """Sort key that puts the fastest check first."""
+        """Sort key that puts the fastest checks first."""
         return (_ORDER[self.kind], self.rank)
 
     def concerns(self, file: Path) -> bool:
@@ -48,12 +50,11 @@ class ProjectCheck:
         return inside and (not self.covers or file.name.endswith(self.covers))
 
     def words_for(self, file: Path, tests: tuple[Path, ...] = ()) -> tuple[str, ...]:
-        """Return the words that run the check for a file, or the whole check if it cannot be limited to a
-        file.
+        """Return the command line for one file, or for the whole check if it cannot be limited to a file.
 
         Args:
-            file: an absolute path in ``folder``.
-            tests: the tests that concern the file (``related.py``). Without tests, all are run.
+            file: an absolute path inside ``folder``.
+            tests: the tests related to the file (``related.py``). If empty, all tests are run.
         """
         if not self.for_file or (TESTS in self.for_file and not tests):
             return self.command
@@ -70,11 +71,11 @@ class ProjectCheck:
 
 @dataclass(frozen=True)
 class FoundChecks:
-    """Result of a search.
+    """The result of a search for checks.
 
     Attributes:
-        checks: fastest first; one check per tool and folder.
-        unreadable: files with checks that cannot be read, with the reason.
+        checks: one check per tool and folder, fastest first.
+        unreadable: check files that could not be read, with the reason.
     """
 
     checks: tuple[ProjectCheck, ...]
@@ -82,6 +83,6 @@ class FoundChecks:
 
 
 def _word(path: Path, folder: Path) -> str:
-    """Return a path as one word that no program interprets as an option."""
+    """Return a path as a single argument that no program mistakes for an option."""
     name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
     return f"./{name}" if name.startswith("-") else name

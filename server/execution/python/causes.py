@@ -1,4 +1,4 @@
-"""Reasons outside the code for which it could not be run. They are never evidence against the code."""
+"""External reasons why code could not be run. They are never evidence against the code."""
 
 import ast
 import errno
@@ -26,15 +26,16 @@ _SINCE = {
     ("string.templatelib", ""): (3, 14),
     ("compression", ""): (3, 14),
 }
-"""Parts of the standard library by the version that added them ("What's New in Python" 3.12 to 3.14)."""
+"""Standard library additions and the version that introduced them ("What's New in Python" 3.12 to 3.14)."""
 
 
 def outside_cause(error: Mapping[str, Any], project_modules: Collection[str] = ()) -> str | None:
-    """Return why an error reported by the sandbox says nothing about the code; None if the code is at fault.
+    """Return why an error reported by the sandbox is no evidence against the code; None if the code is at
+    fault.
 
     Args:
-        error: the record's ``error``, as ``evaluator.py`` writes it.
-        project_modules: top-level modules of the code's project.
+        error: the record's ``error``, as written by ``evaluator.py``.
+        project_modules: top-level modules of the project the code belongs to.
     """
     kinds, message = error.get("types", ()), str(error.get("message", ""))
     name = error.get("name")
@@ -50,7 +51,7 @@ def outside_cause(error: Mapping[str, Any], project_modules: Collection[str] = (
 def newer_syntax(source: str) -> str | None:
     """Return the reason if the code fails to compile only because the interpreter is too old.
 
-    The grammar of tree-sitter is newer than the interpreter. Code that neither can read is wrong.
+    The tree-sitter grammar is newer than the interpreter. Code that neither can parse is simply invalid.
     """
     try:
         ast.parse(source)
@@ -64,7 +65,7 @@ def newer_syntax(source: str) -> str | None:
 
 
 def host_name(name: str) -> str:
-    """Return the reason for a name that the module does not bind."""
+    """Return the reason given for a name that the module does not bind."""
     return f"the name `{name}` is provided by the program that runs it"
 
 

@@ -1,4 +1,4 @@
-"""Checks new Python code: load it once, run facts, judge the results outside the sandbox."""
+"""Checks new Python code: loads it once, runs facts, and judges the results outside the sandbox."""
 
 import ast
 import builtins
@@ -19,13 +19,13 @@ LIMITS = Limits(seconds=10, cpu_seconds=10)
 
 @dataclass(frozen=True)
 class _Cause:
-    """Distinguishes causes outside the code from the code's own faults."""
+    """Tells external causes from faults in the code itself."""
 
     names: Unbound
     project_modules: Collection[str]
 
     def of(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause, or None. A name that only another scope binds is the code's own fault."""
+        """Return the external cause, if any. A name bound only in another scope is the code's own fault."""
         missing = error.get("name")
         if "builtins.NameError" in error.get("types", ()):
             return causes.host_name(str(missing)) if missing in self.names.nowhere else None
@@ -34,7 +34,7 @@ class _Cause:
 
 @dataclass(frozen=True)
 class _Expected:
-    """The encoded value that a fact expects, or the reason why it is missing."""
+    """The encoded value a fact expects, or the reason it is missing."""
 
     value: Any = None
     problem: str = ""
@@ -43,7 +43,7 @@ class _Expected:
 
 @dataclass
 class _Plan:
-    """The jobs of one check, and the job that gives each fact's expected value."""
+    """The jobs for one check, and which job yields each fact's expected value."""
 
     jobs: list[PythonJob] = field(default_factory=list)
     outside: dict[int, Any] = field(default_factory=dict)
@@ -63,18 +63,18 @@ async def check_python(
 ) -> CodeCheck:
     """Load a module once and run facts in it.
 
-    Expected values never enter the process that runs the code: literals are judged outside, and other
-    expressions are evaluated in a process without the code. If an expectation names the code's own classes,
-    the value comes from the code in a separate process, and the result says so.
+    Expected values never enter the process that runs the code: literals are judged outside the sandbox, and
+    other expressions are evaluated in a process without the code. If an expectation uses the code's own
+    classes, its value comes from the code in a separate process, and the result says so.
 
     Args:
-        sandbox: a proven sandbox.
+        sandbox: a sandbox proven to work.
         source: the module's text.
         facts: the facts that should hold.
         name: the module's name.
-        project_modules: top-level modules of the code's project.
-        files: files of the project that the code may import, by relative path.
-        limits: upper bounds of each process.
+        project_modules: top-level modules of the project the code belongs to.
+        files: project files that the code may import, keyed by relative path.
+        limits: limits for each process.
     """
     try:
         names = unbound_names(source)
@@ -160,14 +160,14 @@ def _load(result: JobResult, causes_outside: _Cause) -> Load:
 
 @dataclass(frozen=True)
 class _Judge:
-    """Judges facts from the records of the process that ran the code."""
+    """Judges facts by the records from the process that ran the code."""
 
     result: JobResult
     load: Load
     cause: _Cause
 
     def judge(self, fact: Fact, index: int, expected: _Expected) -> FactResult:
-        """Judge one fact from its record, or from the absence of a record."""
+        """Judge one fact by its record, or by the lack of one."""
         if self.load.verdict != "passed":
             return FactResult(fact, "not run", f"the module does not load: {self.load.detail}")
         if expected.problem:
@@ -211,7 +211,7 @@ def _judge_error(fact: Fact, error: Mapping[str, Any], cause: _Cause) -> FactRes
 
 
 def _end(result: JobResult, place: str) -> str:
-    """Describe how a job without a report ended."""
+    """Describe how a job that produced no report ended."""
     if result.ending == "exited":
         return f"It ended its process {place}."
     if result.ending == "signal":

@@ -1,6 +1,6 @@
-"""Removes demonstration code that a model adds below new code: calls whose results are printed or asserted.
+"""Removes demonstration code that a model appends to new code: calls whose results are printed or asserted.
 
-Such code would run at every import. Only the end of a module is examined, and only code that asked for
+Such code would run on every import. Only the end of a module is examined, and only for tasks that give
 examples.
 """
 
@@ -12,9 +12,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def without_demonstrations(text: str) -> str:
-    """Return a module without the demonstrations at its end. Without demonstrations, the text is
-    unchanged.
-    """
+    """Return a module without the demonstrations at its end. If there are none, the text is unchanged."""
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -34,7 +32,7 @@ def without_demonstrations(text: str) -> str:
 
 
 def _shows(node: ast.stmt, own: Collection[str], used: Collection[str]) -> bool:
-    """Return whether a statement is only part of a demonstration."""
+    """Return whether a statement serves only as part of a demonstration."""
     if isinstance(node, ast.Assert | ast.Pass):
         return True
     if isinstance(node, ast.Expr):

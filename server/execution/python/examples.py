@@ -1,6 +1,6 @@
-"""Facts in the text of a task: calls of the code's own functions, with the results that the text gives.
+"""Facts found in a task's text: calls to the code's own functions, with the results that the text states.
 
-Only text that parses counts: a call of a name that the code defines, then ``==``, ``->``, ``→`` or ``=>``,
+Only text that parses is used: a call to a name defined by the code, then ``==``, ``->``, ``→`` or ``=>``,
 then a literal; or a doctest. Prose is not interpreted.
 """
 
@@ -18,9 +18,9 @@ _MOST = 20
 
 
 def find_examples(text: str, names: Collection[str]) -> list[Fact]:
-    """Return the facts that a text states about calls of ``names``, without repetition.
+    """Return the facts that a text states about calls to ``names``, without duplicates.
 
-    Statements about other names are left out, as are statements whose result is not a literal.
+    Statements about other names are skipped, as are those whose result is not a literal.
     """
     found: dict[str, Fact] = {}
     for fact in (*_from_doctests(text), *_from_calls(text, names)):
@@ -30,7 +30,7 @@ def find_examples(text: str, names: Collection[str]) -> list[Fact]:
 
 
 def find_calls(text: str, names: Collection[str]) -> list[str]:
-    """Return the calls of ``names`` in a text that parse, with or without a result."""
+    """Return the calls to ``names`` in a text that parse, with or without a result."""
     return [text[start:end] for start, end in call_spans(text, names) if _is_expression(text[start:end])]
 
 
@@ -54,7 +54,7 @@ def _from_calls(text: str, names: Collection[str]) -> Iterator[Fact]:
 
 
 def call_spans(text: str, names: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Yield the spans of the calls of ``names`` in a text, up to their closing brackets."""
+    """Yield the spans of calls to ``names`` in a text, up to their closing brackets."""
     for name in sorted(names):
         start = text.find(f"{name}(")
         while start >= 0:
@@ -76,7 +76,7 @@ def _with_result(call: str, rest: str) -> Iterator[Fact]:
 
 
 def _end_of_call(text: str, opening: int) -> int | None:
-    """Return the position after the bracket that closes the bracket at ``opening``."""
+    """Return the position just after the bracket that closes the one at ``opening``."""
     expected: list[str] = []
     quote = ""
     place = opening
@@ -101,9 +101,9 @@ def _end_of_call(text: str, opening: int) -> int | None:
 
 
 def _longest_value(text: str) -> str | None:
-    """Return the longest beginning of a text that is a literal.
+    """Return the longest prefix of a text that is a literal.
 
-    The literal ends at a valid end: the text ``3.`` at the end of a sentence is 3, which equals 3.0.
+    It may include a full stop: ``3.`` at the end of a sentence reads as 3.0, which equals 3.
     """
     for end in range(min(len(text), _LONGEST_CALL), 0, -1):
         candidate = text[:end].strip()

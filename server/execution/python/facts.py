@@ -62,12 +62,12 @@ _COMMON = {
     "StringIO": "io",
     "BytesIO": "io",
 }
-"""Classes of the standard library that a fact can name without an import, with their modules."""
+"""Standard library classes that a fact can use without importing them, with their modules."""
 _LONGEST = 1_000
 
 
 class FactError(ValueError):
-    """A text that is not a fact. The message says why."""
+    """The text is not a fact. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ class Fact:
     """One fact about code.
 
     Attributes:
-        text: the fact as given.
-        left: expression that is evaluated in the module.
-        operator: relation between the value and ``right``. ``true`` and ``false`` have no right side.
-        right: expression of the expected value, or the name of the exception's class.
+        text: the fact as written.
+        left: expression evaluated in the module.
+        operator: how the value relates to ``right``; ``true`` and ``false`` have no right side.
+        right: expression for the expected value, or the exception's class name.
     """
 
     text: str
@@ -88,15 +88,15 @@ class Fact:
 
     @property
     def names(self) -> frozenset[str]:
-        """The names in the expression that is evaluated in the module."""
+        """The names in the expression evaluated in the module."""
         return names_in(self.left)
 
 
 def parse_fact(text: str) -> Fact:
-    """Read a fact.
+    """Parse a fact.
 
     Raises:
-        FactError: the text has another form.
+        FactError: the text is not a valid fact.
     """
     text = text.strip()
     if len(text) > _LONGEST:
@@ -128,7 +128,7 @@ def parse_fact(text: str) -> Fact:
 
 
 def is_literal(tree: ast.expr) -> bool:
-    """Return whether an expression is a literal, whose value is known without the sandbox."""
+    """Return whether an expression is a literal, so that its value is known without the sandbox."""
     try:
         ast.literal_eval(tree)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -137,15 +137,16 @@ def is_literal(tree: ast.expr) -> bool:
 
 
 def names_in(expression: str) -> frozenset[str]:
-    """Return the names that an expression reads."""
+    """Return the names an expression reads."""
     return frozenset(node.id for node in ast.walk(_expression(expression)) if isinstance(node, ast.Name))
 
 
 def with_imports(expression: str, bound: frozenset[str]) -> str:
-    """Return the expression with names of the standard library spelt out, unless they are bound elsewhere.
+    """Return the expression with standard library names written out as imports, unless they are bound
+    elsewhere.
 
-    ``f(Decimal("1"))`` becomes ``f(__import__('decimal').Decimal('1'))``. The module's own names stay
-    unchanged, so that a missing import in the module is not hidden.
+    ``f(Decimal("1"))`` becomes ``f(__import__('decimal').Decimal('1'))``. The module's own names are left
+    alone so that a missing import in the module is not hidden.
     """
     return ast.unparse(_Imports(bound).visit(_expression(expression)))
 
@@ -185,7 +186,7 @@ def _expression(text: str) -> ast.expr:
 
 
 def _with_call(fact: Fact) -> Fact:
-    """Return the fact if it is meaningful. A fact without a call says nothing about a function."""
+    """Return the fact if it says something about the code: ``left`` must contain a call or a name."""
     if not any(isinstance(node, ast.Call | ast.Name) for node in ast.walk(_expression(fact.left))):
         raise FactError(f"`{fact.text[:80]}` names nothing of the code.")
     return fact

@@ -1,4 +1,4 @@
-"""Calls with generated arguments: by annotation if there is one, otherwise of every common type."""
+"""Calls with generated arguments, chosen by annotation if there is one, otherwise from all common types."""
 
 import ast
 from collections import Counter
@@ -35,9 +35,9 @@ _ALIASES = {
 
 
 def generated_calls(source: str, names: Collection[str]) -> list[str]:
-    """Return calls of a module's own functions: first the calls in its text, then generated calls.
+    """Return calls to a module's own functions: first those found in its text, then generated ones.
 
-    Decorated functions and names with several functions are left out.
+    Decorated functions and names defined more than once are skipped.
     """
     found: list[str] = []
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
@@ -50,7 +50,7 @@ def generated_calls(source: str, names: Collection[str]) -> list[str]:
 
 
 def _generated(function: ast.FunctionDef) -> Iterator[str]:
-    """Yield calls in which each argument takes its first value, then its second, and so on."""
+    """Yield calls in which every argument takes its first value, then its second, and so on."""
     given = function.args
     needed = [*given.posonlyargs, *given.args]
     values = [_values(each) for each in needed]
@@ -78,7 +78,7 @@ def _is_required(given: ast.arguments, name: str) -> bool:
 
 
 def _values(parameter: ast.arg) -> tuple[str, ...]:
-    """Return values for a parameter, by the first known type in its annotation."""
+    """Return values for a parameter, based on the first known type in its annotation."""
     if parameter.annotation is not None:
         for node in ast.walk(parameter.annotation):
             name = (
@@ -94,7 +94,7 @@ def _values(parameter: ast.arg) -> tuple[str, ...]:
 
 
 def _is_closed(call: str) -> bool:
-    """Return whether every argument of a call is a literal."""
+    """Return whether all arguments of a call are literals."""
     tree = ast.parse(call, mode="eval").body
     assert isinstance(tree, ast.Call)
     try:

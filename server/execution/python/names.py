@@ -1,4 +1,4 @@
-"""Names that a module uses but does not bind, by scope."""
+"""Names a module uses but does not bind, by scope."""
 
 import ast
 import builtins
@@ -15,13 +15,14 @@ _GIVEN = frozenset(dir(builtins)) | {
 
 @dataclass(frozen=True)
 class Unbound:
-    """Names that are unbound where they are used.
+    """Names that are not bound where they are used.
 
     Attributes:
-        elsewhere: bound only in another scope of the module; certainly wrong.
-        nowhere: not bound in the module; wrong, or provided by the program that runs it.
-        bound: names that the module itself binds.
-        star_imports: whether the module imports names that its text does not show; ``nowhere`` is then empty.
+        elsewhere: bound only in another scope of the module; certainly an error.
+        nowhere: not bound anywhere in the module; an error, unless provided by the program that runs it.
+        bound: names the module itself binds.
+        star_imports: whether the module has star imports, which bind names its text does not show;
+        ``elsewhere`` and ``nowhere`` are then empty.
     """
 
     elsewhere: tuple[str, ...] = ()
@@ -31,7 +32,7 @@ class Unbound:
 
 
 def unbound_names(source: str) -> Unbound:
-    """Find the names that a module uses but does not bind.
+    """Find the names a module uses but does not bind.
 
     Raises:
         SyntaxError: the module does not compile.

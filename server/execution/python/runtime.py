@@ -1,4 +1,4 @@
-"""Python as a language whose new code can be checked by running it."""
+"""The Python runtime: checks new Python code by running it."""
 
 import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -28,33 +28,33 @@ class PythonRuntime:
     endings = (".py",)
 
     def parse_fact(self, text: str) -> Fact:
-        """Read a fact such as ``f([3, 1]) == [1, 3]``."""
+        """Parse a fact such as ``f([3, 1]) == [1, 3]``."""
         return parse_fact(text)
 
     def find_examples(self, text: str, names: Collection[str]) -> list[Fact]:
-        """Return the facts that a task states about ``names``."""
+        """Return the facts a task states about ``names``."""
         return find_examples(text, names)
 
     def probe_calls(self, text: str, names: Collection[str], proposed: Sequence[str]) -> list[str]:
-        """Return the proposed calls, the calls in the text, and variations of both."""
+        """Return the proposed calls, those found in the text, and variations of both."""
         return probe_calls(text, names, [each.partition(" == ")[0] for each in proposed])
 
     def generated_calls(self, source: str, names: Collection[str]) -> list[str]:
-        """Return calls of functions of the module with generated arguments."""
+        """Return calls to the module's functions with generated arguments."""
         return generated_calls(source, names)
 
     def uses(self, source: str, name: str) -> frozenset[str]:
-        """Return the names that a definition reads."""
+        """Return the names a definition reads."""
         node = definitions_of(source).get(name)
         inner = ast.walk(node) if node is not None else ()
         return frozenset(each.id for each in inner if isinstance(each, ast.Name))
 
     def definitions(self, source: str) -> dict[str, str]:
-        """Return the functions and classes at the top level with their syntax trees."""
+        """Return the top-level functions and classes with their syntax trees."""
         return {name: ast.dump(node) for name, node in definitions_of(source).items()}
 
     def heads(self, source: str, names: Collection[str]) -> list[str]:
-        """Return the first line of each function, and of each class with its methods."""
+        """Return the signature line of each function, and of each class with its methods."""
         return list(_heads(source, names))
 
     def emptied(self, source: str, names: Collection[str]) -> str:
@@ -72,14 +72,14 @@ class PythonRuntime:
         return without_demonstrations(source)
 
     def elsewhere(self, source: str) -> tuple[str, ...]:
-        """Return the names that only another scope binds."""
+        """Return the names that are bound only in another scope."""
         try:
             return unbound_names(source).elsewhere
         except (SyntaxError, ValueError):
             return ()
 
     def as_script(self, source: str, detail: str) -> str | None:
-        """Return why a failure to load says nothing about a script."""
+        """Return why a failure to load is no evidence against a script."""
         names = {node.attr for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
         if detail.startswith("SystemExit"):
             return "it ends its process, as a script does"
@@ -90,7 +90,7 @@ class PythonRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause outside the code."""
+        """Return the cause of an error if it lies outside the code."""
         return outside_cause(error)
 
     async def check(
@@ -102,7 +102,7 @@ class PythonRuntime:
     async def probe(
         self, sandbox: Runs, source: str, calls: Sequence[str], files: Mapping[str, str] | None = None
     ) -> JobResult | None:
-        """Run calls in the module's namespace."""
+        """Evaluate calls in the module's namespace."""
         try:
             bound = unbound_names(source).bound
         except (SyntaxError, ValueError):
@@ -114,7 +114,7 @@ class PythonRuntime:
 
 
 def definitions_of(source: str) -> dict[str, Definition]:
-    """Return the functions and classes at the top level of a module by name; empty if it does not parse."""
+    """Return a module's top-level functions and classes by name; empty if it does not parse."""
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,7 +1,7 @@
-"""Compares a value reported by the sandbox with the value that a fact expects.
+"""Compares a value reported by the sandbox with the value a fact expects.
 
-Values are compared by their structure, never by code of the module under test: even if a class's ``__eq__``
-always returns true, its object equals only an object of the same class with the same parts.
+Values are compared structurally, never by code from the module under test: even if a class's ``__eq__``
+always returns true, an instance equals only an instance of the same class with the same parts.
 """
 
 import ast
@@ -16,7 +16,7 @@ from server.execution.python.facts import Fact
 from server.execution.sandbox.evaluator import encode
 
 _REL_TOLERANCE = 1e-9
-"""Relative tolerance of floats: in facts written by hand, 0.1 + 0.2 equals 0.3."""
+"""Relative tolerance for floats: in handwritten facts, 0.1 + 0.2 equals 0.3."""
 _ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -31,12 +31,12 @@ class NotComparable(ValueError):
 
 @dataclass(frozen=True)
 class Opaque:
-    """The structure of a value whose class only the sandbox has."""
+    """The structure of a value whose class exists only in the sandbox."""
 
     form: str
 
     def __repr__(self) -> str:
-        """Return the class's name and the parts, shortened."""
+        """Return the class name and the parts, shortened."""
         kind, name, *parts = json.loads(self.form)
         return f"<{kind} {name} {' '.join(str(part) for part in parts)}>"[:200]
 
@@ -57,7 +57,7 @@ def holds(fact: Fact, actual: Any, expected: Any) -> bool:
     """Return whether a fact holds for two encoded values.
 
     Raises:
-        NotComparable: the values are too large, of unordered classes, or not written by an encoder.
+        NotComparable: the values are too large, have no ordering, or were not written by an encoder.
     """
     left = decode(actual)
     if fact.operator in ("true", "false"):
@@ -79,10 +79,10 @@ def holds(fact: Fact, actual: Any, expected: Any) -> bool:
 
 
 def decode(encoded: Any) -> Any:
-    """Return the value of an encoded form. Classes that only the sandbox has become ``Opaque``.
+    """Decode a value. Instances of classes that exist only in the sandbox become ``Opaque``.
 
     Raises:
-        NotComparable: the form was not written by an encoder, or its value was too large.
+        NotComparable: the encoded form was not written by an encoder, or the value was too large.
     """
     try:
         return _decode(encoded)
@@ -91,9 +91,7 @@ def decode(encoded: Any) -> Any:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Return whether two decoded values are equal: floats approximately, NaN to NaN, all other values
-    exactly.
-    """
+    """Return whether two decoded values are equal: floats approximately, NaN to NaN, all else exactly."""
     if isinstance(left, float | int | complex) and isinstance(right, float | int | complex):
         return _same_number(left, right)
     if isinstance(left, dict) and isinstance(right, dict):

@@ -1,4 +1,4 @@
-"""Command lines for bubblewrap: separate namespaces for processes, network, mounts and IPC (Linux)."""
+"""Command lines for bubblewrap: separate process, network, mount and IPC namespaces (Linux)."""
 
 import os
 import sys
@@ -16,21 +16,21 @@ _ISOLATION = (
 NETWORK_FILES = tuple(
     f"/etc/{name}" for name in ("resolv.conf", "hosts", "host.conf", "nsswitch.conf", "gai.conf", "services")
 )
-"""Files that name resolution reads in a command with access to the machine's network."""
+"""Files needed for name resolution by a command that may use the machine's network."""
 _CLOSED = ("--remount-ro", "/")
-"""The root is a file system in memory, which no job may fill."""
+"""The root is an in-memory file system that jobs must not fill up."""
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/zero")
 
 
 def program() -> str | None:
-    """Return the path of the system's ``bwrap``. PATH is not searched, because others may have put a program
+    """Return the path of the system's ``bwrap``. PATH is not searched: someone else may have put a program
     there.
     """
     return next((path for path in PROGRAM_PLACES if os.access(path, os.X_OK)), None)
 
 
 def around_evaluator(folder: str, readable: Iterable[str]) -> list[str]:
-    """Return the command line that runs ``worker.main`` of this app in bubblewrap."""
+    """Return the command line that runs this app's ``worker.main`` in bubblewrap."""
     package = os.path.dirname(os.path.abspath(__file__))
     root = os.path.dirname(os.path.dirname(os.path.dirname(package)))
     interpreter = os.path.realpath(sys.executable)
@@ -47,7 +47,7 @@ def around_evaluator(folder: str, readable: Iterable[str]) -> list[str]:
 def around_command(job: Mapping[str, Any], folder: str, system: Iterable[str], filter_fd: int) -> list[str]:
     """Return the command line that runs the job's command in bubblewrap.
 
-    ``/tmp`` and ``/dev/shm`` are in the private folder, where their size is monitored.
+    ``/tmp`` and ``/dev/shm`` are inside the private folder, where their size is monitored.
     """
     for name in ("tmp", "shm"):
         os.makedirs(f"{folder}/{name}", exist_ok=True)
@@ -66,7 +66,7 @@ def around_command(job: Mapping[str, Any], folder: str, system: Iterable[str], f
 
 
 def interpreter_options(root: str, module: str) -> tuple[str, ...]:
-    """Return Python options that run ``main`` of a module in this package, without loading the user's
+    """Return Python options that run ``main`` from a module in this package without loading the user's
     packages.
     """
     path = f"import sys; sys.path.insert(0, {root!r})"

@@ -1,8 +1,8 @@
-"""Evaluation of Python expressions in a module under test; runs inside the sandbox.
+"""Evaluates Python expressions in a module under test. Runs inside the sandbox.
 
-This file needs only the standard library: it also runs under Pyodide, without the app.
-It writes one JSON record per line: ``load`` once, ``value`` or ``error`` for each expression, ``done``. The
-module shares the process and can forge each record. The expected values are unknown here.
+Needs only the standard library, because it also runs under Pyodide, without the app. It writes one JSON
+record per line: ``load`` once, ``value`` or ``error`` for each expression, then ``done``. The module under
+test shares the process and can forge any record. The expected values are not known here.
 """
 
 import ast
@@ -31,7 +31,7 @@ def evaluate(task: Mapping[str, Any], write: Callable[[str], object]) -> None:
 
     Args:
         task: ``source``, ``name``, ``preamble``, ``expressions``.
-        write: takes one line without its end.
+        write: called with one line at a time, without the line ending.
     """
     dump = json.dumps  # the module may replace attributes of ``json``
     attempts = _watch_attempts()
@@ -67,7 +67,7 @@ def evaluate(task: Mapping[str, Any], write: Callable[[str], object]) -> None:
 
 
 def _evaluate_one(expression: str, namespace: dict[str, Any]) -> dict[str, Any]:
-    """Evaluate an expression. For a plain call, the arguments are encoded before and after the call."""
+    """Evaluate an expression. For a plain call, encode the arguments both before and after it."""
     try:
         tree = ast.parse(expression, "<expression>", "eval").body
         if isinstance(tree, ast.Await):
@@ -104,9 +104,10 @@ def _awaited(value: Any) -> Any:
 
 
 def encode(value: Any) -> Any:
-    """Return a JSON form of a value that keeps its exact type and can be compared without its own code.
+    """Return a JSON form of a value that preserves its exact type and can be compared without running its
+    code.
 
-    Beyond ``DEEPEST`` levels or ``MOST_NODES`` parts, the form is ``["large"]``, which equals no other form.
+    Beyond ``DEEPEST`` levels or ``MOST_NODES`` parts, the form is ``["large"]``, which never compares equal.
     """
     try:
         return _Encoder().encode(value, 0)
@@ -155,7 +156,7 @@ class _Encoder:
         return ["object", _name_of(type(value)), self._parts(value, depth + 1)]
 
     def _parts(self, value: Any, depth: int) -> Any:
-        """Return the parts of an object: its fields, otherwise its state, otherwise its printed form."""
+        """Return an object's parts: its fields, else its state, else its printed form."""
         if isinstance(fields := getattr(type(value), "__dataclass_fields__", None), dict):
             return self.encode({name: getattr(value, name, None) for name in fields}, depth)
         module = type(value).__module__
@@ -174,7 +175,7 @@ class _Encoder:
 
 
 def _name_of(kind: Any) -> str:
-    """Return the qualified name. Only real built-in classes are named ``builtins.…``."""
+    """Return the qualified class name. Only real built-ins are named ``builtins.…``."""
     if id(kind) in _BUILTIN:
         return f"builtins.{_BUILTIN[id(kind)]}"
     name = f"{getattr(kind, '__module__', '')}.{getattr(kind, '__qualname__', '')}"
@@ -182,7 +183,7 @@ def _name_of(kind: Any) -> str:
 
 
 def _describe_error(error: BaseException) -> dict[str, Any]:
-    """Return the data of an exception that a judge can use: its classes, message, place, and the missing
+    """Return what a judge needs to know about an exception: its classes, message, location and the missing
     name.
     """
     try:
@@ -212,9 +213,7 @@ def _describe_error(error: BaseException) -> dict[str, Any]:
 
 
 def _watch_attempts() -> set[str]:
-    """Return a set that fills with actions beyond computing that the code tries, whether or not
-    they succeed.
-    """
+    """Return a set that collects the side effects the code attempts, whether or not they succeed."""
     attempts: set[str] = set()
 
     def note(event: str, arguments: tuple[Any, ...]) -> None:

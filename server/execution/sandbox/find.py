@@ -1,6 +1,6 @@
-"""Finds the sandbox that works on this machine, by probing once per process of the app.
+"""Finds the sandbox that works on this machine, probing once per app process.
 
-An update of the app or of the kernel starts a new process, so the sandbox is probed again.
+Updating the app or the kernel starts a new process, so the sandbox is probed again.
 """
 
 import asyncio
@@ -17,30 +17,30 @@ _ORDER: dict[Kind, tuple[str, ...]] = {
     "python": ("landlock", "bubblewrap"),
     "command": ("bubblewrap", "landlock"),
 }
-"""Landlock evaluates code faster. For a command, bubblewrap provides a separate file system."""
+"""Landlock evaluates code faster. For commands, bubblewrap provides a separate file system."""
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A sandbox that a probe has proven for one kind of job."""
+    """A sandbox that a probe has proven to work for one kind of job."""
 
     proof: Proof
 
     async def run(self, jobs: Sequence[PythonJob | CommandJob]) -> list[JobResult]:
-        """Run jobs of the proven kind, one after the other, each in fresh processes."""
+        """Run jobs of the proven kind one after another, each in fresh processes."""
         return await run(jobs, self.proof.barrier)
 
 
 PROOFS: dict[Kind, list[Proof]] = {}
-"""Results of the probes of this process. A probe takes a second or two."""
+"""Probe results for this process. A probe takes a second or two."""
 
 
 class Sandboxes:
-    """Finds sandboxes, and remembers the results of the probes.
+    """Finds sandboxes and caches the probe results.
 
     Args:
-        platform: the platform of the app.
-        proofs: the known results, to which new results are added.
+        platform: the platform the app runs on.
+        proofs: the known results; new ones are added.
     """
 
     def __init__(self, platform: str = sys.platform, proofs: dict[Kind, list[Proof]] | None = None) -> None:
@@ -57,7 +57,7 @@ class Sandboxes:
         return Unavailable(" ".join(f"{proof.barrier}: {proof.reason}" for proof in proofs))
 
     async def proofs(self, kind: Kind) -> list[Proof]:
-        """Return the results of the probes, up to the first sandbox that works."""
+        """Return the probe results up to and including the first sandbox that works."""
         async with self._lock:
             if kind not in self._proofs:
                 self._proofs[kind] = await self._probe_all(kind)
@@ -76,7 +76,7 @@ class Sandboxes:
 
 
 def _missing(barrier: str, platform: str) -> str | None:
-    """Return why a barrier cannot be probed."""
+    """Return why a barrier cannot be probed, if it cannot."""
     if platform != "linux":
         return f"It exists only on Linux; this is {platform}."
     if barrier == "landlock" and _landlock_version() == 0:

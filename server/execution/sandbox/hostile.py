@@ -1,7 +1,7 @@
-"""Attempts to break out of a sandbox. The probe runs this file's text inside a sandbox.
+"""Attempts to break out of a sandbox. The probe runs this file's source inside one.
 
-``TARGETS`` comes before this text. Each attempt returns its achievement or raises. The report, one JSON
-object on standard output, says ``blocked`` or names the achievement. The file needs no other files.
+``TARGETS`` is prepended to the source. Each attempt returns what it achieved or raises. The report, a single
+JSON object on standard output, gives ``blocked`` or the achievement. No other files are needed.
 """
 
 # mypy: ignore-errors

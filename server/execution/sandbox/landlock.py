@@ -1,7 +1,7 @@
 """Landlock rules for the calling process (Linux 5.13 and newer).
 
-Numbers and bits: ``include/uapi/linux/landlock.h``. Each ABI version added rights. A right that the kernel
-does not know stays unrestricted, so the probe decides whether a kernel's version is sufficient.
+Numbers and bits: ``include/uapi/linux/landlock.h``. Each ABI version added rights. Rights unknown to the
+kernel stay unrestricted, so the probe decides whether a kernel's version is good enough.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ assert sys.platform == "linux"
 # No pathlib here: its import takes 10 ms at every start of a job.
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
-"""System call numbers, the same on every architecture."""
+"""System call numbers, the same on all architectures."""
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
@@ -33,21 +33,21 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def abi_version() -> int:
-    """Return the kernel's Landlock ABI version; 0 if Landlock is missing or switched off."""
+    """Return the kernel's Landlock ABI version; 0 if Landlock is missing or disabled."""
     return max(0, int(_libc.syscall(CREATE_RULESET, None, 0, 1)))
 
 
 def restrict(readable: Iterable[str], writable: Iterable[str], devices: Iterable[str], *, tcp: bool) -> None:
-    """Deny this process and its children access to all files except the given ones.
+    """Deny this process and its children access to all files except those given.
 
     Args:
-        readable: can be read and executed, including all contents.
-        writable: can be changed, including all contents.
-        devices: can be read and written, but not controlled.
+        readable: paths that can be read and executed, including everything below them.
+        writable: paths that can be changed, including everything below them.
+        devices: devices that can be read and written, but not controlled (ioctl).
         tcp: leave TCP to another barrier.
 
     Raises:
-        OSError: Landlock is missing or refuses a rule. A path that does not exist is left out.
+        OSError: Landlock is missing or refuses a rule. Paths that do not exist are skipped.
     """
     version = abi_version()
     if version == 0:

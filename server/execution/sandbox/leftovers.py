@@ -1,5 +1,5 @@
-"""Limits on a job's remains: processes, files, memory in use. Counted while the job runs,
-removed afterwards.
+"""Limits on what a job leaves behind: processes, files and memory. Measured while the job runs, removed
+afterwards.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _KERNEL_LISTS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children
 
 
 def descendants(pid: int | None = None) -> list[int]:
-    """Return all processes below ``pid`` (this process by default), parents before children."""
+    """Return all descendants of ``pid`` (this process by default), parents before children."""
     found: list[int] = []
     waiting = [pid or os.getpid()]
     while waiting:
@@ -33,9 +33,9 @@ def descendants(pid: int | None = None) -> list[int]:
 
 
 def end_descendants() -> None:
-    """Kill all descendants of this process, which is a subreaper, until none is left.
+    """Kill all descendants of this process, which is a subreaper, until none are left.
 
-    Processes are stopped first, so that a process that forks without end cannot be faster than the kills.
+    Processes are stopped first so that one that forks endlessly cannot outrun the kills.
     """
     deadline = time.monotonic() + _END_SECONDS
     while time.monotonic() < deadline:
@@ -52,7 +52,7 @@ def end_descendants() -> None:
 
 
 def resident_bytes(processes: list[int]) -> int:
-    """Return the memory that the processes hold. Shared pages count once per process."""
+    """Return the memory held by the processes, in bytes. Shared pages count once per process."""
     total = 0
     for pid in processes:
         with contextlib.suppress(OSError, ValueError, IndexError):
@@ -61,7 +61,7 @@ def resident_bytes(processes: list[int]) -> int:
 
 
 def folder_within(folder: str, most_bytes: int, most_entries: int) -> bool:
-    """Return whether a folder holds no more than this amount, counted by allocated blocks."""
+    """Return whether a folder stays within these limits. Size is counted in allocated blocks."""
     blocks = 0
     for entries, entry in enumerate(_below(folder), 1):
         with contextlib.suppress(OSError):
@@ -72,7 +72,7 @@ def folder_within(folder: str, most_bytes: int, most_entries: int) -> bool:
 
 
 def remove_folder(folder: str) -> None:
-    """Remove a folder that hostile code has filled: any depth, any modes, without following links."""
+    """Remove a folder filled by hostile code, whatever its depth or file modes, without following links."""
     moved, unused = 0, os.urandom(8).hex()
     waiting = [folder]
     while waiting:

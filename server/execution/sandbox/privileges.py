@@ -19,12 +19,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def become_subreaper() -> None:
-    """Make every orphaned descendant a child of this process."""
+    """Make this process the parent of all its orphaned descendants."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_with(parent: int) -> None:
-    """Make the kernel kill this process when its parent ends.
+    """Have the kernel kill this process when its parent ends.
 
     Raises:
         OSError: the parent has already ended.
@@ -35,7 +35,7 @@ def end_with(parent: int) -> None:
 
 
 def set_limits(limits: Mapping[str, int], *, address_space: bool) -> None:
-    """Set the resource limits, soft and hard alike."""
+    """Set resource limits, using the same values for soft and hard limits."""
     wanted = {
         resource.RLIMIT_CPU: limits["cpu_seconds"],
         resource.RLIMIT_FSIZE: limits["file_bytes"],
@@ -53,7 +53,7 @@ def set_limits(limits: Mapping[str, int], *, address_space: bool) -> None:
 
 
 def drop_privileges() -> None:
-    """Give up all capabilities permanently. A set-user-ID program cannot regain them."""
+    """Permanently drop all capabilities. Even set-user-ID programs cannot regain them."""
     for capability in range(_LAST_CAPABILITY + 1):
         _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # EPERM without CAP_SETPCAP, EINVAL past the last
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)

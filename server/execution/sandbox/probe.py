@@ -1,7 +1,7 @@
-"""Proves that a sandbox works on this machine: hostile code runs in it, and only blocked attacks count.
+"""Proves that a sandbox works on this machine by running hostile code in it; every attack must be blocked.
 
-The probe makes real targets (a secret, listening sockets, a victim process), lets ``hostile.py`` attack them
-from inside, and afterwards examines both the targets and the attacker's report.
+The probe sets up real targets (a secret, listening sockets, a victim process), lets ``hostile.py`` attack
+them from inside, then examines both the targets and the attacker's report.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ for _ in range(200):
 print("all")
 """
 _AF_UNIX = 1
-"""``socket.AF_UNIX``, which Windows' Python does not have."""
+"""``socket.AF_UNIX``, which Python on Windows lacks."""
 _CONTENT = "a secret of another project"
 _EXPECTED: dict[Kind, int] = {"python": 39, "command": 34}
 """Number of attempts in ``hostile.py``. A shorter report proves nothing."""
@@ -48,13 +48,13 @@ _EXPECTED: dict[Kind, int] = {"python": 39, "command": 34}
 
 @dataclass(frozen=True)
 class Proof:
-    """Result of a probe.
+    """The result of a probe.
 
     Attributes:
         barrier: ``landlock`` or ``bubblewrap``.
         kind: ``python`` for evaluated code, ``command`` for programs with children.
-        blocked: the attempts that failed, by name.
-        open: the attempts that succeeded; empty if the barrier works.
+        blocked: names of the attempts that failed.
+        open: names of the attempts that succeeded; empty if the barrier works.
         reason: why the barrier cannot be trusted; empty if it works.
     """
 
@@ -71,7 +71,7 @@ class Proof:
 
 
 async def probe(barrier: str, kind: Kind) -> Proof:
-    """Attack a sandbox from inside. Return whether it withstands the attack."""
+    """Attack a sandbox from inside and return whether it holds."""
     with _targets(kind) as targets:
         jobs = _jobs(targets, kind)
         harmless, attack, endless, *crowd = await run(jobs, barrier)
@@ -96,7 +96,7 @@ async def probe(barrier: str, kind: Kind) -> Proof:
 
 
 def _jobs(targets: "_Targets", kind: Kind) -> list[PythonJob | CommandJob]:
-    """Return a harmless job, the attack, a job that never ends, and for commands a job that multiplies."""
+    """Return a harmless job, the attack, a job that never ends and, for commands, a fork bomb."""
     attack = f"TARGETS = {targets.given!r}\n{_HOSTILE.read_text(encoding='utf-8')}"
     if kind == "python":
         return [
@@ -126,7 +126,7 @@ def _not_working(harmless: JobResult, endless: JobResult) -> str | None:
 
 @dataclass(frozen=True)
 class _Targets:
-    """The targets of the attack, as the attacker receives them and as the probe watches them."""
+    """The targets of the attack, as given to the attacker and as watched by the probe."""
 
     given: dict[str, Any]
     secret: Path
@@ -179,7 +179,7 @@ def _targets(kind: Kind) -> Iterator[_Targets]:
 
 
 async def _seen_from_outside(targets: _Targets) -> list[str]:
-    """Return the attacks whose effect is visible outside, regardless of the attacker's report."""
+    """Return the attacks whose effects are visible from outside, whatever the attacker reports."""
     seen = []
     if not targets.secret.exists() or targets.secret.read_text(encoding="utf-8") != _CONTENT:
         seen.append("change a secret")
@@ -215,7 +215,7 @@ def _listener(
 
 
 def _entries(folder: Path, interpreter: Path) -> list[str]:
-    """Return a folder's entries, without the path to the interpreter, which jobs can use."""
+    """Return a folder's entries, except the path to the interpreter, which jobs may use."""
     try:
         return [path.name for path in folder.iterdir() if path not in interpreter.parents]
     except OSError:

@@ -1,6 +1,6 @@
-"""A hard limit on the number of a command's processes, set before the command starts.
+"""A hard limit on the number of processes of a command, set before the command starts.
 
-Counting from outside is too slow for a process that forks without end. For an ordinary user, RLIMIT_NPROC
+Counting from outside is too slow to stop a process that forks endlessly. For ordinary users, RLIMIT_NPROC
 limits all of the user's processes. Root is exempt from it and needs a control group.
 """
 
@@ -18,7 +18,7 @@ _REMOVE_SECONDS = 2.0
 
 
 class ProcessLimit:
-    """Limits the processes of one command."""
+    """Limits the number of processes of one command."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -28,10 +28,10 @@ class ProcessLimit:
         """Apply the limit to this process and its children.
 
         Args:
-            required: whether no other way exists to end processes that multiply.
+            required: whether there is no other way to stop processes from multiplying.
 
         Raises:
-            OSError: ``required`` is set, and the system offers no limit.
+            OSError: ``required`` is set and the system offers no limit.
         """
         if self._group is not None:
             with open(f"{self._group}/cgroup.procs", "w", encoding="ascii") as file:
@@ -45,7 +45,7 @@ class ProcessLimit:
             raise OSError("root's processes cannot be bounded here: there is no control group for them")
 
     def close(self) -> None:
-        """Remove the control group after its processes have ended."""
+        """Remove the control group once its processes have ended."""
         deadline = time.monotonic() + _REMOVE_SECONDS
         while self._group is not None and time.monotonic() < deadline:
             try:
@@ -57,7 +57,7 @@ class ProcessLimit:
 
 
 def _make_group(most: int) -> str | None:
-    """Make a control group with a limit on processes, if this process is allowed to."""
+    """Create a control group with a process limit, if this process is allowed to."""
     for parent in _parents():
         group = f"{parent}/token-saver-{os.getpid()}-{os.urandom(4).hex()}"
         with contextlib.suppress(OSError):
@@ -73,7 +73,9 @@ def _make_group(most: int) -> str | None:
 
 
 def _parents() -> list[str]:
-    """Return the places for a group. Version 1 has a hierarchy for processes, version 2 one for all."""
+    """Return where a group can be created. cgroup v1 has a separate hierarchy for process limits, v2 a single
+    one for everything.
+    """
     found = []
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         for line in file:

@@ -17,7 +17,7 @@ from server.execution.sandbox.values import CommandJob, Ending, JobResult, Pytho
 
 _ROOT = Path(__file__).parents[3]
 _START_SECONDS = 30.0
-"""Additional time for starting and clearing up on a busy machine (seconds)."""
+"""Extra time for startup and cleanup on a busy machine (seconds)."""
 _REASONS = {
     "timeout": "It did not end within its time.",
     "memory": "It took more memory than allowed.",
@@ -30,14 +30,14 @@ _REASONS = {
 async def run(
     jobs: Sequence[PythonJob | CommandJob], barrier: str, *, temporary: Path | None = None
 ) -> list[JobResult]:
-    """Run jobs one after the other, each in fresh processes, and return their results in order.
+    """Run jobs one after another, each in fresh processes, and return their results in order.
 
-    Cancelling ends all processes of the jobs before this call returns.
+    If the call is cancelled, it ends all of the jobs' processes before returning.
 
     Args:
         jobs: the jobs to run.
-        barrier: ``landlock`` or ``bubblewrap``; ``find.py`` says which barrier is proven on this machine.
-        temporary: the parent of private folders; by default the system's folder for temporary files.
+        barrier: ``landlock`` or ``bubblewrap``; ``find.py`` says which one is proven on this machine.
+        temporary: parent folder of the private folders; the system's temporary folder by default.
     """
     folder = str((temporary or Path(tempfile.gettempdir())).resolve())
     batch = {"temporary": folder, "jobs": [_form(job, barrier) for job in jobs]}
@@ -71,10 +71,9 @@ async def run(
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Close the supervisor's input, so that it ends all processes that it started. Kill the supervisor if it
-    does not end.
+    """Close the supervisor's input so that it ends every process it started. Kill it if it does not exit.
 
-    The kernel binds its workers to it, so they end as well.
+    The kernel ties its workers to it, so they end as well.
     """
     assert process.stdin is not None
     process.stdin.close()
@@ -88,9 +87,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def _finished(task: asyncio.Task[None]) -> None:
-    """Wait for a task to the end, even if the caller is cancelled repeatedly. The cancellation is raised
-    afterwards.
-    """
+    """Wait for a task to finish, even if the caller is cancelled repeatedly. Then raise the cancellation."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -102,7 +99,7 @@ async def _finished(task: asyncio.Task[None]) -> None:
 
 
 def _form(job: PythonJob | CommandJob, barrier: str) -> dict[str, Any]:
-    """Return the JSON form of a job, which the supervisor and the worker read."""
+    """Return the JSON form of a job, as read by the supervisor and the worker."""
     form: dict[str, Any] = {"barrier": barrier, "limits": asdict(job.limits), "env": {}, "folder": None}
     if isinstance(job, PythonJob):
         task = {
@@ -127,7 +124,7 @@ def _form(job: PythonJob | CommandJob, barrier: str) -> dict[str, Any]:
 
 
 def _interpreter() -> list[str]:
-    """Return the files that the interpreter itself reads: its library, without installed packages."""
+    """Return the files the interpreter itself reads: its library, without installed packages."""
     paths = sysconfig.get_paths()
     library = Path(sys.base_prefix) / "lib"
     shared = [str(path) for path in library.glob("libpython*")] if library.is_dir() else []
@@ -148,9 +145,7 @@ def _result(report: Mapping[str, Any]) -> JobResult:
 
 
 def _records(data: bytes) -> tuple[Mapping[str, Any], ...]:
-    """Return the evaluator's records up to the first invalid line, because the job may have
-    written anything.
-    """
+    """Return the evaluator's records up to the first invalid line: the job may have written anything."""
     records: list[Mapping[str, Any]] = []
     for line in data.splitlines():
         try:

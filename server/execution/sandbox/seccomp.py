@@ -1,8 +1,8 @@
 """System call filters: an allowlist for Python code, a denylist for commands.
 
 A filter is a classic BPF program over ``struct seccomp_data`` (``include/uapi/linux/seccomp.h``). Landlock
-guards files by path; these filters cover the actions that Landlock does not see: sockets, signals, new
-processes, other processes' memory, changes of ownership and mode, clocks, mounts.
+guards files by path; these filters cover what Landlock does not see: sockets, signals, new processes, other
+processes' memory, ownership and mode changes, clocks, mounts.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ Instruction = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Condition:
-    """An argument, masked, has one of these values (its low 32 bits, or with ``wide`` all 64)."""
+    """A masked argument must have one of these values (its low 32 bits, or all 64 with ``wide``)."""
 
     argument: int
     values: tuple[int, ...]
@@ -36,7 +36,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """System calls that are allowed if all conditions hold. Otherwise they fail with ``error``."""
+    """System calls allowed only if all conditions hold. Otherwise they fail with ``error``."""
 
     names: tuple[str, ...]
     conditions: tuple[Condition, ...] = ()
@@ -87,7 +87,7 @@ shmget shmat shmctl msgget msgsnd msgrcv msgctl semget semop semctl mq_open mq_u
 _CHANGES_OF_FILES = """
 chmod fchmod fchmodat utime utimes utimensat futimesat truncate
 """
-"""Changes that Landlock does not see. A mount namespace must prevent them, or the filter denies them."""
+"""File changes that Landlock does not see. They must be prevented by a mount namespace or by the filter."""
 
 
 def machine_name() -> str | None:
@@ -100,7 +100,7 @@ def machine_name() -> str | None:
 
 
 def install(program: bytes) -> None:
-    """Filter the system calls of this process and its children permanently.
+    """Permanently filter the system calls of this process and its children.
 
     Raises:
         OSError: the kernel refuses the filter.
@@ -143,9 +143,9 @@ def command_filter(machine: str, *, internet: bool, own_mounts: bool) -> bytes:
     """Return the filter for a command that may start processes.
 
     Args:
-        internet: TCP and UDP are allowed, because the process has a network namespace of its own, or because
-            it may use the machine's network.
-        own_mounts: the process sees a file system of its own, with everything else read-only.
+        internet: whether TCP and UDP are allowed, because the process has its own network namespace or may
+        use the machine's network.
+        own_mounts: whether the process sees its own file system, with everything else read-only.
     """
     families = (_AF_INET, _AF_INET6) if internet else ()
     rules = [
@@ -162,8 +162,8 @@ def command_filter(machine: str, *, internet: bool, own_mounts: bool) -> bytes:
 
 
 def _assemble(machine: str, rules: Sequence[Rule], *, otherwise: int) -> bytes:
-    """Return the BPF program. A system call that is newer than the table, or from another ABI, does not
-    exist.
+    """Return the BPF program. System calls newer than the table, or from the x32 ABI, fail with ENOSYS; calls
+    from another architecture are killed.
     """
     column = 0 if machine == "x86_64" else 1
     program: list[Instruction] = [
@@ -185,7 +185,7 @@ def _assemble(machine: str, rules: Sequence[Rule], *, otherwise: int) -> bytes:
 
 
 def _block(rule: Rule) -> list[Instruction]:
-    """Return the instructions for one system call. Each path through them ends in a return."""
+    """Return the instructions for one system call. Every path through them ends in a return."""
     refuse = (_RETURN, 0, 0, _ERRNO | rule.error)
     block: list[Instruction] = []
     for condition in rule.conditions:

@@ -1,7 +1,7 @@
-"""The supervisor of a batch of jobs: one restricted worker per job, with nothing left behind.
+"""The supervisor for a batch of jobs: one restricted worker per job, with nothing left behind.
 
 The supervisor reads one JSON document from standard input and writes one JSON line per job. When the app
-closes its end of standard input, or ends in any way, the supervisor and all its processes end.
+closes its end of standard input, or ends for any reason, the supervisor and all its processes end.
 """
 
 import base64
@@ -28,15 +28,15 @@ assert sys.platform == "linux"
 # No pathlib here: its import takes 10 ms at every start of a job.
 
 _LOOK_SECONDS = 0.05
-"""Interval at which memory, disk and processes are measured (seconds)."""
+"""Interval at which memory, disk and process counts are measured (seconds)."""
 _TAIL_BYTES = 200_000
 _MOST_RECORD_BYTES = 8 << 20
 _HIGHEST_DESCRIPTOR = 4096
-"""The supervisor itself opens about a dozen files."""
+"""Upper bound when closing descriptors. The supervisor itself opens only about a dozen."""
 
 
 def main() -> None:
-    """Read the batch, run its jobs one after the other, report each job."""
+    """Read the batch, run its jobs one after another and report on each."""
     length = int.from_bytes(_read_exactly(8), "big")
     batch = json.loads(_read_exactly(length))
     become_subreaper()
@@ -92,7 +92,7 @@ def _become_worker(
     supervisor: int,
     processes: ProcessLimit | None,
 ) -> None:
-    """Give the new process only its own descriptors, and never return."""
+    """Turn the new process into a worker that holds only its own descriptors. Never returns."""
     try:
         for target, descriptor in enumerate([_above(each, 10) for each in descriptors]):
             os.dup2(descriptor, target, inheritable=True)
@@ -106,7 +106,7 @@ def _become_worker(
 
 
 class _Watch:
-    """Waits for a job's first process. Ends the process if it exceeds a limit or the app is gone."""
+    """Waits for a job's first process, and ends it if it exceeds a limit or the app is gone."""
 
     def __init__(self, job: Mapping[str, Any], folder: str, pid: int) -> None:
         self.limits = job["limits"]
@@ -155,7 +155,9 @@ class _Watch:
 
 
 def _standard_input(job: Mapping[str, Any]) -> bytes:
-    """Return the first process's standard input. Inside bubblewrap, the evaluator reads its task from it."""
+    """Return the first process's standard input. Inside bubblewrap, the evaluator reads its task from
+    there.
+    """
     if job["kind"] == "python":
         return json.dumps(job).encode() if job["barrier"] == "bubblewrap" else b""
     return base64.b64decode(job["stdin"])

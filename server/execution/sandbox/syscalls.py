@@ -1,11 +1,11 @@
-"""System call numbers of 64-bit Linux: x86-64 and arm64.
+"""System call numbers for 64-bit Linux: x86-64 and arm64.
 
 Sources: ``arch/x86/entry/syscalls/syscall_64.tbl`` and, for arm64, ``include/uapi/asm-generic/unistd.h`` with
-64-bit longs. The tests compare the numbers with the headers of their machine.
+64-bit longs. The tests compare the numbers with the headers of the machine they run on.
 """
 
 NEWEST = 451
-"""The newest number that the filters know (``cachestat``, Linux 6.5), equal on both."""
+"""The highest number the filters know (``cachestat``, Linux 6.5), the same on both architectures."""
 
 NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "access": (21, None),
@@ -260,4 +260,4 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "write": (1, 64),
     "writev": (20, 66),
 }
-"""By name: the number on x86-64 and on arm64; None if the architecture lacks the call."""
+"""The numbers on x86-64 and arm64, by name; None if the architecture lacks the call."""

@@ -1,4 +1,4 @@
-"""Values of the sandbox: limits, jobs, results."""
+"""Value types of the sandbox: limits, jobs, results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,24 +6,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 Ending = Literal["exited", "signal", "timeout", "memory", "disk", "processes", "cancelled", "not started"]
-"""How a job ended. Only ``exited`` comes from the job itself; the supervisor decides the other endings."""
+"""How a job ended. Only ``exited`` comes from the job itself; the supervisor decides all others."""
 
 Network = Literal["none", "loopback", "host"]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Upper bounds of one job.
+    """Limits for one job.
 
     Attributes:
         seconds: wall-clock time.
-        cpu_seconds: processor time of one process.
-        memory_bytes: address space of one process, or resident memory of all processes of a command.
-        file_bytes: size of one file, and of each output stream.
-        disk_bytes: all files in the private folder together.
+        cpu_seconds: CPU time per process.
+        memory_bytes: address space per process, or total resident memory of a command's processes.
+        file_bytes: size of each file and of each output stream.
+        disk_bytes: total size of all files in the private folder.
         files: number of entries in the private folder.
-        processes: processes and threads of a command; Python jobs cannot start child processes.
-        open_files: file descriptors of one process.
+        processes: number of processes and threads in a command; Python jobs cannot start child processes.
+        open_files: file descriptors per process.
     """
 
     seconds: float = 10.0
@@ -38,14 +38,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class PythonJob:
-    """One module to load and expressions to evaluate in it, in a fresh process.
+    """A module to load and expressions to evaluate in it, in a fresh process.
 
     Attributes:
         source: the module's text.
         name: the module's name; ``__main__`` runs the module as a script.
-        expressions: Python expressions, evaluated in this order in the module's namespace.
-        preamble: statements executed before the expressions in their namespace, for example imports.
-        files: more files for the private folder, by relative path; Python modules among them can be imported.
+        expressions: Python expressions, evaluated in order in the module's namespace.
+        preamble: statements executed in that namespace before the expressions, such as imports.
+        files: additional files for the private folder, by relative path; Python modules can be imported.
     """
 
     source: str
@@ -58,18 +58,18 @@ class PythonJob:
 
 @dataclass(frozen=True)
 class CommandJob:
-    """One command with its children, in a folder that it can change.
+    """A command and its children, run in a folder they can change.
 
     Attributes:
-        command: absolute path of the program, and its arguments.
+        command: absolute path of the program, then its arguments.
         folder: working folder; None for the private folder.
-        env: the whole environment; HOME and TMPDIR point into the private folder unless given.
-        readable: files and folders that the command can read and execute, in addition to the system's.
-        writable: files and folders that the command can change.
+        env: the complete environment; HOME and TMPDIR point into the private folder unless given.
+        readable: files and folders the command can read and execute, in addition to the system's.
+        writable: files and folders the command can change.
         protected: files and folders inside ``writable`` that the command can only read.
         files: text files for the private folder, by relative path.
-        network: ``loopback`` allows connections among its own processes, if the barrier can distinguish them;
-        ``host`` allows the machine's network, except for unix sockets.
+        network: ``loopback`` allows connections among its own processes, if the barrier can tell them apart;
+        ``host`` allows access to the machine's network, except for Unix sockets.
     """
 
     command: tuple[str, ...]
@@ -95,17 +95,17 @@ class CommandJob:
 
 @dataclass(frozen=True)
 class JobResult:
-    """Result of one job.
+    """The result of one job.
 
     Attributes:
         ending: how the job ended.
         exit_status: exit status for ``exited``, signal number for ``signal``, otherwise None.
-        reason: one sentence for every ending except ``exited``.
-        stdout: the end of its standard output.
-        stderr: the end of its error output.
+        reason: one sentence, for every ending except ``exited``.
+        stdout: the tail of its standard output.
+        stderr: the tail of its standard error.
         seconds: wall-clock time.
-        records: the evaluator's records, in order. The job's own code can write records as well, so a record
-        is only a claim. A judge compares it with data that the job never saw.
+        records: the evaluator's records, in order. The job's own code can also write records, so a
+        record is only a claim. A judge compares it with data the job never saw.
     """
 
     ending: Ending
@@ -119,6 +119,6 @@ class JobResult:
 
 @dataclass(frozen=True)
 class Unavailable:
-    """No sandbox on this machine can run this kind of job. The job is "not run", for this reason."""
+    """No sandbox on this machine can run this kind of job. The job is then "not run", for this reason."""
 
     reason: str

@@ -1,4 +1,4 @@
-"""The restricted process of one job: it gives up its privileges, then evaluates code or becomes a command."""
+"""The restricted process for one job: gives up its privileges, then evaluates code or executes a command."""
 
 import contextlib
 import json
@@ -18,8 +18,8 @@ assert sys.platform == "linux"
 # No pathlib here: its import takes 10 ms at every start of a job.
 
 RESULTS, READY = 3, 4
-"""File descriptors: one for the evaluator's records; one for ``ok`` when all barriers are in place, closed
-afterwards.
+"""File descriptors: one for the evaluator's records, one that gets ``ok`` once all barriers are in place and
+is then closed.
 """
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
 _TIME_AND_LOCALE = ("/usr/share/zoneinfo", "/etc/localtime", "/usr/share/locale")
@@ -43,24 +43,24 @@ SYSTEM = (
     "/etc/ssl/certs",
     "/etc/mime.types",
 )
-"""Parts of the system that a command can read: programs, libraries and their data; no accounts,
-no secrets.
+"""The parts of the system a command can read: programs, libraries and their data, but no accounts or
+secrets.
 """
 
 
 def run_job(job: Mapping[str, Any], folder: str, supervisor: int, processes: ProcessLimit | None) -> None:
-    """Restrict this process and run the job. Returns when Python code has been evaluated.
+    """Restrict this process and run the job. Returns once Python code has been evaluated.
 
-    Standard streams, ``RESULTS`` and ``READY`` are the only open descriptors.
+    The only open descriptors are the standard streams, ``RESULTS`` and ``READY``.
 
     Args:
         job: the job's JSON form (``run.py``).
         folder: the job's private folder.
-        supervisor: process id of the parent.
-        processes: the limit on a command's processes; None for Python code, which cannot start processes.
+        supervisor: process ID of the parent.
+        processes: the process limit for a command; None for Python code, which cannot start processes.
 
     Raises:
-        OSError: a barrier cannot be put up.
+        OSError: a barrier cannot be set up.
     """
     os.setsid()
     privileges.end_with(supervisor)
@@ -97,7 +97,7 @@ def run_job(job: Mapping[str, Any], folder: str, supervisor: int, processes: Pro
 
 
 def main() -> None:
-    """Evaluate inside bubblewrap. The job comes from standard input."""
+    """Evaluate inside bubblewrap. The job is read from standard input."""
     with open(0, encoding="utf-8") as stdin:
         job = json.load(stdin)
     os.open("/dev/null", os.O_RDONLY)  # becomes the lowest free descriptor, 0
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def leave(status: int) -> None:
-    """End this process immediately, without waiting for a module's threads and exit handlers."""
+    """Exit immediately, without waiting for the module's threads or exit handlers."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
@@ -117,7 +117,7 @@ def leave(status: int) -> None:
 
 
 def _evaluate(task: Mapping[str, Any]) -> None:
-    """Evaluate behind a filter, in an interpreter that contains nothing of the app."""
+    """Evaluate behind a filter, in an interpreter that contains nothing from the app."""
     seccomp.install(seccomp.python_filter(_machine(), os.getpid()))
     os.write(READY, b"ok")
     os.close(READY)
@@ -162,10 +162,10 @@ def _machine() -> str:
 
 
 def _without_protected(writable: Sequence[str], protected: Sequence[str]) -> list[str]:
-    """Return paths that cover ``writable`` but exclude ``protected``.
+    """Return paths that cover ``writable`` but leave out ``protected``.
 
-    Landlock can only grant access. A folder that contains a protected path is therefore replaced by its
-    entries, and no new entry can be made directly in it.
+    Landlock can only grant access, so a folder that contains a protected path is replaced by its entries. As
+    a result, new entries cannot be created directly in it.
     """
     allowed: list[str] = []
     for path in writable:

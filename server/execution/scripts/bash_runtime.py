@@ -1,8 +1,7 @@
-"""Bash as a language whose new code can be checked by running it.
+"""The Bash runtime: checks new Bash code by running it.
 
-The behaviour of a script consists of its output, its exit status and the files that it leaves. Each command
-line runs in a sandbox and a separate folder. A file that only defines functions is sourced. Any other file is
-run by its name.
+A script's behaviour is its output, its exit status and the files it leaves behind. Each command line runs in
+a sandbox, in its own folder. A file that only defines functions is sourced; any other file is run by name.
 """
 
 # ruff: noqa: ARG002 - the parameters are those of ``Runtime``
@@ -33,7 +32,7 @@ _EVALUATOR = Path(__file__).with_name("evaluator.sh")
 _MARK = b"\x1e"
 _LONGEST, _MOST = 1_000, 14
 _ANY = "\0"
-"""A value that no output equals: a fact without ``==`` says that the command succeeds."""
+"""A value that no output equals, used by facts without ``==``: the command merely has to succeed."""
 _QUIET = frozenset({"variable_assignment", "declaration_command", "comment", "function_definition"})
 _SETTINGS = ("set", "shopt", "readonly", "declare", "export", "source", ".", "umask", "trap")
 LIMITS = Limits(
@@ -49,11 +48,11 @@ def bash_program() -> Path | None:
 
 @dataclass(frozen=True)
 class BashFact(Fact):
-    """A fact about a script: a command line, and its output or the status with which it fails."""
+    """A fact about a script: a command line and its expected output or failure status."""
 
     @property
     def names(self) -> frozenset[str]:
-        """The words of the command line."""
+        """The words in the command line."""
         return frozenset(_words(self.left))
 
 
@@ -62,8 +61,8 @@ class BashRuntime:
     """Bash code on this machine.
 
     Attributes:
-        program: the path of Bash.
-        path: path of the code in its project.
+        program: path to Bash.
+        path: path to the code within its project.
     """
 
     program: Path
@@ -75,15 +74,15 @@ class BashRuntime:
 
     @property
     def name(self) -> str:
-        """The file's name, by which command lines run the file."""
+        """The file's name, which command lines use to run it."""
         found = PurePath(self.path.replace("\\", "/")).name
         return found if re.fullmatch(r"[A-Za-z_][\w.-]*", found) else "script.sh"
 
     def parse_fact(self, text: str) -> Fact:
-        """Read a fact: ``slug 'A b' == 'a-b'``, or ``raises 2: rotate.sh`` for an exit status.
+        """Parse a fact: ``slug 'A b' == 'a-b'``, or ``raises 2: rotate.sh`` for an exit status.
 
         Raises:
-            FactError: the text has another form.
+            FactError: the text is not a valid fact.
         """
         text = text.strip()
         if len(text) > _LONGEST:
@@ -96,11 +95,11 @@ class BashRuntime:
         return BashFact(text, self._line(left), "==", _unquoted(right))
 
     def find_examples(self, text: str, names: Collection[str]) -> list[Fact]:
-        """Return nothing: prose is not interpreted, and a command line in prose has no certain end."""
+        """Return nothing: prose is not interpreted, and a command line within prose has no clear end."""
         return []
 
     def probe_calls(self, text: str, names: Collection[str], proposed: Sequence[str]) -> list[str]:
-        """Return the proposed command lines, and variations of their arguments and of the files that they
+        """Return the proposed command lines, with variations of their arguments and of the files they
         name.
         """
         seeds = [self._line(each) for each in proposed if not _faulty(each)]
@@ -114,15 +113,15 @@ class BashRuntime:
         return list(found)[:_MOST]
 
     def generated_calls(self, source: str, names: Collection[str]) -> list[str]:
-        """Return nothing: a script's arguments cannot be derived from its text."""
+        """Return nothing: a script's arguments cannot be inferred from its text."""
         return []
 
     def uses(self, source: str, name: str) -> frozenset[str]:
-        """Return the words of the source."""
+        """Return the words in the source."""
         return frozenset(_words(source))
 
     def definitions(self, source: str) -> dict[str, str]:
-        """Return the functions of a file that only defines them, otherwise the script itself."""
+        """Return the functions if the file only defines functions, otherwise the script itself."""
         nodes = _root(source).named_children
         if any(_acts(node) for node in nodes):
             return {self.name: " ".join(source.split())}
@@ -134,7 +133,7 @@ class BashRuntime:
         return [f"{name} ARGUMENTS..." for name in self.definitions(source) if name in names]
 
     def emptied(self, source: str, names: Collection[str]) -> str:
-        """Return a script or functions that do nothing."""
+        """Return a script, or functions, that do nothing."""
         if self.name in self.definitions(source):
             return "exit 0\n"
         return "".join(f"{name}() {{ :; }}\n" for name in self.definitions(source))
@@ -144,22 +143,22 @@ class BashRuntime:
         return source
 
     def elsewhere(self, source: str) -> tuple[str, ...]:
-        """Return nothing, because names are bound when the code runs."""
+        """Return nothing: names are bound at run time."""
         return ()
 
     def as_script(self, source: str, detail: str) -> str | None:
-        """Return None: loading reads the script and does not run it."""
+        """Return None: loading only reads the script and does not run it."""
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return a sentence about the missing program that caused the error; None if none did."""
+        """Name the missing program that caused the error; None if that was not the cause."""
         found = re.search(r"([\w.+-]+): command not found", str(error.get("message", "")))
         return f"the command `{found[1]}` is not installed" if found else None
 
     async def check(
         self, sandbox: Runs, source: str, facts: Sequence[Fact] = (), files: Mapping[str, str] | None = None
     ) -> CodeCheck:
-        """Read the script once and run facts on it."""
+        """Read the script once and run facts against it."""
         lines = [each.left for each in facts] or [":"]
         results = await sandbox.run([self._job(source, line, files) for line in lines])
         reports = [_read(each) for each in results]
@@ -180,7 +179,7 @@ class BashRuntime:
     async def probe(
         self, sandbox: Runs, source: str, calls: Sequence[str], files: Mapping[str, str] | None = None
     ) -> JobResult | None:
-        """Run command lines, each in a separate folder, and return their effects as records."""
+        """Run command lines, each in its own folder, and return their effects as records."""
         results = await sandbox.run([self._job(source, line, files) for line in calls])
         reports = [_read(each) for each in results]
         if any(each.fault is not None for each in reports):
@@ -207,7 +206,7 @@ class BashRuntime:
         )
 
     def _line(self, text: str) -> str:
-        """Return a command line that calls the script by its bare name and is safe to compare."""
+        """Return a command line that calls the script by its bare name and can safely be compared."""
         line = text.strip().removeprefix("$ ")
         line = re.sub(
             rf"(?<![\w.-])(?:(?:bash|sh)\s+)?(?:\./)?{re.escape(self.name)}(?![\w.-])", self.name, line
@@ -219,7 +218,9 @@ class BashRuntime:
 
 @dataclass(frozen=True)
 class _Report:
-    """Result of one command line. ``started``: Bash ran at all. ``fault`` is the script's syntax error."""
+    """The result of one command line. ``started``: Bash actually ran. ``fault`` is the script's syntax
+    error.
+    """
 
     started: bool = False
     fault: str | None = None
@@ -236,7 +237,7 @@ class _Report:
         return {"record": "value", "value": self.output.rstrip("\n")}
 
     def as_behaviour(self) -> Mapping[str, Any] | None:
-        """Return a record of all effects that a user would notice; None for a command that did not end."""
+        """Return a record of every effect a user would notice; None for a command that did not finish."""
         if self.status is None:
             return None
         if self.status and not self.output and not self.files:
@@ -251,7 +252,7 @@ class _Report:
 
 
 def _read(result: JobResult) -> _Report:
-    """Return the report that the evaluator wrote. The script may have forged the report."""
+    """Return the report written by the evaluator. The script may have forged it."""
     report = _Report()
     files: list[tuple[str, str]] = []
     for line in result.stdout.splitlines():
@@ -276,8 +277,8 @@ def _decoded(word: bytes) -> str:
 
 
 def _variations(line: str, names: Collection[str]) -> Iterator[str]:
-    """Yield the command line with files for its arguments, run again, and with one argument
-    varied at a time.
+    """Yield the command line with files for its arguments, run repeatedly, and with one argument varied at a
+    time.
     """
     words = _words(line)
     place = next((number for number, word in enumerate(words) if word in names), None)
@@ -303,14 +304,14 @@ def _variations(line: str, names: Collection[str]) -> Iterator[str]:
 
 
 def _acts(node: Node) -> bool:
-    """Return whether a statement at the top level does more than define or set something."""
+    """Return whether a top-level statement does more than define or set something."""
     if node.type in _QUIET:
         return False
     return not (node.type == "command" and _text(node.child_by_field_name("name")) in _SETTINGS)
 
 
 def _unquoted(text: str) -> str:
-    """Return the text of a literal: quoted as in a shell or in Python, or bare."""
+    """Return the text of a literal that is bare or quoted as in a shell or in Python."""
     text = text.strip()
     try:
         value = ast.literal_eval(text)

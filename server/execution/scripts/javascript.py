@@ -1,7 +1,7 @@
-"""JavaScript and TypeScript in a sandbox for commands: in Node, or in Deno without any permission.
+"""Runs JavaScript and TypeScript in a command sandbox: in Node, or in Deno without any permissions.
 
-Deno itself denies files, network, programs and the environment. The barrier around Node and Deno denies the
-same, limits memory, and ends all processes that they started.
+Deno itself denies access to files, the network, programs and the environment. The barrier around Node and
+Deno denies the same, limits memory, and ends every process they start.
 """
 
 import json
@@ -25,7 +25,9 @@ _DENO_OPTIONS = (
 _CALLED = re.compile(r"(?<![\w$.])[A-Za-z_$][\w$]*(?=\()")
 _MARK = b"\x1e"
 _NO_CONFIGURATION = {"OPENSSL_CONF": "/dev/null"}
-"""Node does not start if it may not read the system's configuration of OpenSSL, as behind Landlock."""
+"""Node does not start if it cannot read the system's OpenSSL configuration, as is the case behind
+Landlock.
+"""
 _HEAP_MEGABYTES = 256
 LIMITS = Limits(
     seconds=20,
@@ -40,16 +42,16 @@ LIMITS = Limits(
 
 @dataclass(frozen=True)
 class Engine:
-    """A program that runs JavaScript."""
+    """A program that can run JavaScript."""
 
     name: Literal["node", "deno"]
     program: Path
 
 
 def find_engine(*, typescript: bool) -> Engine | None:
-    """Return the engine for a language: Node for JavaScript, Deno for TypeScript, otherwise the other engine.
+    """Return the engine for a language: preferably Node for JavaScript and Deno for TypeScript.
 
-    Node supports CommonJS better. Only its newest versions run TypeScript.
+    Node has better CommonJS support, but only its newest versions run TypeScript.
     """
     found = [Engine("node", path)] if (path := _on_path("node")) is not None else []
     if (deno := deno_program()) is not None:
@@ -58,9 +60,7 @@ def find_engine(*, typescript: bool) -> Engine | None:
 
 
 def deno_program() -> Path | None:
-    """Return Deno's program: the program installed with the app (the extra ``deno``), otherwise
-    Deno on PATH.
-    """
+    """Return the path to Deno: the one installed with the app (extra ``deno``), otherwise the one on PATH."""
     own = Path(sysconfig.get_path("scripts")) / ("deno.exe" if _is_windows() else "deno")
     return own.resolve() if own.is_file() else _on_path("deno")
 
@@ -78,13 +78,13 @@ def javascript_job(
     """Return the job that loads a module and evaluates expressions in its scope, exported or not.
 
     Args:
-        engine: the engine that runs it.
+        engine: the engine to use.
         source: the module's text.
-        expressions: evaluated one after the other; a promise is awaited.
+        expressions: evaluated one after another; promises are awaited.
         typescript: whether the module is TypeScript.
-        path: path of the module in its project, for resolving its relative imports.
-        files: files of the project, by relative path.
-        limits: upper bounds.
+        path: path to the module within its project, for resolving relative imports.
+        files: project files, keyed by relative path.
+        limits: limits for the job.
     """
     modular = typescript or is_module(source)
     ending = "ts" if typescript else "mjs" if modular else "cjs"
@@ -113,7 +113,7 @@ def javascript_job(
 
 
 def javascript_records(result: JobResult) -> tuple[Mapping[str, Any], ...]:
-    """Return the records about the module in a job's output, up to the first invalid one."""
+    """Return the records about the module from a job's output, up to the first invalid one."""
     return tuple(record for record in _all_records(result) if record["record"] != "start")
 
 
@@ -132,7 +132,7 @@ def _all_records(result: JobResult) -> list[Mapping[str, Any]]:
 
 
 def has_started(result: JobResult) -> bool:
-    """Whether the engine came to read the module at all."""
+    """Return whether the engine got as far as reading the module."""
     return any(record["record"] == "start" for record in _all_records(result))
 
 

@@ -1,4 +1,4 @@
-"""Facts about JavaScript code, and calls that show its behaviour."""
+"""Facts about JavaScript code, and calls that reveal its behaviour."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -40,15 +40,15 @@ class ScriptFact(Fact):
 
     @property
     def names(self) -> frozenset[str]:
-        """The names in the expression that is evaluated in the module."""
+        """The names in the expression evaluated in the module."""
         return frozenset(text_of(node) for node in walk(_expression(self.left)) if node.type == "identifier")
 
 
 def parse_fact(text: str) -> ScriptFact:
-    """Read a fact: a call with a comparison, or ``raises TypeError: f(-1)``.
+    """Parse a fact: a call with a comparison, or ``raises TypeError: f(-1)``.
 
     Raises:
-        FactError: the text has another form.
+        FactError: the text is not a valid fact.
     """
     text = text.strip().removesuffix(";")
     if len(text) > _LONGEST:
@@ -68,7 +68,7 @@ def parse_fact(text: str) -> ScriptFact:
 
 
 def find_examples(text: str, names: Collection[str]) -> list[Fact]:
-    """Return the facts that a text states about calls of ``names``: a call, ``==`` or an arrow, a literal."""
+    """Return the facts a text states about calls to ``names``: a call, ``==`` or an arrow, then a literal."""
     found: dict[str, Fact] = {}
     for start, end in call_spans(text, names):
         rest = text[end:].partition("\n")[0].lstrip(" `")
@@ -81,7 +81,7 @@ def find_examples(text: str, names: Collection[str]) -> list[Fact]:
 
 
 def probe_calls(text: str, names: Collection[str], proposed: Collection[str]) -> list[str]:
-    """Return calls to try: proposed calls, calls in a text, then variations of their literal arguments."""
+    """Return calls to try: proposed ones, those in a text, then variations of their literal arguments."""
     seeds: dict[str, None] = {}
     for each in (*proposed, *(text[start:end] for start, end in call_spans(text, names))):
         if (call := _tried(each, names)) is not None:
@@ -96,8 +96,8 @@ def probe_calls(text: str, names: Collection[str], proposed: Collection[str]) ->
 
 
 def generated_calls(source: str, names: Collection[str], *, typescript: bool) -> list[str]:
-    """Return calls of functions with generated arguments: each argument takes its first value, then its
-    second.
+    """Return calls with generated arguments: each argument takes its first value, then its second, and so
+    on.
     """
     found: list[str] = []
     for name, node in defined(source, typescript=typescript):
@@ -113,7 +113,7 @@ def generated_calls(source: str, names: Collection[str], *, typescript: bool) ->
 
 
 def call_parts(text: str) -> dict[str, object] | None:
-    """Return a plain call's function and arguments; None for any other expression."""
+    """Return the function and arguments of a plain call; None for any other expression."""
     try:
         tree = _expression(text)
     except FactError:
@@ -128,7 +128,7 @@ def call_parts(text: str) -> dict[str, object] | None:
 
 
 def literal_of(text: str) -> tuple[bool, object]:
-    """Return whether an expression is a literal, and its value."""
+    """Return whether an expression is a literal and, if so, its value."""
     try:
         return _literal(_expression(text))
     except FactError:
@@ -136,7 +136,7 @@ def literal_of(text: str) -> tuple[bool, object]:
 
 
 def _tried(text: str, names: Collection[str]) -> str | None:
-    """Return the part of an expression that calls one of ``names``, without ``console.log`` around it."""
+    """Return the part of an expression that calls one of ``names``, without any ``console.log`` around it."""
     try:
         tree = _expression(text.strip().removesuffix(";"))
     except FactError:
@@ -166,7 +166,7 @@ def _variations(call: str) -> Iterator[str]:
 
 
 def _literal(node: Node) -> tuple[bool, object]:  # noqa: PLR0911 - one return a kind of node
-    """Return whether an expression is a literal, and its value."""
+    """Return whether a node is a literal and, if so, its value."""
     text = text_of(node)
     if node.type in ("true", "false", "null", "number"):
         try:
@@ -200,7 +200,7 @@ def _literal_object(node: Node) -> tuple[bool, object]:
 
 
 def _longest_literal(text: str) -> str | None:
-    """Return the longest beginning of a text that is a literal."""
+    """Return the longest prefix of a text that is a literal."""
     for end in range(min(len(text), _LONGEST // 2), 0, -1):
         candidate, following = text[:end].strip(), text[end : end + 1]
         if (following.isalnum() or following == "_") and candidate[-1:].isalnum():
@@ -225,7 +225,7 @@ def _is_expression(text: str) -> bool:
 
 
 def _expression(text: str) -> Node:
-    """Return the tree of an expression.
+    """Return the syntax tree of an expression.
 
     Raises:
         FactError: the text is not an expression.

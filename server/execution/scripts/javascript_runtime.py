@@ -1,4 +1,4 @@
-"""JavaScript and TypeScript as languages whose new code can be checked by running it."""
+"""The JavaScript and TypeScript runtime: checks new code by running it."""
 
 # ruff: noqa: ARG002 - the parameters are those of ``Runtime``
 
@@ -36,17 +36,17 @@ _HOSTS = frozenset(
         *("chrome", "browser", "Bun", "Deno", "process", "require", "React", "importScripts", "$", "jQuery"),
     }
 )
-"""Names that browsers, extensions, test runners and other engines provide."""
+"""Names provided by browsers, extensions, test runners and other engines."""
 
 
 @dataclass(frozen=True)
 class JavaScriptRuntime:
-    """JavaScript or TypeScript code in an engine of this machine.
+    """JavaScript or TypeScript code, run by an engine on this machine.
 
     Attributes:
         engine: the engine that runs it.
         typescript: whether the code is TypeScript.
-        path: path of the code in its project.
+        path: path to the code within its project.
     """
 
     engine: Engine
@@ -58,31 +58,31 @@ class JavaScriptRuntime:
 
     @property
     def fence(self) -> str:
-        """The info string of a Markdown block."""
+        """The info string of Markdown code blocks."""
         return "typescript" if self.typescript else "javascript"
 
     def parse_fact(self, text: str) -> Fact:
-        """Read a fact such as ``f([3, 1]) === [1, 3]``."""
+        """Parse a fact such as ``f([3, 1]) === [1, 3]``."""
         return javascript_facts.parse_fact(text)
 
     def find_examples(self, text: str, names: Collection[str]) -> list[Fact]:
-        """Return the facts that a task states about ``names``."""
+        """Return the facts a task states about ``names``."""
         return javascript_facts.find_examples(text, names)
 
     def probe_calls(self, text: str, names: Collection[str], proposed: Sequence[str]) -> list[str]:
-        """Return the proposed calls, the calls in the text, and variations of both."""
+        """Return the proposed calls, those found in the text, and variations of both."""
         return javascript_facts.probe_calls(text, names, proposed)
 
     def generated_calls(self, source: str, names: Collection[str]) -> list[str]:
-        """Return calls of functions of the module with generated arguments."""
+        """Return calls to the module's functions with generated arguments."""
         return javascript_facts.generated_calls(source, names, typescript=self.typescript)
 
     def uses(self, source: str, name: str) -> frozenset[str]:
-        """Return the names that a definition reads."""
+        """Return the names a definition reads."""
         return javascript_text.uses(source, name, typescript=self.typescript)
 
     def definitions(self, source: str) -> dict[str, str]:
-        """Return the functions and classes at the top level."""
+        """Return the top-level functions and classes."""
         return javascript_text.definitions(source, typescript=self.typescript)
 
     def heads(self, source: str, names: Collection[str]) -> list[str]:
@@ -90,19 +90,19 @@ class JavaScriptRuntime:
         return javascript_text.heads(source, names, typescript=self.typescript)
 
     def emptied(self, source: str, names: Collection[str]) -> str:
-        """Return the module with functions that do nothing."""
+        """Return the module with its functions emptied so that they do nothing."""
         return javascript_text.emptied(source, names, typescript=self.typescript)
 
     def without_demonstrations(self, source: str) -> str:
-        """Return the module without prints at its end."""
+        """Return the module without print statements at its end."""
         return javascript_text.without_demonstrations(source, typescript=self.typescript)
 
     def elsewhere(self, source: str) -> tuple[str, ...]:
-        """Return nothing: a name out of scope is found when the code runs."""
+        """Return nothing: names that are out of scope are found at run time."""
         return ()
 
     def as_script(self, source: str, detail: str) -> str | None:
-        """Return why a failure to load says nothing about a script."""
+        """Return why a failure to load is no evidence against a script."""
         if detail.startswith("It ended its process") and "process." in source:
             return "it ends its process, as a script does"
         if "within its time" in detail and not self.definitions(source):
@@ -110,7 +110,7 @@ class JavaScriptRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause outside the code."""
+        """Return the cause of an error if it lies outside the code."""
         code, message, kinds = error.get("code"), str(error.get("message", "")), error.get("types", ())
         first = message.splitlines()[0][:120] if message else ""
         if code in _MISSING_MODULE or first.startswith(_MISSING_IN_DENO):
@@ -157,7 +157,7 @@ class JavaScriptRuntime:
     async def probe(
         self, sandbox: Runs, source: str, calls: Sequence[str], files: Mapping[str, str] | None = None
     ) -> JobResult | None:
-        """Run calls in the module's scope."""
+        """Evaluate calls in the module's scope."""
         if javascript_text.why_unrun(source, typescript=self.typescript) is not None:
             return None
         (result,) = await sandbox.run([self._job(source, calls, files)])
@@ -166,9 +166,7 @@ class JavaScriptRuntime:
         return replace(result, records=javascript_records(result))
 
     def _load_cause(self, source: str, error: Mapping[str, Any]) -> str | None:
-        """Return the cause outside the code. If no scope of the code binds a name, the host may
-        provide it.
-        """
+        """Return the external cause, if any. A name bound nowhere in the code may be provided by the host."""
         found = re.fullmatch(r"([\w$]+) is not defined", str(error.get("message", "")))
         if found is not None and not javascript_text.binds(source, found[1], typescript=self.typescript):
             return f"the name `{found[1]}` is provided by the program that runs it"

@@ -13,10 +13,10 @@ FUNCTIONS = frozenset(
         *("generator_function", "generator_function_declaration"),
     }
 )
-"""Types of the nodes of functions."""
+"""Syntax node types for functions."""
 _CLASSES = frozenset({"class_declaration", "class", "abstract_class_declaration"})
 ANONYMOUS = "module.exports"
-"""Name for an unnamed function that a module exports as a whole."""
+"""Name given to an unnamed function that is exported as the whole module."""
 _EXPORTS = ("module.exports", "exports.")
 _PATTERN_NAMES = frozenset({"shorthand_property_identifier_pattern"})
 _BINDING = frozenset(
@@ -25,12 +25,12 @@ _BINDING = frozenset(
         *("required_parameter", "optional_parameter", "import_specifier", "import_clause", "catch_clause"),
     }
 )
-"""Nodes whose identifiers are bound by them."""
+"""Syntax nodes that bind the identifiers inside them."""
 _UNRUN = {"jsx_element": "JSX", "jsx_self_closing_element": "JSX", "decorator": "decorators"}
 
 
 def uses(source: str, name: str, *, typescript: bool) -> frozenset[str]:
-    """Return the names that a definition reads."""
+    """Return the names a definition reads."""
     return frozenset(
         text_of(each)
         for known, node in defined(source, typescript=typescript)
@@ -41,7 +41,7 @@ def uses(source: str, name: str, *, typescript: bool) -> frozenset[str]:
 
 
 def is_module(source: str) -> bool:
-    """Whether a text is an ES module: it has imports, exports, or awaits at its top level."""
+    """Return whether a text is an ES module: it has imports, exports or a top-level ``await``."""
     return any(
         node.type in ("import_statement", "export_statement")
         or (node.type == "expression_statement" and any(c.type == "await_expression" for c in node.children))
@@ -50,7 +50,7 @@ def is_module(source: str) -> bool:
 
 
 def definitions(source: str, *, typescript: bool) -> dict[str, str]:
-    """Return the functions and classes at the top level by name, without their blank space."""
+    """Return the top-level functions and classes by name, with all whitespace removed."""
     return {name: "".join(text_of(node).split()) for name, node in defined(source, typescript=typescript)}
 
 
@@ -61,7 +61,7 @@ def heads(source: str, names: Collection[str], *, typescript: bool) -> list[str]
 
 
 def emptied(source: str, names: Collection[str], *, typescript: bool) -> str:
-    """Return a module in which the functions of these names, and the methods of these classes, do nothing."""
+    """Return a module in which these functions, and the methods of these classes, do nothing."""
     data = source.encode()
     spans = [
         (body.start_byte, body.end_byte, b"{}" if body.type == "statement_block" else b"undefined")
@@ -75,7 +75,7 @@ def emptied(source: str, names: Collection[str], *, typescript: bool) -> str:
 
 
 def without_demonstrations(source: str, *, typescript: bool) -> str:
-    """Return a module without final statements that only print results of its functions."""
+    """Return a module without the statements at its end that only print the results of its functions."""
     nodes = [node for node in tree_of(source, typescript=typescript).named_children if node.type != "comment"]
     own = {name for name, _ in defined(source, typescript=typescript)}
     last = max((place for place, node in enumerate(nodes) if any(_named(node))), default=-1)
@@ -94,13 +94,13 @@ def without_demonstrations(source: str, *, typescript: bool) -> str:
 
 
 def why_unrun(source: str, *, typescript: bool) -> str | None:
-    """Return the syntax that no engine runs directly; None without such syntax."""
+    """Return a description of syntax that no engine runs directly; None if there is none."""
     nodes = walk(tree_of(source, typescript=typescript))
     return next((f"it has {_UNRUN[node.type]}" for node in nodes if node.type in _UNRUN), None)
 
 
 def binds(source: str, name: str, *, typescript: bool) -> bool:
-    """Return whether any scope of a module binds a name."""
+    """Return whether a name is bound in any scope of a module."""
     for node in walk(tree_of(source, typescript=typescript)):
         above = node.parent
         if above is None or text_of(node) != name:
@@ -123,13 +123,13 @@ def calls_below(node: Node, names: Collection[str]) -> bool:
 
 
 def defined(source: str, *, typescript: bool) -> list[tuple[str, Node]]:
-    """Return the functions and classes at the top level by name."""
+    """Return the top-level functions and classes by name."""
     statements = tree_of(source, typescript=typescript).named_children
     return [(name, node) for statement in statements for name, node in _named(statement) if name]
 
 
 def _named(statement: Node) -> Iterator[tuple[str, Node]]:
-    """Yield the functions and classes that a statement at the top level defines."""
+    """Yield the functions and classes defined by a top-level statement."""
     exported = statement.type == "export_statement"
     node = (statement.child_by_field_name("declaration") if exported else None) or statement
     value = statement.child_by_field_name("value") if exported else None
@@ -147,7 +147,7 @@ def _named(statement: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _assigned(statement: Node) -> Iterator[tuple[str, Node]]:
-    """Yield the functions and classes that a statement assigns to ``module.exports`` or a part of it."""
+    """Yield the functions and classes that a statement assigns to ``module.exports`` or part of it."""
     node = statement.named_children[0]
     target, value = text_of(node.child_by_field_name("left")), node.child_by_field_name("right")
     if node.type != "assignment_expression" or value is None or not target.startswith(_EXPORTS):
@@ -178,7 +178,7 @@ def _prints(node: Node) -> bool:
 
 
 def _only_sets(node: Node, own: Collection[str]) -> bool:
-    """Return whether a statement only stores results of the module's functions for a later print."""
+    """Return whether a statement only stores the functions' results to be printed later."""
     return node.type in ("lexical_declaration", "variable_declaration") and calls_below(node, own)
 
 

@@ -1,4 +1,4 @@
-"""Judges the records of a script's evaluation, outside the sandbox."""
+"""Judges the records from a script's evaluation, outside the sandbox."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from server.execution.python.verdicts import NotComparable, decode, holds
 from server.execution.sandbox.values import JobResult
 
 Cause = Callable[[Mapping[str, Any]], str | None]
-"""Returns the cause of an error if it is outside the code; None if the code is at fault."""
+"""Returns the cause of an error if it lies outside the code; None if the code is at fault."""
 
 
 def judge_load(result: JobResult, records: Sequence[Mapping[str, Any]], cause: Cause) -> Load:
@@ -34,14 +34,14 @@ def judge_fact(  # noqa: PLR0911 - one return an outcome
     result: JobResult,
     cause: Cause,
 ) -> FactResult:
-    """Judge one fact from its record.
+    """Judge one fact by its record.
 
     Args:
         fact: the fact.
-        record: the record of the code's process about the fact; None without a record.
-        expected: ``value`` of the right side, or the ``error`` of its evaluation.
+        record: the record for the fact from the code's process; None if there is none.
+        expected: the ``value`` of the right side, or the ``error`` from evaluating it.
         result: how the code's process ended.
-        cause: finds causes outside the code.
+        cause: finds external causes.
     """
     if "error" in expected:
         return FactResult(fact, "not run", f"the expected value is unavailable: {expected['error']}")
@@ -66,14 +66,14 @@ def judge_fact(  # noqa: PLR0911 - one return an outcome
 
 
 def described(error: Mapping[str, Any]) -> str:
-    """Return a description of an error, with its line."""
+    """Return a description of an error, including its line."""
     kind = str(next(iter(error.get("types", ())), "Error")).partition(".")[2]
     line = error.get("line")
     return f"{kind}: {error.get('message', '')}" + (f" (line {line})" if line else "")
 
 
 def how_it_ended(result: JobResult, place: str) -> str:
-    """Describe how a process without a report ended."""
+    """Describe how a process that produced no report ended."""
     if result.ending == "exited":
         return f"It ended its process {place}."
     if result.ending == "signal":

@@ -1,1 +1,1 @@
-"""Claude Code's transcripts: reader, sessions, follow-ups, missed savings, transcript check."""
+"""Claude Code's transcripts: reader, sessions, follow-ups, missed savings and the transcript check."""

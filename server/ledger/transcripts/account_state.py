@@ -1,4 +1,4 @@
-"""State of the accounts of one transcript: plain values, stored as JSON between two passes."""
+"""State of one transcript's accounts: plain values, stored as JSON between passes."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,14 +9,14 @@ from server.ledger.spread import Spread
 from server.ledger.transcripts.context_cost import ContextCost
 
 FREE = Price("", *(Decimal(0) for _ in range(5)))
-"""The price of a request for which another transcript was charged."""
+"""The price of a request that has been charged to another transcript."""
 
 
 @dataclass
 class ChainAccount:
-    """One chain's account: its context, and the current request. ``result_tokens`` counts all results in the
-    context, ``new_results`` the results that no request has sent yet. ``free``: the current request was
-    charged elsewhere. ``wrote``: the previous turn made one call, which wrote a file.
+    """The account of one chain: its context and the current request. ``result_tokens`` counts all results in
+    the context, ``new_results`` those that no request has sent yet. ``free``: the current request was charged
+    elsewhere. ``wrote``: the previous turn made a single call, which wrote a file.
     """
 
     cost: ContextCost = field(default_factory=ContextCost)
@@ -33,17 +33,17 @@ class ChainAccount:
 
 @dataclass
 class Accounts:
-    """The accounts of a transcript; plain JSON values.
+    """The accounts of one transcript; plain JSON values.
 
     ``bill``: tokens by ``day model`` (or ``day model long``): input, 5-minute writes, 1-hour writes, reads,
-    output, and requests. ``placeholders``: answers with an estimated output. ``uses``: how often a part was
-    used. ``listed``: the tokens and characters of each part of the set-up, by the kind of text with which the
-    client put it into the context. ``charged``: keys of the messages charged since they were last stored.
-    ``stated``: the client's last own total by model, and ``stated_money`` the value of ``money`` then.
-    ``unrecorded``: by day, the micro-dollars by which its totals grew beyond the lines (negative if lines
-    were not in them). ``borrows``: whether another transcript was charged for a message;
-    ``owns``: whether this one was for any.
-    ``habits``: sums of what Claude does, by name; ``spreads``: sizes, by name.
+    output, and requests. ``placeholders``: answers whose output is estimated. ``uses``: how often a part was
+    used. ``listed``: the tokens and characters of each part of the set-up, by the kind of text the client
+    used to put it into the context. ``charged``: keys of the messages charged since they were last stored.
+    ``stated``: the client's own latest total by model, and ``stated_money`` the value of ``money`` at that
+    time. ``unrecorded``: by day, how much more its totals grew than the lines account for, in micro-dollars
+    (negative if the totals left out lines). ``borrows``: whether another transcript was charged for any
+    message; ``owns``: whether this one was for any. ``habits``: sums of what Claude does, by name;
+    ``spreads``: sizes, by name.
     """
 
     chains: dict[str, ChainAccount] = field(default_factory=dict)
@@ -67,7 +67,7 @@ class Accounts:
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> "Accounts":
-        """Return the accounts from their JSON values."""
+        """Create the accounts from their JSON values."""
         values["chains"] = {
             key: ChainAccount(**{**chain, "cost": ContextCost(**chain["cost"])})
             for key, chain in values["chains"].items()
@@ -76,9 +76,9 @@ class Accounts:
         return cls(**values)
 
     def add(self, name: str, amount: float = 1.0) -> None:
-        """Add to one of the sums of habits."""
+        """Add to one of the habit totals."""
         self.habits[name] = self.habits.get(name, 0.0) + amount
 
     def spread(self, name: str) -> Spread:
-        """Return the sizes with this name."""
+        """Return the size distribution with this name."""
         return self.spreads.setdefault(name, Spread())

@@ -1,4 +1,4 @@
-"""Accounts of one transcript: its bill by day and model, the cost of each part, and Claude's habits."""
+"""The accounts of one transcript: its bill by day and model, the cost of each part, and Claude's habits."""
 
 import hashlib
 import shlex
@@ -23,26 +23,22 @@ from server.ledger.transcripts.lines import (
 from server.ledger.transcripts.missed import rough_tokens
 
 PriceOf = Callable[[str, int], Price]
-"""Returns the prices of a model for a prompt with this many tokens."""
+"""Returns a model's prices for a prompt of this many tokens."""
 
 LARGE = 500
-"""Size above which a single result or a written file counts as a chance for a digest or an
-offload (tokens).
-"""
+"""Size above which a single result or written file counts as a chance for a digest or an offload (tokens)."""
 PLAUSIBLE = 3.0
-"""Factor above which a count contains content that the transcript does not show, or is not a real count."""
+"""Factor above which a count includes content that the transcript does not show, or is not a real count."""
 _READERS = frozenset({"Read", "NotebookRead"})
 _WRITERS = frozenset({"result:Write", "result:Edit", "result:MultiEdit", "result:NotebookEdit"})
 _AGENTS = frozenset({"Agent", "Task"})
 _CUTTERS = frozenset({"tail", "head"})
 LONG_CONTEXT = 100_000
-"""Context size above which a session could have been two sessions, and above which some models cost more
-(tokens).
-"""
+"""Context size above which a session could have been split in two, and some models cost more (tokens)."""
 
 
 class Accountant:
-    """Keeps the accounts while a transcript is read.
+    """Keeps the accounts as a transcript is read.
 
     Args:
         price_of: looks up prices.
@@ -60,7 +56,7 @@ class Accountant:
         self._is_charged = is_charged
 
     def begin_answer(self, line: AssistantMessage) -> bool:
-        """Charge the request of this new answer. Return whether it was charged elsewhere."""
+        """Charge the request behind a new answer. Return whether it was charged elsewhere."""
         accounts, chain = self.accounts, self._chain(line.chain)
         self._close(chain)
         day = day_of(line.at) if line.at else accounts.last_day
@@ -91,7 +87,7 @@ class Accountant:
         return chain.free
 
     def continue_answer(self, line: AssistantMessage, estimates: dict[str, float]) -> None:
-        """Add the content of one line to the current answer. ``estimates``: output tokens by part."""
+        """Add one line's content to the current answer. ``estimates``: output tokens by part."""
         chain = self._chain(line.chain)
         if chain.usage:
             chain.usage[4] = max(chain.usage[4], line.usage.output)
@@ -106,7 +102,7 @@ class Accountant:
             self.accounts.project = line.uses[0].cwd
 
     def result(self, chain_name: str, result: ToolResult) -> None:
-        """Add a tool's result to the context."""
+        """Add a tool result to the context."""
         chain = self._chain(chain_name)
         part = chain.uses.get(result.id, "result:unknown")
         tokens = float(rough_tokens(len(result.text)))
@@ -132,7 +128,7 @@ class Accountant:
             self._chain(turn.chain).cost.expect("user", rough_tokens(len(text)))
 
     def inject(self, injected: Injected, tokens: dict[str, float]) -> None:
-        """Add a text of the client's own to the context. ``tokens``: estimates by part."""
+        """Add a text inserted by the client to the context. ``tokens``: estimates by part."""
         chain = self._chain(injected.chain)
         characters: dict[str, int] = {}
         for part, text in injected.parts:
@@ -150,7 +146,7 @@ class Accountant:
                     chain.cost.expect(part, count)
 
     def compact(self, chain_name: str) -> None:
-        """Record that the conversation so far left the context."""
+        """Record that the conversation so far has left the context."""
         chain = self._chain(chain_name)
         self._close(chain)
         chain.cost.compact()
@@ -158,9 +154,9 @@ class Accountant:
         self.accounts.add("compactions")
 
     def state_total(self, total: ClientTotal) -> None:
-        """Compare the client's own total with the lines since its last total.
+        """Compare the client's own total with the lines read since its previous total.
 
-        The first total of a forked session includes the earlier session, and is only remembered.
+        The first total in a forked session includes the earlier session, so it is only remembered.
         """
         accounts = self.accounts
         for chain in accounts.chains.values():
@@ -181,7 +177,7 @@ class Accountant:
         accounts.stated_money = accounts.money
 
     def money(self) -> tuple[dict[str, float], float]:
-        """Return the cost of each part and the whole bill, including the current answers."""
+        """Return the cost of each part and the full bill, including the current answers."""
         parts: dict[str, float] = {}
         whole = self.accounts.money
         for chain in self.accounts.chains.values():
@@ -227,8 +223,8 @@ class Accountant:
         chain.usage = []
 
     def _note_writing(self, chain: ChainAccount, usage: Usage) -> None:
-        """Record a turn that wrote one file after another such turn. A batch would need one turn for all
-        files.
+        """Record a turn that wrote one file right after another such turn. A batch would have needed only one
+        turn.
         """
         writes = len(chain.uses) == 1 and next(iter(chain.uses.values())) in _WRITERS
         if writes and chain.wrote:
@@ -252,7 +248,7 @@ class Accountant:
             accounts.add("long_money", over * float(price.cache_read))
 
     def _note_repeat(self, text: str, tokens: float) -> None:
-        """Record a read that returned exactly the result of an earlier read."""
+        """Record a read whose result is identical to that of an earlier read."""
         mark = zlib.crc32(text.encode("utf-8", "replace"))
         if mark in self.accounts.reads:
             self.accounts.add("reads_again")
@@ -261,7 +257,7 @@ class Accountant:
             self.accounts.reads.append(mark)
 
     def _used(self, use: ToolUse) -> str:
-        """Count a call for the part of the set-up that it uses. Return the part of its result."""
+        """Count a call towards the part of the set-up it uses. Return the part its result belongs to."""
         part = ""
         if use.name == "Skill":
             part = f"skill:{_text(use, 'skill') or _text(use, 'command')}"
@@ -290,17 +286,17 @@ class Accountant:
 
 
 def message_key(message_id: str) -> int:
-    """Return a number that identifies a message."""
+    """Return a number that identifies the message."""
     return int.from_bytes(hashlib.blake2b(message_id.encode("utf-8", "replace"), digest_size=7).digest())
 
 
 def day_of(instant: float) -> str:
-    """Return the local day of an instant."""
+    """Return an instant's local day."""
     return datetime.fromtimestamp(instant).astimezone().date().isoformat()
 
 
 def programs_of(command: str) -> list[str]:
-    """Return the programs of a shell command in order, without ``cd`` and variable assignments."""
+    """Return the programs in a shell command, in order, leaving out ``cd`` and variable assignments."""
     lexer = shlex.shlex(command[:2000], posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     found: list[str] = []
@@ -320,7 +316,7 @@ def programs_of(command: str) -> list[str]:
 
 
 def injected_tokens(injected: Injected, model: str) -> dict[str, float]:
-    """Return the estimated tokens of each part of a text of the client's own."""
+    """Return the estimated tokens of each part of a text inserted by the client."""
     family = family_of(model)
     found: dict[str, float] = {}
     for part, text in injected.parts:
@@ -329,10 +325,10 @@ def injected_tokens(injected: Injected, model: str) -> dict[str, float]:
 
 
 def _settled(chain: ChainAccount) -> tuple[Usage, dict[str, float]]:
-    """Return the usage of the current answer, and its output tokens by part.
+    """Return the usage of the current answer, along with its output tokens by part.
 
-    If a count is below a third of the visible text, it is a placeholder that the client never replaced, and
-    the estimate is used instead. Output of a thinking answer that is not visible counts as thinking.
+    A count below a third of the visible text is a placeholder that the client never replaced; the estimate is
+    used instead. In an answer with thinking, output that is not visible counts as thinking.
     """
     parts = dict(chain.output)
     shown = sum(parts.values())
@@ -351,7 +347,9 @@ def _counts(usage: Usage) -> list[int]:
 
 
 def _bill_key(chain: ChainAccount, usage: Usage) -> str:
-    """Return the day and the model, and whether the prompt was long, because some models then cost more."""
+    """Return the key for the day, the model, and whether the prompt was long, which makes some models cost
+    more.
+    """
     return f"{chain.day} {chain.model}{' long' if usage.prompt > LONG_CONTEXT else ''}"
 
 

@@ -1,4 +1,4 @@
-"""The user's whole bill for Claude Code, by day, from the token counts in all transcripts."""
+"""The user's full Claude Code bill, by day, from the token counts in all transcripts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ KINDS = ("input", "5-minute writes", "1-hour writes", "cache reads", "output")
 
 @dataclass(frozen=True)
 class BillLine:
-    """One model's tokens of one kind, their price per token in micro-dollars, and the amount."""
+    """One kind of token for one model: the count, the price per token in micro-dollars, and the amount."""
 
     model: str
     kind: str
@@ -23,15 +23,15 @@ class BillLine:
 
     @property
     def amount(self) -> Decimal:
-        """The amount of the line in micro-dollars."""
+        """The line's amount in micro-dollars."""
         return self.tokens * self.each
 
 
 @dataclass(frozen=True)
 class Bill:
-    """The bill at list prices: micro-dollars by local day, and the requests. ``placeholders`` counts answers
-    whose output the client did not record; their output is estimated. ``unrecorded`` is the part of the
-    bill for requests without a separate line (compactions, titles), from the client's own totals.
+    """The bill at list prices: micro-dollars by local day, and the number of requests. ``placeholders``
+    counts answers whose output the client did not record; it is estimated. ``unrecorded`` is the part of the
+    bill for requests that have no line of their own (compactions, titles), from the client's own totals.
     """
 
     days: Mapping[str, int]
@@ -41,16 +41,16 @@ class Bill:
 
     @property
     def total(self) -> int:
-        """The total of all days in micro-dollars."""
+        """The total for all days, in micro-dollars."""
         return sum(self.days.values())
 
     def since(self, day: str) -> int:
-        """The days from ``day`` (YYYY-MM-DD) on, micro-dollars."""
+        """The total from ``day`` (YYYY-MM-DD) on, in micro-dollars."""
         return sum(amount for each, amount in self.days.items() if each >= day)
 
 
 def bill_of(summaries: Iterable[Summary], prices: Prices) -> Bill:
-    """Return the bill of all transcripts."""
+    """Return the bill for all transcripts."""
     summaries = tuple(summaries)
     extra = unrecorded_money(summaries)
     days = {day: decimal(amount) for day, amount in extra.items()}
@@ -67,9 +67,9 @@ def bill_of(summaries: Iterable[Summary], prices: Prices) -> Bill:
 
 
 def unrecorded_money(summaries: Iterable[Summary]) -> dict[str, float]:
-    """Return, by day, the micro-dollars of requests without a separate line.
+    """Return, by day, the micro-dollars spent on requests that have no line of their own.
 
-    The client's own total of a session includes its subagents, whose transcripts are separate files.
+    The client's own total for a session includes its subagents, whose transcripts are separate files.
     """
     stated: dict[str, dict[str, float]] = {}
     subagents: dict[str, float] = {}
@@ -90,7 +90,7 @@ def unrecorded_money(summaries: Iterable[Summary]) -> dict[str, float]:
 
 
 def lines_of_key(key: str, counts: list[int], prices: Prices) -> tuple[BillLine, ...]:
-    """Return the lines of one entry of a bill: ``day model``, or ``day model long`` for long prompts."""
+    """Return the bill lines for one key: ``day model``, or ``day model long`` for long prompts."""
     _, model, *long = key.split(" ")
     price = prices.find(model, LONG_CONTEXT + 1 if long else 0)
     each = (price.input, price.cache_write, price.cache_write_1h, price.cache_read, price.output)

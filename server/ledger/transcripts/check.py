@@ -1,17 +1,17 @@
 """Transcript check: compares receipts with Claude Code's own transcripts and corrects them.
 
-Corrections, in the figures of ``receipt.py``:
+Corrections, in terms of the figures in ``receipt.py``:
 
 * the call and its result cost the tokens that the API counted, at the prices of the model that made the call;
-the same applies to every question about a batch;
-* a result that Claude **read again** also costs the reading and its turn;
+  the same applies to every question about a batch;
+* a result that Claude **read again** also costs that read and its turn;
 * of a file that Claude **edited**, only the surviving lines count as saved, and edits that removed delivered
   lines add to the cost;
 * a file that Claude **rewrote** saved nothing;
-* an input that Claude read itself, before or afterwards, was not saved;
+* an input that Claude read itself, before or after, was not saved;
 * a text returned inline saved the part that Claude did not write again.
 
-Transcripts are read only with ``[savings] audit = true``, and are never written.
+Transcripts are only read with ``[savings] audit = true``, and never written.
 """
 
 import logging
@@ -69,15 +69,15 @@ logger = logging.getLogger(__name__)
 
 Finding = tuple[str, TranscriptCheckRecord]
 Progress = Callable[[int, int], None]
-"""Called with the bytes read so far and the total bytes to read."""
+"""Called with the number of bytes read so far and the total to read."""
 
 
 @dataclass(frozen=True)
 class TranscriptReport:
-    """Findings of all passes so far. ``accuracy``: the estimation error by family. ``unmatched``: calls in
-    transcripts that are missing from this history. ``endings``: the number of offloads by ending.
-    ``bill``: the total cost of Claude Code. ``habits``: Claude's working habits for this user. ``forms``:
-    cost of missed chances.
+    """Findings from all passes so far. ``accuracy``: the estimation error by family. ``unmatched``: calls in
+    transcripts that are missing from this history. ``endings``: the number of offloads by ending. ``bill``:
+    the total cost of Claude Code. ``habits``: Claude's working habits for this user. ``forms``: the cost of
+    missed chances.
     """
 
     transcripts: int = 0
@@ -93,7 +93,7 @@ class TranscriptReport:
 
 
 class TranscriptCheck:
-    """Checks one history against one folder of transcripts."""
+    """Checks one history against one transcripts folder."""
 
     def __init__(
         self, settings: SavingsSettings, database: Database, ledger: Ledger, folder: Path | None = None
@@ -106,11 +106,11 @@ class TranscriptCheck:
         self._prices: dict[tuple[str, bool], Price] = {}
 
     async def run(self, progress: Progress | None = None) -> int:
-        """Read new transcript lines and correct receipts; return the number of files with new lines.
+        """Read new transcript lines and correct receipts. Return the number of files with new lines.
 
-        Does nothing if the check is switched off. A file that cannot be read is tried again at the next run.
-        ``progress`` is called with the bytes read and the bytes to read after each file. The habits found
-        replace the ledger's habits.
+        A no-op if the check is switched off. Files that cannot be read are retried on the next run. After
+        each file, ``progress`` is called with the bytes read and the bytes to read. The habits found replace
+        the ledger's.
 
         Raises:
             StoreError: the history cannot be read or written.
@@ -129,12 +129,12 @@ class TranscriptCheck:
         return len(changed)
 
     async def pending(self) -> tuple[int, int]:
-        """Return the number of files that a run would read, and their bytes."""
+        """Return the number of files that a run would read, and their size in bytes."""
         changed = await self._database.read(self._changed)
         return len(changed), sum(file.size for file in changed)
 
     async def report(self) -> TranscriptReport:
-        """Return the findings of all passes so far."""
+        """Return the findings from all passes so far."""
         return await self._database.read(lambda connection: read_report(connection, self._ledger.prices))
 
     def _changed(self, connection: Connection) -> list[TranscriptFile]:
@@ -191,8 +191,8 @@ class TranscriptCheck:
     def _is_elsewhere(
         self, connection: Connection, state: SessionState, line: AssistantMessage, path: str
     ) -> bool:
-        """Return whether another transcript has this message. A fork's repeated lines come first, so nothing
-        is looked up after the first message of its own.
+        """Return whether another transcript has this message. A fork's repeated lines come first, so lookups
+        stop after the first message of its own.
         """
         if line.session in self._sessions:
             return True
@@ -205,7 +205,7 @@ class TranscriptCheck:
         return self._prices[key]
 
     def _findings(self, connection: Connection, state: SessionState, path: str) -> list[Finding]:
-        """Return corrections for the calls that this pass changed."""
+        """Return corrections for the calls changed by this pass."""
         findings = []
         changed_jobs = {call.job for call in state.calls.values() if call.changed and call.job}
         for use_id, call in state.calls.items():
@@ -231,9 +231,7 @@ class TranscriptCheck:
     def _read_again_elsewhere(
         self, connection: Connection, call: FollowedCall, elsewhere: int
     ) -> list[Finding]:
-        """Return the results of a call that another transcript has, including the re-reads of this
-        transcript.
-        """
+        """Return corrections for a call recorded in another transcript, including re-reads from this one."""
         findings = []
         for offload in call.offloads:
             known = read_check(connection, offload.id)
@@ -248,7 +246,7 @@ class TranscriptCheck:
         return findings
 
     def _cost(self, call: FollowedCall, state: SessionState) -> Cost:
-        """Return the cost of the call. For a batch, the cost includes every question about it."""
+        """Return the cost of the call. For a batch, this includes every question about it."""
         asked = (each for each in state.calls.values() if each.job == call.job and each.tool == "check_job")
         calls = [call, *(asked if call.job else ())]
         share = rescale(self._ledger.share, self._ledger.family, family_of(call.model))
@@ -269,7 +267,7 @@ def correct(
     *,
     terms: Terms | None = None,
 ) -> TranscriptCheckRecord:
-    """Return the real savings and cost of the offload. ``cost`` is its part of the call, including its share.
+    """Return the offload's actual savings and cost. ``cost`` is its part of the call, including its share.
     ``terms`` are the terms of its session.
 
     Estimates for one tokenizer family are rescaled to the family of the model that made the call.
@@ -309,11 +307,11 @@ def correct(
 
 
 def session_terms(call: FollowedCall, state: SessionState, ledger: Ledger, elsewhere: int = 0) -> Terms:
-    """Return the terms of a call whose session is known: how often its result was really read from the cache,
-    how the session wrote to the cache, and how much context a turn read when the call was made.
-    ``elsewhere`` counts the requests of forked sessions that sent the result.
+    """Return the terms for a call whose session is known: how often its result was actually read from the
+    cache, how the session wrote to the cache, and how much context a turn read at the time of the call.
+    ``elsewhere`` counts the requests in forked sessions that sent the result.
 
-    A session without any cached request says nothing about the cache, so the usual habits count.
+    A session with no cached requests says nothing about the cache, so the usual habits apply.
     """
     terms = ledger.terms(call.model, call.prompt_tokens)
     short, long = (sum(counts[index] for counts in state.accounts.bill.values()) for index in (1, 2))
@@ -331,8 +329,8 @@ def session_terms(call: FollowedCall, state: SessionState, ledger: Ledger, elsew
 
 
 def _saved_turns(offload: Followup, estimate: ReceiptRecord) -> int:
-    """Return the turns that Claude really did not need. The reading turns do not count if it read every input
-    itself; the writing turns do not count if it wrote the file itself.
+    """Return the turns Claude was actually spared. The reading turns do not count if it read every input
+    itself, nor the writing turns if it wrote the file itself.
     """
     read = bool(estimate.spared_input)
     wrote = offload.outcome == "delivered"
@@ -364,7 +362,9 @@ def read_report(connection: Connection, prices: Prices) -> TranscriptReport:
 
 
 def _resume(connection: Connection, file: TranscriptFile) -> tuple[SessionState, int]:
-    """Return the state after the last pass. A file that shrank was replaced, and is read from the start."""
+    """Return the state after the last pass. A file that has shrunk was replaced, so it is read from the
+    start.
+    """
     record = read_transcript(connection, str(file.path))
     if record is None or record.position > file.size:
         return SessionState(), 0

@@ -1,4 +1,4 @@
-"""The transcript check, repeated every few minutes, and immediately when the user switches it on."""
+"""Repeats the transcript check every few minutes, and at once when the user switches it on."""
 
 import asyncio
 import contextlib
@@ -15,10 +15,10 @@ INTERVAL_SECONDS = 300.0
 
 
 class TranscriptCheckLoop:
-    """Repeats a transcript check, on one event loop.
+    """Runs a transcript check repeatedly on one event loop.
 
     Args:
-        on_new: called after a check that read new lines.
+        on_new: called after any check that read new lines.
     """
 
     def __init__(self, check: TranscriptCheck, events: EventBus, on_new: Callable[[], None]) -> None:
@@ -28,7 +28,7 @@ class TranscriptCheckLoop:
         self._wanted = asyncio.Event()
 
     def wake(self) -> None:
-        """Check now instead of after the interval."""
+        """Check now instead of waiting for the interval."""
         self._wanted.set()
 
     async def run(self) -> None:

@@ -1,13 +1,12 @@
-"""Cost of each part of a conversation's context. The costs of all parts add up to the bill.
+"""Cost of each part of a conversation's context. Together, the parts add up to the bill.
 
-Each request pays for everything in its prompt. Its new tokens are written to the cache (or sent uncached),
-and the old tokens are read from the cache. After a pause, the old tokens are written again. A part that
-entered with ``n`` tokens therefore costs ``n`` times the price of a new token at that time, and ``n`` times
-the price of an old token at each later request. ``carried`` adds up the prices of old tokens, so that a
-part's cost is a difference of two sums.
+Each request pays for everything in its prompt. New tokens are written to the cache (or sent uncached), and
+old tokens are read from it. After a pause, the old tokens are written again. A part that entered with ``n``
+tokens therefore costs ``n`` times the price of a new token at that time, plus ``n`` times the price of an old
+token for each later request. ``carried`` sums the prices of old tokens, so a part's cost is the difference of
+two sums.
 
-The tokens of new parts are estimates, scaled so that they add up to the growth of the prompt, which the API
-counted.
+Token counts for new parts are estimates, scaled to add up to the growth of the prompt as counted by the API.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from server.ledger.prices import Price
 from server.ledger.transcripts.lines import Usage
 
 FIXED = "client:system prompt and tools"
-"""The fixed part of a request, until a snapshot shows its content."""
+"""The fixed part of a request, until a snapshot shows what is in it."""
 UNKNOWN = "client:unknown"
 
 
@@ -24,11 +23,12 @@ UNKNOWN = "client:unknown"
 class ContextCost:
     """The context of one chain; plain JSON values. Money is in micro-dollars.
 
-    ``tokens`` counts the tokens now in the context by part. ``due`` is the amount by which ``carried`` must
-    be reduced. ``settled`` is the cost of parts that left the context, and of output. ``waiting`` holds the
-    estimates of parts that the next request sends for the first time. ``opening`` holds those of the first
-    request, ``opened`` the value of ``carried`` less the price of a new token then. ``entered`` adds up the
-    tokens of each part. ``fitted`` holds the parts of the chain's first request, scaled to its size.
+    ``tokens`` counts the tokens currently in the context by part. ``due`` is the amount to subtract from a
+    part's tokens times ``carried``. ``settled`` is the cost of output and of parts that have left the
+    context. ``waiting`` holds the estimates for parts that the next request will send for the first time.
+    ``opening`` holds those of the first request, ``opened`` the value of ``carried`` less the price of a new
+    token then. ``entered`` sums the tokens of each part. ``fitted`` holds the parts of the chain's first
+    request, scaled to its size.
     """
 
     carried: float = 0.0
@@ -42,12 +42,12 @@ class ContextCost:
     fitted: dict[str, float] = field(default_factory=dict)
 
     def expect(self, part: str, tokens: float) -> None:
-        """Add a part that the next request sends for the first time. ``tokens`` is an estimate."""
+        """Add a part that the next request will send for the first time. ``tokens`` is an estimate."""
         if tokens > 0:
             self.waiting[part] = self.waiting.get(part, 0.0) + tokens
 
     def request(self, usage: Usage, price: Price) -> float:
-        """Charge a request for its prompt. Return the cost of old tokens beyond a read from the cache."""
+        """Charge a request for its prompt. Return what old tokens cost beyond being read from the cache."""
         known = sum(self.tokens.values())
         growth = usage.prompt - known
         if not self.tokens:
@@ -68,13 +68,13 @@ class ContextCost:
         return (old - float(price.cache_read)) * (usage.prompt - sum(fresh.values())) if known else 0.0
 
     def answer(self, parts: dict[str, float], tokens: int, price: Price) -> None:
-        """Charge an answer of ``tokens`` output tokens, which the next request sends back."""
+        """Charge an answer of ``tokens`` output tokens, which the next request will send back."""
         for part, share in _scaled(parts or {"output:prose": 1.0}, tokens).items():
             self.settled[part] = self.settled.get(part, 0.0) + share * float(price.output)
             self.expect(part, share)
 
     def divide_fixed(self, parts: dict[str, float]) -> None:
-        """Divide the fixed part of the first request among the parts that a snapshot shows."""
+        """Split the fixed part of the first request into the parts shown by a snapshot."""
         if FIXED not in self.tokens or not parts:
             return
         whole = sum(self.tokens[part] for part in self.opening if part in self.tokens)
@@ -91,7 +91,7 @@ class ContextCost:
         self.opening = wanted
 
     def compact(self) -> None:
-        """Remove everything from the context, because the next request begins with a summary."""
+        """Empty the context, because the next request begins with a summary."""
         self._shrink(0.0)
         self.tokens, self.due, self.waiting, self.opening = {}, {}, {}, {}
 
@@ -103,7 +103,7 @@ class ContextCost:
         return found
 
     def _open(self, prompt: int) -> dict[str, float]:
-        """Return the parts of a first request. Content that the transcript does not show is fixed."""
+        """Return the parts of a first request. Content not shown in the transcript counts as fixed."""
         shown = sum(self.waiting.values())
         parts = dict(self.waiting)
         if prompt > shown and not any(part.startswith("client:built-in tools") for part in parts):
@@ -124,7 +124,7 @@ class ContextCost:
 
 
 def request_money(usage: Usage, price: Price) -> float:
-    """Return the cost of a request's prompt in micro-dollars."""
+    """Return what a request's prompt costs, in micro-dollars."""
     return (
         usage.input * float(price.input)
         + usage.write_5m * float(price.cache_write)
@@ -134,7 +134,7 @@ def request_money(usage: Usage, price: Price) -> float:
 
 
 def _prices(usage: Usage, price: Price, fresh: float) -> tuple[float, float]:
-    """Return the price of a new token and the price of an old token in this request."""
+    """Return the prices of a new token and of an old token in this request."""
     read = float(price.cache_read)
     sent = usage.input + usage.written
     paid = request_money(usage, price) - usage.read * read

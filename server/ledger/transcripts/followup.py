@@ -1,6 +1,6 @@
-"""Follow-up of an offload: Claude's later use of its file, its text and its inputs.
+"""Follow-up of an offload: how Claude later used its file, its text and its inputs.
 
-Lines are compared by checksums of their text without surrounding whitespace. Blank lines do not count.
+Lines are compared by checksum, ignoring surrounding whitespace. Blank lines do not count.
 """
 
 import zlib
@@ -16,7 +16,7 @@ ENDINGS: tuple[Ending, ...] = ("left_alone", "read_again", "edited", "rewritten"
 @dataclass(frozen=True)
 class KnownOffload:
     """An offload in the history. Paths are absolute. ``lines``: the delivered lines (empty if contents are
-    not kept). ``inputs``: size of each input in bytes. ``job``: the batch that an item belongs to."""
+    not kept). ``inputs``: the size of each input in bytes. ``job``: the batch an item belongs to."""
 
     id: str
     outcome: str
@@ -52,7 +52,7 @@ class Followup:
 
     @classmethod
     def of(cls, known: KnownOffload, already_read: Container[str]) -> "Followup":
-        """Start to follow an offload; ``already_read`` holds the paths that Claude read before."""
+        """Start following an offload. ``already_read`` holds the paths Claude has already read."""
         read = [path for path in known.inputs if path in already_read]
         return cls(
             known.id,
@@ -66,7 +66,7 @@ class Followup:
 
     @property
     def ending(self) -> Ending:
-        """The costliest of Claude's actions with the result."""
+        """The costliest thing Claude did with the result."""
         if self.outcome not in ("delivered", "returned"):
             return "nothing_delivered"
         if self.rewritten or (self.returned and self.kept_text < 0.5):
@@ -77,14 +77,14 @@ class Followup:
 
     @property
     def survived(self) -> float | None:
-        """The fraction of delivered lines that no later edit removed; None if unknown."""
+        """The fraction of delivered lines not removed by any later edit; None if unknown."""
         if self.outcome != "delivered" or not self.delivered:
             return None
         return 1 - len(self.lost) / len(self.delivered)
 
     @property
     def kept_text(self) -> float:
-        """The fraction of a returned text's lines that Claude did not write again."""
+        """The fraction of the returned text's lines that Claude did not write again."""
         if not self.returned:
             return 1.0
         return 1 - len(self.written_again) / len(self.returned)
@@ -97,15 +97,15 @@ class Followup:
         return 1 - read / size if size else 1.0
 
     def read_input(self, path: str) -> None:
-        """Record that Claude read an input itself. (A file that is edited in place is its own input; reading
-        it afterwards counts as reading the result.)
+        """Record that Claude read an input itself. (A file edited in place is its own input; reading it
+        afterwards counts as reading the result.)
         """
         if path not in self.inputs_read:
             self.inputs_read.append(path)
 
     def edit_file(self, gone: list[int], call_tokens: int, old_tokens: int) -> None:
-        """Record an edit of the delivered file: checksums of the removed delivered lines, the cost of the
-        call, and the cost of writing its old text. An edit of other lines is not a correction.
+        """Record an edit of the delivered file: checksums of the delivered lines it removed, the cost of the
+        call, and the cost of writing its old text. Edits to other lines are not corrections.
         """
         hit = Counter(gone) & (Counter(self.delivered) - Counter(self.lost))
         if self.delivered and not hit:
@@ -117,7 +117,7 @@ class Followup:
         self.edited_tokens += old_tokens
 
     def write_file(self, lines: list[int]) -> None:
-        """Record that Claude wrote the whole delivered file itself."""
+        """Record that Claude wrote the entire delivered file itself."""
         self.rewritten = True
         kept = Counter(self.delivered) & Counter(lines)
         self.lost = list((Counter(self.delivered) - kept).elements())
@@ -134,10 +134,9 @@ class Followup:
 
 
 def taken_out(old: str, new: str, delivered: Iterable[str]) -> list[int]:
-    """Return checksums of the delivered lines that are removed or changed when ``old`` is replaced with
-    ``new``.
+    """Return checksums of the delivered lines that are removed or changed by replacing ``old`` with ``new``.
 
-    An edit can begin and end in the middle of a line. Such a part counts as the whole line.
+    An edit can begin and end mid-line. A partial line counts as the whole line.
     """
     gone = Counter(_stripped(old.splitlines())) - Counter(_stripped(new.splitlines()))
     lines = _stripped(delivered)
@@ -151,7 +150,7 @@ def taken_out(old: str, new: str, delivered: Iterable[str]) -> list[int]:
 
 
 def checksums(lines: Iterable[str]) -> list[int]:
-    """Return a checksum of each line that is not blank."""
+    """Return a checksum of each non-blank line."""
     return [zlib.crc32(line.encode("utf-8", "replace")) for line in _stripped(lines)]
 
 

@@ -1,4 +1,4 @@
-"""Texts that the client itself puts into the context, divided by their part of the set-up.
+"""Texts that the client itself puts into the context, split by the part of the set-up they belong to.
 
 An ``attachment`` line has the values behind the text and, since 2026, the text as Claude reads it
 (``rendered``). ``prompt_snapshot`` and ``api-request-shape`` hold the system prompt and the tool definitions.
@@ -17,7 +17,7 @@ _TEXT_KEYS = ("content", "snippet", "text", "stdout", "prompt")
 
 
 def parse_attachment(record: dict[str, Any], chain: str) -> Injected | None:
-    """Return the texts of an attachment; None if Claude does not read it."""
+    """Return an attachment's texts; None if Claude does not read it."""
     attachment = record.get("attachment")
     if not isinstance(attachment, dict):
         return None
@@ -39,20 +39,20 @@ def parse_attachment(record: dict[str, Any], chain: str) -> Injected | None:
 
 
 def _as_sent(text: str, record: dict[str, Any]) -> str:
-    """Return a rendered text without its tags if the client sends it in a message of the role ``system``."""
+    """Return a rendered text, without its tags if the client sends it in a ``system`` message."""
     if record.get("renderedRole") != "system":
         return text
     return text.strip().removeprefix(_OPENING).removesuffix(_CLOSING).strip("\n")
 
 
 def parse_shape(record: dict[str, Any], chain: str) -> Injected | None:
-    """Return the system prompt and the tool definitions of a request."""
+    """Return a request's system prompt and tool definitions."""
     shape = record.get("shape")
     return _fixed(shape.get("system"), shape.get("tools"), chain) if isinstance(shape, dict) else None
 
 
 def mcp_server(tool: str) -> str:
-    """Return the MCP server of a tool; empty for the client's own tools."""
+    """Return the MCP server a tool belongs to; empty for the client's own tools."""
     if not tool.startswith("mcp__"):
         return ""
     return tool.removeprefix("mcp__").rpartition("__")[0]
@@ -113,12 +113,12 @@ def _parts(kind: str, attachment: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def server_key(name: str) -> str:
-    """Return a server's name in the form used in its tools' names."""
+    """Return a server's name as it appears in the names of its tools."""
     return "".join(char if char.isalnum() or char in "_-" else "_" for char in name)
 
 
 def _listed(content: str, names: Any) -> Iterator[tuple[str, str]]:
-    """Divide a listing ``- name: description`` by its names, which are in order."""
+    """Split a ``- name: description`` listing at its names, which are given in order."""
     starts = []
     position = 0
     for name in _strings(names):
@@ -132,7 +132,7 @@ def _listed(content: str, names: Any) -> Iterator[tuple[str, str]]:
 
 
 def _rest(kind: str, parts: tuple[tuple[str, str], ...], rendered: str) -> Iterable[tuple[str, str]]:
-    """Return the client's text around the parts as a separate part."""
+    """Return the client's text surrounding the parts as a separate part."""
     rest = rendered
     for _, text in parts:
         rest = rest.replace(text.strip("\n"), "", 1)
@@ -140,7 +140,7 @@ def _rest(kind: str, parts: tuple[tuple[str, str], ...], rendered: str) -> Itera
 
 
 def _texts(value: Any) -> list[str]:
-    """Return the texts in a string, a list of strings or of blocks with ``text`` or ``content``."""
+    """Return the texts from a string, or from a list of strings or blocks with ``text`` or ``content``."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The lines of a transcript as values: an answer, a user's turn, a text of the client's own, a compaction."""
+"""The lines of a transcript as values: an answer, a user turn, text inserted by the client, a compaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ToolUse:
-    """A tool call by Claude. ``cwd`` is the folder at which its relative paths start."""
+    """A tool call by Claude. ``cwd`` is the folder its relative paths start from."""
 
     id: str
     name: str
@@ -27,7 +27,7 @@ class ToolResult:
 
 @dataclass(frozen=True)
 class Usage:
-    """The token counts of one request, as the API reports them: input by its way through the cache, and
+    """The token counts of one request, as reported by the API: input, split by how it used the cache, and
     output."""
 
     input: int = 0
@@ -38,7 +38,7 @@ class Usage:
 
     @property
     def prompt(self) -> int:
-        """All tokens that the request sent, cached or not."""
+        """All tokens sent by the request, cached or not."""
         return self.input + self.write_5m + self.write_1h + self.read
 
     @property
@@ -49,10 +49,9 @@ class Usage:
 
 @dataclass(frozen=True)
 class AssistantMessage:
-    """One line of an assistant's message. ``usage.output`` counts the whole message so far. ``chain``
-    distinguishes subagents; ``at`` is the instant of the line, seconds since the epoch (0: unknown).
-    ``session`` is the session that made the request, if it is a different session: a forked session repeats
-    the lines of the earlier session.
+    """One line of an assistant message. ``usage.output`` counts the whole message so far. ``chain`` tells
+    subagents apart; ``at`` is the time of the line, in seconds since the epoch (0: unknown). ``session`` is
+    the session that made the request, if different: a forked session repeats the lines of the earlier one.
     """
 
     chain: str
@@ -67,19 +66,19 @@ class AssistantMessage:
 
     @property
     def prompt_tokens(self) -> int:
-        """All tokens that the request sent."""
+        """All tokens sent by the request."""
         return self.usage.prompt
 
     @property
     def output_tokens(self) -> int:
-        """Output tokens of the whole message so far."""
+        """Output tokens of the entire message so far."""
         return self.usage.output
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A user's line: tool results, ``texts`` written by the user, and whether the line contains other content
-    of unknown size that Claude reads.
+    """A user's line: tool results, the user's own ``texts``, and whether Claude also reads other content of
+    unknown size from it.
     """
 
     chain: str
@@ -90,13 +89,13 @@ class Turn:
 
 @dataclass(frozen=True)
 class Injected:
-    """Text that the client itself put into the context: a reminder, a listing, a hook's output, a note
+    """Text that the client itself put into the context: a reminder, a listing, a hook's output, or a note
     about a changed file (``path``).
 
-    ``kind`` is the attachment's type, ``meta`` for a message of the client's own, or ``fixed`` for the system
-    prompt and the tool definitions. ``parts`` holds its texts by their part of the set-up (``skill:NAME``,
-    ``agent:NAME``, ``mcp:SERVER``, ``memory:PATH``, ``hook:EVENT``, ``client:TYPE``). ``known`` is true if
-    Claude reads exactly these texts. Otherwise their size is unknown.
+    ``kind`` is the attachment type, ``meta`` for the client's own messages, or ``fixed`` for the system
+    prompt and the tool definitions. ``parts`` holds its texts by the part of the set-up they belong to
+    (``skill:NAME``, ``agent:NAME``, ``mcp:SERVER``, ``memory:PATH``, ``hook:EVENT``, ``client:TYPE``).
+    ``known`` is true if Claude reads exactly these texts. Otherwise their size is unknown.
     """
 
     chain: str
@@ -108,15 +107,15 @@ class Injected:
 
 @dataclass(frozen=True)
 class Compaction:
-    """The client replaced the conversation so far by a summary."""
+    """The client replaced the conversation so far with a summary."""
 
     chain: str
 
 
 @dataclass(frozen=True)
 class ClientTotal:
-    """The client's own count of all content that it has sent so far, by model. It includes requests without a
-    separate line: compactions, titles. A forked session continues the count of the first session.
+    """The client's own count of everything it has sent so far, by model. This includes requests that have no
+    line of their own: compactions and titles. A forked session continues the first session's count.
     """
 
     usage: Mapping[str, Usage]

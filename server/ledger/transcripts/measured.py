@@ -1,4 +1,4 @@
-"""Habits of this user, measured over all transcripts."""
+"""This user's habits, measured across all transcripts."""
 
 import statistics
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from server.ledger.spread import Spread, merge_spreads
 from server.ledger.transcripts.summary import Summary
 
 LEAST_SESSIONS = 5
-"""Number of sessions above which the user's own figures replace the public figures."""
+"""Number of sessions needed before the user's own figures replace the public ones."""
 LEAST_SAMPLES = 20
-"""Number of samples above which a habit counts as measured."""
+"""Number of samples needed before a habit counts as measured."""
 
 
 def measured_habits(summaries: Sequence[Summary]) -> Habits:
-    """Return the user's habits. If there are too few sessions for a figure, use the public median."""
+    """Return the user's habits, with the public median for any figure based on too few sessions."""
     sessions = [each for each in summaries if not each.side and each.habits.get("results_entered")]
     if len(sessions) < LEAST_SESSIONS:
         return PUBLIC

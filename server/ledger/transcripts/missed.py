@@ -1,14 +1,14 @@
-"""Missed savings: large results that Claude read and large files that it wrote without this server.
+"""Missed savings: large results that Claude read, and large files it wrote, without this server.
 
-A file that Claude read only to edit it does not count, because Claude needed its text. If the transcript has
-no size for a result, the size is estimated from the length in characters.
+A file that Claude read only to edit does not count, because Claude needed its text. If the transcript does
+not give a result's size, it is estimated from the number of characters.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 LARGE_RESULT = 2_000
-"""Smallest result that counts (tokens). Reading it costs well over a request for a summary."""
+"""Smallest result that counts (tokens). Reading it costs well over what a request for a summary would."""
 LARGE_FILE = 500
 """Smallest written file that counts (tokens): well over a call and its summary."""
 CHARACTERS_A_TOKEN = 2.1
@@ -40,7 +40,7 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class MissedChance:
-    """One kind of work that could have been offloaded: how often it occurred, and its tokens."""
+    """One kind of work that could have been offloaded: how often it came up, and its tokens."""
 
     kind: str
     count: int
@@ -50,28 +50,30 @@ class MissedChance:
 
 @dataclass(frozen=True)
 class MissedSavings:
-    """All kinds of missed savings, most tokens first."""
+    """All kinds of missed savings, largest token count first."""
 
     kinds: tuple[MissedChance, ...]
 
     @property
     def advice(self) -> str:
-        """Lines for the user's ``CLAUDE.md`` about the most frequent kinds; empty without missed savings."""
+        """Lines for the user's ``CLAUDE.md`` about the most frequent kinds; empty if there are no missed
+        savings.
+        """
         return "\n".join(f"- {chance.advice}" for chance in self.kinds[:3])
 
 
 def kind_of(tool: str) -> str:
-    """Return the kind of missed saving of a tool's result or file."""
+    """Return the kind of missed saving for a tool's result or file."""
     return _KINDS.get(tool, "other results")
 
 
 def rough_tokens(characters: int) -> int:
-    """Return a rough number of tokens for a text with this many characters."""
+    """Return a rough token count for a text with this many characters."""
     return int(characters / CHARACTERS_A_TOKEN)
 
 
 def merge(counts: Iterable[Mapping[str, Iterable[int]]]) -> MissedSavings:
-    """Add up the missed savings of all sessions. Each session maps a kind to its count and tokens."""
+    """Add up the missed savings from all sessions. Each session maps a kind to its count and tokens."""
     sums: dict[str, list[int]] = {}
     for each in counts:
         for kind, (count, tokens) in each.items():

@@ -1,10 +1,10 @@
-"""Cost of missed chances, by form: large results and written files, including their re-reads.
+"""Cost of missed chances, by form: large results and written files, including re-reads.
 
-The cost comes from the parts in the bill: a text that entered early was read from the cache more often. Only
-results of 500 tokens or more count, without reports of subagents and without files that Claude edited later.
-Listings count in sessions that used no listed part. Turns count the context read by a turn that wrote one
-file directly after another such turn. A chance is not certain to succeed, so it is weighted by the success
-rate of this user's own calls of that form.
+Costs come from the parts of the bill: text that entered early was read from the cache more often. Only
+results of 500 tokens or more count, excluding subagent reports and files that Claude edited later. Listings
+count in sessions that used none of the listed parts. Turns count the context read by a turn that wrote one
+file right after another such turn. Since a chance might not have succeeded, it is weighted by the success
+rate of this user's own calls for that form.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,14 +21,14 @@ _FORM_TOOLS = {
     "listings never used": "",
     "turns that wrote one file each": "batch_offload",
 }
-"""The tool that helps, by form. Listings are switched off instead."""
+"""The tool that helps with each form. Listings are switched off instead."""
 _LISTINGS = ("mcp:", "skill:", "agent:")
 
 
 @dataclass(frozen=True)
 class MissedForm:
     """One form: its tokens (for turns: their number), its micro-dollars in the bill, and ``success``, the
-    share (0 to 1) of this user's calls of ``tool`` for this form that delivered; None without calls.
+    share (0 to 1) of this user's ``tool`` calls for this form that delivered; None if there were none.
     ``tool`` is empty if a switch helps, because a switch always works.
     """
 
@@ -40,7 +40,7 @@ class MissedForm:
 
     @property
     def likely(self) -> int:
-        """The micro-dollars weighted by the success rate; 0 while the rate is unknown."""
+        """The micro-dollars, weighted by the success rate; 0 while that rate is unknown."""
         success = self.success if self.tool else 1.0
         return round(self.microusd * success) if success is not None else 0
 
@@ -59,7 +59,7 @@ class MissedForm:
 
 
 def missed_forms(summaries: Iterable[Summary], success: Mapping[str, float]) -> tuple[MissedForm, ...]:
-    """Return the forms that occurred, most expensive first. ``success``: success rates by form."""
+    """Return the forms that occurred, most expensive first. ``success`` holds success rates by form."""
     sums: dict[str, list[float]] = {}
     for summary in summaries:
         for name, part in summary.parts.items():
@@ -78,7 +78,7 @@ def missed_forms(summaries: Iterable[Summary], success: Mapping[str, float]) -> 
 
 
 def form_of(part: str) -> str:
-    """Return the form of a part of the bill; empty if the part is not a chance."""
+    """Return the form for a part of the bill; empty if the part is not a missed chance."""
     kind, _, name = part.partition(":")
     if kind == "output":
         return {"Write": "files written", "Edit": "edits", "MultiEdit": "edits"}.get(name, "")
@@ -91,9 +91,7 @@ def form_of(part: str) -> str:
 
 
 def _unedited(summary: Summary) -> float:
-    """Return the share of large reads whose file Claude did not edit afterwards. Claude needed the other
-    reads.
-    """
+    """Return the share of large reads whose file Claude did not edit afterwards. Claude needed the rest."""
     large = summary.habits.get("reads_large", 0.0)
     return 1 - min(1.0, summary.habits.get("reads_large_edited", 0.0) / large) if large else 1.0
 

@@ -1,8 +1,8 @@
-"""Parser of one line of a transcript.
+"""Parser for single transcript lines.
 
-Several lines share one ``message.id``, each with a part of the message and the usage so far. The usage of the
-last line counts. Lines that are cut off, unknown or in a newer format are ignored (None). No content raises
-an error.
+Several lines can share one ``message.id``, each with a part of the message and the usage so far. The usage on
+the last line counts. Lines that are truncated, unknown or in a newer format are ignored (None). Malformed
+content never raises an error.
 """
 
 import json
@@ -35,10 +35,10 @@ _MOST = 10**9
 
 
 def parse_line(line: bytes) -> TranscriptLine | None:
-    """Return the content of a line; None for a line of another kind.
+    """Return a line's content; None for other kinds of line.
 
     Raises:
-        ValueError: the line is cut off or not JSON.
+        ValueError: the line is truncated or not JSON.
     """
     if not _TELLING.search(line):
         return None
@@ -113,15 +113,13 @@ def _answer(record: dict[str, Any], chain: str) -> AssistantMessage | None:
 
 
 def _origin(record: dict[str, Any]) -> str:
-    """Return the session that made the request; empty if it is the transcript's own session."""
+    """Return the session that made the request; empty if it is the transcript's own."""
     origin = string(record.get("requestSessionId"))
     return origin if origin != record.get("sessionId") else ""
 
 
 def usage_of(usage: dict[str, Any]) -> Usage:
-    """Return the counts of a message. If writes are not divided by lifetime, all count as 5-minute writes,
-    the default.
-    """
+    """Return a message's token counts. Writes not split by lifetime count as 5-minute writes, the default."""
     written = _integer(usage.get("cache_creation_input_tokens"))
     long = min(written, _integer(_mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")))
     return Usage(
@@ -163,7 +161,7 @@ def _result(block: dict[str, Any]) -> tuple[ToolResult, bool]:
 
 
 def blocks_of(message: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the blocks of a message's content; empty for plain text."""
+    """Return the blocks in a message's content; empty for plain text."""
     content = message.get("content")
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 

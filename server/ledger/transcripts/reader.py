@@ -1,7 +1,7 @@
-"""Reader of Claude Code's transcripts: their location and their new lines.
+"""Reader for Claude Code's transcripts: where they are, and which lines are new.
 
-A transcript has one JSON object per line, ``<folder>/projects/<project>/<session>.jsonl``, and grows while a
-session runs. Files are opened only for reading.
+A transcript (``<folder>/projects/<project>/<session>.jsonl``) has one JSON object per line and grows while a
+session runs. Files are opened read-only.
 """
 
 import os
@@ -15,7 +15,7 @@ _READ_AT_ONCE = 8 * 2**20
 
 @dataclass(frozen=True)
 class TranscriptFile:
-    """A transcript file on disk, size in bytes."""
+    """A transcript file on disk, with its size in bytes."""
 
     path: Path
     size: int
@@ -23,16 +23,14 @@ class TranscriptFile:
 
 
 def transcripts_folder(setting: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder with the transcripts: the setting, otherwise ``CLAUDE_CONFIG_DIR``, otherwise
-    ``~/.claude``.
-    """
+    """Return the transcripts folder: the setting, else ``CLAUDE_CONFIG_DIR``, else ``~/.claude``."""
     chosen = setting or environ.get("CLAUDE_CONFIG_DIR") or "~/.claude"
     return Path(chosen).expanduser() / "projects"
 
 
 def find_transcripts(folder: Path) -> list[TranscriptFile]:
-    """Return every transcript in the folder, including those of subagents; empty if the folder cannot be
-    read.
+    """Return every transcript in the folder, including those of subagents; empty if the folder is
+    unreadable.
     """
     found = []
     pending = [str(folder)]
@@ -51,12 +49,14 @@ def find_transcripts(folder: Path) -> list[TranscriptFile]:
 
 
 def session_of(path: Path) -> str:
-    """Return the session of a transcript: ``PROJECT/SESSION.jsonl``, or ``SESSION/subagents/AGENT.jsonl``."""
+    """Return the session a transcript belongs to: ``PROJECT/SESSION.jsonl``, or
+    ``SESSION/subagents/AGENT.jsonl``.
+    """
     return next((part for part in reversed(path.parts[:-1]) if is_uuid(part)), path.stem)
 
 
 def is_uuid(text: str) -> bool:
-    """Return whether a text is a UUID in its usual form, like Claude Code's session ids."""
+    """Return whether a text is a UUID in its usual form, as used for Claude Code's session ids."""
     try:
         return str(uuid.UUID(text)) == text
     except ValueError:
@@ -64,9 +64,9 @@ def is_uuid(text: str) -> bool:
 
 
 def new_lines(path: Path, position: int) -> Iterator[tuple[int, bytes]]:
-    """Yield each complete line after byte ``position``, with the position after the line.
+    """Yield each complete line after byte ``position``, along with the position after it.
 
-    An incomplete last line is still being written and is left for the next pass.
+    An incomplete last line is still being written, so it is left for the next pass.
 
     Raises:
         OSError: the file cannot be read.

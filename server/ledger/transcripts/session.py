@@ -1,10 +1,10 @@
-"""Line-by-line reader of one transcript: the app's calls, their true sizes, and the use of their results.
+"""Reads one transcript line by line: the app's calls, their true sizes, and how their results were used.
 
-A request's prompt contains everything before it. The next prompt's total minus this prompt's total and minus
-this answer's output is therefore the true size of the content between two requests: results, and the client's
-own texts (reminders, outputs of hooks, notes about changed files). The output of an answer without thinking
-is the true size of its calls and text. If several items share a size, it is divided in proportion to their
-estimates.
+A request's prompt contains everything before it. The next prompt's total, minus this prompt's total and this
+answer's output, is therefore the true size of whatever came between the two requests: results, and the
+client's own texts (reminders, hook output, notes about changed files). For an answer without thinking, the
+output is the true size of its calls and text. If several items share a size, it is divided in proportion to
+their estimates.
 """
 
 import os
@@ -43,7 +43,7 @@ from server.ledger.transcripts.missed import LARGE_FILE, LARGE_RESULT, WROTE_FIL
 from server.ledger.transcripts.session_state import OFFLOADING, Chain, FollowedCall, SessionState
 
 Lookup = Callable[[str], tuple[KnownOffload, ...]]
-"""Returns the offloads in the history for a tool use id; empty for calls to other servers."""
+"""Returns the offloads recorded for a tool use id; empty for calls to other servers."""
 
 OUR_TOOLS = OFFLOADING | {"check_job"}
 _READS = frozenset({"Read", "NotebookRead"})
@@ -56,7 +56,7 @@ _REMEMBERED = 512
 
 
 class TranscriptSession:
-    """A transcript that is being read. The next pass continues from ``state``."""
+    """A transcript being read. The next pass continues from ``state``."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class TranscriptSession:
 
     @property
     def accountant(self) -> Accountant:
-        """The keeper of the session's accounts."""
+        """The accountant for this session."""
         return self._accountant
 
     def follow(self, line: TranscriptLine) -> None:
@@ -97,7 +97,7 @@ class TranscriptSession:
             self._take_answer(chain, line)
 
     def _count_request(self, chain: str) -> None:
-        """Count a request. It sends every result that is still in the context again."""
+        """Count a request, which resends every result still in the context."""
         self.state.requests[chain] = self.state.requests.get(chain, 0) + 1
         for call in self.state.calls.values():
             if call.chain == chain and call.answered and not call.gone:
@@ -167,7 +167,7 @@ class TranscriptSession:
         self._look_again(use.id, call)
 
     def look_again(self) -> None:
-        """Add offloads that ended after their call was read, because the transcript's line comes first."""
+        """Add offloads that ended after their call was read, since the transcript's line comes first."""
         for use_id, call in self.state.calls.items():
             if call.tool == "batch_offload" or (call.tool in OFFLOADING and not call.offloads):
                 self._look_again(use_id, call)
@@ -181,7 +181,7 @@ class TranscriptSession:
                 call.changed = True
 
     def _expect(self, chain: Chain, use: ToolUse, estimate: float) -> None:
-        """Remember the planned effect of a call on a file until its result confirms it."""
+        """Remember what a call is going to do to a file until its result confirms it."""
         path = _path(use)
         family = family_of(chain.model)
         arguments = use.arguments
@@ -239,7 +239,7 @@ class TranscriptSession:
             self._note_chance(kind_of(chain.tools.get(result.id, "")), rough_tokens(len(result.text)))
 
     def _happen(self, expected: dict[str, Any], tokens: int, characters: int) -> None:
-        """Record the effect of a confirmed call on a file."""
+        """Record what a confirmed call did to a file."""
         path = expected["path"]
         kind = expected["kind"]
         if kind == "read":
@@ -271,7 +271,7 @@ class TranscriptSession:
         call.changed = True
 
     def _measure(self, chain: Chain, next_prompt: int) -> None:
-        """Take the true sizes of a finished answer and of its results from the next prompt."""
+        """Derive the true sizes of a finished answer and its results from the next prompt."""
         if chain.output < chain.estimate / PLAUSIBLE:
             return  # a placeholder that the client never replaced: it contains no information
         accuracy = self.state.accuracy.setdefault(family_of(chain.model), Accuracy())
@@ -293,7 +293,7 @@ class TranscriptSession:
                 call.result_measured = call.changed = True
 
     def _followed(self, path: str) -> tuple[FollowedCall, Followup] | None:
-        """Return the last offload that delivered this file. The text of earlier offloads is gone."""
+        """Return the last offload that delivered this file. The text from earlier offloads is gone."""
         for call in reversed(self.state.calls.values()):
             for offload in reversed(call.offloads):
                 if offload.path == path:
@@ -301,7 +301,7 @@ class TranscriptSession:
         return None
 
     def _lines_of(self, offload_id: str) -> tuple[str, ...]:
-        """Return the lines that an offload delivered, from the history, because the state holds no text."""
+        """Look up the lines an offload delivered in the history, because the state holds no text."""
         for use_id, call in self.state.calls.items():
             if any(offload.id == offload_id for offload in call.offloads):
                 return next((each.lines for each in self._lookup(use_id) if each.id == offload_id), ())
@@ -325,7 +325,7 @@ class TranscriptSession:
             chance[1] += tokens
 
     def _printed(self, use: ToolUse) -> str:
-        """Return the followed file that a shell command prints; empty if it prints none."""
+        """Return the followed file that a shell command prints; empty if there is none."""
         words = _text(use.arguments.get("command")).replace("'", " ").replace('"', " ").split()
         if not _PRINTS.intersection(words):
             return ""
@@ -355,7 +355,7 @@ def _path(use: ToolUse) -> str:
 
 
 def _edited(arguments: Any) -> tuple[str, str]:
-    """Return all text that an edit removes, and all text that it inserts."""
+    """Return all text that an edit removes and all text that it inserts."""
     parts = arguments.get("edits")
     edits = (
         [arguments, *(part for part in parts if isinstance(part, dict))]

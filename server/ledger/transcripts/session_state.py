@@ -1,4 +1,4 @@
-"""State of one transcript between two passes: plain values, stored as JSON."""
+"""State of one transcript between passes: plain values, stored as JSON."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -9,7 +9,7 @@ from server.ledger.transcripts.account_state import Accounts
 from server.ledger.transcripts.followup import Followup
 
 OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
-"""The tools whose calls are offloads. ``check_job`` only asks about an offload."""
+"""Tools whose calls are offloads. ``check_job`` only asks about an offload."""
 
 # Layout of the stored state. Transcripts with an older layout are read again from the start.
 VERSION = 6
@@ -18,10 +18,10 @@ VERSION = 6
 @dataclass
 class FollowedCall:
     """One of the app's calls. ``*_tokens`` are true sizes if ``*_measured`` is set, otherwise estimates.
-    ``prompt_tokens`` is the size of the request that made the call. ``job`` is the batch that the call
-    started or asked about. ``requests`` counts the requests that sent the result in ``chain``; the first
-    request wrote it to the cache. ``gone``: a compaction removed the result from the context.
-    ``borrowed``: a forked session repeats the call, and another transcript has it.
+    ``prompt_tokens`` is the size of the request that made the call. ``job`` is the batch the call started or
+    asked about. ``requests`` counts the requests that sent the result in ``chain``; the first of them wrote
+    it to the cache. ``gone``: a compaction removed the result from the context. ``borrowed``: a forked
+    session repeats the call, and another transcript has it.
     """
 
     tool: str
@@ -43,9 +43,9 @@ class FollowedCall:
 
 @dataclass
 class Chain:
-    """The current answer of the main conversation or of one subagent, and its results: estimates by tool use
-    id (0 for a result that was not sampled); ``tools`` holds the tool names. ``injected``: the estimate of
-    the client's and the user's texts since then.
+    """The current answer in the main conversation or one subagent, with its results: estimates by tool use id
+    (0 for a result that was not sampled). ``tools`` holds the tool names, ``injected`` the estimate for the
+    client's and the user's texts since then.
     """
 
     message_id: str = ""
@@ -65,8 +65,8 @@ class Chain:
 
 @dataclass
 class SessionState:
-    """All data of one transcript. ``reads``: files that Claude read, with their tokens if the file was large
-    and not edited later. ``broken``: the number of incomplete lines. ``requests``: by chain.
+    """Everything known about one transcript. ``reads``: files that Claude read, with their tokens if the file
+    was large and not edited later. ``broken``: the number of incomplete lines. ``requests``: by chain.
     """
 
     chains: dict[str, Chain] = field(default_factory=dict)
@@ -82,12 +82,12 @@ class SessionState:
     broken: int = 0
 
     def as_json(self) -> str:
-        """Return the state as JSON text."""
+        """Return the state as JSON."""
         return json.dumps({"version": VERSION, **asdict(self)}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "SessionState | None":
-        """Return the state; None if it has another layout."""
+        """Restore the state; None if it has a different layout."""
         values = json.loads(text)
         if values.pop("version", None) != VERSION:
             return None

@@ -1,4 +1,4 @@
-"""One transcript's part in the reports, stored as JSON with its progress."""
+"""One transcript's contribution to the reports, stored as JSON with its progress."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -13,9 +13,9 @@ from server.ledger.transcripts.session_state import OFFLOADING, SessionState
 
 @dataclass(frozen=True)
 class PartCost:
-    """A part of the context in one transcript: its size when the client listed it (estimated tokens, and
+    """One part of the context in one transcript: its size when the client listed it (estimated tokens, and
     characters), the same ``fitted`` to the size of the first request, the tokens that entered, its cost in
-    micro-dollars, the number of uses."""
+    micro-dollars, and the number of uses."""
 
     listed: float = 0.0
     characters: int = 0
@@ -31,11 +31,11 @@ class Summary:
 
     ``our_calls``: calls to this server. ``unmatched``: calls missing from the history. ``answers``: Claude's
     answers. ``broken``: incomplete lines. ``chances``: missed savings by kind (count, tokens). ``accuracy``:
-    estimates and true counts by family. ``bill``: as in ``Accounts``; ``money`` is its sum, micro-dollars at
-    the prices of the table dated ``priced``. ``parts``: by part of the context. ``first_day``, ``last_day``:
-    local days. ``side``: a subagent's transcript. ``session``: the session that it belongs to.
-    ``unrecorded``: by day, the money by which the client's own total exceeds the lines of this transcript;
-    that of its subagents is in it (``bill.unrecorded_money``).
+    estimates and true counts by family. ``bill``: as in ``Accounts``; ``money`` is its sum in micro-dollars,
+    at the prices of the table dated ``priced``. ``parts``: by part of the context. ``first_day``,
+    ``last_day``: local days. ``side``: a subagent's transcript. ``session``: the session it belongs to.
+    ``unrecorded``: by day, how much the client's own total exceeds the lines of this transcript, including
+    the cost of its subagents (``bill.unrecorded_money``).
     """
 
     our_calls: int = 0
@@ -59,12 +59,12 @@ class Summary:
     unrecorded: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> str:
-        """Return the summary as JSON text."""
+        """Return the summary as JSON."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Summary":
-        """Return the summary. If an older version wrote it, missing fields are empty."""
+        """Return the summary. Fields missing from older versions are empty."""
         values: dict[str, Any] = json.loads(text)
         values["accuracy"] = {key: Accuracy(**each) for key, each in values.get("accuracy", {}).items()}
         values["parts"] = {key: PartCost(**each) for key, each in values.get("parts", {}).items()}
@@ -73,7 +73,7 @@ class Summary:
 
 
 def summarise(state: SessionState, accountant: Accountant, priced: str, session: str = "") -> Summary:
-    """Return the figures that reports add up."""
+    """Return the figures that the reports add up."""
     large = [tokens for tokens in state.reads.values() if tokens]
     chances = dict(state.chances)
     if large:

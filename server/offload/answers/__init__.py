@@ -1,1 +1,1 @@
-"""From a model response to file contents: extraction, edits, merging."""
+"""From model response to file contents: extraction, edits, merging."""

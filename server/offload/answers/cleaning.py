@@ -1,4 +1,6 @@
-"""Removes text that engines and models put around an answer: thoughts, channels, stop tokens, tool calls."""
+"""Strips the text that engines and models wrap around an answer: thoughts, channels, stop tokens, tool
+calls.
+"""
 
 import json
 import re
@@ -30,12 +32,13 @@ _CALL_NAMES = (
     {"arguments", "parameters", "input", "args"},
 )
 LONGEST_REMARK = 600
-"""Longest answer, in characters, that can be only a remark about the task, such as an apology."""
+"""Maximum length, in characters, of an answer that may be just a remark about the task, such as an apology.
+"""
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "।", "؟")
 
 
 def without_thinking(text: str, known: str = "") -> tuple[str, str]:
-    """Return the answer and its thoughts. Tags that occur in the ``known`` text are content."""
+    """Return the answer and its thoughts. Tags that occur in the ``known`` text are treated as content."""
     if "<|message|>" in text and "<|message|>" not in known:
         return _final_channel(text)
     thoughts: list[str] = []
@@ -52,7 +55,7 @@ def without_thinking(text: str, known: str = "") -> tuple[str, str]:
 
 
 def without_tokens(text: str, known: str = "") -> str:
-    """Return the answer without chat template tokens at its start, cut at the token that ends the answer."""
+    """Return the answer without leading chat template tokens, cut off at the token that ends it."""
     text = text.removeprefix("\ufeff")
     while (found := _TOKEN.match(text.lstrip())) and found[0] not in known:
         text = text.lstrip()[found.end() :]
@@ -69,14 +72,14 @@ def without_tokens(text: str, known: str = "") -> str:
 
 
 def token_in(text: str, known: str) -> str:
-    """Return the first special token that occurs in an answer but not in the given texts; empty
-    if none does.
+    """Return the first special token that occurs in an answer but not in the given texts, or an empty
+    string.
     """
     return next((found[0] for found in _TOKEN.finditer(text) if found[0] not in known), "")
 
 
 def is_tool_call(text: str, known: str) -> bool:
-    """Return whether an answer is a tool call instead of content."""
+    """Return whether an answer is a tool call rather than content."""
     found = _CALLS.match(text)
     if found is not None and found[0].strip().strip("`") not in known:
         return True
@@ -109,12 +112,12 @@ def only_sentences(text: str) -> bool:
 
 
 def _is_wide_sentence(text: str) -> bool:
-    """Return whether a text is a sentence of a script without blanks between words."""
+    """Return whether a text is a sentence in a script that puts no spaces between words."""
     return text[0].isalpha() and not text[0].isascii() and text.endswith(_SENTENCE_ENDS)
 
 
 def _final_channel(text: str) -> tuple[str, str]:
-    """Split harmony's channels: ``final`` is the answer, all other channels are thoughts."""
+    """Split harmony's channels: ``final`` is the answer, and all others are thoughts."""
     answers: list[str] = []
     thoughts: list[str] = []
     messages = list(_MESSAGE.finditer(text))
@@ -126,7 +129,9 @@ def _final_channel(text: str) -> tuple[str, str]:
 
 
 def _take_thought(text: str, opening: str, closing: str) -> tuple[str, str] | None:
-    """Return the text without one thought, and the thought. Return None if the tags seem to be content."""
+    """Return the text with one thought removed, and the thought. Return None if the tags look like
+    content.
+    """
     start, end = text.find(opening), text.find(closing)
     if end >= 0 and (start < 0 or end < start):  # the chat template opened the thought
         thought, rest = text[:end], text[end + len(closing) :]

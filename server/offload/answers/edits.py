@@ -1,7 +1,7 @@
-"""The edits of an answer: search/replace blocks and replaced selections, located in the file.
+"""The edits in an answer: search/replace blocks and replaced selections, located in the file.
 
-A block matches if its search lines occur exactly once. If not, white space at line ends and common
-indentation are ignored. Similar lines never match.
+A block matches if its search lines occur exactly once. Failing that, trailing white space and common
+indentation are ignored. There is no fuzzy matching.
 """
 
 import contextlib
@@ -31,9 +31,9 @@ class EditFailed(Exception):
 class EditBlock:
     """One search/replace block. ``path`` is empty if the answer names no path.
 
-    ``readings`` holds pairs of search and replace lines, one pair for each line that can be the divider. The
-    underline of a heading looks like a divider. ``likely`` is the pair whose divider is as long as the other
-    marks, None if there is no such pair or more than one.
+    ``readings`` holds pairs of search and replace lines, one for each line that could be the divider: a
+    heading's underline looks like one. ``likely`` is the pair whose divider is as long as the other marks, or
+    None unless exactly one pair qualifies.
     """
 
     path: str
@@ -42,7 +42,7 @@ class EditBlock:
 
 
 def parse_blocks(answer: str) -> tuple[EditBlock, ...]:
-    """Return the blocks of an answer.
+    """Return the blocks in an answer.
 
     Raises:
         EditFailed: the answer has no block, or a block lacks its divider or end, or has too many dividers.
@@ -85,7 +85,7 @@ def locate(text: str, blocks: tuple[EditBlock, ...], shown: str) -> tuple[Edit, 
     """Return the spans of ``text`` that the blocks replace, in text order.
 
     Raises:
-        EditFailed: the search lines of a block are missing, ambiguous or without a clear end; or two blocks
+        EditFailed: the search lines of a block are missing, ambiguous or have no clear end; or two blocks
             overlap.
     """
     edits = [_locate(text, block, number, shown) for number, block in enumerate(blocks, start=1)]
@@ -97,7 +97,7 @@ def locate(text: str, blocks: tuple[EditBlock, ...], shown: str) -> tuple[Edit, 
 
 
 def replace_selection(source: Source, answer: str) -> Edit:
-    """Return the edit that replaces the selection with ``answer``, at the same indentation."""
+    """Return the edit that replaces the selection with ``answer``, keeping the selection's indentation."""
     lines = answer.strip("\n").rstrip().split("\n")
     if not source.text[source.text.rfind("\n", 0, source.start) + 1 : source.start]:
         lines = indented_like(source.selected.split("\n"), with_indents_of(source.text, lines))
@@ -105,9 +105,7 @@ def replace_selection(source: Source, answer: str) -> Edit:
 
 
 def with_indents_of(text: str, lines: list[str]) -> list[str]:
-    """Return lines with the text's kind of indentation (tabs or spaces). Lines are converted if
-    they differ.
-    """
+    """Return lines with the text's kind of indentation (tabs or spaces), converting them if necessary."""
     tabs, spaces = _indents(text.split("\n"))
     own_tabs, own_spaces = _indents(lines)
     if tabs > spaces and own_spaces and not own_tabs:
@@ -118,7 +116,7 @@ def with_indents_of(text: str, lines: list[str]) -> list[str]:
 
 
 def _indents(lines: list[str]) -> tuple[int, int]:
-    """Return the number of lines that start with a tab, and the number that start with two spaces."""
+    """Return how many lines start with a tab and how many start with two spaces."""
     return sum(line.startswith("\t") for line in lines), sum(line.startswith("  ") for line in lines)
 
 
@@ -129,7 +127,7 @@ def _tabbed(line: str, unit: int) -> str:
 
 
 def indented_like(old: list[str], new: list[str]) -> list[str]:
-    """Return ``new`` at the indentation of ``old``. Relative indentation is kept."""
+    """Return ``new`` indented to match ``old``, keeping relative indentation."""
     wanted, found = _indentation(old[0]), _indentation(new[0])
     if wanted == found:
         return new
@@ -143,7 +141,7 @@ def indented_like(old: list[str], new: list[str]) -> list[str]:
 def replace_whole(source: Source, answer: str) -> tuple[Edit, ...]:
     """Return line edits that turn the file into ``answer``.
 
-    The file's last line ending (or its absence) is kept, because an answer does not show it.
+    The file's final line ending, or lack of one, is kept because an answer does not show it.
     """
     if not source.text:
         return edits_between("", answer.rstrip("\n") + "\n")
@@ -157,10 +155,10 @@ def replace_whole(source: Source, answer: str) -> tuple[Edit, ...]:
 
 
 def without_blanks(source: Source, edits: tuple[Edit, ...], language: Language | None) -> tuple[Edit, ...]:
-    """Return the edits without trailing spaces in the added lines.
+    """Return the edits with trailing spaces removed from the added lines.
 
-    Existing lines, lines inside string literals, and file types with meaningful trailing spaces are not
-    changed.
+    Existing lines, lines inside string literals, and file types where trailing spaces are meaningful are left
+    unchanged.
     """
     if language is None or not any(_BLANKS.search(edit.text) for edit in edits):
         return edits
@@ -191,7 +189,7 @@ _TEXT_NODES = (
 
 
 def apply(text: str, edits: tuple[Edit, ...]) -> str:
-    """Return ``text`` with the spans replaced."""
+    """Return ``text`` with the edits' spans replaced."""
     parts: list[str] = []
     done = 0
     for edit in sorted(edits, key=lambda each: each.start):
@@ -201,11 +199,10 @@ def apply(text: str, edits: tuple[Edit, ...]) -> str:
 
 
 def _locate(text: str, block: EditBlock, number: int, shown: str) -> Edit:
-    """Return the edit of a block.
+    """Return the edit for a block.
 
-    A block with several dividers is accepted only if exactly one reading fits the file and that reading does
-    not end at the underline of a heading. If lines are quoted wrongly, the part up to the underline can fit
-    by chance.
+    A block with several dividers is accepted only if exactly one reading fits the file and does not end at a
+    heading's underline. If lines are misquoted, the part up to the underline may fit by chance.
     """
     if len(block.readings) == 1:
         return _locate_lines(text, *block.readings[0], number, shown)
@@ -265,7 +262,9 @@ def _positions(lines: list[str], wanted: list[str]) -> list[int]:
 
 
 def _loose_positions(lines: list[str], wanted: list[str]) -> list[tuple[int, int]]:
-    """Return the positions that match if line ends, common indentation and outer empty lines are ignored."""
+    """Return the positions that match when line ends, common indentation and outer empty lines are
+    ignored.
+    """
     while wanted and not wanted[0].strip():
         wanted = wanted[1:]
     while wanted and not wanted[-1].strip():
@@ -306,7 +305,7 @@ def _shift(line: str, given: str, wanted: str) -> str:
 
 
 def _indentation(text: str) -> str:
-    """Return the leading white space common to all non-empty lines."""
+    """Return the leading white space shared by all non-empty lines."""
     common: str | None = None
     for line in text.split("\n"):
         if not line.strip():
@@ -320,6 +319,8 @@ def _indentation(text: str) -> str:
 
 
 def _first_missing(lines: list[str], wanted: list[str]) -> str:
-    """Return the first line of ``wanted`` that is missing from ``lines``; empty if no line is missing."""
+    """Return the first line of ``wanted`` that is missing from ``lines``, or an empty string if none is
+    missing.
+    """
     known = {line.strip() for line in lines}
     return next((line.strip()[:80] for line in wanted if line.strip() and line.strip() not in known), "")

@@ -1,7 +1,7 @@
-"""Extracts the code or text from an answer, without fences, labels and chatter.
+"""Extracts the code or text from an answer, leaving out fences, labels and chatter.
 
-Nothing is guessed: an ambiguous answer is ``Muddled``, and the model is asked again. The text inside a block
-is not altered.
+Nothing is guessed: an ambiguous answer raises ``Muddled``, and the model is asked again. Text inside a block
+is never altered.
 """
 
 import re
@@ -25,7 +25,7 @@ _LABEL = re.compile(
 
 
 class Muddled(Exception):
-    """The part of the answer that is the result cannot be determined."""
+    """It is unclear which part of the answer is the result."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Block:
 
     @property
     def path(self) -> str:
-        """The file named by the block's label; empty without a label."""
+        """The file named in the block's label, or empty if there is no label."""
         words = self.info.split()
         for word in (*words[1:], *(words[0].split(":", 1)[1:] if words else ())):
             plain = word.removeprefix("title=").removeprefix("file=").strip("\"'{}")
@@ -50,19 +50,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Content:
-    """The content of a file. ``fenced`` is true if the content was in a block, so that its start and end are
-    certain.
-    """
+    """The content of a file. ``fenced`` is true if it came from a block, so its start and end are certain."""
 
     text: str
     fenced: bool
 
 
 def code_of(text: str, language: Language | None, fence: str = "", known: str = "") -> str:
-    """Return the code in an answer: the content of the only block, or the whole answer if it has no block.
+    """Return the code in an answer: the content of its only block, or the whole answer if it has no block.
 
     Raises:
-        Muddled: several blocks are possible, or the answer is only chatter without a block.
+        Muddled: several blocks could be the result, or the answer is just chatter, with no block.
     """
     return _code(text, language, fence, known).text
 
@@ -70,7 +68,7 @@ def code_of(text: str, language: Language | None, fence: str = "", known: str = 
 def text_of_file(
     text: str, file_name: str, language: Language | None, fence: str = "", known: str = ""
 ) -> Content:
-    """Return the new content of a file. ``known`` is the present content.
+    """Return the new content of a file. ``known`` is the current content.
 
     Raises:
         Muddled: the content cannot be determined, or its label names another file.
@@ -83,7 +81,7 @@ def text_of_file(
 
 
 def all_code_of(text: str, language: Language) -> str:
-    """Return the code of all blocks together, or the whole answer if it has none."""
+    """Return the code from all blocks joined together, or the whole answer if it has none."""
     return "\n\n".join(block.text for block in _blocks(text)) or _parsed(text, language)
 
 
@@ -104,9 +102,7 @@ def _code(text: str, language: Language | None, fence: str, known: str, file_nam
 
 
 def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
-    """Return the prose in an answer: the content of the one block around it, or otherwise the
-    whole answer.
-    """
+    """Return the prose in an answer: the content of the single block around it, or else the whole answer."""
     text = text.strip("\n")
     suffix = PurePath(file_name).suffix.lower()
     first = next((line for line in known.split("\n") if line.strip()), "")
@@ -137,8 +133,8 @@ def _prose(text: str, file_name: str, fence: str, known: str) -> Content:
 
 
 def _holds(block: str, known: str) -> bool:
-    """Return whether a block is the whole file: it holds most of the file's lines, and the file itself has no
-    block.
+    """Return whether a block is the whole file: it holds most of the file's lines, and the file itself
+    contains no block.
     """
     lines = [line.strip() for line in known.split("\n") if line.strip()]
     if not lines or any(_FENCE.match(line) for line in lines):
@@ -148,7 +144,7 @@ def _holds(block: str, known: str) -> bool:
 
 
 def _from_title(text: str) -> str:
-    """Return a new Markdown text without a single line that announces it with a colon above its title."""
+    """Return new Markdown text without the lead-in line that ends in a colon and precedes its title."""
     lines = text.split("\n")
     filled = [index for index, line in enumerate(lines) if line.strip()]
     announced = len(filled) > 1 and lines[filled[0]].rstrip().endswith(":")
@@ -160,14 +156,16 @@ _PROSE = frozenset({".md", ".markdown", ".mdx", ".txt", ".rst", ".adoc", ".org"}
 
 
 def _before_fence(text: str) -> list[str] | None:
-    """Return the lines before the first fence; None without a fence."""
+    """Return the lines before the first fence, or None if there is no fence."""
     lines = text.split("\n")
     at = next((index for index, line in enumerate(lines) if _FENCE.match(line)), None)
     return None if at is None else [line.strip() for line in lines[:at] if line.strip()]
 
 
 def _is_beside(lines: list[str], known: str) -> bool:
-    """Return whether the lines before a block are chatter: few lines that do not occur in the file."""
+    """Return whether the lines before a block are chatter, meaning a few lines that do not occur in the
+    file.
+    """
     if len(lines) > 3 or any(line.startswith("#") and not _LABEL.match(line) for line in lines):
         return False
     own = {line.strip() for line in known.split("\n")}
@@ -175,7 +173,7 @@ def _is_beside(lines: list[str], known: str) -> bool:
 
 
 def _outer(text: str, wraps: Callable[[str], bool]) -> str | None:
-    """Return the text between the first fence and the last fence that can close it."""
+    """Return the text between the first fence and the last one that can close it."""
     lines = text.split("\n")
     start = next((index for index, line in enumerate(lines) if _FENCE.match(line)), None)
     if start is None:
@@ -260,7 +258,7 @@ def _blocks(text: str) -> list[Block]:
 
 
 def _meant(blocks: list[Block], language: Language | None, fence: str) -> list[Block]:
-    """Return the blocks that can be the result: blocks in the result's language, otherwise blocks without a
+    """Return the blocks that could be the result: those in the result's language, or else those without a
     language.
     """
     if len(blocks) == 1:
@@ -282,7 +280,7 @@ def _name(block: Block) -> str:
 
 
 def _parsed(text: str, language: Language | None) -> str:
-    """Return code outside of a block without its first line, if the code parses only without that line."""
+    """Return unfenced code without its first line, if it parses only without that line."""
     lines = text.strip("\n").split("\n")
     rest = "\n".join(lines[1:]).strip("\n").rstrip()
     whole = "\n".join(lines).rstrip()

@@ -1,8 +1,8 @@
-"""Reads an answer by its definitions if the answer as a whole does not have the requested form.
+"""Reads an answer definition by definition if, taken as a whole, it does not have the requested form.
 
-Small models often give only the functions that they changed, or the class around the requested method. Each
-definition replaces the only definition with the same name in the file. The rest of the file stays unchanged.
-An answer with any other code is not read this way.
+Small models often return only the functions they changed, or the class around the requested method. Each
+definition replaces the only definition of the same name in the file; the rest of the file is unchanged. An
+answer with any other code is not read this way.
 """
 
 from collections import Counter
@@ -14,8 +14,8 @@ from server.offload.values import Edit, Source
 
 
 def selected_definition(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
-    """Return the edit that replaces the selection with the answer's definition of the selected name, if the
-    answer has this definition.
+    """Return the edit that replaces the selection with the answer's definition of the selected name, if it
+    has one.
     """
     selected = [
         each for each in definitions(source.text, language)
@@ -32,10 +32,10 @@ def selected_definition(source: Source, code: str, language: Language) -> tuple[
 
 
 def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
-    """Return the edits that replace definitions of the file with definitions of the same names in ``code``.
+    """Return the edits that replace definitions in the file with those of the same name in ``code``.
 
-    The result is empty if a definition has no counterpart or occurs twice. It is also empty if ``code`` has
-    more than definitions, imports, comments and lines that the file already has.
+    The result is empty if a definition has no counterpart or occurs twice, or if ``code`` contains anything
+    besides definitions, imports, comments and lines already in the file.
     """
     known = {line.strip() for line in source.text.split("\n")}
     fresh = [each for each in imports(code, language) if each not in known]
@@ -57,7 +57,9 @@ def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit,
 
 
 def _with_imports(text: str, fresh: list[str], language: Language) -> list[Edit]:
-    """Return the edit that adds import statements after the file's own imports, or at the top of the file."""
+    """Return the edit that adds import statements after the file's existing imports, or at the top of the
+    file.
+    """
     if not fresh:
         return []
     lines = "\n".join(fresh)
@@ -91,9 +93,7 @@ def _edits_of(
 
 
 def _place(old: tuple[Definition, ...], given: Definition) -> Definition | None:
-    """Return the only definition with this qualified name, or otherwise the only definition with the
-    unqualified name.
-    """
+    """Return the only definition with this qualified name, or else the only one with the unqualified name."""
     counts = Counter(each.name for each in old)
     if counts[given.name] == 1:
         return next(each for each in old if each.name == given.name)

@@ -1,4 +1,4 @@
-"""Possible readings of an answer as edits of a file, most likely first."""
+"""Possible ways to read an answer as edits to a file, most likely first."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from server.offload.compare.usage import uses, uses_within
 from server.offload.values import Edit, Source
 
 SHARE_OF_FILE = 0.5
-"""Share of the lines outside a selection above which an answer counts as the whole file."""
+"""Share of the lines outside a selection above which an answer is taken to be the whole file."""
 _PATCH = re.compile(
     r"^\*\*\* (?:Begin Patch|Update File:)|^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@|^--- \S.*\n\+\+\+ \S",
     re.MULTILINE,
@@ -40,7 +40,7 @@ class Reading:
 
 
 def require_content(plan: Plan, text: str) -> None:
-    """Require that an answer is content.
+    """Require an answer to be content.
 
     Raises:
         Muddled: the answer is a tool call, a remark or a patch, or contains special tokens.
@@ -71,10 +71,10 @@ def _is_remark(plan: Plan, text: str) -> bool:
 
 
 def content_of(plan: Plan, text: str) -> Content:
-    """Return the content in an answer.
+    """Return the content of an answer.
 
     Raises:
-        Muddled: the part of the answer that is the content cannot be determined.
+        Muddled: it is unclear which part of the answer is the content.
     """
     fence = PLAIN_FENCES.get("." + plan.file_name.rpartition(".")[2].lower(), "")
     known = plan.edited.text if plan.edited is not None else ""
@@ -85,7 +85,7 @@ def content_of(plan: Plan, text: str) -> Content:
 
 
 def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
-    """Yield the readings of an answer as edits of a file, most likely first.
+    """Yield possible readings of an answer as edits to a file, most likely first.
 
     Raises:
         Muddled: the result cannot be determined.
@@ -111,7 +111,7 @@ def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
 
 
 def is_whole_file(edited: Source, text: str, spans: tuple[tuple[int, int], ...]) -> bool:
-    """Return whether an answer also contains the file around some of its spans."""
+    """Return whether an answer also contains the parts of the file around some of its spans."""
     around = edited.text
     for start, end in sorted(spans, reverse=True):
         around = around[:start] + around[end:]
@@ -143,9 +143,9 @@ def _blocks(plan: Plan, edited: Source, text: str) -> list[Reading]:
 def _selection(  # noqa: PLR0911, PLR0912 - one for each form of the answer
     plan: Plan, edited: Source, content: Content, language: Language | None
 ) -> list[Reading]:
-    """Read an answer to a selection.
+    """Read an answer to a task about a selection.
 
-    If the answer is the whole file, it is cut down to the selection. If the app made the selection, the whole
+    An answer that is the whole file is cut down to the selection. If the app made the selection, the whole
     file is accepted.
     """
     span = ((edited.start, edited.end),)
@@ -186,7 +186,7 @@ def _selection(  # noqa: PLR0911, PLR0912 - one for each form of the answer
 
 
 def _same_around(edited: Source, text: str) -> tuple[Edit, ...]:
-    """Return the edit of a whole file that is unchanged before and after the selection, else nothing."""
+    """Return the edit for a whole file that is unchanged before and after the selection, if it is one."""
     first, last = edited.text[: edited.start], edited.text[edited.end :].rstrip("\n")
     body = text.rstrip("\n")
     if not (body.startswith(first) and body.endswith(last) and len(body) >= len(first) + len(last)):
@@ -195,9 +195,7 @@ def _same_around(edited: Source, text: str) -> tuple[Edit, ...]:
 
 
 def _repeats(edited: Source, text: str, language: Language) -> bool:
-    """Return whether an answer to a selection repeats definitions from outside the selection, at the same
-    level.
-    """
+    """Return whether an answer to a selection repeats definitions from outside it, at the same level."""
     inside = [each for each in definitions(edited.text, language)
               if edited.start <= each.start and each.end <= edited.end]  # fmt: skip
     level = min((each.level for each in inside), default=-1)
@@ -217,7 +215,7 @@ def _repeats(edited: Source, text: str, language: Language) -> bool:
 
 
 def _has_more(text: str, language: Language) -> bool:
-    """Return whether code has more than one definition with the comments above that definition."""
+    """Return whether code contains more than a single definition and the comments above it."""
     spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
     rest = text
     for start, end in reversed(spans):
@@ -226,10 +224,10 @@ def _has_more(text: str, language: Language) -> bool:
 
 
 def _is_part(edited: Source, text: str, language: Language) -> bool:
-    """Return whether an answer gives only some definitions of the file, not all that should remain.
+    """Return whether an answer gives only some of the file's definitions, not everything that should remain.
 
-    A missing definition counts as omitted, except if the answer's definitions used it before and no longer
-    do. In that case they were changed so that the definition is not needed.
+    A missing definition is considered omitted unless the answer's definitions used it before and no longer
+    do. In that case, they were changed so that it is no longer needed.
     """
     old, new = definitions(edited.text, language), definitions(text, language)
     given = {each.name for each in new} | {each.last for each in new}
@@ -257,8 +255,8 @@ def _is_part(edited: Source, text: str, language: Language) -> bool:
 
 
 def _marks_put_back(edited: Source, text: str, language: Language) -> str:
-    """Return an answer in which markers of omitted definitions, copied from the prompt's outline, are filled
-    in.
+    """Return an answer with its omission markers, copied from the outline in the prompt, replaced by the
+    omitted definitions.
     """
     mark = re.compile(rf"^[ \t]*{re.escape(language.comment)} \((?P<name>\S+): given below\)[ \t]*$")
     if "given below)" not in text:

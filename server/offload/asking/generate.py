@@ -1,4 +1,4 @@
-"""One generation: wait for a slot, stream the answer, verify that the engine read the whole prompt."""
+"""A single generation: wait for a slot, stream the answer, verify that the engine read the whole prompt."""
 
 import time
 from contextlib import aclosing
@@ -11,30 +11,28 @@ from server.offload.run.progress import Progress
 from server.offload.values import Generation, Prompt
 
 LEAST_SHARE = 0.35
-"""Share of the estimated prompt tokens. If the engine read fewer tokens, it cut the prompt. Estimates are
-high: up to 2.6 times the true count for tokenizers that merge digits.
+"""Share of the estimated prompt tokens below which the engine must have cut the prompt. Estimates run high:
+up to 2.6 times the true count for tokenizers that merge digits.
 """
 LEAST_COUNTED_SHARE = 0.9
-"""The same share for a prompt that the engine counted itself. Templates differ by a few tokens."""
+"""The same share for prompts that the engine counted itself. Templates differ by a few tokens."""
 WARMER_EACH_ROUND, WARMEST = 0.3, 1.0
 SAMPLE_TEMPERATURE = 0.7
-"""Temperature of samples that are compared with each other. At 0.2 a small model repeats its mistake."""
+"""Temperature for samples that are compared with each other. At 0.2 a small model repeats its mistake."""
 REPEATING = "repeating"
-"""Finish reason of an answer that was stopped because it repeated itself."""
+"""Finish reason for an answer stopped because it was repeating itself."""
 WATCHED = 3_000
-"""Length of an answer's end that is searched for a loop (characters). A small model in a loop runs until its
-token limit, which takes minutes on a CPU.
+"""Number of characters at the end of an answer that are searched for a loop. A looping small model runs until
+its token limit, which takes minutes on a CPU.
 """
 LONGEST_CIRCLE = 150
-"""Longest period of a loop in characters. The searched end then holds the period at least twenty times."""
+"""Longest loop period, in characters. The searched text then holds at least twenty repetitions."""
 _WATCH_EVERY = 64
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Sampling settings of one offload, shared by all its rounds; and whether a user waits for
-    the offload.
-    """
+    """Sampling settings for one offload, shared by all its rounds, and whether a user is waiting for it."""
 
     model: str
     temperature: float
@@ -43,15 +41,15 @@ class Sampling:
     interactive: bool
 
     def of_round(self, number: int) -> "Sampling":
-        """Return the sampling of a round, counted from 1.
+        """Return the sampling settings for a round, counted from 1.
 
-        Later rounds are warmer: a small model tends to repeat a refused answer that is in the conversation.
+        Later rounds are warmer: a small model tends to repeat a rejected answer that is in the conversation.
         """
         warmer = self.temperature + WARMER_EACH_ROUND * (number - 1)
         return replace(self, temperature=max(self.temperature, min(warmer, WARMEST)))
 
     def fresh(self) -> "Sampling":
-        """Return the sampling of one of several independent answers."""
+        """Return the sampling settings for one of several independent answers."""
         return replace(self, temperature=max(self.temperature, SAMPLE_TEMPERATURE))
 
 
@@ -115,7 +113,7 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
 
 
 def _is_circling(text: str, prompt: Prompt) -> bool:
-    """Return whether an answer only repeats itself, with text that the prompt does not contain."""
+    """Return whether an answer only repeats itself, using text that the prompt does not contain."""
     tail = text[-WATCHED:]
     if len(tail) < WATCHED:
         return False
@@ -144,7 +142,7 @@ def _generation(texts: list[str], thoughts: list[str], end: Completed) -> Genera
 
 
 def _require_whole_prompt(prompt: Prompt, generation: Generation) -> None:
-    """Refuse an answer to a prompt that the engine silently cut.
+    """Reject the answer if the engine silently cut the prompt.
 
     Raises:
         PromptTooLong: the engine read far fewer tokens than were sent.

@@ -1,4 +1,4 @@
-"""The plan of a task: the file to edit and the form of the edit, or the new text to write."""
+"""The plan for a task: which file to edit and how, or what new text to write."""
 
 import re
 from dataclasses import dataclass, replace
@@ -10,20 +10,21 @@ from server.offload.files.workspace import Reading
 from server.offload.values import Source, Target, Task
 
 REWRITTEN_WHOLE = 6_000
-"""Size limit of files that the model rewrites whole (characters). Larger files are edited by blocks."""
+"""Maximum size of files that the model rewrites as a whole (characters). Larger files are edited in blocks.
+"""
 WORTH_NARROWING = 1_200
-"""File size above which the model sees only the named definition to edit (characters)."""
+"""File size above which the model is shown only the named definition to edit (characters)."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of one task.
+    """The plan for one task.
 
-    ``kind`` names the prompt's template: ``generate``, ``write`` (prose), ``edit_file``, ``edit_selection``,
-    ``edit_definitions``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited`` is the input that an
-    edit changes, with the span to replace. ``target`` is the file to write; None if the result is returned.
-    ``language`` is the language of the result. ``parts`` are the spans of the edited file that the model sees
-    and rewrites. ``selections`` are the inputs as the caller selected them.
+    ``kind`` is the name of the prompt template: ``generate``, ``write`` (prose), ``edit_file``,
+    ``edit_selection``, ``edit_definitions``, ``edit_blocks``, ``diff``, ``explain`` or ``raw``. ``edited`` is
+    the input being edited, with the span to replace. ``target`` is the file to write, or None if the result
+    is returned. ``language`` is the language of the result. ``parts`` are the spans of the edited file that
+    the model sees and rewrites. ``selections`` are the inputs as the caller selected them.
     """
 
     kind: str
@@ -50,39 +51,39 @@ class Plan:
 
     @property
     def shows_outline(self) -> bool:
-        """Return whether the prompt shows the edited file in outline around the parts to change."""
+        """Return whether the prompt outlines the rest of the edited file around the parts to change."""
         return bool(self.parts) or (self.edited is not None and not self.edited.whole)
 
     @property
     def known(self) -> str:
-        """All text that the model was given. Names in this text are not inventions of the model."""
+        """All the text the model was given. It did not invent any name that appears here."""
         texts = [source.text for source in self.sources]
         return "\n".join([self.task.task, self.task.context, *self.task.examples, *texts])
 
     @property
     def in_place(self) -> bool:
-        """Whether the result replaces the input that it was made from."""
+        """Whether the result replaces the input it was made from."""
         return bool(self.target and self.edited and self.target.path == self.edited.path)
 
     @property
     def is_test(self) -> bool:
-        """Return whether the result is a test file, judging by the file's name."""
+        """Return whether the result is a test file, judging by the file name."""
         name = self.target.path.stem.lower() if self.target else ""
         return re.search(r"(^|[_.-])(test|tests|spec)($|[_.-])|test$", name) is not None
 
     @property
     def file_name(self) -> str:
-        """File name that determines the result's language; empty without a file."""
+        """File name that determines the result's language; empty if there is no file."""
         if self.edited is not None:
             return self.edited.path.name
         return self.target.path.name if self.target else ""
 
 
 def make_plan(task: Task, reading: Reading, most_output_tokens: int) -> Plan:
-    """Return the plan of a task.
+    """Return the plan for a task.
 
     Raises:
-        BadArguments: a diff has no file to change, or a check has no output.
+        BadArguments: a diff has no file to change, or there is a check but no output.
     """
     target, sources = reading.target, reading.sources
     if task.check and target is None:
@@ -110,13 +111,13 @@ def _diff_plan(
 
 
 def _edited(sources: tuple[Source, ...], target: Target | None) -> Source | None:
-    """Return the input that is also the output; None without such an input."""
+    """Return the input that is also the output, or None if there is none."""
     same = tuple(source for source in sources if target is not None and source.path == target.path)
     return _one_part(same) if same else None
 
 
 def _one_part(parts: tuple[Source, ...]) -> Source:
-    """Return the only selected part of a file, or the whole file if several parts were selected."""
+    """Return the selected part of a file, or the whole file if several parts were selected."""
     if len(parts) == 1:
         return parts[0]
     return replace(parts[0], start=0, end=len(parts[0].text), selection="")

@@ -1,4 +1,4 @@
-"""Checks before the model runs whether a call can save tokens, by the ledger's own estimate."""
+"""Checks, before the model runs, whether a call can save tokens according to the ledger's own estimate."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,19 +10,19 @@ from server.offload.asking.prompt import estimate_tokens
 from server.offload.values import Compression, Task
 
 CHEAP_CALL = 500
-"""Up to this many argument tokens, no call is refused, because its loss would be negligible."""
+"""Calls with at most this many argument tokens are never refused, because any loss would be negligible."""
 
 WELL_ABOVE = 1.5
-"""Minimum ratio between a text's length and its digest's length. The call itself costs about 100 tokens."""
+"""Minimum ratio of text length to digest length. The call itself costs about 100 tokens."""
 
 READ_AT_A_GLANCE = 5_000
-"""Length of a text above which a shorter digest is worthwhile, if the text is too short for the requested
-digest (characters).
+"""Text length, in characters, above which a shorter digest is worthwhile if the text is too short for the
+requested one.
 """
 
 
 def arguments_of(task: Task) -> dict[str, Any]:
-    """Return the non-empty arguments of the call, as Claude wrote them."""
+    """Return the call's non-empty arguments, as Claude wrote them."""
     given: dict[str, Any] = {
         "task": task.task,
         "files": list(task.files),
@@ -39,7 +39,7 @@ def arguments_of(task: Task) -> dict[str, Any]:
 
 
 def arguments_of_compression(wanted: Compression) -> dict[str, Any]:
-    """Return the arguments of a compression, as Claude wrote them."""
+    """Return a compression's arguments, as Claude wrote them."""
     given: dict[str, Any] = {
         "files": list(wanted.files),
         "content": wanted.content,
@@ -51,10 +51,10 @@ def arguments_of_compression(wanted: Compression) -> dict[str, Any]:
 
 
 def require_profitable_compression(wanted: Compression, ledger: Ledger) -> None:
-    """Require that the text to condense is in files. Claude has already read and written an inline text.
+    """Require the text to be condensed to be in files. Claude has already read and written any inline text.
 
     Raises:
-        WouldLose: the text is passed inline and long.
+        WouldLose: the text is long and passed inline.
     """
     receipt = ledger.estimate(wanted.tool, arguments_of_compression(wanted), ())
     if wanted.content and receipt.cost_output > CHEAP_CALL:
@@ -65,7 +65,7 @@ def require_profitable_compression(wanted: Compression, ledger: Ledger) -> None:
 
 
 def require_long_enough(wanted: Compression, sizes: Sequence[int]) -> None:
-    """Require that files of these sizes are much longer than their digest.
+    """Require files of these sizes to be much longer than their digest.
 
     Raises:
         WouldLose: the files are too short.
@@ -81,10 +81,10 @@ def require_long_enough(wanted: Compression, sizes: Sequence[int]) -> None:
 
 
 def require_profit(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
-    """Require that the call can save more than it costs, or that it costs little.
+    """Require that the call either can save more than it costs or costs little.
 
     Raises:
-        WouldLose: the call would lose tokens. The next step names a form that would save tokens.
+        WouldLose: the call would lose tokens. The next step suggests a call that would save tokens.
     """
     task = plan.task
     arguments = arguments_of(task)
@@ -104,7 +104,7 @@ def require_profit(plan: Plan, ledger: Ledger, most_output_tokens: int) -> None:
 
 
 def _most_written(plan: Plan, most_output_tokens: int) -> int:
-    """Return the maximum number of output tokens that the result can save Claude."""
+    """Return the maximum number of output tokens the result can save Claude."""
     if plan.target is None:
         return 0
     if plan.edited is not None:

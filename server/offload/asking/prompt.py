@@ -1,7 +1,7 @@
-"""The prompt: built from the templates in ``prompts/`` and fitted to the model's context.
+"""The prompt, built from the templates in ``prompts/`` and fitted to the model's context.
 
-The shared part and the files come first and the task last, so that engines reuse their prefix cache across
-the items of a batch and the rounds of a repair.
+The shared part and the files come first and the task last, so that engines can reuse their prefix cache
+across batch items and repair rounds.
 """
 
 import re
@@ -21,24 +21,25 @@ from server.offload.files import selection
 from server.offload.values import Attempt, Check, Prompt, Source
 
 LONGEST_OUTLINE = 3_000
-"""Maximum length of the outline around a selection (characters)."""
+"""Maximum length of the outline around a selection, in characters."""
 LEAST_ANSWER = 256
-"""Smallest room for an answer to any task (tokens)."""
+"""Minimum space reserved for any answer, in tokens."""
 USUAL_ANSWER = 1_024
-"""Room for an answer of unknown length if the context length can be chosen (tokens)."""
+"""Space reserved for an answer of unknown length when the context length can be chosen (tokens)."""
 _MESSAGE_TOKENS = 8
 _BYTES_PER_TOKEN = 3.2
 _TEMPLATE_TOKENS = 512
-"""Upper bound on the tokens that a model's chat template adds to a conversation: default instructions, the
-date.
+"""Upper bound on the tokens a model's chat template adds to a conversation, such as default instructions and
+the date.
 """
 
 
 async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -> Prompt:
-    """Return the counted prompt with the context length and the room for the answer.
+    """Return the prompt with its counted or estimated tokens, the context length and the space for the
+    answer.
 
     Raises:
-        PromptTooLong: prompt and answer do not fit the model's context. The message says by how much.
+        PromptTooLong: the prompt and answer do not fit the model's context. The message says by how much.
     """
     messages = build(plan, LONGEST_OUTLINE)
     if (num_ctx := await engine.num_ctx(model)) >= most_tokens(messages) + most_output_tokens:
@@ -57,10 +58,10 @@ async def fit(plan: Plan, engine: Engine, model: str, most_output_tokens: int) -
 async def fit_repair(
     attempts: Sequence[Attempt], failure: Check, engine: Engine, model: str, most_output_tokens: int
 ) -> Prompt | None:
-    """Return the next round of the same conversation; None if it does not fit the context.
+    """Return the next round of the same conversation, or None if it does not fit in the context.
 
-    A small model that sees its own repeated answer repeats it again. After two equal answers, the round
-    therefore consists of the first question and the failure.
+    A small model that sees its own repeated answer will repeat it again. After two identical answers, the
+    round therefore contains only the original question and the failure.
     """
     prompt, answer = attempts[-1].prompt, attempts[-1].generation.text
     if len(attempts) > 1 and answer.strip() == attempts[-2].generation.text.strip():
@@ -85,7 +86,7 @@ async def fit_repair(
 
 
 def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
-    """Return the messages of the first round."""
+    """Return the messages for the first round."""
     numbered = plan.kind in ("explain", "write") and re.search(r"\blines?\b", plan.task.task, re.IGNORECASE)
     given = [source for source in plan.sources if source is not plan.edited]
     others = [*_outlines(given, longest_outline), *(_whole(source, bool(numbered)) for source in given)]
@@ -103,13 +104,13 @@ def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
 
 
 def build_inputs(plan: Plan, heads: str, fence: str) -> tuple[Message, ...]:
-    """Return the messages that ask for calls of functions. Each function is given by its first line."""
+    """Return the messages that ask for calls to functions. Each function is represented by its first line."""
     text = template("inputs").substitute(task=_task(plan), heads=heads, fence=fence)
     return (Message("system", template("shared").template.strip()), Message("user", text.strip()))
 
 
 def _task(plan: Plan) -> str:
-    """Return the task's text with the examples of the call."""
+    """Return the task's text with the call's examples."""
     task = plan.task
     if not task.examples:
         return task.task.strip()
@@ -140,14 +141,14 @@ def _goal(plan: Plan) -> str:
 
 @cache
 def template(kind: str) -> Template:
-    """Return the template of one kind of work."""
+    """Return the template for one kind of work."""
     return Template(
         (resources.files("server.offload.asking") / "prompts" / f"{kind}.txt").read_text(encoding="utf-8")
     )
 
 
 async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tuple[int, bool]:
-    """Return the prompt's tokens, and whether the engine counted them."""
+    """Return the number of tokens in the prompt, and whether the engine counted them."""
     backend = await engine.use()
     if backend.capabilities.count_tokens:
         counted = await backend.count_tokens(model, messages, await engine.num_ctx(model))
@@ -157,10 +158,10 @@ async def count(engine: Engine, model: str, messages: tuple[Message, ...]) -> tu
 
 
 def most_tokens(messages: Sequence[Message]) -> int:
-    """Return an upper bound on the tokens of the messages. No tokenizer in use needs more than one token per
+    """Return an upper bound on the tokens in the messages. No tokenizer in use needs more than one token per
     byte.
 
-    If a prompt fits by this bound, the engine need not count it.
+    A prompt that fits within this bound need not be counted by the engine.
     """
     return _TEMPLATE_TOKENS + sum(len(message.content.encode(errors="replace")) for message in messages)
 
@@ -170,10 +171,10 @@ def _estimate(messages: Sequence[Message]) -> int:
 
 
 def estimate_tokens(text: str) -> int:
-    """Estimate the tokens that a local model counts, preferably too many.
+    """Estimate how many tokens a local model counts, erring on the high side.
 
     Each digit counts as one token, as in the tokenizers of Qwen, Gemma and Llama 2. Other text counts as one
-    token per 3.2 bytes. This also holds for scripts with three bytes per character.
+    token per 3.2 bytes. This also holds for scripts that use three bytes per character.
     """
     digits = len(re.findall(r"[0-9]", text))
     return digits + int((len(text.encode(errors="replace")) - digits) / _BYTES_PER_TOKEN) + 1
@@ -189,7 +190,7 @@ def too_long(tokens: int, least: int, num_ctx: int) -> PromptTooLong:
 
 
 def _room(plan: Plan) -> tuple[int, int]:
-    """Return the usual and the minimum room for an answer, in tokens."""
+    """Return the usual and the minimum space for an answer, in tokens."""
     if plan.parts or (plan.edited is not None and plan.kind != "edit_blocks"):
         length = sum(estimate_tokens(text) for text in _answered(plan))
         return length + length // 4 + LEAST_ANSWER, length + LEAST_ANSWER // 2
@@ -197,7 +198,7 @@ def _room(plan: Plan) -> tuple[int, int]:
 
 
 def _answered(plan: Plan) -> list[str]:
-    """Return the texts that the answer rewrites."""
+    """Return the texts that the answer will rewrite."""
     if plan.edited is None:
         return []
     if plan.parts:
@@ -206,8 +207,8 @@ def _answered(plan: Plan) -> list[str]:
 
 
 def _whole(source: Source, numbered: bool = False) -> str:
-    """Return a source as the model reads it. With ``numbered``, lines have numbers for questions
-    about lines.
+    """Return a source as the model reads it. With ``numbered``, lines are numbered for questions about
+    them.
     """
     first = source.text.count("\n", 0, source.start) + 1
     lines = source.selected.rstrip("\n").split("\n")
@@ -222,7 +223,7 @@ def _whole(source: Source, numbered: bool = False) -> str:
 
 
 def _edited(plan: Plan, longest_outline: int) -> str:
-    """Return the file to edit: the whole file, or the parts to change with an outline of the rest."""
+    """Return the file to edit: either all of it, or the parts to change with an outline of the rest."""
     source = plan.edited
     if source is None:
         return ""
@@ -235,7 +236,7 @@ def _edited(plan: Plan, longest_outline: int) -> str:
 
 
 def _outlines(sources: Sequence[Source], longest: int) -> list[str]:
-    """Return an outline of the rest of each file that has selected parts."""
+    """Return an outline of the rest of each file with selected parts."""
     parts: dict[Path, list[Source]] = {}
     for source in sources:
         if not source.whole:
@@ -248,13 +249,13 @@ def _outlines(sources: Sequence[Source], longest: int) -> list[str]:
 
 
 def _outline(source: Source, parts: Sequence[tuple[int, int]], longest: int) -> list[str]:
-    """Return the outline of a file without some parts; empty if nothing remains."""
+    """Return the outline of a file without the given parts, or an empty string if nothing remains."""
     around = selection.outline(source.text, language_of(source.path.name), parts, longest)
     return [f"What `{source.shown}` holds besides, in outline:\n{_block(around, source)}"] if around else []
 
 
 def _block(text: str, source: Source) -> str:
-    """Return a Markdown block with a fence longer than any run of backticks in the text."""
+    """Return a Markdown block whose fence is longer than any run of backticks in the text."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     language = language_of(source.path.name)

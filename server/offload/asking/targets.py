@@ -1,6 +1,6 @@
 """Finds the parts of a file that an edit is about, if the task names them as code.
 
-A small model edits one function much better, and faster, than a file of hundreds of lines.
+A small model edits a single function much better and faster than a file of hundreds of lines.
 """
 
 import re
@@ -14,11 +14,10 @@ MOST_PARTS = 6
 
 
 def parts_named(task: str, text: str, language: Language | None) -> tuple[tuple[int, int], ...]:
-    """Return the spans of the definitions, or of the one constant, that the task names; otherwise an empty
-    tuple.
+    """Return the spans of the definitions or the single constant named by the task, or else an empty tuple.
 
     The result is also empty if a named definition is used elsewhere in the file, because the task may be
-    about these uses.
+    about those uses.
     """
     if language is None or not language.has_definitions:
         return ()
@@ -51,7 +50,7 @@ def _is_used(text: str, definition: Definition, parts: list[Definition]) -> bool
 
 
 def _assignment(mentions: Mentions, text: str, language: Language) -> tuple[tuple[int, int], ...]:
-    """Return the only line that sets the one constant which the task names."""
+    """Return the only line that sets the single constant named by the task."""
     lines = text.split("\n")
     for name, (number, _) in constant_names(text, language).items():
         line = lines[number - 1]
@@ -63,12 +62,12 @@ def _assignment(mentions: Mentions, text: str, language: Language) -> tuple[tupl
 
 
 def _is_constant(name: str) -> bool:
-    """Return whether a name has the form of a constant or a setting: ``LIMIT``, ``read_timeout``."""
+    """Return whether a name looks like a constant or a setting: ``LIMIT``, ``read_timeout``."""
     return (name.isupper() and len(name) > 2) or (name.islower() and "_" in name.strip("_"))
 
 
 def _is_whole(line: str) -> bool:
-    """Return whether a statement ends on its line, judging by brackets."""
+    """Return whether a statement ends on the line it starts on, judging by brackets."""
     return all(line.count(a) == line.count(b) for a, b in ("()", "[]", "{}")) and not line.endswith("\\")
 
 

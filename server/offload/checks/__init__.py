@@ -1,1 +1,1 @@
-"""Checks of an answer before it is delivered."""
+"""Checks run on an answer before it is delivered."""

@@ -1,4 +1,4 @@
-"""Reasons for a hand-back: stable codes and their meanings."""
+"""Hand-back reasons: stable codes and their meanings."""
 
 ANSWER_CUT = "answer_cut"
 ANSWER_EMPTY = "answer_empty"

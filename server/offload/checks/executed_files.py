@@ -1,4 +1,4 @@
-"""Project files that other programs run, and installed packages. A check must not change them."""
+"""Project files that other programs run, and installed packages. Checks must not change them."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -9,11 +9,11 @@ from server.policy.files.executed import executed_files
 from server.policy.files.protect import named_by
 
 INSTALLED = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules"})
-"""Folders that a check may only read, including all contents."""
+"""Folders that a check may only read, along with everything in them."""
 
 
 def unchangeable(project: Path) -> frozenset[Path]:
-    """Return the files and folders of the project that a check may only read. Blocks."""
+    """Return the project's files and folders that a check may only read. Blocks."""
     return frozenset(_found(project))
 
 
@@ -44,9 +44,9 @@ def _is_executed_name(name: str) -> bool:
 
 @cache
 def _patterns(with_folders: bool) -> tuple[str, ...]:
-    """Return the patterns of ``executed.toml``, either for whole paths or for names.
+    """Return the patterns from ``executed.toml``, either for whole paths or for names.
 
-    The list leaves out files that are listed only because a check runs them: this check must run them.
+    Files listed only because a check runs them are left out: this check has to run them.
     """
     patterns = (each for entry in executed_files() if not entry.when for each in entry.patterns)
     return tuple(each for each in patterns if ("/" in each) is with_folders)

@@ -1,4 +1,4 @@
-"""Mistakes in Python that are never intended and are visible without running the code."""
+"""Python mistakes that are never intended and can be seen without running the code."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ _IN_PLACE = frozenset({"sort", "reverse", "append", "extend", "insert", "clear"}
 
 
 def pitfalls(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each mistake with its line, in order; empty if the text does not parse."""
+    """Return each mistake with its line, in order, or nothing if the text does not parse."""
     try:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -37,7 +37,7 @@ def _literal_patterns(node: ast.Call) -> Iterator[str]:
 
 
 def _takes_patterns(called: ast.expr) -> bool:
-    """Return whether the method can belong to another type than ``str``: to ``re``, or to a table column's
+    """Return whether the method may belong to a type other than ``str``: to ``re``, or to a table column's
     ``str`` accessor.
     """
     names = {each.attr for each in ast.walk(called) if isinstance(each, ast.Attribute)}
@@ -50,7 +50,7 @@ def _method(call: ast.Call) -> str:
 
 
 def _in_place(call: ast.Call, nodes: Nodes) -> Iterator[tuple[int, str]]:
-    """Yield uses of the result of a list method that returns None."""
+    """Yield uses of the result of an in-place list method, which is always None."""
     around = [
         each for each in _functions(nodes) if each.lineno <= call.lineno <= (each.end_lineno or each.lineno)
     ]
@@ -75,8 +75,8 @@ def _functions(nodes: Nodes) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def tried_out(text: str) -> tuple[tuple[int, str], ...]:
-    """Return the first of a module's final calls that only print the results of functions. Such calls run on
-    every import.
+    """Return the first of a module's trailing calls that only print function results. They would run on every
+    import.
     """
     try:
         body = parse_python(text).body
@@ -102,7 +102,7 @@ def _only_prints(statement: ast.stmt) -> bool:
 
 
 def broken_dataclasses(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each field that makes a standard library dataclass fail."""
+    """Return each field that breaks a standard library dataclass."""
     try:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -122,8 +122,8 @@ def broken_dataclasses(text: str) -> tuple[tuple[int, str], ...]:
 
 
 def misplaced_docstrings(text: str) -> tuple[tuple[int, str], ...]:
-    """Return each string that is meant as a docstring but is not a docstring: after the first statement of a
-    function, or right above a definition without a docstring.
+    """Return each string meant as a docstring that is not one: after a function's first statement, or right
+    above a definition without a docstring.
     """
     try:
         tree = parse_python(text)

@@ -1,5 +1,5 @@
-"""The user's named checks. They are reloaded when ``config.toml`` changes, so a new check needs
-no restart.
+"""The user's named checks. They are reloaded when ``config.toml`` changes, so adding a check needs no
+restart.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class NamedChecks:
         self._seen = _stamp(self._folders.config_file)
 
     def current(self) -> Mapping[str, str]:
-        """Return the checks. Reload the settings if their file changed. Blocks.
+        """Return the checks, reloading the settings if their file changed. Blocks.
 
         Raises:
             SettingsError: the settings cannot be read.
@@ -37,7 +37,7 @@ class NamedChecks:
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return a stamp that changes with the file's content; None without a file."""
+    """Return a stamp that changes with the file's content, or None if there is no file."""
     try:
         found = path.stat()
     except OSError:

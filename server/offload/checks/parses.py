@@ -1,4 +1,4 @@
-"""Syntax check of a result: the first error with its line, or the reason why no check is possible."""
+"""Syntax check for a result: the first error with its line, or the reason why it cannot be checked."""
 
 import json
 import re
@@ -41,7 +41,8 @@ NOT_CHECKED = Parsed(checked=False)
 def parse_result(before: str, after: str, file_name: str, language: Language | None) -> Parsed:
     """Return whether ``after`` parses.
 
-    If ``before`` does not parse either, the parser does not fit the file. ``before`` is empty for a new file.
+    If ``before`` does not parse either, the parser is wrong for this file. ``before`` is empty for a new
+    file.
     """
     name = PurePath(file_name).name.lower()
     kind = DATA.get(PurePath(name).suffix)
@@ -147,7 +148,7 @@ def _python(before: str, after: str, language: Language) -> Parsed:
 
 
 def python_error(text: str) -> str:
-    """Return the first syntax error of Python code; empty if the code parses."""
+    """Return the first syntax error in Python code, or an empty string if it parses."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -165,7 +166,7 @@ def python_error(text: str) -> str:
 
 
 def _is_newer(text: str, language: Language) -> bool:
-    """Return whether code uses syntax that is newer than this interpreter."""
+    """Return whether code uses syntax newer than this interpreter."""
     root = tree_of(text, language).root_node
     if captured(root, language, _NEWER):
         return True
@@ -194,7 +195,7 @@ def _is_template(language: Language, text: str) -> bool:
 
 
 def _known_to_fail(before: str, after: str, language: Language) -> Parsed:
-    """Check only the brackets of a text, because its grammar also rejects correct code."""
+    """Check only the brackets in a text, because its grammar also rejects valid code."""
     now = balance(after, language)
     if now != (0, 0, 0) and (not before.strip() or balance(before, language) == (0, 0, 0)):
         pairs = dict(zip(("()", "[]", "{}"), now, strict=True))

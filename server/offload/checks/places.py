@@ -1,7 +1,7 @@
-"""Where the user wants checks from ``[checks]`` to run, and which questions are open.
+"""Where the user wants ``[checks]`` to run, and which questions are still open.
 
-A check that is older than the sandbox for checks runs outside until the user has answered. A check that
-passes outside, but not in the sandbox, is refused until then. Every other check runs in the sandbox.
+A check that predates the sandbox runs outside it until the user has answered. A check that passes outside but
+not in the sandbox is refused until then. Every other check runs in the sandbox.
 """
 
 import json
@@ -18,13 +18,14 @@ logger = logging.getLogger(__name__)
 
 CheckPlace = Literal["sandbox", "outside"]
 _State = Literal["sandbox", "outside", "existed", "fails"]
-"""An answer, or the reason for the question."""
+"""The user's answer, or the reason for asking."""
 
 
 @dataclass(frozen=True)
 class CheckQuestion:
-    """An open question about a check. ``reason`` says why it fails in the sandbox; it is empty for a check
-    that existed before and runs outside."""
+    """An open question about a check. ``reason`` says why it fails in the sandbox. It is empty for a check
+    that predates the sandbox and runs outside.
+    """
 
     name: str
     reason: str
@@ -41,18 +42,18 @@ class CheckQuestion:
 
 
 class CheckPlaces:
-    """The answers and open questions. Each belongs to a command: a check with a changed command counts as
+    """The answers and open questions. Each belongs to a command: a check whose command changes is treated as
     new.
 
     Args:
-        file: the file that keeps them.
+        file: the file they are stored in.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     def start(self, checks: Mapping[str, str], *, is_new: bool) -> None:
-        """Ask about the checks that exist at the first start, unless the app itself is new; blocks."""
+        """Ask about the checks that exist on the first start, unless the app itself is new; blocks."""
         if not self._file.exists():
             existing = {} if is_new else checks
             try:
@@ -70,7 +71,7 @@ class CheckPlaces:
         }
 
     def is_outside(self, name: str, command: str) -> bool:
-        """Return whether a check runs outside, by the user's answer or until there is one; blocks."""
+        """Return whether a check runs outside, either by the user's answer or pending one; blocks."""
         return self._of(name, command).get("state") in ("existed", "outside")
 
     def ask(self, name: str, command: str, reason: str) -> None:

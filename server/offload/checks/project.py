@@ -1,4 +1,4 @@
-"""The project's own checks that the user accepted, run on the written file."""
+"""The project's own checks, as accepted by the user, run on the written file."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from server.offload.checks.user_command import LONGEST_OUTPUT, run_check
 from server.offload.values import Check, Strength
 
 NOTHING_COLLECTED = 5
-"""pytest's exit status if it finds no tests."""
+"""pytest's exit status when it finds no tests."""
 _QUIET = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTEST_ADDOPTS": "-p no:cacheprovider",
@@ -26,12 +26,12 @@ _QUIET = {
     "NO_COLOR": "1",
     "PATH": "/usr/local/bin:/usr/bin:/bin",
 }
-"""Variables that stop tools from writing into the project, which they may only read."""
+"""Environment variables that stop tools from writing into the project, which they may only read."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A check of a written file, with its command as words."""
+    """A check for a written file, with its command split into words."""
 
     check: ProjectCheck
     place: Place
@@ -41,7 +41,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Ran:
-    """Result of a check. ``finding`` is None if the check could not run; ``reason`` says why."""
+    """The result of a check. ``finding`` is None if the check could not run, and ``reason`` says why."""
 
     finding: Check | None
     reason: str = ""
@@ -62,7 +62,7 @@ class ProjectChecks:
     def plan(self, root: Path, file: Path) -> list[Planned]:
         """Return the accepted checks that apply to a file, fastest first. Blocks.
 
-        Tests run only if they concern the file. A script without a known purpose is left out.
+        Tests run only if they concern the file. Scripts of unknown purpose are left out.
 
         Raises:
             SettingsError: the accepted checks cannot be read.
@@ -81,7 +81,7 @@ class ProjectChecks:
         return planned
 
     async def run(self, planned: Planned, file: Path) -> Ran:
-        """Run one check, in the sandbox unless the user accepted it for outside."""
+        """Run one check, in the sandbox unless the user accepted it to run outside."""
         if planned.place == "outside":
             return await self._run_outside(planned)
         sandbox = await self._sandboxes.find("command")
@@ -107,7 +107,7 @@ class ProjectChecks:
 
 
 def strength_of(planned: Planned, ran: Ran, before: str, after: str) -> Strength | None:
-    """Return the evidence of a passed check: types, or executed tests of the changed code."""
+    """Return the evidence from a passed check: types, or tests that executed the changed code."""
     if planned.check.kind == "types":
         return "typed"
     if _is_pytest(planned.check) and covers_change(before, after, executed_lines(ran.output)):

@@ -1,4 +1,4 @@
-"""Checks that no other file of the project uses a definition that an edit removes or renames."""
+"""Checks that no other file in the project uses a definition that an edit removes or renames."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +15,11 @@ from server.offload.values import Check, Verdict
 
 _SCRIPT = frozenset({"JavaScript", "TypeScript", "TSX"})
 _INDEXES = frozenset({"__init__", "index", "mod", "main", "lib"})
-"""Names of files that stand for their folder."""
+"""File names that stand for their folder."""
 
 
 def with_project_uses(plan: Plan, verdict: Verdict, workspace: Workspace) -> Verdict:
-    """Return the verdict. It is a refusal if another file still uses a lost definition. Blocks."""
+    """Return the verdict, which becomes a refusal if another file still uses a lost definition. Blocks."""
     edited, language = plan.edited, plan.language
     if not verdict.passed or edited is None or language is None or not plan.in_place:
         return verdict
@@ -41,12 +41,12 @@ def with_project_uses(plan: Plan, verdict: Verdict, workspace: Workspace) -> Ver
 
 
 def line_of_use(edited: Path, path: Path, text: str, name: str, language: Language) -> int:
-    """Return the line, from 1, on which a file certainly uses a definition of the edited file; 0 without such
-    a line.
+    """Return the line, from 1, on which a file definitely uses a definition from the edited file, or 0 if
+    none does.
 
-    In languages that import names, an import that fits the edited file must name the definition or its
-    module. In Go, files in the same folder share their names. In other languages, a bare use counts if the
-    file does not define the name itself.
+    In languages that import names, an import matching the edited file must name the definition or its module.
+    In Go, files in the same folder share their names. In other languages, a bare use is enough if the file
+    does not define the name itself.
     """
     if any(each.last == name for each in definitions(text, language)):
         return 0
@@ -58,7 +58,7 @@ def line_of_use(edited: Path, path: Path, text: str, name: str, language: Langua
 
 
 def _imported(edited: Path, text: str, name: str, language: Language) -> int:
-    """Return the line of a use through an import of the edited module; 0 without such a use."""
+    """Return the line of a use through an import of the edited module, or 0 if there is none."""
     module = edited.parent.name if edited.stem in _INDEXES else edited.stem
     for statement in (*imports(text, language), *_requires(text, language)):
         words = _words(statement)
@@ -76,7 +76,7 @@ def _imports(text: str, module: str, language: Language) -> bool:
 
 
 def _requires(text: str, language: Language) -> list[str]:
-    """Return the declarations that call ``require``, and re-exports."""
+    """Return the declarations that call ``require``, and the re-exports."""
     if language.name not in _SCRIPT:
         return []
     nodes = captured(tree_of(text, language).root_node, language, ("variable_declarator", "export_statement"))
@@ -102,7 +102,7 @@ def _line_with(text: str, use: str, language: Language) -> int:
 
 
 def _endings(language: Language) -> tuple[str, ...]:
-    """Return the endings of files that can use the language's definitions."""
+    """Return the extensions of files that can use the language's definitions."""
     families = (_SCRIPT, frozenset({"C", "C++"}))
     family = next((each for each in families if language.name in each), frozenset({language.name}))
     return tuple(ending for each in LANGUAGES if each.name in family for ending in each.endings)

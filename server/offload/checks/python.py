@@ -1,6 +1,6 @@
-"""The static checks of Python: undefined names, imports, typical mistakes.
+"""Static checks for Python: undefined names, imports, typical mistakes.
 
-Only new faults count against an answer.
+Only newly introduced faults count against an answer.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ Find = Callable[[str], tuple[tuple[str, int], ...]]
 
 
 def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | Notice]:
-    """Yield the checks and notices one by one; nothing for other languages."""
+    """Yield the checks and notices one by one, or nothing for other languages."""
     if plan.language is None or plan.language.name != "Python":
         return
     missing = _new(undefined_names, before, after)
@@ -53,7 +53,7 @@ def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | Notice
 
 
 def _imports(plan: Plan, before: str, after: str) -> Iterator[Check]:
-    """Check that names imported from the given files exist in these files, and that the file does not import
+    """Check that names imported from the given files exist there, and that the file does not import
     itself.
     """
     shown = plan.edited.shown if plan.edited is not None else plan.target.shown if plan.target else ""
@@ -86,7 +86,7 @@ def _new_lines(
 
 
 def _new(find: Find, before: str, after: str) -> list[tuple[str, int]]:
-    """Return the findings that are new in a text, with their lines."""
+    """Return the findings that are new in a text, along with their lines."""
     found = find(after)
     known = {name for name, _ in find(before)} if found else set()
     return [each for each in found if each[0] not in known]

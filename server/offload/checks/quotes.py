@@ -1,4 +1,4 @@
-"""Checks quotes in a model's text: the source must contain each quote word for word, on the named line."""
+"""Checks quotes in a model's text: the source must contain each one verbatim, on the named line."""
 
 import re
 
@@ -8,16 +8,16 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])|\n")
 
 
 def missing_quotes(text: str, source: str) -> list[str]:
-    """Return the quoted or backticked parts of ``text`` that are missing from ``source``, ignoring case."""
+    """Return the quoted or backticked parts of ``text`` that do not occur in ``source``, ignoring case."""
     flat = " ".join(source.split()).casefold()
     return [quote for quote in _quotes(text) if quote.casefold() not in flat]
 
 
 def misplaced_quote(text: str, source: str, first: int) -> str | None:
-    """Return a description of the first wrong line number in ``text``; None if all numbers are right.
+    """Return a description of the first wrong line number in ``text``, or None if they are all right.
 
-    If a sentence quotes the source and names a line, this line must contain the quote. The source's lines
-    count from ``first``.
+    If a sentence quotes the source and names a line, that line must contain the quote. The source's lines are
+    numbered from ``first``.
     """
     lines = [" ".join(line.split()).casefold() for line in source.removesuffix("\n").split("\n")]
     for sentence in _SENTENCE_END.split(text):
@@ -33,7 +33,7 @@ def misplaced_quote(text: str, source: str, first: int) -> str | None:
 
 
 def _quotes(text: str) -> list[str]:
-    """Return the quoted or backticked parts without punctuation at their ends."""
+    """Return the quoted or backticked parts, without trailing punctuation."""
     quotes = [next(part for part in match if part) for match in _QUOTED.findall(text)]
     plain = [" ".join(quote.split()).strip(".,;:!?… ") for quote in quotes]
     return [quote for quote in plain if quote]

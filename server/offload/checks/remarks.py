@@ -1,4 +1,4 @@
-"""Notices about answers outside of a block that may be a remark about the task, or begin with one."""
+"""Notices about answers outside a block that may be, or begin with, a remark about the task."""
 
 import re
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from server.offload.asking.plan import Plan
 from server.offload.values import Notice
 
 SHARE_KNOWN = 0.25
-"""Share of an answer's words that occur in the text it replaces, below which it may be a remark."""
+"""Share of an answer's words found in the text it replaces, below which it may be just a remark."""
 _WORD = re.compile(r"\w+")
 
 
 def remarks(plan: Plan, answer: str) -> Iterator[Notice]:
-    """Yield notices about an answer. An answer in a block or with edit marks gets none."""
+    """Yield notices about an answer. Answers in a block or with edit marks get none."""
     if any(mark in answer for mark in ("```", "~~~", "<<<<<<< SEARCH")):
         return
     before = plan.edited.selected if plan.edited is not None else ""
@@ -24,7 +24,7 @@ def remarks(plan: Plan, answer: str) -> Iterator[Notice]:
 
 
 def _is_instead(answer: str, before: str) -> bool:
-    """Return whether an answer consists only of sentences that share hardly a word with the replaced text."""
+    """Return whether an answer is all sentences and shares hardly any words with the text it replaces."""
     if not only_sentences(answer):
         return False
     words, known = _WORD.findall(answer), set(_WORD.findall(before))
@@ -32,7 +32,9 @@ def _is_instead(answer: str, before: str) -> bool:
 
 
 def _line_above(answer: str, before: str) -> str:
-    """Return a first line that announces the rest with a colon and does not occur in the previous text."""
+    """Return the first line if it introduces the rest with a colon and does not occur in the previous
+    text.
+    """
     lines = answer.strip("\n").split("\n")
     first = lines[0].strip()
     rest = [line.strip() for line in lines[1:] if line.strip()]

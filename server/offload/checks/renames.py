@@ -1,8 +1,8 @@
-"""Completes a rename, if an answer renames one Python name but misses some of its references.
+"""Completes a rename when an answer renames a Python name but misses some of its references.
 
-An answer counts as a rename if it differs from the file only in identifiers, if all these identifiers have
-the same name, and if all get the same new name, which the file did not contain. The syntax tree says which
-other identifiers refer to the same thing.
+An answer is treated as a rename if it differs from the file only in identifiers, all of which had the same
+name and got the same new one, and the file did not contain the new name. The syntax tree shows which other
+identifiers refer to the same thing.
 """
 
 import ast
@@ -27,7 +27,7 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class Rename:
-    """A completed rename: all its edits, and the number of edits that the answer had missed."""
+    """A completed rename: all its edits, and how many of them the answer had missed."""
 
     old: str
     new: str
@@ -36,7 +36,7 @@ class Rename:
 
 
 def completed_rename(before: str, after: str, language: Language | None) -> Rename | None:
-    """Return the whole rename; None if the answer is not a rename or misses nothing."""
+    """Return the whole rename, or None if the answer is not a rename or misses nothing."""
     if language is None or language.name != "Python" or not _replaces_one_name(before, after):
         return None
     old_leaves, new_leaves = _leaves(before, language), _leaves(after, language)
@@ -68,9 +68,9 @@ def completed_rename(before: str, after: str, language: Language | None) -> Rena
 
 
 def _replaces_one_name(before: str, after: str) -> bool:
-    """Return whether the changed lines differ in one name that is new to the file.
+    """Return whether the changed lines differ by a single name that is new to the file.
 
-    The trees are compared only in this case, because the comparison takes longer.
+    The trees are compared only in that case, because the comparison is slower.
     """
     lost: Counter[str] = Counter()
     gained: Counter[str] = Counter()
@@ -84,7 +84,7 @@ def _replaces_one_name(before: str, after: str) -> bool:
 
 
 def _references(source: str, name: str, done: set[Place]) -> set[Place]:
-    """Return the places that refer to the renamed thing: a name of the module, or a field of a class."""
+    """Return the places that refer to the renamed thing: a module-level name or a field of a class."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -107,7 +107,7 @@ def _references(source: str, name: str, done: set[Place]) -> set[Place]:
 
 
 def _module_bindings(tree: ast.Module, name: str, lines: Sequence[str]) -> Iterator[Place]:
-    """Yield where the module itself binds a name: functions, classes, assignments."""
+    """Yield the places where the module itself binds a name: functions, classes, assignments."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
             head = lines[node.lineno - 1].encode()
@@ -119,7 +119,7 @@ def _module_bindings(tree: ast.Module, name: str, lines: Sequence[str]) -> Itera
 
 
 def _globals(node: ast.AST, name: str, *, shadowed: bool) -> Iterator[Place]:
-    """Yield where a name is read or set as a name of the module."""
+    """Yield the places where a name is read or set as a module-level name."""
     if isinstance(node, ast.Name) and node.id == name and not shadowed:
         yield node.lineno, node.col_offset
     if isinstance(node, _FUNCTIONS):
@@ -165,7 +165,7 @@ def _binds(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, name: 
 
 
 def _field_bindings(owner: ast.ClassDef, name: str) -> Iterator[Place]:
-    """Yield where a class binds a field: in its body, or as an attribute of ``self``."""
+    """Yield the places where a class binds a field: in its body, or as an attribute of ``self``."""
     for node in owner.body:
         targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
         for each in targets:
@@ -177,7 +177,7 @@ def _field_bindings(owner: ast.ClassDef, name: str) -> Iterator[Place]:
 
 
 def _field_uses(tree: ast.Module, owner: str, name: str) -> Iterator[Place]:
-    """Yield where a field is used: as an attribute, or as a keyword of its class."""
+    """Yield the places where a field is used: as an attribute, or as a keyword argument to its class."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and node.attr == name:
             yield _attribute_place(node)

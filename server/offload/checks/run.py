@@ -1,7 +1,7 @@
-"""The verdict on one answer: complete, content, applies, parses, compared by form.
+"""The verdict on one answer: complete, is content, applies, parses, survives structural comparison.
 
-Each check has a name in the history. The first failure ends the checks. The result is a file's new text or a
-text to return, with notices.
+Each check has a name in the history. The first failure ends the checks. The outcome is either a file's new
+text or a text to return, with notices.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,11 +28,11 @@ from server.offload.files.textfile import unencodable
 from server.offload.values import Check, Edit, Generation, Notice, Source, Strength, Verdict
 
 DAMAGED_CHARACTER = "\ufffd"
-"""The replacement character. Engines send it for a character that spans two tokens."""
+"""The replacement character. Engines send it when a character spans two tokens."""
 
 
 def check_answer(plan: Plan, generation: Generation) -> Verdict:
-    """Return the verdict on one answer. If several readings are possible, the best reading counts: see
+    """Return the verdict on one answer. If it can be read in several ways, the best reading counts: see
     ``rank``.
     """
     with trees_kept():
@@ -40,7 +40,7 @@ def check_answer(plan: Plan, generation: Generation) -> Verdict:
 
 
 def rank(verdict: Verdict) -> tuple[int, int, int]:
-    """Return a sort key that puts the best first: failed checks, likely mistakes, notices."""
+    """Return a sort key that puts the best verdict first: failed checks, likely mistakes, notices."""
     slips = sum(1 for notice in verdict.notices if notice.likely)
     return (0 if verdict.passed else 1, slips, len(verdict.notices))
 
@@ -132,7 +132,7 @@ def _judged(
 
 
 Finding = Check | Notice | str | None
-"""A check, a notice, the name of a check that could not run, or nothing."""
+"""A check, a notice, the name of a check that could not run, or None."""
 
 
 def check_edit(plan: Plan, edited: Source, after: str, edits: Sequence[Edit]) -> Iterator[Finding]:
@@ -205,7 +205,7 @@ def _encodes(edited: Source, edits: Sequence[Edit]) -> Check | None:
 
 
 def _replaced(plan: Plan, after: str) -> Iterator[Finding]:
-    """Compare a file that the task rewrites without having read it with the file's previous content."""
+    """Compare a file that the task rewrites, without having read it, with its previous content."""
     language, target = plan.language, plan.target
     if target is None or language is None or not language.has_definitions or not target.text.strip():
         return
@@ -241,7 +241,7 @@ def _copied(plan: Plan, after: str) -> Check | None:
 
 
 def _quotes(plan: Plan, text: str) -> Check | None:
-    """Check that quotes in an answer about logs and other texts occur in them word for word.
+    """Check that quotes in an answer about logs or other texts occur in them verbatim.
 
     Answers about code are exempt, because they can quote suggested code.
     """

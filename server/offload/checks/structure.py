@@ -1,4 +1,4 @@
-"""Checks by form the other changes of an edit: refuse, deliver with a notice, or deliver."""
+"""Checks what else an edit changed, by comparing structure: refuse, deliver with a notice, or deliver."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ from server.offload.compare.usage import code_of
 from server.offload.values import Check, Edit, Notice
 
 GROWTH_LINES = 300
-"""Growth in lines that never causes a notice. A longer file may grow to three times its length."""
+"""Growth, in lines, that never triggers a notice. A longer file may grow by three times its length."""
 
 
 def check_structure(
     plan: Plan, before: str, after: str, edits: Sequence[Edit]
 ) -> tuple[list[Check], list[Notice]]:
-    """Return the checks of an edited file, with the first failure last, and the notices."""
+    """Return the checks of an edited file, with any failed check last, and the notices."""
     if outside := _outside(plan, edits):
         return [Check("selection", passed=False, message=outside, code=codes.OUT_OF_SCOPE)], []
     if headless := _headless(plan, after, edits):
@@ -48,7 +48,7 @@ def check_structure(
 
 
 def _outside(plan: Plan, edits: Sequence[Edit]) -> str:
-    """Return a message about an edit outside the selection; empty without such an edit."""
+    """Return a message about an edit outside the selection, or an empty string if there is none."""
     spans = plan.selected
     if not spans or plan.edited is None:
         return ""
@@ -60,7 +60,7 @@ def _outside(plan: Plan, edits: Sequence[Edit]) -> str:
 
 
 def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
-    """Return a message if the answer gives only body lines of a selected function."""
+    """Return a message if the answer gives only lines from the body of a selected function."""
     edited, language = plan.edited, plan.language
     if plan.kind != "edit_selection" or edited is None or language is None or len(edits) != 1:
         return ""
@@ -83,7 +83,7 @@ def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
 
 
 def _beside(mentions: Mentions, places: Places, named: Sequence[Unit]) -> list[Notice]:
-    """Return notices of changed definitions that have little to do with the task."""
+    """Return notices for changed definitions that have little to do with the task."""
     if not places.hit and any(mentions.has_as_code(unit.last) for unit in named):
         return [Notice(change.text, likely=True) for change in places.all_changed()]
     return [Notice(change.text) for change in places.unrelated()]
@@ -93,7 +93,7 @@ _CONTAINERS = frozenset({"class", "module", "impl", "namespace", "interface", "s
 
 
 def hollow(before: str, after: str, language: Language | None) -> list[Notice]:
-    """Return notices of new definitions whose body is only a comment: postponed work."""
+    """Return notices for new definitions whose body is only a comment, meaning the work was postponed."""
     if language is None or not language.has_definitions:
         return []
     known = {unit.name for unit in units_of(before, language)}

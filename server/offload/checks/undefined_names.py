@@ -1,7 +1,7 @@
-"""Undefined names in a Python module: the most common mistake of small models.
+"""Undefined names in a Python module: the most common mistake small models make.
 
-A name counts as defined if any code in the module binds it, at any depth. This rule misses faults rather than
-inventing them.
+A name is considered defined if any code in the module binds it, at any depth. This rule prefers missed faults
+to false alarms.
 """
 
 import ast
@@ -26,13 +26,14 @@ _BINDS_NOTHING = (
     ast.Assign,
     ast.keyword,
 )
-"""The most frequent node types, except for types that bind a name. ``Name`` is handled separately."""
+"""The most frequent node types that bind no names. ``Name`` is handled separately."""
 
 
 def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
-    """Return each undefined name with the line (from 1) of its first use; empty if the text does not parse.
+    """Return each undefined name with the line (from 1) of its first use, or nothing if the text does not
+    parse.
 
-    A module with ``from x import *`` yields no names, because the imported names cannot be known.
+    A module with ``from x import *`` yields nothing, because the imported names cannot be known.
     """
     try:
         nodes = nodes_of(text)
@@ -56,8 +57,7 @@ def undefined_names(text: str) -> tuple[tuple[str, int], ...]:
 def undefined_attributes(text: str) -> tuple[tuple[str, int], ...]:
     """Return each ``self.name`` that a class without bases uses but never sets, with its line.
 
-    A class that can get attributes in other ways (``setattr``, ``__getattr__``, ``__dict__``) yields no
-    names.
+    A class that can get attributes in other ways (``setattr``, ``__getattr__``, ``__dict__``) yields nothing.
     """
     try:
         nodes = nodes_of(text)
@@ -87,17 +87,17 @@ def _missing_attributes(node: ast.ClassDef) -> list[tuple[str, int]]:
 
 
 def _bound_in_body(statement: ast.stmt) -> list[str]:
-    """Return the attribute names that a statement of a class body binds."""
+    """Return the attribute names bound by a statement in a class body."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [statement.name]
     return [name for inner in ast.walk(statement) for name in _bound(inner)]
 
 
 def missing_imports(text: str, shown: str, given: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the names that ``text`` imports from the files of ``given`` (path to text) but that are missing
+    """Return the names that ``text`` imports from the files in ``given`` (path to text) but that do not exist
     there.
 
-    ``shown`` is the path of the text itself. A module matches a file only if its whole name fits.
+    ``shown`` is the path of the text itself. A module matches a file only if its full name does.
     """
     try:
         nodes = nodes_of(text)
@@ -114,7 +114,7 @@ def missing_imports(text: str, shown: str, given: Mapping[str, str]) -> list[tup
 
 
 def own_imports(text: str, shown: str) -> list[str]:
-    """Return the imports by which a module imports itself."""
+    """Return the imports through which a module imports itself."""
     try:
         nodes = nodes_of(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -141,7 +141,7 @@ def _module(path: str) -> str:
 
 
 def _imported(node: ast.ImportFrom, shown: str) -> str:
-    """Return the absolute name of the module from which a statement imports."""
+    """Return the absolute name of the module that a statement imports from."""
     if not node.level:
         return node.module or ""
     package = _module(shown).split(".")[: -node.level]
@@ -155,8 +155,8 @@ def _is_module(imported: str, known: str) -> bool:
 
 
 def bound_names(text: str) -> set[str]:
-    """Return the names that a module binds at any depth, with ``*`` for a star import; empty if the text does
-    not parse.
+    """Return the names that a module binds at any depth, with ``*`` for a star import, or nothing if the text
+    does not parse.
     """
     try:
         return _top_names(nodes_of(text).all)

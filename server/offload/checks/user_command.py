@@ -1,4 +1,4 @@
-"""The user's named checks from ``[checks]``: a command, run without a shell, on the written file.
+"""The user's named checks from ``[checks]``: commands run without a shell on the written file.
 
 Claude can name a check but not a command. The app does not protect files that the command itself changes. The
 pipeline restores the written file unless the check passes.
@@ -24,7 +24,7 @@ from server.offload.checks import codes
 from server.offload.values import Check
 
 LONGEST_OUTPUT = 1_500
-"""Number of characters from the end of a failed check's output that the model sees."""
+"""Number of characters from the end of a failed check's output that are shown to the model."""
 MOST_OUTPUT_BYTES = 200_000
 ENVIRONMENT = frozenset(
     {
@@ -34,19 +34,19 @@ ENVIRONMENT = frozenset(
         "PROGRAMDATA",
     }
 )  # fmt: skip
-"""Variables that every check gets."""
+"""Environment variables that every check gets."""
 _GRACE_SECONDS = 2.0
 _REAP_SECONDS = 10.0
-"""Time limit for ending all processes of a check (seconds); normally this takes milliseconds."""
+"""Time limit for ending all of a check's processes, in seconds; normally this takes milliseconds."""
 _ROOT = str(Path(__file__).parents[3])
 REAPS = sys.platform == "linux"
-"""Whether a process can adopt the orphans of a command in order to end them."""
+"""Whether a process can adopt a command's orphans in order to end them."""
 IN_JOB = sys.platform == "win32"
 """Whether a job object contains everything that a command starts."""
 _PLAIN = re.compile(r"[\w./\\:=,@%+{}-]*")
 """Words that no program can interpret as a script: paths, options."""
 _JOINS = re.compile(r"(?i)(?:.*[\\/])?(?:cmd|powershell|pwsh)(?:\.exe)?|.*\.(?:bat|cmd)")
-"""Windows programs that join all their words into a script, and batch files, which such a program runs."""
+"""Windows programs that join all their words into a script, and the batch files they run."""
 _ORDERS = re.compile(r"[&|<>^%!\"'`$;(){}]")
 """Characters that these programs do not treat as part of a name."""
 
@@ -54,10 +54,11 @@ _ORDERS = re.compile(r"[&|<>^%!\"'`$;(){}]")
 def command_of(
     name: str, checks: Mapping[str, str], file: Path, *, windows: bool = os.name == "nt"
 ) -> tuple[str, ...]:
-    """Return the words of the command with ``{file}`` replaced, as a word or within an option.
+    """Return the words of the command with ``{file}`` replaced, whether it is a whole word or part of an
+    option.
 
     Raises:
-        BadArguments: the check does not exist, or its program could treat the file's name as a command.
+        BadArguments: the check does not exist, or its program could interpret the file's name as a command.
         SettingsError: the command is empty, its quotes do not match, or ``{file}`` is inside a script. The
         script would run a file's name as code.
     """
@@ -92,7 +93,8 @@ def command_of(
 async def run_check(
     name: str, command: tuple[str, ...], folder: Path, seconds: float, variables: Iterable[str] = ()
 ) -> Check:
-    """Run the command in ``folder``. The check passes if the command exits with status 0 in time.
+    """Run the command in ``folder``. The check passes if the command exits with status 0 within the time
+    limit.
 
     The environment contains only ``ENVIRONMENT`` and the user's ``variables``, because the command may run
     the model's code.
@@ -152,17 +154,17 @@ async def run_check(
 
 
 def passed(name: str) -> Check:
-    """Return the finding of a check that passed."""
+    """Return the finding for a passed check."""
     return Check(_shown(name), passed=True)
 
 
 def failed(name: str, message: str) -> Check:
-    """Return the finding of a check that failed. A long message is cut to its end."""
+    """Return the finding for a failed check. Only the end of a long message is kept."""
     return Check(_shown(name), passed=False, message=message[-LONGEST_OUTPUT:], code=codes.CHECK_FAILED)
 
 
 def check_environ(variables: Iterable[str]) -> dict[str, str]:
-    """Return the environment of a check."""
+    """Return the environment for a check."""
     wanted = ENVIRONMENT | {name.upper() for name in variables}
     return {
         name: value
@@ -191,7 +193,7 @@ class _Output(asyncio.SubprocessProtocol):
 
 
 def _words(command: str, *, windows: bool) -> list[str]:
-    """Split a command as the system's own shell would. On Windows a backslash is part of a path."""
+    """Split a command the way the system's own shell would. On Windows, a backslash is part of a path."""
     if not windows:
         return shlex.split(command)
     words = shlex.split(command, posix=False)
@@ -201,10 +203,10 @@ def _words(command: str, *, windows: bool) -> list[str]:
 
 
 def _found(name: str, command: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the command with the path of its program, which is searched only in absolute folders.
+    """Return the command with its program's full path, searching only absolute folders.
 
-    On Windows, the name stays unchanged if only a batch file has this name: ``cmd`` would treat the words as
-    a script.
+    On Windows, the name is left unchanged if it matches only a batch file: ``cmd`` would treat the words as a
+    script.
     """
     if os.path.dirname(command[0]):  # noqa: PTH120 - Path drops "./"
         return command
@@ -215,7 +217,7 @@ def _found(name: str, command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _reaped(command: tuple[str, ...], errors: int) -> tuple[str, ...]:
-    """Wrap the command in a process that ends all descendants, on systems with such a process."""
+    """Wrap the command in a process that ends all descendants, on systems where this is possible."""
     if not (REAPS or IN_JOB):
         return command
     module = "reaper" if REAPS else "job_object"
@@ -230,8 +232,8 @@ def _not_started(name: str, reason: str) -> SettingsError:
 
 
 async def _end(process: asyncio.SubprocessTransport, output: _Output) -> None:
-    """End the command and all processes that it started: on Linux in any session, on macOS in its process
-    group, on Windows in its job.
+    """End the command and every process it started: in any session on Linux, in its process group on macOS,
+    in its job on Windows.
     """
     if REAPS and process.get_returncode() is None:
         process.send_signal(signal.SIGTERM)

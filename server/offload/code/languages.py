@@ -1,4 +1,4 @@
-"""Languages with a bundled grammar: names, file endings, and node types of definitions."""
+"""Languages with a bundled grammar: names, file extensions, and node types for definitions."""
 
 import importlib
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ import tree_sitter
 class Language:
     """One language and its tree-sitter grammar.
 
-    ``defines`` maps node types to kinds of definition. ``imports`` are node types shown in an outline.
-    ``fence`` is the info string of a Markdown block; ``other_names`` are further names of the language.
-    ``lags`` means that the grammar rejects code that compilers accept (macros, recent syntax). For such a
-    language only unbalanced brackets are an error. ``overloads`` means that parameter types distinguish
-    definitions with the same name.
+    ``defines`` maps node types to kinds of definition. ``imports`` are the node types shown in an outline.
+    ``fence`` is the info string for a Markdown block; ``other_names`` are other names for the language.
+    ``lags`` means that the grammar rejects code that compilers accept (macros, recent syntax), so only
+    unbalanced brackets are treated as errors. ``overloads`` means that definitions with the same name are
+    told apart by parameter types.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Language:
 
     @property
     def has_definitions(self) -> bool:
-        """Return whether the language has functions and classes, not only data."""
+        """Return whether the language has functions and classes rather than just data."""
         return bool(self.defines)
 
     def __hash__(self) -> int:
@@ -219,15 +219,15 @@ PLAIN_FENCES = {
     ".txt": "text", ".ini": "ini", ".scss": "scss", ".vue": "vue", ".svelte": "svelte", ".r": "r",
     ".pl": "perl",
 }  # fmt: skip
-"""Info strings of Markdown blocks for files without a bundled grammar."""
+"""Markdown info strings for files without a bundled grammar."""
 
 PROSE_ENDINGS = frozenset({".md", ".markdown", ".txt", ".rst", ".adoc", ".org", ""})
-"""Endings of prose files. In such files, text that looks like chatter or a code block can be content."""
+"""Extensions of prose files, in which text that looks like chatter or a code block can be content."""
 
 
 def language_of(name: str, asked: str = "") -> Language | None:
-    """Return the language of a file by its ending, or otherwise the requested language; None
-    without either.
+    """Return a file's language by its extension, or else the requested language, or None if there is
+    neither.
     """
     ending = PurePath(name).suffix.lower() if name else ""
     for language in LANGUAGES:
@@ -239,7 +239,7 @@ def language_of(name: str, asked: str = "") -> Language | None:
 
 
 def language_in(name: str, text: str, asked: str = "") -> Language | None:
-    """Return the language of a file with this text. A header ``.h`` is C++ if only C++ can parse it."""
+    """Return the language of a file with this text. A ``.h`` header is C++ if only C++ can parse it."""
     language = language_of(name, asked)
     if language is not None and language.name == "C" and name.lower().endswith(".h"):
         other = named_language("cpp")
@@ -253,7 +253,7 @@ def _broken(text: str, language: Language) -> bool:
 
 
 def named_language(asked: str) -> Language | None:
-    """Return the language with this name; None if the name is unknown."""
+    """Return the language with this name, or None if the name is unknown."""
     wanted = asked.strip().lower()
     for language in LANGUAGES:
         if wanted and wanted in {language.name.lower(), language.fence, *language.other_names}:
@@ -263,8 +263,8 @@ def named_language(asked: str) -> Language | None:
 
 @cache
 def parser_of(language: Language) -> tree_sitter.Parser:
-    """Return the language's parser. Only one thread at a time uses the parser, because parsing holds the
-    interpreter's lock.
+    """Return the language's parser. Only one thread uses it at a time, because parsing holds the interpreter
+    lock.
     """
     return tree_sitter.Parser(grammar_of(language))
 

@@ -1,4 +1,4 @@
-"""Line differences in nearly linear time: anchored at lines that occur once, exact between the anchors."""
+"""Line diffs in nearly linear time: anchored at lines that occur once, exact between the anchors."""
 
 import bisect
 import difflib
@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 EXACT_LINES = 400
-"""Maximum number of lines on both sides for an exact difference, because its time is quadratic."""
+"""Maximum number of lines on both sides for an exact diff, which takes quadratic time."""
 
 Span = tuple[int, int, int, int]
 """The lines ``old[a:b]`` that are replaced by ``new[c:d]``, as ``(a, b, c, d)``."""
 
 
 def differing_spans(old: Sequence[str], new: Sequence[str]) -> list[Span]:
-    """Return the differing spans, in order and never adjacent to each other."""
+    """Return the differing spans, in order. No two are adjacent."""
     found: list[Span] = []
     pending: list[Span] = [(0, len(old), 0, len(new))]
     while pending:
@@ -31,7 +31,7 @@ def differing_spans(old: Sequence[str], new: Sequence[str]) -> list[Span]:
 
 
 def _trimmed(old: Sequence[str], new: Sequence[str], span: Span) -> Span:
-    """Return a span without the equal lines at its start and end."""
+    """Return a span with the equal lines at its start and end trimmed off."""
     a, b, c, d = span
     while a < b and c < d and old[a] == new[c]:
         a, c = a + 1, c + 1
@@ -49,7 +49,9 @@ def _exact(old: Sequence[str], new: Sequence[str], span: Span, *, rough: bool = 
 
 
 def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the longest sequence, in both orders, of lines that occur exactly once on each side."""
+    """Return the longest sequence of lines that occur exactly once on each side and in the same order on
+    both.
+    """
     counts, others = Counter(old), Counter(new)
     place = {line: index for index, line in enumerate(new) if others[line] == 1}
     common = [(i, place[line]) for i, line in enumerate(old) if counts[line] == 1 and line in place]

@@ -1,4 +1,4 @@
-"""Names of a program in a task: each name is searched in the task's text."""
+"""Looks for a program's names in the text of a task."""
 
 import itertools
 import unicodedata
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 _SIGNS = "_-./@"
-"""Characters in names that do not occur in natural words."""
+"""Characters that occur in names but not in ordinary words."""
 
 
 @dataclass(frozen=True)
 class Mentions:
-    """The lookup of names in one text, in any natural language.
+    """Looks up names in a single text, in any natural language.
 
-    A name is found where it is a separate word. In scripts without blanks between words, such as Japanese
-    and Chinese, names stand directly beside other characters.
+    A name is found where it stands as a separate word. In scripts that put no spaces between words, such as
+    Japanese and Chinese, names directly adjoin other characters.
     """
 
     text: str
@@ -29,9 +29,8 @@ class Mentions:
         return any(self.text[at - 1 : at] != "." for at in self._words(name))
 
     def has_as_code(self, name: str) -> bool:
-        """Return whether the text contains the name in backticks, with parentheses, or in a form that no
-        natural
-        word has.
+        """Return whether the text has the name in backticks, with parentheses, or in a form no ordinary word
+        has.
         """
         spans = (each.strip().removesuffix("()") for each in self.text.split("`")[1::2])
         if name and any(each == name or each.endswith(f".{name}") for each in spans):
@@ -40,8 +39,8 @@ class Mentions:
         return any(_is_unmistakable(name) or self.text[at + len(name) :][:1] == "(" for at in places)
 
     def has_part(self, part: str) -> bool:
-        """Return whether the text contains a part of a name, in lower case: as a word or inside
-        another name.
+        """Return whether the text contains a part of a name, in lower case: as a word or inside another
+        name.
         """
         known = self._parts.get(part)
         if known is None:
@@ -52,11 +51,11 @@ class Mentions:
 
     @cached_property
     def _lower(self) -> str:
-        """The text in lower case, with the same length."""
+        """The text in lower case, at its original length."""
         return "".join(each.lower() if len(each.lower()) == 1 else each for each in self.text)
 
     def _words(self, name: str) -> list[int]:
-        """Return the positions of a name where no adjacent character continues the word."""
+        """Return the positions where a name occurs as a complete word."""
         before, text = f" {self.text}", f"{self.text} "
         return [
             at
@@ -65,7 +64,7 @@ class Mentions:
         ]
 
     def _is_border(self, at: int) -> bool:
-        """Return whether a word, or a part of a ``camelCase`` or ``snake_case`` name, begins or ends here."""
+        """Return whether a word, or part of a ``camelCase`` or ``snake_case`` name, begins or ends here."""
         before, after, follows = list(f" {self.text}  "[at : at + 3])
         if not _continues(before, after) or "_" in (before, after) or before.isalpha() != after.isalpha():
             return True
@@ -82,7 +81,7 @@ def _places(text: str, name: str) -> list[int]:
 
 
 def _continues(one: str, other: str) -> bool:
-    """Return whether two neighbouring characters belong to one word; characters of wide scripts never do."""
+    """Return whether two adjacent characters belong to one word. Characters in wide scripts never do."""
     return all(
         (each.isalnum() or each == "_") and unicodedata.east_asian_width(each) not in ("W", "F")
         for each in (one, other)
@@ -90,7 +89,7 @@ def _continues(one: str, other: str) -> bool:
 
 
 def _is_unmistakable(name: str) -> bool:
-    """Return whether a name has a form that no natural word has: a capital letter, digit or sign inside."""
+    """Return whether a name looks like no ordinary word: it has a capital letter, digit or sign inside."""
     if any(
         one.islower() and one.isascii() and (other.isupper() or other.isdigit())
         for one, other in itertools.pairwise(name)

@@ -1,4 +1,4 @@
-"""Python's own parser, serialised across threads, with a cache of trees during the check of an answer."""
+"""Python's own parser, serialised across threads, with a tree cache that lasts while an answer is checked."""
 
 import ast
 import threading
@@ -16,9 +16,9 @@ _Kind = TypeVar("_Kind", bound=ast.AST)
 
 @contextmanager
 def trees_kept() -> Iterator[None]:
-    """Cache syntax trees inside the context, because a dozen checks parse the same two or three texts.
+    """Cache syntax trees within the context, because a dozen checks parse the same two or three texts.
 
-    The cache ends with the context, because a tree takes a hundred times the memory of its text.
+    The cache ends with the context, because a tree takes a hundred times as much memory as its text.
     """
     trees, nodes = _trees.set({}), _nodes.set({})
     try:
@@ -29,7 +29,7 @@ def trees_kept() -> Iterator[None]:
 
 
 def parse_python(text: str) -> ast.Module:
-    """Return the syntax tree of Python code. The tree can be shared, so do not change it.
+    """Return the syntax tree for Python code. The tree may be shared, so do not modify it.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as ``ast.parse``.
@@ -43,7 +43,7 @@ def parse_python(text: str) -> ast.Module:
 
 
 class Nodes:
-    """The nodes of a tree, outer nodes first, without operators and contexts; also by type."""
+    """A tree's nodes, outermost first, without operators and contexts, and also grouped by type."""
 
     def __init__(self, tree: ast.Module) -> None:
         self.all = tuple(_walked(tree))
@@ -63,7 +63,7 @@ class Nodes:
 
 
 def nodes_of(text: str) -> Nodes:
-    """Return the nodes of the tree of Python code.
+    """Return the nodes in the syntax tree for Python code.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as ``ast.parse``.
@@ -77,7 +77,7 @@ def nodes_of(text: str) -> Nodes:
 
 
 def _walked(tree: ast.Module) -> list[ast.AST]:
-    """Return the nodes in the order of ``ast.walk``, in half its time."""
+    """Return the nodes in ``ast.walk`` order, in half the time."""
     found: list[ast.AST] = [tree]
     for node in found:  # grows during the loop
         for name in node._fields:
@@ -90,10 +90,10 @@ def _walked(tree: ast.Module) -> list[ast.AST]:
 
 
 def own_tree(text: str) -> ast.Module:
-    """Return a new syntax tree that the caller may change.
+    """Return a new syntax tree that the caller may modify.
 
-    CPython before 3.13 counts the recursion depth of tree building for all threads together. Two concurrent
-    builds fail with ``SystemError: AST constructor recursion depth mismatch``.
+    Before 3.13, CPython uses one recursion counter for tree building in all threads, so two concurrent builds
+    fail with ``SystemError: AST constructor recursion depth mismatch``.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as ``ast.parse``.

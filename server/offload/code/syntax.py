@@ -1,4 +1,4 @@
-"""The tree-sitter view of a source file: definitions, syntax errors, outline."""
+"""A tree-sitter view of a source file: definitions, syntax errors, outline."""
 
 import bisect
 import sys
@@ -36,8 +36,8 @@ MOST_ERRORS = 20
 class Definition:
     """A named definition. ``name`` is qualified (``Parser.feed``); offsets are in characters.
 
-    ``start`` and ``end`` include decorators and the comments right above. ``body`` is the start of the
-    definition's body (``end`` without a body), so that ``text[head:body]`` is the signature. ``level`` is the
+    ``start`` and ``end`` include decorators and any comments directly above. ``body`` is the start of the
+    definition's body (``end`` if there is none), so ``text[head:body]`` is the signature. ``level`` is the
     number of enclosing definitions.
     """
 
@@ -65,7 +65,7 @@ class SyntaxProblem:
 
 @dataclass(frozen=True)
 class Found:
-    """A definition with its node and the outermost node that contains only this definition."""
+    """A definition with its node and the outermost node that contains nothing but this definition."""
 
     definition: Definition
     node: Node
@@ -74,7 +74,7 @@ class Found:
 
 @lru_cache(maxsize=8)
 def tree_of(text: str, language: Language) -> Tree:
-    """Return the syntax tree of a text. The latest trees are cached."""
+    """Return a text's syntax tree. Recent trees are cached."""
     return parser_of(language).parse(text.encode())
 
 
@@ -82,7 +82,7 @@ def tree_of(text: str, language: Language) -> Tree:
 def definitions(text: str, language: Language) -> tuple[Definition, ...]:
     """Return all definitions in order of appearance, outer definitions first.
 
-    The latest results are cached, because plan, prompt, checks and reply of one offload use the same texts.
+    Recent results are cached, because an offload's plan, prompt, checks and reply all use the same texts.
     """
     return tuple(found.definition for found in found_definitions(text, language))
 
@@ -108,7 +108,7 @@ def found_definitions(text: str, language: Language) -> tuple[Found, ...]:
 
 
 def captured(root: Node, language: Language, types: tuple[str, ...]) -> list[Node]:
-    """Return all nodes of some types in order of appearance, outer nodes first. Works without recursion."""
+    """Return all nodes of the given types in order of appearance, outer nodes first. Not recursive."""
     nodes = QueryCursor(_query(language, types)).captures(root).get("n", [])
     return sorted(nodes, key=lambda node: (node.start_byte, -node.end_byte))
 
@@ -121,7 +121,7 @@ def _query(language: Language, types: tuple[str, ...]) -> Query:
 
 
 def problems(text: str, language: Language) -> tuple[SyntaxProblem, ...]:
-    """Return the syntax errors that the grammar finds, at most ``MOST_ERRORS``."""
+    """Return up to ``MOST_ERRORS`` syntax errors found by the grammar."""
     root = tree_of(text, language).root_node
     if not root.has_error:
         return ()
@@ -137,13 +137,13 @@ def problems(text: str, language: Language) -> tuple[SyntaxProblem, ...]:
 
 
 def imports(text: str, language: Language) -> tuple[str, ...]:
-    """Return the import statements at the top level, as written."""
+    """Return the top-level import statements, as written."""
     root = tree_of(text, language).root_node
     return tuple(text_of(node).strip() for node in root.children if node.type in language.imports)
 
 
 def loose_code(text: str, language: Language) -> tuple[str, ...]:
-    """Return the lines of ``text`` outside definitions, without comments, blank lines and lone brackets."""
+    """Return the lines of ``text`` outside definitions, skipping comments, blank lines and lone brackets."""
     spans = [(each.start, each.end) for each in definitions(text, language) if each.level == 0]
     data = text.encode()
     at = Offsets(text, data)
@@ -189,7 +189,7 @@ def _kind(node: Node, language: Language) -> str:
 
 
 def _name(node: Node, language: Language) -> str | None:  # noqa: PLR0911 - one for each kind of node
-    """Return the name that a node defines; None if the node defines nothing."""
+    """Return the name that a node defines, or None if it defines nothing."""
     if node.type not in language.defines:
         return None
     if node.type in ("variable_declarator", "field_definition", "public_field_definition"):
@@ -214,7 +214,7 @@ def _name(node: Node, language: Language) -> str | None:  # noqa: PLR0911 - one 
 
 
 def _unusual_name(node: Node) -> str | None:
-    """Return the name of a definition in the form of a call or an assignment."""
+    """Return the name defined by a call or an assignment."""
     if node.type == "companion_object":
         return text_of(node.child_by_field_name("name")) or "Companion"
     if node.type == "call":
@@ -235,7 +235,7 @@ def _unusual_name(node: Node) -> str | None:
 
 
 def _declared(node: Node) -> str | None:
-    """Follow declarators (of C and C++) down to the name."""
+    """Follow C and C++ declarators down to the name."""
     named = node.child_by_field_name("name")
     if named is None and node.child_by_field_name("declarator") is None:
         if node.type == "init_declaration":
@@ -260,7 +260,7 @@ def _declared(node: Node) -> str | None:
 
 
 def _receiver(node: Node) -> str:
-    """Return the type of a Go method's receiver, without pointer and type parameters."""
+    """Return the type of a Go method's receiver, without the pointer and type parameters."""
     pending = [node]
     while pending:
         current = pending.pop(0)
@@ -276,7 +276,7 @@ def _value_body(node: Node) -> Node | None:
 
 
 def _first_node(node: Node) -> Node:
-    """Return the outermost node that contains only this definition: with decorators, ``export``,
+    """Return the outermost node that contains nothing but this definition, including decorators, ``export``,
     ``const``.
     """
     while (parent := node.parent) is not None:
@@ -288,7 +288,7 @@ def _first_node(node: Node) -> Node:
 
 
 def _with_comments(node: Node) -> Node:
-    """Return the first of the comments and attributes right above, without an empty line in between."""
+    """Return the first of the comments and attributes directly above, with no empty line in between."""
     while (before := _node_before(node)) is not None:
         ends = before.end_point.row + (0 if before.end_point.column == 0 and before.type in _COMMENTS else 1)
         if before.type not in _COMMENTS | _ATTRIBUTES or ends < node.start_point.row:
@@ -303,14 +303,14 @@ def _with_comments(node: Node) -> Node:
 
 
 def _node_before(node: Node) -> Node | None:
-    """Return the node before a node. Python's grammar puts the first comment of a block before the block."""
+    """Return the preceding node. Python's grammar puts the first comment in a block before the block."""
     if node.prev_sibling is None and node.parent is not None and node.parent.type == "block":
         return node.parent.prev_sibling
     return node.prev_sibling
 
 
 def _whole_lines(text: str, start: int, end: int) -> tuple[int, int]:
-    """Extend a span by the indentation before it and a closing mark or spaces after it."""
+    """Extend a span to cover the indentation before it and a closing mark or spaces after it."""
     line = text.rfind("\n", 0, start) + 1
     if not text[line:start].strip(" \t"):
         start = line
@@ -324,7 +324,7 @@ def _whole_lines(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _broken(node: Node) -> Iterator[Node]:
-    """Yield the error nodes in order, each once."""
+    """Yield each error node once, in order."""
     pending = [node]
     while pending:
         current = pending.pop()
@@ -335,7 +335,7 @@ def _broken(node: Node) -> Iterator[Node]:
 
 
 def first_named(node: Node) -> Node | None:
-    """Return the first named child; None without a named child."""
+    """Return the first named child, or None if there is none."""
     return node.named_child(0) if node.named_child_count else None
 
 
@@ -345,12 +345,12 @@ def text_of(node: Node | None) -> str:
 
 @lru_cache(maxsize=8)
 def offsets_of(text: str) -> "Offsets":
-    """Return the converter from byte offsets to character offsets of a text."""
+    """Return a converter from byte offsets to character offsets for a text."""
     return Offsets(text, text.encode())
 
 
 class Offsets:
-    """Converts offsets in UTF-8 bytes to offsets in characters."""
+    """Converts UTF-8 byte offsets to character offsets."""
 
     def __init__(self, text: str, data: bytes) -> None:
         self._lines: list[tuple[int, int]] | None = None

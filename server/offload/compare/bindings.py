@@ -1,4 +1,4 @@
-"""Names that code can bind in any way: by a definition, an import, an assignment, a parameter."""
+"""Names that code can bind in any way: through a definition, an import, an assignment or a parameter."""
 
 from server.offload.code.languages import Language
 from server.offload.code.syntax import captured, text_of, tree_of
@@ -6,7 +6,7 @@ from server.offload.compare.matching import Matching
 
 
 def is_bound(name: str, after: str, language: Language, matching: Matching) -> bool:
-    """Return whether the new text can bind the name in any way. A plain use does not count."""
+    """Return whether the new text may bind the name in any way. Merely using it is not enough."""
     if any(unit.last == name for unit in (*(new for _, new in matching.pairs), *matching.added)):
         return True
     root = tree_of(after, language).root_node
@@ -30,7 +30,7 @@ _BINDING = (
     "local_variable_declaration", "enhanced_for_statement", "macro_invocation",
 )  # fmt: skip
 _PRECISE = frozenset({"Python", "JavaScript", "TypeScript", "TSX", "Go", "Rust"})
-"""Languages in which a bare name must be defined or imported in the file (in Go: in the package)."""
+"""Languages in which a bare name must be defined or imported in the file (for Go, in the package)."""
 
 
 def _names_bound(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Comparison of source code: definitions, their heads, other lines, comments."""
+"""Compares source code: definitions, their heads, other lines, comments."""
 
 import re
 from collections import Counter
@@ -18,7 +18,7 @@ from server.offload.compare.values import Change
 
 
 def compare_code(before: str, after: str, language: Language) -> tuple[Change, ...]:
-    """Return the changes of an edit in code, except additions."""
+    """Return the changes that an edit makes to code, except additions."""
     old, new = units_of(before, language), units_of(after, language)
     matching = match(old, new)
     changes = [
@@ -35,7 +35,7 @@ def compare_code(before: str, after: str, language: Language) -> tuple[Change, .
 
 
 def lost_names(before: str, after: str, language: Language) -> list[str]:
-    """Return the names of top-level definitions that are removed or renamed, and that no code binds
+    """Return the names of top-level definitions that are removed or renamed and that no code binds
     afterwards.
     """
     if not language.has_definitions:
@@ -63,7 +63,7 @@ def _gone(matching: Matching, after: str, language: Language) -> Iterator[Change
 
 
 def _replaced(matching: Matching, before: str, after: str) -> Iterator[Change]:
-    """Yield definitions that disappeared while another definition with the same name appeared elsewhere."""
+    """Yield definitions that disappeared while another definition of the same name appeared elsewhere."""
     removed: set[int] = set()
     for hunk in hunks(before, after):
         if not any(line.strip() for line in hunk.new):
@@ -79,7 +79,7 @@ def _replaced(matching: Matching, before: str, after: str) -> Iterator[Change]:
 
 
 def _renamed(matching: Matching, after: str, language: Language) -> Iterator[Change]:
-    """Yield renamed definitions, because other code may use the old names."""
+    """Yield renamed definitions, because other code may still use the old names."""
     pairs = {old.name: new.name for old, new in matching.pairs}
     for old, new in matching.pairs:
         if old.last == new.last or (old.outer and pairs.get(old.outer) != new.outer):
@@ -118,14 +118,16 @@ _BRANCH = re.compile(r"^[ \t]*#[ \t]*(?:else|elif|elseif)\b", re.MULTILINE)
 
 
 def _may_repeat(unit: Unit, after: str) -> bool:
-    """Return whether a name can be defined again: an extension, a blank name, or a file with branches for the
-    compiler.
+    """Return whether a name may be defined more than once: an extension, a blank name, or a file with
+    conditional compilation.
     """
     return unit.last == "_" or "extension" in unit.modifiers or _BRANCH.search(after) is not None
 
 
 def _counted(units: Sequence[Unit], key: Callable[[Unit], tuple[object, ...]]) -> list[tuple[Unit, int]]:
-    """Return each definition whose name occurs more than once, with its number of occurrences in a block."""
+    """Return each definition whose name occurs more than once, with the number of occurrences in its
+    block.
+    """
     names = Counter(unit.name for unit in units)
     units = [unit for unit in units if names[unit.name] > 1]
     counts = Counter((key(unit), unit.block) for unit in units)

@@ -1,4 +1,4 @@
-"""Comparison of a file before and after an edit, in a way that fits its type."""
+"""Compares a file before and after an edit, in a way that suits its type."""
 
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -24,7 +24,7 @@ MARKDOWN = frozenset({".md", ".markdown", ".mdx"})
 
 
 def compare(before: str, after: str, file_name: str, language: Language | None) -> Comparison:
-    """Return the changes of an edit except additions, most serious first, without duplicates."""
+    """Return the changes in an edit except additions, most serious first, without duplicates."""
     suffix = PurePath(file_name).suffix.lower()
     found, compared = _by_kind(before, after, suffix, file_name, language)
     tops = list(compare_tops(before, after, suffix))

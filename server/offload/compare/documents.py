@@ -1,4 +1,4 @@
-"""Comparison of Markdown by its sections."""
+"""Compares Markdown section by section."""
 
 import re
 from collections import Counter
@@ -30,7 +30,7 @@ def headings(text: str) -> list[tuple[int, str]]:
 
 
 def compare_sections(before: str, after: str) -> Iterator[Change]:
-    """Yield the sections that disappeared without a replacement."""
+    """Yield the sections that disappeared without being replaced."""
     left = Counter(title for _, title in headings(after))
     renamed: dict[int, int] = {}
     for hunk in hunks(before, after):

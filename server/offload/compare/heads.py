@@ -1,4 +1,4 @@
-"""Comparison of definition heads: decorators, modifiers, parameters, bases, doc comments."""
+"""Compares definition heads: decorators, modifiers, parameters, bases, doc comments."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,11 +14,11 @@ _TELLING = frozenset(
      "noexcept", "volatile", "transient", "native", "open", "suspend", "inline", "extern", "partial",
      "required", "lazy", "operator", "explicit", "mutating"}
 )  # fmt: skip
-"""Modifiers whose loss changes the meaning of a definition."""
+"""Modifiers that change a definition's meaning if they are lost."""
 
 
 def compare_heads(matching: Matching, after: str, language: Language) -> Iterator[Change]:
-    """Yield the parts that the heads of the definitions lost."""
+    """Yield the parts that were lost from the definitions' heads."""
     for old, new in matching.pairs:
         if old.text == new.text:
             continue
@@ -50,7 +50,7 @@ def _of(  # noqa: PLR0917 - the fields of a change
 
 
 def _altered(attribute: str, old: Unit, new: Unit) -> bool:
-    """Return whether an attribute still exists with other arguments, in a list at least as long."""
+    """Return whether an attribute still exists with other arguments, in a list that is no shorter."""
     name = attribute.split("(", maxsplit=1)[0].rstrip("]")
     fresh = [each for each in new.attributes if each not in old.attributes]
     return any(each.split("(")[0].rstrip("]").startswith(name) for each in fresh) or (

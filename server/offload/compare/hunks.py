@@ -1,4 +1,4 @@
-"""Line differences between two texts, as runs of removed and added lines."""
+"""Line diffs between two texts, as runs of removed and added lines."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,8 +10,8 @@ from server.offload.code.line_diff import differing_spans
 class Hunk:
     """A run of differing lines.
 
-    ``old`` holds the lines of the text before, from line ``start`` (from 1). ``new`` holds their replacements
-    in the text after, from line ``new_start``.
+    ``old`` holds the lines in the original text, starting at line ``start`` (from 1). ``new`` holds their
+    replacements in the new text, starting at line ``new_start``.
     """
 
     start: int

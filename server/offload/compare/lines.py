@@ -1,4 +1,4 @@
-"""Comparison of plain lines: changed characters and removed lines."""
+"""Compares plain lines: changed characters and removed lines."""
 
 import re
 import unicodedata
@@ -18,17 +18,15 @@ _JOINERS = "\u200c\u200d"
 _NUMBERED = re.compile(r"^\s*L?(\d+)\s*([|:→])\s?")
 _ALIKE_LINE = 0.34
 MOST_COMPARED = 40_000
-"""Most pairs of lines of one difference that are compared; with more pairs, only nearby lines
-are compared.
-"""
+"""Maximum number of line pairs compared in one diff. Beyond that, only nearby lines are compared."""
 NEAR = 40
-"""Lines that count as nearby: the first ones without a counterpart."""
+"""Number of lines considered nearby: the first ones without a counterpart."""
 _TARGET = re.compile(r"^([^\s:#=][^:=#]*?)\s*::?(?!=)")
 _KEY = re.compile(r"^\s*(\[[^\]]+\]|[\w.\-]+(?=\s*[:+?]?=))")
 
 
 def compare_characters(before: str, after: str) -> Iterator[Change]:
-    """Yield changes of characters, at most one of each kind."""
+    """Yield character changes, at most one of each kind."""
     runs = hunks(before, after)
     for find in (_invisible, _flattened, _indented, _numbered, _elided):
         for hunk in runs:
@@ -38,7 +36,7 @@ def compare_characters(before: str, after: str) -> Iterator[Change]:
 
 
 def compare_lines(before: str, after: str, file_name: str) -> Iterator[Change]:
-    """Yield the lines that disappeared without a replacement."""
+    """Yield the lines that disappeared without being replaced."""
     left = Counter(line.strip() for line in after.split("\n"))
     for line in before.split("\n"):
         left[line.strip()] -= 1
@@ -57,7 +55,7 @@ def compare_lines(before: str, after: str, file_name: str) -> Iterator[Change]:
 
 
 def _unmatched(old: list[tuple[int, str]], new: list[str]) -> list[tuple[int, str]]:
-    """Return the old lines that no new line resembles. Each new line replaces at most one old line."""
+    """Return the old lines that no new line resembles. Each new line can replace at most one old line."""
     rest = list(new)
     gone: list[tuple[int, str]] = []
     every = len(old) * len(new) <= MOST_COMPARED
@@ -71,7 +69,7 @@ def _unmatched(old: list[tuple[int, str]], new: list[str]) -> list[tuple[int, st
 
 
 def _named(line: str, file_name: str) -> tuple[str, str]:
-    """Return the kind and name of a line for a reply: a target, an instruction, a key, or the line itself."""
+    """Return a line's kind and name for a reply: a target, an instruction, a key, or the line itself."""
     base = file_name.lower()
     if (base.startswith(("makefile", "gnumakefile")) or base.endswith(".mk")) and (
         found := _TARGET.match(line)
@@ -128,7 +126,9 @@ def _indented(hunk: Hunk, _before: str) -> Change | None:
 
 
 def _numbered(hunk: Hunk, before: str) -> Change | None:
-    """Find a line that includes its line number. A number that belongs to the content rarely matches."""
+    """Find a line that starts with its own line number. A number that is part of the content rarely
+    matches.
+    """
     if _has_numbers(before):
         return None
     for offset, line in enumerate(hunk.new):
@@ -153,7 +153,7 @@ def _has_numbers(text: str) -> bool:
 
 
 def _elided(hunk: Hunk, before: str) -> Change | None:
-    """Find a comment or an ellipsis in place of removed lines."""
+    """Find a comment or an ellipsis standing in for removed lines."""
     new = [line.strip() for line in hunk.new if line.strip()]
     old = [line.strip() for line in hunk.old if line.strip()]
     if not new or not old:

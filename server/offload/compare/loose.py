@@ -1,4 +1,4 @@
-"""Comparison of code outside function bodies: constants, other lines, comments."""
+"""Compares code outside function bodies: constants, other lines, comments."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ _CONSTANTS = (
 
 
 def compare_constants(before: str, after: str, language: Language) -> Iterator[Change]:
-    """Yield the names that were set outside of functions and that nothing sets any more."""
+    """Yield the names that were set outside functions and that nothing sets any more."""
     old, new = constant_names(before, language), constant_names(after, language)
     gone = [name for name in old if name not in new]
     if not gone:
@@ -40,7 +40,7 @@ def compare_constants(before: str, after: str, language: Language) -> Iterator[C
 
 
 def _same_values(hunk: Hunk) -> set[int]:
-    """Return the lines of a hunk whose value is kept under another name."""
+    """Return the lines in a hunk whose value is kept under another name."""
     values = {line.partition("=")[2].strip() for line in hunk.new if "=" in line}
     return {
         hunk.start + offset
@@ -51,7 +51,7 @@ def _same_values(hunk: Hunk) -> set[int]:
 
 @lru_cache(maxsize=8)
 def constant_names(text: str, language: Language) -> dict[str, tuple[int, int]]:
-    """Return the names that are set outside of functions, each with its first line and number of times."""
+    """Return the names set outside functions, each with its first line and how often it is set."""
     inside = _function_lines(text, language)
     found: dict[str, tuple[int, int]] = {}
     for node in captured(tree_of(text, language).root_node, language, _CONSTANTS):
@@ -69,7 +69,7 @@ def constant_names(text: str, language: Language) -> dict[str, tuple[int, int]]:
 
 
 def compare_loose_lines(before: str, after: str, language: Language, matching: Matching) -> Iterator[Change]:
-    """Yield lines outside function bodies that disappeared without a replacement."""
+    """Yield lines outside function bodies that disappeared without being replaced."""
     runs = [hunk for hunk in hunks(before, after) if not any(line.strip() for line in hunk.new)]
     if not runs:
         return
@@ -117,7 +117,7 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 @lru_cache(maxsize=8)
 def _function_lines(text: str, language: Language) -> frozenset[int]:
-    """Return the lines of the bodies of functions."""
+    """Return the lines in function bodies."""
     starts = line_starts(text)
     lines: set[int] = set()
     for unit in units_of(text, language):
@@ -128,9 +128,9 @@ def _function_lines(text: str, language: Language) -> frozenset[int]:
 
 @lru_cache(maxsize=8)
 def _closure_lines(text: str, language: Language) -> frozenset[int]:
-    """Return the lines of the bodies of closures that are arguments of calls, such as tests of a suite.
+    """Return the lines in the bodies of closures passed as call arguments, such as the tests in a suite.
 
-    The line on which a closure starts is left out: if this line is lost, a whole part of the suite is lost.
+    The line on which a closure starts is left out: losing it means losing a whole part of the suite.
     """
     units = units_of(text, language)
     starts = line_starts(text)
@@ -166,7 +166,7 @@ def _lines_of(text: str, language: Language, types: tuple[str, ...]) -> set[int]
 
 
 def compare_comments(before: str, after: str, language: Language) -> Iterator[Change]:
-    """Yield comments that disappeared while the code around them stayed."""
+    """Yield comments that disappeared although the code around them stayed."""
     runs = [hunk for hunk in hunks(before, after) if not any(line.strip() for line in hunk.new)]
     if not runs:
         return

@@ -1,4 +1,4 @@
-"""Comparison of XML and HTML: elements by their path, and their attributes."""
+"""Compares XML and HTML: elements by path, and their attributes."""
 
 import re
 from collections import Counter
@@ -17,7 +17,7 @@ _IDENTITY = ("id", "name", "key", "artifactid")
 
 @dataclass(frozen=True)
 class Element:
-    """One element: the tags from the root to the element, its attributes, its own text, its line."""
+    """A single element: the tags from the root down to it, its attributes, its own text, its line."""
 
     path: tuple[str, ...]
     attributes: tuple[tuple[str, str], ...]
@@ -26,18 +26,18 @@ class Element:
 
     @property
     def tag(self) -> str:
-        """The name of the element."""
+        """The element's tag name."""
         return self.path[-1]
 
     @property
     def label(self) -> str:
-        """The element's name in a reply: ``<style scoped>``, ``<license>MIT``."""
+        """The element's name as shown in a reply: ``<style scoped>``, ``<license>MIT``."""
         shown = "".join(f" {k}" + (f'="{v}"' if v else "") for k, v in self.attributes)
         return f"<{self.tag}{shown}>{' '.join(self.text.split())[:40]}"
 
 
 def xml_elements(text: str) -> list[Element] | str:
-    """Return the elements of an XML text, or the first error."""
+    """Return the elements in an XML text, or the first error."""
     found: list[Element] = []
     path: list[str] = []
     open_at: list[int] = []
@@ -70,7 +70,7 @@ def xml_elements(text: str) -> list[Element] | str:
 
 
 def html_elements(text: str) -> list[Element]:
-    """Return the elements of HTML, or of a component written in HTML, as far as they can be recognised."""
+    """Return the elements in HTML, or in a component written in HTML, as far as they can be recognised."""
     language = named_language("html")
     if language is None:
         return []
@@ -126,7 +126,7 @@ def _identities(element: Element) -> tuple[str, ...]:
 
 
 def _attributes(old: list[Element], new: list[Element]) -> Iterator[Change]:
-    """Yield the removed attributes of elements with a unique path. Other elements cannot be distinguished."""
+    """Yield attributes removed from elements with a unique path. Other elements cannot be told apart."""
     single = Counter(each.path for each in old)
     after = {each.path: each for each in new}
     for each in old:

@@ -1,4 +1,4 @@
-"""Pairs definitions before and after an edit."""
+"""Pairs up definitions before and after an edit."""
 
 import re
 from collections import Counter, defaultdict
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from server.offload.compare.units import Unit
 
 ALIKE = 0.5
-"""Share of common words above which a definition with another name counts as the same definition."""
+"""Share of common words above which a definition with another name is considered the same one."""
 ALIKE_IN_PLACE = 0.2
-"""The same share for a definition in the place of the old definition."""
+"""The same share for a definition that stands where the old one was."""
 _WORD = re.compile(r"\w+")
 MOST_WORDS = 4_000
 SURELY_ALIKE = 0.95
-"""Value of this share from which no better counterpart is searched."""
+"""Share from which no better counterpart is sought."""
 MOST_COMPARED = 10_000
-"""Most pairs of unpaired definitions that are compared; beyond, only ``NEAR`` ones in order of appearance."""
+"""Maximum number of unpaired definition pairs compared. Beyond it, only the first ``NEAR`` in order are."""
 NEAR = 40
 _SLOT = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class Matching:
-    """The pairs of definitions before and after an edit.
+    """Definitions paired up across an edit.
 
-    ``pairs`` holds definitions before and after, including renamed and moved ones. ``gone`` holds the
+    ``pairs`` holds each definition before and after, including renamed and moved ones. ``gone`` holds the
     outermost definitions without a counterpart. ``added`` holds new definitions.
     """
 
@@ -35,9 +35,7 @@ class Matching:
 
 
 def match(old: Sequence[Unit], new: Sequence[Unit]) -> Matching:
-    """Pair definitions: by name and signature, then by name, then moved definitions, then renamed
-    definitions.
-    """
+    """Pair definitions by name and signature, then by name, then if moved, then if renamed."""
     pairs, rest, added = _by_name(old, new)
     rest, added = _moved(pairs, rest, added)
     rest, added = _renamed(pairs, rest, added, old, new)
@@ -53,7 +51,7 @@ def match(old: Sequence[Unit], new: Sequence[Unit]) -> Matching:
 
 
 def likeness(one: str, other: str) -> float:
-    """Return the share of words that two texts have in common, 0 to 1."""
+    """Return the share of words that two texts have in common, from 0 to 1."""
     a, b = Counter(_WORD.findall(one)[:MOST_WORDS]), Counter(_WORD.findall(other)[:MOST_WORDS])
     return _share(a, b)
 
@@ -99,7 +97,9 @@ def _whole_head(unit: Unit) -> tuple[object, ...]:
 def _moved(
     pairs: list[tuple[Unit, Unit]], rest: list[Unit], added: list[Unit]
 ) -> tuple[list[Unit], list[Unit]]:
-    """Pair definitions that kept their unqualified name and moved: out of a class, into a module."""
+    """Pair definitions that moved, such as out of a class or into a module, but kept their unqualified
+    name.
+    """
     named: dict[str, list[Unit]] = defaultdict(list)
     for each in added:
         named[each.last].append(each)
@@ -151,7 +151,7 @@ def _renamed(
 
 
 def _slots(units: Sequence[Unit], known: dict[int, str]) -> dict[int, _SLOT]:
-    """Return the paired neighbours of each unpaired definition."""
+    """Return the nearest paired neighbours of each unpaired definition."""
     slots: dict[int, _SLOT] = {}
     before = ""
     waiting: list[tuple[Unit, str]] = []
@@ -165,7 +165,7 @@ def _slots(units: Sequence[Unit], known: dict[int, str]) -> dict[int, _SLOT]:
 
 
 def _group(kind: str) -> str:
-    """Return the group of a kind: callables or containers."""
+    """Return the group that a kind belongs to: callables or containers."""
     if kind in ("function", "method", "constructor", "property", "getter", "setter", "macro", "delegate"):
         return "callable"
     return "container"

@@ -1,7 +1,7 @@
-"""Places of an edit, and the places that are unrelated to the others.
+"""The places an edit changes, and which of them are unrelated to the others.
 
 Two places belong together if they change a common name, or if one changes a use of the other. The task is not
-needed for this; the names it mentions only decide which group of places was wanted.
+needed for this; the names it mentions only determine which group of places was wanted.
 """
 
 import bisect
@@ -18,24 +18,23 @@ from server.offload.compare.units import Unit, attribute_lines, line_of, line_st
 from server.offload.compare.values import Change
 
 MOST_SPOTS = 40
-"""Maximum number of places of an edit that are compared with each other. An edit with more places rewrites
-the file.
+"""Maximum number of places in an edit to compare with each other. An edit with more is a rewrite of the file.
 """
 _HOLDERS = frozenset(
     {"class", "module", "impl", "namespace", "object", "trait", "extension", "struct", "type", "record"}
 )
-"""Kinds of definitions whose own lines are only fields. Many changes touch these fields as well."""
+"""Kinds of definitions whose own lines are just fields. Many changes touch these fields as well."""
 _NAME = re.compile(r"[^\W\d]\w+")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]{2,}|[^\W\d_a-zA-Z]+")
 
 
 @dataclass
 class Spot:
-    """The changes inside one definition, or one run of changed lines outside definitions.
+    """The changes inside one definition, or one run of changed lines outside any definition.
 
-    ``names`` occur more or less often than before; ``around`` holds all names of the changed lines.
-    ``replaced`` means that lines were changed or removed, not only added. ``attribute`` is the first changed
-    line if only attributes changed.
+    ``names`` occur more or less often than before; ``around`` holds all names on the changed lines.
+    ``replaced`` means that lines were changed or removed rather than just added. ``attribute`` is the first
+    changed line if only attributes changed.
     """
 
     before: Unit | None
@@ -50,18 +49,18 @@ class Spot:
 
     @property
     def unit(self) -> Unit | None:
-        """The definition, after the edit if it still exists."""
+        """The definition: the version after the edit if it still exists."""
         return self.after or self.before
 
     @property
     def is_change(self) -> bool:
-        """Return whether this is a changed definition or attribute, not only an addition."""
+        """Return whether this changes a definition or attribute rather than only adding one."""
         own = self.unit is not None and self.unit.kind not in _HOLDERS
         return self.replaced and (own or bool(self.attribute))
 
     def hits(self, mentions: Mentions) -> tuple[int, int]:
-        """Return how many parts of the changed names occur in the task, and how many of those in the changed
-        lines.
+        """Return how many parts of the changed names occur in the task, and how many of those on the changed
+        lines do.
         """
         own = {self.unit.last} if self.unit is not None else set()
         near = set(self.unit.name.split(".")) if self.unit is not None else set()
@@ -70,24 +69,24 @@ class Spot:
 
 
 def parts_of(names: Iterable[str]) -> frozenset[str]:
-    """Return the names in lower case, and their parts: those of ``camelCase`` and ``snake_case``."""
+    """Return the names in lower case, along with the parts of ``camelCase`` and ``snake_case`` names."""
     return frozenset(part.lower() for name in names if len(name) > 1 for part in (name, *_PART.findall(name)))
 
 
 @dataclass(frozen=True)
 class Places:
-    """The places that an edit changes: the places that the task is most likely about, and the rest."""
+    """The places that an edit changes, split into those the task is most likely about and the rest."""
 
     main: tuple[Spot, ...] = ()
     others: tuple[Spot, ...] = ()
     hit: bool = False
 
     def meant(self, line: int) -> bool:
-        """Return whether the main group changes or removes a line of the text before."""
+        """Return whether the main group changes or removes a line of the original text."""
         return any(line in lines for spot in self.main for lines in spot.old_lines)
 
     def unrelated(self) -> list[Change]:
-        """Return the changed definitions outside of the main group."""
+        """Return the changed definitions outside the main group."""
         return [_change(spot) for spot in self.others if spot.is_change]
 
     def all_changed(self) -> list[Change]:
@@ -96,7 +95,7 @@ class Places:
 
 
 def places_of(before: str, after: str, language: Language | None, mentions: Mentions) -> Places:
-    """Return the places of an edit; none if there are too many to compare."""
+    """Return the places an edit changes, or none if there are too many to compare."""
     spots = spots_of(before, after, language)
     if not spots or len(spots) > MOST_SPOTS:
         return Places()
@@ -112,7 +111,7 @@ def places_of(before: str, after: str, language: Language | None, mentions: Ment
 
 
 def spots_of(before: str, after: str, language: Language | None) -> list[Spot]:
-    """Return the places of an edit, in order."""
+    """Return the places an edit changes, in order."""
     old, new = _Regions(before, language), _Regions(after, language)
     known = keywords(language) if language is not None else frozenset()
     spots: dict[str, Spot] = {}
@@ -139,14 +138,14 @@ def spots_of(before: str, after: str, language: Language | None) -> list[Spot]:
 
 @cache
 def keywords(language: Language) -> frozenset[str]:
-    """Return the words of a grammar: keywords, and literals such as ``true``."""
+    """Return a grammar's words: its keywords, and literals such as ``true``."""
     grammar = grammar_of(language)
     kinds = (grammar.node_kind_for_id(number) for number in range(grammar.node_kind_count))
     return frozenset(kind for kind in kinds if kind and kind.isidentifier())
 
 
 class _Regions:
-    """Finds the innermost definition around lines."""
+    """Finds the innermost definition around given lines."""
 
     def __init__(self, text: str, language: Language | None) -> None:
         self._units = units_of(text, language) if language is not None else ()

@@ -1,4 +1,4 @@
-"""Comparison of CSV and TSV: the columns of the header and the number of cells."""
+"""Compares CSV and TSV: the header's columns and the number of cells."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from server.offload.compare.values import Change
 
 DELIMITERS = {".csv": ",;\t|", ".tsv": "\t"}
-"""Possible delimiters by file extension; the first line decides."""
+"""Possible delimiters by file extension; the first line decides between them."""
 
 
 def compare_columns(before: str, after: str, suffix: str) -> Iterator[Change]:
-    """Yield the columns that vanished, and the first row whose number of cells no longer fits."""
+    """Yield the columns that disappeared, and the first row whose cell count no longer matches."""
     delimiter = max(DELIMITERS[suffix], key=before.split("\n", 1)[0].count)
     old, new = _rows(before, delimiter), _rows(after, delimiter)
     if not old or not new or len(old[0]) < 2:

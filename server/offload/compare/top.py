@@ -1,4 +1,4 @@
-"""The comments at the top of a file: shebang, licence, encoding, pragmas, build tags, prolog."""
+"""The comments at the top of a file: shebang, licence, encoding, pragmas, build tags, prologue."""
 
 import re
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from server.offload.compare.matching import likeness
 from server.offload.compare.values import Change
 
 REWORDED = 0.75
-"""Share of common words from which a top comment counts as reworded if nothing else changed."""
+"""Share of common words above which a top comment is merely reworded if nothing else changed."""
 
 _LINE = re.compile(
     r"\s*(?:#(?!\s*(?:include|define|if|pragma|import|region)\b)|//|--|;|%|'''?\s|<\?|<!DOCTYPE)",
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"\d+")
-"""Years and version numbers, which an edit can update."""
+"""Years and version numbers, which an edit may legitimately update."""
 _PRAGMA = re.compile(r"\s*#\s*pragma\b|\s*[\"']use [a-z]+[\"'];?\s*$")
 _BLOCKS = (("/*", "*/"), ("<!--", "-->"), ("{-", "-}"), ("(*", "*)"), ("=begin", "=end"), ("<#", "#>"))
 _WITHOUT = frozenset(
@@ -25,7 +25,7 @@ _WITHOUT = frozenset(
 
 @dataclass(frozen=True)
 class TopComment:
-    """The non-blank lines of the comments at the top. ``end`` is the last line (from 1)."""
+    """The non-blank lines in the comments at the top. ``end`` is the last line (from 1)."""
 
     lines: tuple[str, ...]
     end: int
@@ -57,7 +57,7 @@ def top_comment(text: str, suffix: str) -> TopComment:
 
 
 def compare_tops(before: str, after: str, suffix: str) -> Iterator[Change]:
-    """Yield the loss in the comments at the top, as at most one change."""
+    """Yield what was lost from the comments at the top, as at most one change."""
     old, new = top_comment(before, suffix), top_comment(after, suffix)
     if old.lines == new.lines or not old.lines:
         return

@@ -1,4 +1,4 @@
-"""Comparison of data: JSON, YAML and TOML as parsed trees."""
+"""Compares data files: JSON, YAML and TOML as parsed trees."""
 
 import itertools
 import json
@@ -18,17 +18,17 @@ from server.offload.compare.values import Change
 _IDENTITY = ("id", "name", "key", "title", "path", "uses", "url")
 _NULL = ("", "~", "null", "None")
 MOST_COMPARED = 40
-"""Most items of a list that are compared with one changed item."""
+"""Maximum number of list items compared with one changed item."""
 Kind = Literal["mapping", "list", "text", "number", "other"]
 _SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _RESOLVER: Any = Resolver()
 
 
 class Tree:
-    """One value of a data file.
+    """A single value in a data file.
 
-    ``items`` holds the entries of a mapping with their keys, or of a list. ``doubled`` holds the keys that a
-    mapping has more than once; ``any_doubled`` also counts the values inside. Equal trees have equal
+    ``items`` holds a mapping's entries with their keys, or a list's entries. ``doubled`` holds the keys that
+    occur more than once in a mapping; ``any_doubled`` includes those in nested values. Equal trees have equal
     ``shape``.
     """
 
@@ -48,7 +48,7 @@ class Tree:
         self.any_doubled: bool = bool(doubled) or (bool(items) and any(each.any_doubled for _, each in items))
 
     def at(self, line: int) -> "Tree":
-        """Return the same value with another line."""
+        """Return the same value with a different line."""
         if self.line == line:
             return self
         other = Tree.__new__(Tree)
@@ -61,14 +61,14 @@ _MISSING = Tree("other")
 
 
 class _Number(str):
-    """A number as written in the file."""
+    """A number exactly as written in the file."""
 
     __slots__ = ()
 
 
 @lru_cache(maxsize=4)
 def parse_tree(text: str, kind: str) -> Tree | None:
-    """Return the tree of a ``json``, ``jsonc``, ``yaml`` or ``toml`` text; None if it does not parse."""
+    """Return the tree for a ``json``, ``jsonc``, ``yaml`` or ``toml`` text, or None if it does not parse."""
     try:
         if kind == "yaml":
             return _from_yaml(text)
@@ -100,7 +100,7 @@ def without_json_comments(text: str) -> str:
 
 
 def compare_trees(old: Tree, new: Tree, before: str) -> tuple[Change, ...]:
-    """Return the keys and items that disappeared, moved, are duplicated, or changed their type."""
+    """Return the keys and items that disappeared, moved, were duplicated, or changed type."""
     gone: list[tuple[tuple[str, ...], Tree, str]] = []
     added: list[tuple[tuple[str, ...], Tree, str]] = []
     changes: list[Change] = []
@@ -176,7 +176,7 @@ def _compare_lists(path: tuple[str, ...], a: Tree, b: Tree, gone: list[Any]) -> 
 def _partners(
     left: list[Tree], fresh: list[Tree], old: list[Tree], new: list[Tree]
 ) -> list[tuple[Tree, Tree | None]]:
-    """Return each changed item of a list with its counterpart: by name, by place and content, by kind."""
+    """Return each changed list item with its counterpart: by name, by position and content, or by kind."""
     places: dict[int, int] = {}
     shapes = [str(each.shape) for each in old], [str(each.shape) for each in new]
     for number, (a, b, c, d) in enumerate(differing_spans(*shapes)):
@@ -202,7 +202,7 @@ def _partners(
 
 
 def _common(one: Tree, other: Tree) -> int:
-    """Return the number of equal entries of two values."""
+    """Return how many entries two values have in common."""
     known = {(key, value.shape) for key, value in one.items}
     return sum((key, value.shape) in known for key, value in other.items)
 
@@ -291,11 +291,11 @@ def _with_line(change: Change, before: str) -> Change:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """The entries of a JSON object in order, duplicates included."""
+    """A JSON object's entries in order, including duplicates."""
 
 
 def _from_python(value: Any) -> Tree:
-    """Return the tree of parsed JSON or TOML. It is built bottom-up, without recursion."""
+    """Return the tree for parsed JSON or TOML. It is built bottom-up, without recursion."""
     order: list[Any] = []
     pending = [value]
     while pending:
@@ -330,10 +330,10 @@ def _tree(value: Any, trees: dict[int, Tree]) -> Tree:
 
 
 class _Loader(_SAFE_LOADER):  # type: ignore[misc]
-    """The safe loader with cached tags of plain scalars, which repeat in most files."""
+    """The safe loader with a cache for the tags of plain scalars, which repeat in most files."""
 
     def resolve(self, kind: Any, value: Any, implicit: Any) -> Any:
-        """Return the tag of a node."""
+        """Return a node's tag."""
         return _tag(value, implicit) if kind is yaml.ScalarNode else super().resolve(kind, value, implicit)
 
 
@@ -386,5 +386,5 @@ def _of_node(node: yaml.Node, trees: dict[int, Tree]) -> Tree:
 
 
 def _complex(key: Tree | None) -> str:
-    """Return a name for a key that is not a text."""
+    """Return a name for a key that is not a string."""
     return f"key {key.shape}" if key is not None else "key"

@@ -40,7 +40,7 @@ _BODIES = frozenset(
      "statement_block"}
 )  # fmt: skip
 LONGEST_OWNED = 40
-"""Maximum length of a qualified name that is shown whole (characters). A longer name is shown unqualified."""
+"""Maximum length, in characters, of a qualified name shown in full. Longer names are shown unqualified."""
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _CONDITIONS = re.compile(r"^(?:if|elif|else|try|except|case|match|switch|#|preproc)|_clause$|preproc")
 
@@ -58,8 +58,8 @@ class Parameter:
 class Unit:
     """One definition. ``start`` and ``end`` are character offsets; ``line`` counts from 1.
 
-    The parts of the head are parsed on first use. Most definitions of a file do not change in an edit, so
-    their parts are never needed.
+    The parts of the head are parsed on first use: most of a file's definitions do not change in an edit, so
+    theirs are never needed.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Unit:
 
     @property
     def head(self) -> str:
-        """The text before the body, decorators included."""
+        """The text before the body, including decorators."""
         at = self.body_start - self.start
         return self.text[self.head_start - self.start : at]
 
@@ -116,7 +116,7 @@ class Unit:
 
     @cached_property
     def comment(self) -> str:
-        """The text of the comments right above."""
+        """The text of the comments directly above."""
         return "\n".join(_comments_above(self.found.first))
 
     @cached_property
@@ -126,18 +126,18 @@ class Unit:
 
     @cached_property
     def scope(self) -> int:
-        """A number that differs between the branches of a conditional."""
+        """A number that identifies the conditional branch; 0 outside conditionals."""
         return _scope(self.found.first)
 
     @cached_property
     def block(self) -> int:
-        """A number that differs between the blocks of a text."""
+        """A number that identifies the block within its text."""
         parent = self.found.first.parent
         return parent.start_byte if parent is not None else 0
 
     @property
     def signature(self) -> tuple[str, ...]:
-        """The types of the parameters. For a parameter without a type, its name."""
+        """The parameter types, or the name of any parameter without a type."""
         return tuple(each.type or each.name for each in self.parameters)
 
     @cached_property
@@ -147,7 +147,7 @@ class Unit:
 
 @lru_cache(maxsize=8)
 def units_of(text: str, language: Language) -> tuple[Unit, ...]:
-    """Return all definitions of a text, in the order of ``syntax.definitions``."""
+    """Return all definitions in a text, in the order of ``syntax.definitions``."""
     starts = line_starts(text)
     traits: dict[str, str] = {}
     return tuple(_unit(found, text, starts, traits) for found in found_definitions(text, language))
@@ -155,7 +155,7 @@ def units_of(text: str, language: Language) -> tuple[Unit, ...]:
 
 @lru_cache(maxsize=8)
 def attribute_lines(text: str, language: Language) -> frozenset[int]:
-    """Return the lines, from 1, that hold only decorators, annotations or attributes."""
+    """Return the lines, from 1, that contain only decorators, annotations or attributes."""
     lines = text.split("\n")
     found: set[int] = set()
     for node in captured(tree_of(text, language).root_node, language, tuple(sorted(_ATTRIBUTES))):
@@ -168,7 +168,7 @@ def attribute_lines(text: str, language: Language) -> frozenset[int]:
 
 
 def label(unit: Unit) -> str:
-    """Return a definition's name for a reply, with its parameters if it has parameters."""
+    """Return a definition's name for a reply, with its parameters if it has any."""
     name = unit.name if len(unit.name) <= LONGEST_OWNED else unit.last
     if not unit.parameters:
         return name
@@ -288,7 +288,7 @@ def _parameter(text: str, default: str) -> Parameter:
 
 
 def _split(text: str, mark: str) -> tuple[str, bool, str]:
-    """Split at the first ``mark`` outside of brackets that is not part of a longer operator."""
+    """Split at the first ``mark`` that is outside brackets and not part of a longer operator."""
     depth = 0
     for index, sign in enumerate(text):
         if sign in "([{<":
@@ -345,7 +345,7 @@ def _docstring(body: Node | None) -> str:
 
 
 def _scope(node: Node) -> int:
-    """Return a number that differs between the branches of a conditional: the byte offset of the branch."""
+    """Return a number that identifies a conditional branch by its byte offset; 0 outside conditionals."""
     parent = node.parent
     while parent is not None:
         if parent.type in ("block", "compound_statement", "statement_block") and parent.parent is not None:
@@ -363,7 +363,7 @@ def _plain(text: str) -> str:
 
 
 def line_starts(text: str) -> list[int]:
-    """Return the offset of the start of each line."""
+    """Return the offset at which each line starts."""
     starts = [0]
     at = text.find("\n")
     while at >= 0:

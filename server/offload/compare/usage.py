@@ -1,4 +1,4 @@
-"""Uses of names in code: identifiers outside comments and string literals."""
+"""Where code uses names: identifiers outside comments and string literals."""
 
 import re
 from collections import Counter
@@ -39,17 +39,17 @@ def uses(text: str, language: Language) -> Counter[str]:
 
 @lru_cache(maxsize=8)
 def bare_uses(text: str, language: Language) -> Counter[str]:
-    """Return how often each name occurs without an owner in front: ``f`` in ``f(x.g)``."""
+    """Return how often each name occurs without an owner before it, like ``f`` in ``f(x.g)``."""
     return Counter(match["name"] for match in _NAME.finditer(code_of(text, language)) if not match["before"])
 
 
 def uses_within(text: str, start: int, end: int, language: Language) -> Counter[str]:
-    """Return how often each name occurs in a part of a text. The part is not parsed separately."""
+    """Return how often each name occurs in part of a text. The part is not parsed separately."""
     return Counter(match["name"] for match in _NAME.finditer(code_of(text, language), start, end))
 
 
 def balance(text: str, language: Language) -> tuple[int, int, int]:
-    """Return the number of unclosed round, square and curly brackets of the code. Negative if too many are
+    """Return the number of unclosed round, square and curly brackets in the code; negative if too many are
     closed.
     """
     code = code_of(text, language)

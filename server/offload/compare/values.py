@@ -1,11 +1,11 @@
-"""Findings of a comparison: single changes, short enough to name in a reply."""
+"""What a comparison found: individual changes, short enough to name in a reply."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Weight = Literal["wrong", "slip", "loss"]
 """``wrong``: certainly a mistake. ``slip``: rarely intended, so the model is asked again. ``loss``: something
-is gone, and the task may or may not intend this.
+is gone, which the task may or may not intend.
 """
 
 LONGEST_NAME = 60
@@ -13,12 +13,12 @@ LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class Change:
-    """One change of an edit, except additions.
+    """A single change in an edit, except additions.
 
     ``how`` says what happened (``removed``, ``changed``, ``moved``, ``defined twice``). ``kind`` is the kind
-    of thing (``function``, ``key``, ``top comment``), and ``name`` its name. A task that contains one of the
-    ``words`` may ask for the change. ``line`` counts from 1, in the file before the edit if the thing is
-    gone, otherwise in the file after the edit.
+    of thing (``function``, ``key``, ``top comment``), and ``name`` is its name. A task that contains one of
+    the ``words`` may be asking for the change. ``line`` counts from 1, in the file before the edit if the
+    thing is gone and otherwise in the file after it.
     """
 
     how: str
@@ -40,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The changes between two states of a file, and the compared form, such as ``definitions``."""
+    """The changes between two versions of a file, and what was compared, such as ``definitions``."""
 
     changes: tuple[Change, ...]
     compared: str

@@ -1,1 +1,1 @@
-"""Delivery of a checked result: atomic writes, undo, recovery."""
+"""Delivers a checked result: atomic writes, undo, recovery."""

@@ -1,7 +1,7 @@
-"""Atomic writes and removals that are safe against crashes, races and links.
+"""Atomic writes and removals, safe against crashes, races and links.
 
-On systems with directory handles, the parent folder is opened component by component without following links.
-Every operation is relative to this handle. A folder that became a link after the check is refused.
+On systems with directory handles, the parent folder is opened component by component without following links,
+and every operation is relative to that handle. A folder that became a link after the check is rejected.
 """
 
 import contextlib
@@ -23,10 +23,10 @@ _TEMPORARY = re.compile(r"\.token-saver-[0-9a-f]{12}")
 
 
 def write(path: Path, data: bytes, expected: str | None) -> tuple[Path, ...]:
-    """Write ``data`` to ``path`` (absolute, without links). Keep the mode and owner of a replaced file.
+    """Write ``data`` to ``path`` (absolute, without links), keeping the mode and owner of a replaced file.
 
-    ``expected`` is the SHA-256 of the current content, or None if no file may exist. Return the created
-    folders, outermost first.
+    ``expected`` is the SHA-256 of the current content, or None if the file must not exist yet. Return the
+    created folders, outermost first.
 
     Raises:
         FileChanged: the current content differs. The file was not touched.
@@ -64,14 +64,14 @@ def remove(path: Path, expected: str) -> None:
 
 
 def remove_folders(created: tuple[Path, ...]) -> None:
-    """Remove folders created for a file, innermost first, if they are empty."""
+    """Remove the folders created for a file, innermost first, if they are empty."""
     for folder in reversed(created):
         with contextlib.suppress(OSError):  # not empty: another program uses the folder
             folder.rmdir()
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove temporary files of interrupted writes. No write into ``folder`` may be running."""
+    """Remove temporary files left by interrupted writes. No write into ``folder`` may be in progress."""
     with contextlib.suppress(OSError), _folder(folder, None) as opened:
         for name in opened.names():
             if _TEMPORARY.fullmatch(name):
@@ -79,7 +79,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def read(path: Path) -> bytes | None:
-    """Return the content of the regular file at ``path``; None if the path does not exist.
+    """Return the content of the regular file at ``path``, or None if the path does not exist.
 
     Raises:
         OSError: not a regular file, a parent folder is a link, or the file cannot be read.
@@ -92,7 +92,7 @@ def read(path: Path) -> bytes | None:
 
 
 def digest_at(path: Path) -> str | None:
-    """Return the SHA-256 of the file at ``path`` in hex; None if it is not a regular file."""
+    """Return the SHA-256 of the file at ``path`` in hex, or None if it is not a regular file."""
     try:
         with _folder(path.parent, None) as folder:
             return folder.digest(path.name)
@@ -101,7 +101,7 @@ def digest_at(path: Path) -> str | None:
 
 
 class _Folder:
-    """A folder, accessed by handle if the system has directory handles, otherwise by path."""
+    """A folder, accessed by handle if the system has directory handles and by path otherwise."""
 
     def __init__(self, path: Path, handle: int | None) -> None:
         self._path = path
@@ -168,7 +168,7 @@ class _Folder:
 
 @contextlib.contextmanager
 def _folder(path: Path, created: list[Path] | None) -> Iterator[_Folder]:
-    """Open a folder. With a list in ``created``, create missing folders and append them to the list."""
+    """Open a folder. If ``created`` is a list, create missing folders and append them to it."""
     if not HAS_HANDLES:
         if created is not None:
             missing = [each for each in (path, *path.parents) if not each.exists()]
@@ -207,7 +207,7 @@ def _open_folder(path: Path, created: list[Path] | None) -> int:
 
 
 def _to_sync(handle: int) -> int:
-    """Return a handle of the same folder for sync and listing, if the folder's mode allows this."""
+    """Return a handle for syncing and listing the same folder, if its mode allows this."""
     if sys.platform == "win32":
         return handle
     try:
@@ -255,7 +255,7 @@ def _refuse_read_only(before: os.stat_result | None, path: Path) -> None:
 
 
 def _take_over(descriptor: int, before: os.stat_result, path: Path) -> None:
-    """Copy owner and mode of the old file to the new file."""
+    """Copy the old file's owner and mode to the new one."""
     if sys.platform != "win32":
         now = os.fstat(descriptor)
         if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):

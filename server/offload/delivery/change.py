@@ -1,4 +1,4 @@
-"""Applies and reverts one file change."""
+"""Applies and reverts a single file change."""
 
 import difflib
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MOST_NAMES = 40
 
 @dataclass(frozen=True)
 class FileChange:
-    """The content of one file before and after. ``before`` is None for a new file."""
+    """A file's content before and after. ``before`` is None for a new file."""
 
     path: Path
     shown: str
@@ -29,7 +29,7 @@ class FileChange:
 
     @property
     def before_digest(self) -> str | None:
-        """SHA-256 of the old content in hex, None for a new file."""
+        """SHA-256 of the old content in hex, or None for a new file."""
         return None if self.before is None else digest_of(self.before)
 
     @property
@@ -39,11 +39,11 @@ class FileChange:
 
 
 def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdict) -> FileChange:
-    """Return the change that the verdict makes to the current file. Blocks; writes nothing.
+    """Return the change that the verdict makes to the current file. Blocks, but writes nothing.
 
     Raises:
         FileChanged: the file changed after it was read.
-        WorkspaceError: the path now leads to another place, or the file's encoding lacks a character.
+        WorkspaceError: the path now leads elsewhere, or the file's encoding lacks a character.
     """
     _require_same_place(workspace, target)
     before = _current(target)
@@ -55,7 +55,7 @@ def plan_change(workspace: Workspace, plan: Plan, target: Target, verdict: Verdi
 
 
 def apply(change: FileChange) -> FileChange:
-    """Write the change. Return it with the folders that were created. Blocks.
+    """Write the change. Return it with the folders that had to be created. Blocks.
 
     Raises:
         WorkspaceError: as in ``atomic.write``. Nothing was changed.
@@ -65,10 +65,10 @@ def apply(change: FileChange) -> FileChange:
 
 
 def revert(change: FileChange, rescue_copies: RescueCopies) -> Path | None:
-    """Restore the old bytes. Blocks.
+    """Restore the previous bytes. Blocks.
 
-    If the file was changed after the write (by its check or by the user), this content is first saved as a
-    rescue copy. Return the path of the copy; None without a copy.
+    If the file was changed after the write, by its check or by the user, save its content as a rescue copy
+    first. Return the path of that copy, or None if there is none.
 
     Raises:
         FileChanged: the path is no longer a regular file, or the file is being changed. It was not touched.
@@ -91,7 +91,7 @@ def content_of(change: FileChange) -> bytes:
     """Return the current content of the changed file. Blocks.
 
     Raises:
-        FileChanged: the path is no longer a regular file. A link in its place is not followed.
+        FileChanged: the path is no longer a regular file. A link in its place is never followed.
     """
     try:
         data = atomic.read(change.path)
@@ -103,7 +103,7 @@ def content_of(change: FileChange) -> bytes:
 
 
 def restore(path: Path, before: bytes | None, expected: str | None) -> None:
-    """Write ``before`` back (None: remove the file) if the file's SHA-256 is ``expected``. Blocks.
+    """Write ``before`` back (None: remove the file), provided the file's SHA-256 is ``expected``. Blocks.
 
     Raises:
         FileChanged: the content differs. The file was not touched.
@@ -116,7 +116,7 @@ def restore(path: Path, before: bytes | None, expected: str | None) -> None:
 
 
 def to_delivery(change: FileChange) -> Delivery:
-    """Return the change for display: diff, line counts, and the names that the change adds or modifies."""
+    """Return the change for display: a diff, line counts, and the names it adds or modifies."""
     before = decode(change.before, change.shown).text if change.before is not None else ""
     after = decode(change.after, change.shown).text
     diff = unified_diff(before, after, change.shown, new=change.before is None)
@@ -134,7 +134,7 @@ def to_delivery(change: FileChange) -> Delivery:
 
 
 def unified_diff(before: str, after: str, shown: str, new: bool = False) -> str:
-    """Return a unified diff that ``git apply`` accepts; empty without a change."""
+    """Return a unified diff that ``git apply`` accepts, or an empty string if nothing changed."""
     name = shown.lstrip("/")
     tail = "\t" if " " in name else ""
     lines = difflib.unified_diff(

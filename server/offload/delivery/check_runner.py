@@ -1,8 +1,8 @@
-"""Runs the user's named checks: in the sandbox if this machine has one, unless the user decides otherwise.
+"""Runs the user's named checks, in the sandbox if this machine has one, unless the user decides otherwise.
 
-In the sandbox, a check sees only the system's programs and the project, and has no network unless the user
-allows it. The check may change the project, except for files that other programs run, git's own folder and
-installed packages. Its home folder and caches are private folders under the app's cache, one set per project.
+In the sandbox, a check sees only the system's programs and the project, and has no network access unless the
+user allows it. It may change the project except for files that other programs run, git's own folder and
+installed packages. Its home and cache folders are private and live in the app's cache, one set per project.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class CheckRunner:
         settings: which checks run in the sandbox, their time limit and variables.
         cache: the app's folder for caches.
         sandboxes: finds the sandbox of this machine.
-        rescue_copies: keeps files that a check must not create.
+        rescue_copies: keeps files that a check was not allowed to create.
         checks: the user's checks.
         places: where the user wants them to run.
     """
@@ -93,7 +93,8 @@ class CheckRunner:
         self._tried.add((name, words, folder))
 
     async def run(self, name: str, command: tuple[str, ...], folder: Path) -> Check:
-        """Run the command in ``folder``. The check passes if the command exits with status 0 in time.
+        """Run the command in ``folder``. The check passes if the command exits with status 0 within the time
+        limit.
 
         Raises:
             SettingsError: the command cannot be started, or this machine has no sandbox.
@@ -166,7 +167,7 @@ class CheckRunner:
         replace_file(file, data, mode=mode)
 
     def _take_away_new(self, folder: Path, before: frozenset[Path]) -> list[str]:
-        """Move files that a check must not create to the rescue copies. Return their names."""
+        """Move files that a check must not create to the rescue copies, and return their names."""
         found: list[str] = []
         for path in unchangeable(folder) - before:
             files = [path] if not path.is_dir() or path.is_symlink() else sorted(path.rglob("*"))
@@ -183,7 +184,7 @@ def _contents(file: Path) -> tuple[bytes, int]:
 
 
 def _program(name: str, word: str, folder: Path) -> Path:
-    """Return the absolute path of the check's program. Only absolute folders in PATH count."""
+    """Return the absolute path of the check's program. Only absolute folders in PATH are searched."""
     if os.sep in word:
         found: str | None = str(folder / word)
     else:
@@ -213,7 +214,7 @@ def _readable(program: Path, folder: Path) -> Iterator[Path]:
 
 
 def _installation(program: Path) -> Iterator[Path]:
-    """Yield the folder above a program's ``bin`` folder, unless that folder is a home folder or the whole
+    """Yield the folder above a program's ``bin`` folder, unless it is a home folder or the root of the
     disk.
     """
     if program.parent.name in ("bin", "Scripts"):

@@ -1,4 +1,4 @@
-"""Delivers a checked result: write the file, run the user's check, revert if the check fails."""
+"""Delivers a checked result: writes the file, runs the user's check, and reverts if the check fails."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Deliverer:
-    """Writes results. A lock per file keeps two unchecked results out of the same file."""
+    """Writes results. A per-file lock keeps two unchecked results out of the same file."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class Deliverer:
         self._locks: dict[str, asyncio.Lock] = {}
 
     def require_check(self, task: Task, workspace: Workspace) -> None:
-        """Check that the task's named check exists and can be read.
+        """Check that the named check in the task exists and can be read.
 
         Raises:
-            BadArguments: the check does not exist, or it does not accept a file with this name.
+            BadArguments: the check does not exist, or it does not accept a file of this name.
             SettingsError: the check's command or the settings cannot be read.
         """
         if task.check and task.output:
@@ -58,17 +58,15 @@ class Deliverer:
     async def place(
         self, run: OffloadState, workspace: Workspace, plan: Plan, verdict: Verdict
     ) -> tuple[Delivery | None, Verdict]:
-        """Write the result. Return the delivery, and the verdict with the findings of the user's checks.
+        """Write the result. Return the delivery, and the verdict with what the user's checks found.
 
-        The user's checks are the task's named check and the project's accepted checks. If a project check
-        also fails on the old file, it says nothing about the change.
+        The user's checks are the named check from the task and the project's accepted checks. If a project
+        check also fails on the old file, it says nothing about the change.
 
-        The history has the old bytes before the disk has the new bytes. If the check fails, or an error or a
-        cancellation ends this call early, the old bytes are restored before the call returns. Changes made by
-        the
-        check or the user in the meantime are saved as a rescue copy. If the restore or the copy is
-        impossible,
-        the file stays as it is. ``run.remarks`` says which content was saved or left.
+        The old bytes are in the history before the new bytes reach the disk. If the check fails, or if an
+        error or a cancellation ends this call early, the old bytes are restored before it returns. Anything
+        the check or the user changed in the meantime is saved as a rescue copy. If restoring or copying is
+        impossible, the file is left as is. ``run.remarks`` says which content was saved or left.
 
         Raises:
             WorkspaceError: the file changed before the write, or cannot be written. It was not touched.
@@ -118,7 +116,9 @@ class Deliverer:
         return written[0]
 
     async def _check(self, run: OffloadState, change: FileChange) -> tuple[FileChange, Check | None]:
-        """Run the user's check on the written file. A check can change the file, for example a formatter."""
+        """Run the user's check on the written file. A check may change the file; a formatter does, for
+        example.
+        """
         name = run.task.check
         if not name:
             return change, None
@@ -130,7 +130,7 @@ class Deliverer:
         return await self._as_left(run, change, passed=check.passed), check
 
     async def _as_left(self, run: OffloadState, change: FileChange, *, passed: bool) -> FileChange:
-        """Return the change with the content that a passed check left in the file.
+        """Return the change with whatever content a passing check left in the file.
 
         Raises:
             FileChanged: the check replaced the file with something else.
@@ -144,7 +144,7 @@ class Deliverer:
     async def _check_project(
         self, run: OffloadState, change: FileChange, verdict: Verdict
     ) -> tuple[FileChange, Verdict]:
-        """Run the project's accepted checks, up to the first finding against the change."""
+        """Run the project's accepted checks, stopping at the first finding against the change."""
         root = check_folder(run.caller, change.path)
         for planned in await asyncio.to_thread(self._project_checks.plan, root, change.path):
             name = planned.check.name

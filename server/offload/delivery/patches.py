@@ -1,4 +1,4 @@
-"""Results as unified diffs over one or several files. No file is written."""
+"""Results as unified diffs across one or more files. Nothing is written to disk."""
 
 from dataclasses import replace
 
@@ -16,9 +16,7 @@ from server.offload.values import Check, Edit, Notice, Source, Verdict
 
 
 def as_diff(plan: Plan, verdict: Verdict) -> Verdict:
-    """Return the verdict with a unified diff as its text, if the task asks for a diff and all
-    checks passed.
-    """
+    """Return the verdict with a unified diff as its text, if the task asks for one and all checks passed."""
     if plan.task.output_format != "diff" or plan.in_place or not verdict.passed:
         return verdict
     if plan.edited is not None:
@@ -55,7 +53,7 @@ def as_diff(plan: Plan, verdict: Verdict) -> Verdict:
 
 
 def diff_of(source: Source, edits: tuple[Edit, ...]) -> str:
-    """Return the diff of one file, with the file's line endings.
+    """Return the diff for one file, using the file's line endings.
 
     Raises:
         FileChanged: the file changed after it was read.

@@ -1,7 +1,7 @@
-"""Copies of file contents that a rollback would otherwise lose.
+"""Copies of file contents that would otherwise be lost in a rollback.
 
-While the user's check runs, both the check and the user can change the file. The app cannot distinguish the
-two, so it keeps a copy in either case.
+While the user's check runs, both it and the user can change the file. The app cannot tell which of them did,
+so it keeps a copy either way.
 """
 
 import contextlib
@@ -18,13 +18,13 @@ LONGEST_NAME = 60
 
 @dataclass(frozen=True)
 class RescueCopies:
-    """The folder of rescue copies. Each copy is kept for ``days`` days. Only the user can read a copy."""
+    """The folder of rescue copies. Each copy is kept for ``days`` days and readable only by the user."""
 
     folder: Path
     days: int
 
     def save(self, name: str, data: bytes) -> Path:
-        """Write ``data`` to a file named by its SHA-256 and ``name``. Return the path. Blocks.
+        """Write ``data`` to a file named after its SHA-256 and ``name``, and return the path. Blocks.
 
         Raises:
             WorkspaceError: the copy cannot be written.

@@ -1,9 +1,9 @@
-"""Retries for offloads whose end could not be written to the history.
+"""Retries for offloads whose outcome could not be written to the history.
 
-An offload counts as delivered only after its row says so. If the row cannot be written (full disk, locked
-database), the caller gets an error. When the history is writable again, the file is restored and the row ends
-as failed. If the file cannot be restored, the row records this and the undo bytes are kept. If the app ends
-first, the next start restores the file (``undo.recover``).
+An offload is not delivered until its row says so. If the row cannot be written (full disk, locked database),
+the caller gets an error. Once the history is writable again, the file is restored and the row is marked as
+failed. If the file cannot be restored, the row records this and the undo bytes are kept. If the app exits
+first, the file is restored on the next start (``undo.recover``).
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class FinishRetrier:
         await self._tasks.drain()
 
     async def close(self) -> None:
-        """Stop retrying. The next start continues the work."""
+        """Stop retrying. The next start picks up where this left off."""
         await self._tasks.close()
 
     async def _make_good(self, run: OffloadState, error: StoreError) -> None:
@@ -60,7 +60,7 @@ class FinishRetrier:
                 return
 
     async def _put_back(self, run: OffloadState, kept: UndoRecord) -> None:
-        """Restore the file. A failure is noted in the row and not retried."""
+        """Restore the file. A failure is recorded in the row and not retried."""
         try:
             await undo.put_back(self._history, run.id, kept, self._rescue_copies)
         except WorkspaceError as error:

@@ -1,4 +1,4 @@
-"""Undo of a delivered offload, and recovery after a crash."""
+"""Undoing a delivered offload, and recovering after a crash."""
 
 import asyncio
 import logging
@@ -17,9 +17,10 @@ logger = logging.getLogger(__name__)
 
 
 async def undo(history: History, events: EventBus, offload_id: str) -> str:
-    """Restore the old bytes, or remove the file that the offload created. Return a sentence about the result.
+    """Restore the old bytes, or remove the file that the offload created. Return a sentence describing the
+    result.
 
-    A unique prefix of the id is enough.
+    A unique prefix of the ID is enough.
 
     Raises:
         NotFound: the offload does not exist, wrote nothing, or was already undone.
@@ -49,10 +50,10 @@ async def undo(history: History, events: EventBus, offload_id: str) -> str:
 
 
 async def recover(history: History, rescue_copies: RescueCopies) -> tuple[str, ...]:
-    """Revert the writes of offloads that a crash interrupted. Return the restored paths.
+    """Revert writes from offloads that a crash interrupted. Return the restored paths.
 
-    If a file is still exactly as the offload wrote it, its old bytes are restored. If a file was changed
-    afterwards, it is not touched, and its old bytes are saved as a rescue copy. Temporary files are removed.
+    If a file is still exactly as the offload wrote it, its old bytes are restored. If it was changed since
+    then, it is left alone and its old bytes are saved as a rescue copy. Temporary files are removed.
     """
     taken: list[str] = []
     for offload_id, kept in await history.interrupted_writes():
@@ -67,9 +68,9 @@ async def recover(history: History, rescue_copies: RescueCopies) -> tuple[str, .
 
 
 async def put_back(history: History, offload_id: str, kept: UndoRecord, rescue_copies: RescueCopies) -> bool:
-    """Revert an unaccepted write. Return whether the file still held the written content.
+    """Revert a write that was not accepted. Return whether the file still held the written content.
 
-    A file that was changed after the write is not touched. The check may have made the change, so the old
+    A file that was changed after the write is left alone. The check may have made the change, so the old
     bytes are saved as a rescue copy.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Globs over a project: ``**``, ``*``, ``?``, ``[…]`` and ``{a,b}``. Files ignored by git are left out."""
+"""Project-wide globs with ``**``, ``*``, ``?``, ``[…]`` and ``{a,b}``. Files ignored by git are left out."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from pathspec import GitIgnoreSpec
 from server.common.errors import BadArguments
 
 MOST_ENTRIES = 200_000
-"""Maximum number of files and folders that the patterns of one call visit."""
+"""Maximum number of files and folders visited for the patterns in one call."""
 MOST_IGNORE_BYTES = 1 << 20
 """Maximum number of bytes read from a ``.gitignore``."""
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -27,9 +27,7 @@ def is_pattern(given: str) -> bool:
 
 
 def split(given: str) -> tuple[str, str]:
-    """Return the folder before the first glob character (empty without a folder) and the pattern below this
-    folder.
-    """
+    """Return the folder before the first glob character (may be empty), and the pattern below that folder."""
     parts = given.replace("\\", "/").split("/")
     count = next(i for i, part in enumerate(parts) if is_pattern(part))
     folder = "/".join(parts[:count])
@@ -38,18 +36,18 @@ def split(given: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file found by a walk. ``names`` are the parts of its path below the walk's start."""
+    """A file found by a walk. ``names`` are the parts of its path relative to the walk's start."""
 
     path: Path
     names: tuple[str, ...]
 
 
 class SearchStopped(Exception):
-    """The call was cancelled while its files were searched."""
+    """The call was cancelled while it was still searching for files."""
 
 
 class Walker:
-    """Walks of one call. Each folder is walked once for all patterns that start in it. Blocks.
+    """The walks for one call. Each folder is walked once for all patterns that start in it. Blocks.
 
     All walks together visit at most ``MOST_ENTRIES`` files and folders. ``stop`` ends a walk from another
     thread.
@@ -61,11 +59,11 @@ class Walker:
         self._left = MOST_ENTRIES
 
     def stop(self) -> None:
-        """End a running walk and prevent further walks."""
+        """Stop a walk in progress and prevent any more."""
         self._stopped.set()
 
     def check(self) -> None:
-        """Check that the call still waits for its files.
+        """Check that the call is still waiting for its files.
 
         Raises:
             SearchStopped: ``stop`` was called.
@@ -74,12 +72,12 @@ class Walker:
             raise SearchStopped
 
     def find(self, start: Path, pattern: str, roots: Sequence[Path]) -> Iterator[Path]:
-        """Yield the matching files below ``start``, sorted. Links to folders are not followed. Names that are
-        not UTF-8 are skipped, because neither the history nor the client's JSON can contain them.
+        """Yield the matching files below ``start``, sorted. Links to folders are not followed. Non-UTF-8
+        names are skipped, because neither the history nor the client's JSON can hold them.
 
         Raises:
             SearchStopped: ``stop`` was called.
-            BadArguments: too many files.
+            BadArguments: there are too many files.
         """
         globs = [_parts(each) for each in _alternatives(pattern)]
         for entry in self._walk(start, roots):
@@ -105,7 +103,7 @@ class Walker:
 
 
 def _walk(start: Path, ignored: "_Ignored") -> Iterator[Entry | None]:
-    """Yield the files below ``start``. Yield None for each folder and for each file ignored by git."""
+    """Yield the files below ``start``, with None for each folder and each file ignored by git."""
     for folder, names, files in os.walk(start, followlinks=False):
         yield None
         here = Path(folder)
@@ -129,7 +127,7 @@ def _is_utf8(name: str) -> bool:
 
 
 class _Ignored:
-    """The rules of all ``.gitignore`` files of a project. The deepest file with a rule decides."""
+    """The rules from all ``.gitignore`` files in a project. The deepest file with a matching rule decides."""
 
     def __init__(self, top: Path) -> None:
         self._top = top
@@ -175,7 +173,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _top(start: Path, roots: Sequence[Path]) -> Path:
-    """Return the nearest folder with a ``.git``, or otherwise the root that contains ``start``."""
+    """Return the nearest folder with a ``.git``, or else the root that contains ``start``."""
     for folder in (start, *start.parents):
         if (folder / ".git").exists():
             return folder
@@ -184,7 +182,7 @@ def _top(start: Path, roots: Sequence[Path]) -> Path:
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """Return the pattern with each ``{a,b}`` expanded."""
+    """Return the pattern with every ``{a,b}`` expanded."""
     match = re.search(r"\{([^{}]*)\}", pattern)
     if match is None or pattern.count("{") > 3 or pattern.count(",") > 30:
         return [pattern]
@@ -193,7 +191,7 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 _Glob = tuple[re.Pattern[str] | None, ...]
-"""The parts of a pattern between its slashes. None stands for ``**``, which matches any number of folders."""
+"""The slash-separated parts of a pattern. None stands for ``**``, which matches any number of folders."""
 
 
 def _parts(pattern: str) -> _Glob:
@@ -203,7 +201,7 @@ def _parts(pattern: str) -> _Glob:
 
 
 def _matches(glob: _Glob, names: Sequence[str]) -> bool:
-    """Return whether the pattern matches a path, given as its names. Takes parts × names steps."""
+    """Return whether the pattern matches a path, given as a list of names. Takes parts × names steps."""
     at = {0}
     for part in glob:
         if part is None:
@@ -216,10 +214,10 @@ def _matches(glob: _Glob, names: Sequence[str]) -> bool:
 
 
 def _translate(part: str) -> str:
-    """Return the regular expression of one part.
+    """Return the regular expression for one part of a pattern.
 
-    The text between two stars is an atomic group that matches at its first occurrence. Otherwise a pattern
-    with many stars would try every way to divide a name among the stars.
+    The text between two stars is an atomic group that matches at its first occurrence. Otherwise, a pattern
+    with many stars would try every way of dividing a name among them.
     """
     out = [""]
     while part:

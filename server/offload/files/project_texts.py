@@ -1,4 +1,4 @@
-"""The text files of a caller's project, read within limits."""
+"""Reads the text files in a caller's project, within limits."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,17 +12,18 @@ from server.offload.files.workspace import Workspace, may_be_read, read_bytes
 MOST_FILES = 3_000
 MOST_BYTES = 32 << 20
 LARGEST = 1 << 20
-"""Maximum file size in bytes. Larger files are rarely written by hand."""
+"""Maximum file size in bytes. Larger files are rarely hand-written."""
 MOST_SECONDS = 3.0
 
 
 def texts_with(
     workspace: Workspace, names: Sequence[str], endings: Sequence[str], *, besides: Path
 ) -> Iterator[tuple[Path, str]]:
-    """Yield the project's files with these endings that contain one of the names, with their texts. Blocks.
+    """Yield the project's files with these extensions that contain one of the names, with their texts.
+    Blocks.
 
-    Files that git ignores and files that the caller may not read are left out. At its limits (files, bytes,
-    time), the search ends without an error.
+    Files that git ignores and files that the caller may not read are left out. When a limit (files, bytes,
+    time) is reached, the search ends without an error.
     """
     project = workspace.caller.project
     if project is None or not names:

@@ -1,5 +1,5 @@
-"""Resolves the paths in a call's arguments, so that a policy rule on ``docs/`` applies to every spelling of a
-path.
+"""Resolves the paths in a call's arguments, so that a policy rule on ``docs/`` applies however the path is
+spelled.
 """
 
 import posixpath
@@ -12,7 +12,7 @@ from server.policy.values import Item
 
 
 class PathResolver:
-    """Resolves paths for one caller and caches the results. Blocks."""
+    """Resolves and caches paths for one caller. Blocks."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -20,12 +20,12 @@ class PathResolver:
         self._places: dict[str, str] = {}
 
     def item(self, arguments: Mapping[str, Any]) -> Item:
-        """Return a batch task for the rules, with its files counted as in a single call."""
+        """Return a batch task in the form the rules judge, with its files counted as for a single call."""
         read_as = self.of(arguments)
         return Item(arguments, read_as, 1 if read_as.get("output") else len(read_as.get("files", ())))
 
     def of(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments with ``files`` and ``output`` resolved: globs expanded, links followed,
+        """Return the arguments with ``files`` and ``output`` resolved: globs are expanded, links followed and
         selections removed. Paths inside the project become relative to it.
         """
         found = dict(arguments)
@@ -41,7 +41,7 @@ class PathResolver:
         return tuple(name for each in dict.fromkeys(given) for name in self._names(each))
 
     def place(self, given: str) -> str:
-        """Return the resolved path. A path that will be refused is only normalised."""
+        """Return the resolved path. A path that will be refused is merely normalised."""
         if given not in self._places:
             name = split_selection(self._workspace, given)[0]
             try:

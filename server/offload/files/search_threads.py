@@ -1,7 +1,7 @@
-"""Threads for searching, reading and digesting files, shared fairly among clients.
+"""Threads for searching, reading and hashing files, shared fairly among clients.
 
-Searches in large projects take long. A client that floods the app with searches, by calls or by batch items,
-delays only its own work.
+Searching a large project takes a while. A client that floods the app with searches, whether through calls or
+batch items, delays only its own work.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ async def search(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """Run a blocking function on a workspace in its caller's thread. Cancelling ends the running walk."""
+    """Run a blocking function on a workspace in a search thread. Cancelling ends the walk in progress."""
     try:
         return await run_for(workspace.caller, function, workspace, *args, **kwargs)
     except asyncio.CancelledError:
@@ -33,5 +33,5 @@ async def search(
 
 
 async def run_for(caller: Caller, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking function in the caller's thread."""
+    """Run a blocking function in a search thread, when it is the caller's turn."""
     return await SEARCH_THREADS.run(caller.lane, function, *args, **kwargs)

@@ -1,6 +1,4 @@
-"""Selected parts of a file: ``Class.method`` by grammar, ``10-40`` by lines; and the outline around these
-parts.
-"""
+"""Selected parts of a file: ``Class.method`` by grammar or ``10-40`` by line, and the outline around them."""
 
 import difflib
 import re
@@ -12,11 +10,11 @@ from server.offload.code.syntax import Definition, definitions, imports
 
 LONGEST_SIGNATURE = 200
 MOST_NAMED = 6
-"""Maximum number of definitions that an error lists."""
+"""Maximum number of definitions listed in an error."""
 
 
 def find(text: str, file_name: str, part: str, shown: str) -> tuple[int, int]:
-    """Return the span of ``part`` in characters: whole lines, without the last line ending.
+    """Return the span of ``part`` in characters: whole lines, without the final line ending.
 
     Raises:
         SelectionNotFound: the lines or the definition do not exist, several definitions have this name, or
@@ -36,7 +34,7 @@ def find(text: str, file_name: str, part: str, shown: str) -> tuple[int, int]:
 
 
 def outline(text: str, language: Language | None, parts: Sequence[tuple[int, int]], longest: int) -> str:
-    """Return the imports and signatures around the parts, at most ``longest`` characters."""
+    """Return the imports and signatures around the parts, in at most ``longest`` characters."""
     if language is None or not language.has_definitions or longest <= 0:
         return ""
     lines = list(imports(text, language))

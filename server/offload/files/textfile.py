@@ -1,4 +1,4 @@
-"""Decodes and encodes text files. Encoding, byte order mark and line endings survive the round trip."""
+"""Decodes and encodes text files, preserving encoding, byte order mark and line endings in a round trip."""
 
 import bisect
 import codecs
@@ -22,7 +22,7 @@ _DECLARED = (
     re.compile(rb"\A@charset[ ]+\"([-\w.]+)\";"),
 )
 SURE_BYTES = 64
-"""Number of non-ASCII bytes above which a detected encoding counts as certain."""
+"""Number of non-ASCII bytes above which a detected encoding is considered certain."""
 _LONG, _DOUBLE = re.compile(r"\r\n"), re.compile(r"\r?\r\n")
 
 
@@ -53,7 +53,7 @@ def decode(data: bytes, shown: str) -> Decoded:
 
 
 def unencodable(added: str, before: str, encoding: str, *, guessed: bool) -> str:
-    """Return why characters cannot be written in a file's encoding; empty if they can be written."""
+    """Return why the added text cannot be written in a file's encoding, or an empty string if it can."""
     try:
         added.encode(encoding)
     except UnicodeEncodeError as error:
@@ -75,7 +75,7 @@ def encode(text: str, encoding: str, bom: bool, newline: str, shown: str) -> byt
 
 
 def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
-    """Return ``data`` with each span replaced. Every byte outside the spans is unchanged.
+    """Return ``data`` with each span replaced. Bytes outside the spans are unchanged.
 
     Raises:
         BinaryFile: the encoding lacks a character of a replacement.
@@ -95,7 +95,7 @@ def apply_edits(data: bytes, edits: Iterable[Edit], shown: str) -> bytes:
 
 
 def raw_text(data: bytes, shown: str) -> str:
-    """Return the text with its line endings and byte order mark as on disk.
+    """Return the text with the line endings and byte order mark it has on disk.
 
     Raises:
         BinaryFile: as in ``decode``.
@@ -105,9 +105,9 @@ def raw_text(data: bytes, shown: str) -> str:
 
 
 def edits_between(before: str, after: str) -> tuple[Edit, ...]:
-    """Return the smallest edits, in whole lines, that turn ``before`` into ``after``.
+    """Return the smallest whole-line edits that turn ``before`` into ``after``.
 
-    A file with mixed line endings therefore keeps the endings of all unchanged lines.
+    Unchanged lines in a file with mixed line endings therefore keep their endings.
     """
     old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
     starts = [0]
@@ -117,7 +117,7 @@ def edits_between(before: str, after: str) -> tuple[Edit, ...]:
 
 
 def _encoding(data: bytes, shown: str) -> tuple[str, bool, bool]:
-    """Return the encoding, whether a byte order mark is present, and whether the encoding is a guess."""
+    """Return the encoding, whether there is a byte order mark, and whether the encoding is a guess."""
     marked = next((name for mark, name in _UTF16 if data.startswith(mark)), None)
     if data.startswith(codecs.BOM_UTF8):
         marked = "utf-8"
@@ -142,7 +142,7 @@ def _encoding(data: bytes, shown: str) -> tuple[str, bool, bool]:
 
 
 def _declared(data: bytes) -> str:
-    """Return the encoding that a file declares; empty without a known encoding."""
+    """Return the encoding that a file declares, or an empty string if it declares no known one."""
     for pattern in _DECLARED:
         if (found := pattern.search(data[:2_048])) is not None:
             try:
@@ -153,7 +153,7 @@ def _declared(data: bytes) -> str:
 
 
 def _detected(data: bytes) -> list[tuple[str, bool]]:
-    """Return the encoding that the bytes suggest. Call this only for files that are not UTF-8."""
+    """Return the encoding that the bytes suggest. Only call this for files that are not UTF-8."""
     beyond = sum(1 for byte in data if byte > 0x7F)
     if not beyond or _is_utf8(data):
         return []
@@ -200,8 +200,8 @@ def _usual_newline(raw: str) -> str:
 
 
 def _newline_of(raw: str) -> str:
-    """Return the line ending that all lines of ``raw`` have. Empty if there is no line ending or more than
-    one kind.
+    """Return the line ending shared by all lines of ``raw``, or an empty string if there are none or several
+    kinds.
     """
     if "\r\r\n" in raw or "\n" not in raw:
         return ""

@@ -1,4 +1,4 @@
-"""The input and output files of a task, inside the caller's roots."""
+"""A task's input and output files, confined to the caller's roots."""
 
 import hashlib
 import itertools
@@ -25,24 +25,24 @@ from server.policy.files.never import Never, never_of
 from server.policy.files.safe_open import open_for_reading
 
 MOST_FILES = 500
-"""Maximum number of files of one task, with globs expanded. No model's context holds more."""
+"""Maximum number of files in one task, after globs are expanded. No model's context holds more."""
 MOST_FOUND = 5_000
-"""Maximum number of files that one glob matches, unless a batch allows more items. Resolving each file takes
-time.
+"""Maximum number of files that one glob may match, unless a batch allows more items. Resolving each file
+takes time.
 """
 MOST_CHARACTERS = 4_000_000
-"""Maximum number of characters that one task selects: about a million tokens, more than any model reads."""
+"""Maximum number of characters selected by one task: about a million tokens, more than any model reads."""
 PLACEHOLDERS = ("path", "dir", "name", "stem", "ext")
-"""Placeholders for the parts of an input's path in the output pattern of a batch."""
+"""Placeholders for the parts of an input's path in a batch's output pattern."""
 _FILLED = re.compile(rf"(?<!\{{)\{{(?:{'|'.join(PLACEHOLDERS)})\}}(?!\}})")
 _LINES = re.compile(r"(?P<path>.+?):(?P<range>\d+(?:-\d+)?)")
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """The files that one caller can read and write. ``max_file_bytes`` limits the size of a file.
+    """The files that one caller can read and write. ``max_file_bytes`` is the file size limit.
 
-    Open a workspace for each call. It caches the files that each glob named, so that the tool reads exactly
+    Open a workspace for each call. It caches the files matched by each glob, so that the tool reads exactly
     the files that the policy judged.
     """
 
@@ -61,30 +61,30 @@ class Workspace:
         return paths.confine(given, self.caller.project, self.caller.roots, self.protected, self.readable)
 
     def confine_to_read(self, given: str) -> Path:
-        """Return the path like ``confine``, if the file may be read. Some files may only be written."""
+        """Return the path as ``confine`` does, if the file may be read. Some files may only be written."""
         path = self.confine(given)
         paths.refuse_environment(path, given, self.readable)
         self.never.refuse(self._spellings(path, given), given, writes=False)
         return path
 
     def confine_to_write(self, given: str) -> Path:
-        """Return the path like ``confine``, if the file may be written."""
+        """Return the path as ``confine`` does, if the file may be written."""
         path = self.confine(given)
         self.never.refuse(self._spellings(path, given), given, writes=True)
         return path
 
     def _spellings(self, path: Path, given: str) -> tuple[Path, ...]:
-        """Return the path with links resolved, and the path as it was named."""
+        """Return the path with its links resolved, and the path as it was given."""
         base = self.caller.project or next(iter(self.caller.roots), None)
         return (path,) if base is None else (path, Path(os.path.normpath(base / given)))
 
     def shown(self, path: Path) -> str:
-        """Return the path, relative to the project if the path lies inside it."""
+        """Return the path, relative to the project if it is inside it."""
         return paths.shown(path, self.caller.project)
 
 
 def open_workspace(caller: Caller, settings: Settings, folders: Folders) -> Workspace:
-    """Return the workspace of this caller with these settings. The app's own folders are excluded."""
+    """Return the workspace for this caller and these settings. The app's own folders are excluded."""
     own = (folders.config, folders.data, folders.state, folders.cache)
     return Workspace(
         caller,
@@ -101,7 +101,7 @@ def open_workspace(caller: Caller, settings: Settings, folders: Folders) -> Work
 
 @dataclass(frozen=True)
 class Reading:
-    """The input files of a task, and its output file if the task has one."""
+    """A task's input files, and its output file if there is one."""
 
     sources: tuple[Source, ...]
     target: Target | None
@@ -112,7 +112,7 @@ def read_task(workspace: Workspace, task: Task) -> Reading:
 
     Raises:
         WorkspaceError: a path is not allowed, missing, not text, too large, or its selection is empty.
-        BadArguments: too many files.
+        BadArguments: there are too many files.
     """
     sources: dict[tuple[Path, int, int], Source] = {}
     left = MOST_CHARACTERS
@@ -136,10 +136,10 @@ def read_task(workspace: Workspace, task: Task) -> Reading:
 
 
 def expand(workspace: Workspace, given: str) -> tuple[str, ...]:
-    """Return the paths that a path or glob names, sorted, relative to the project where possible.
+    """Return the paths matched by a path or glob, sorted, relative to the project where possible.
 
-    A path is returned unchanged, with its selection. A glob leaves out files that git ignores, files that
-    must not be read, and names that are not UTF-8. Globs never enter ``.git``.
+    A path is returned unchanged, including its selection. A glob leaves out files ignored by git, files that
+    must not be read, and non-UTF-8 names, and never enters ``.git``.
 
     Raises:
         WorkspaceError: the pattern leads outside the roots or matches no file.
@@ -171,7 +171,7 @@ def _found(workspace: Workspace, given: str) -> tuple[str, ...]:
 
 
 def read_source(workspace: Workspace, given: str) -> Source:
-    """Read one file, or the part that ``path::name`` or ``path:10-40`` selects.
+    """Read one file, or the part selected by ``path::name`` or ``path:10-40``.
 
     Raises:
         WorkspaceError: as in ``read_task``.
@@ -196,7 +196,7 @@ def read_source(workspace: Workspace, given: str) -> Source:
 
 
 def read_target(workspace: Workspace, given: str) -> Target:
-    """Return the output file and its current content, if it exists. A selection in the path is dropped.
+    """Return the output file with its current content, if it exists. Any selection in the path is dropped.
 
     Raises:
         BadArguments: the path is a pattern.
@@ -218,10 +218,10 @@ def read_target(workspace: Workspace, given: str) -> Target:
 
 
 def confine_target(workspace: Workspace, given: str) -> Path:
-    """Return the absolute path of an output. A selection in the path is dropped.
+    """Return the absolute path of an output. Any selection in the path is dropped.
 
     Raises:
-        BadArguments: the path is a pattern, and no file has exactly this name.
+        BadArguments: the path is a pattern, and no file has this exact name.
         WorkspaceError: the file must not be written, or is a folder.
     """
     name, _ = split_selection(workspace, given)
@@ -249,9 +249,7 @@ def _refuse_pattern(output: str) -> None:
 
 
 def split_selection(workspace: Workspace, given: str) -> tuple[str, str]:
-    """Return the path and its selection (``Class.method``, ``10-40``); the selection is empty if the path has
-    none.
-    """
+    """Return the path and its selection (``Class.method``, ``10-40``), which is empty if there is none."""
     if _exists(workspace, given):
         return given, ""
     name, found, part = given.partition("::")
@@ -301,8 +299,8 @@ def _exists(workspace: Workspace, given: str) -> bool:
 
 
 def may_be_read(workspace: Workspace, path: Path) -> bool:
-    """Return whether a file found by a glob may be read. Links that lead outside and credentials
-    are skipped.
+    """Return whether a file found by a glob may be read. Credentials and links that lead outside are
+    skipped.
     """
     if path not in workspace.allowed:
         workspace.allowed[path] = _judged(workspace, path)

@@ -1,4 +1,4 @@
-"""The kind of a chore, derived from the form of the call and never from the words of the task."""
+"""The kind of a chore, derived from the form of the call and never from the wording of the task."""
 
 from pathlib import PurePath
 from typing import Literal, get_args
@@ -9,7 +9,7 @@ ChoreKind = Literal["new code", "new code unrun", "tests", "tests unrun", "edit"
 """``unrun``: the result cannot be executed here. ``data``: files without definitions. ``text``: prose."""
 CHORE_KINDS: tuple[ChoreKind, ...] = get_args(ChoreKind)
 CODE_WITHOUT_GRAMMAR = frozenset({".sql", ".r", ".pl", ".vue", ".svelte"})
-"""Endings of files with logic that no bundled grammar reads and nothing runs."""
+"""Extensions of files with logic that no bundled grammar reads and nothing can run."""
 RUN: tuple[ChoreKind, ...] = ("new code", "tests")
 
 
@@ -18,7 +18,7 @@ def kind_of(plan: Plan, *, runs: bool) -> ChoreKind:
 
     Args:
         plan: the plan.
-        runs: whether results of this plan are executed here before delivery.
+        runs: whether this plan's results are executed here before delivery.
     """
     code = plan.language is not None and plan.language.has_definitions
     code = code or PurePath(plan.file_name).suffix.lower() in CODE_WITHOUT_GRAMMAR

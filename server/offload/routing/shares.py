@@ -1,7 +1,7 @@
-"""A model's share of right results by kind of chore, and the refusal of chores below the bar.
+"""A model's share of right results for each kind of chore, and refusal of the kinds below the bar.
 
-The share counts the measured chores in ``measured.toml`` and this user's own offloads. An own offload counts
-if tests, examples or samples showed that it was right or wrong, if Claude left it alone or rewrote it, or if
+The share is based on the measured chores in ``measured.toml`` and this user's own offloads. An own offload
+counts if tests, examples or samples showed whether it was right, if Claude left it alone or rewrote it, or if
 it was undone.
 """
 
@@ -18,27 +18,27 @@ from server.offload.routing.kinds import RUN, ChoreKind
 from server.offload.values import Check
 
 Z = 1.645
-"""Normal quantile of a two-sided interval of 90 %."""
+"""Normal quantile for a two-sided 90 % interval."""
 LEAST_TRIED = 8
-"""Minimum number of chores for a meaningful share. A few unlucky chores must not switch a model off."""
+"""Minimum number of chores for a meaningful share. A few unlucky chores must not rule a model out."""
 ROUTE = "route"
-"""Name of the check in the history."""
+"""Name of this check in the history."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """The number of tried chores and the number of right results."""
+    """How many chores were tried, and how many results were right."""
 
     right: int = 0
     tried: int = 0
 
     def __add__(self, other: "Share") -> "Share":
-        """Return the sum of both counts."""
+        """Return the sum of both shares' counts."""
         return Share(self.right + other.right, self.tried + other.tried)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The Wilson score interval (Wilson 1927) of the share: (0, 1) if nothing was tried."""
+        """The Wilson score interval (Wilson 1927) for the share, or (0, 1) if nothing was tried."""
         if not self.tried:
             return 0.0, 1.0
         share, weight = self.right / self.tried, Z * Z / self.tried
@@ -48,7 +48,7 @@ class Share:
 
 
 def measured_share(model: str, kind: ChoreKind) -> Share:
-    """Return the benchmark's measurement for a model, whatever name its engine gives the model."""
+    """Return the benchmark result for a model, whatever name its engine gives it."""
     name = _plain(model)
     found = [kinds for known, kinds in _measured().items() if name.startswith(_plain(known))]
     counts = found[0].get(kind) if found else None
@@ -56,16 +56,16 @@ def measured_share(model: str, kind: ChoreKind) -> Share:
 
 
 def able_models(kind: ChoreKind, settings: OffloadSettings) -> list[str]:
-    """Return the measured models that are not below the bar for a kind, best model first."""
+    """Return the measured models that are not below the bar for a kind of chore, best first."""
     shares = {model: Share(*kinds[kind]) for model, kinds in _measured().items() if kind in kinds}
     able = [model for model, share in shares.items() if share.interval[0] >= _bar(kind, settings)]
     return sorted(able, key=lambda model: shares[model].interval, reverse=True)
 
 
 def refusal(model: str, kind: ChoreKind, share: Share, settings: OffloadSettings) -> Check | None:
-    """Return the reason for handing a chore back unasked; None if the model may try.
+    """Return the reason for handing a chore back unasked, or None if the model may try.
 
-    The model may try unless it certainly (at 90 %) gets fewer chores right than the bar requires.
+    The model may try unless it gets fewer chores right than the bar requires, with 90 % certainty.
     """
     if share.tried < LEAST_TRIED or share.interval[1] >= _bar(kind, settings):
         return None

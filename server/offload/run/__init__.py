@@ -1,1 +1,1 @@
-"""State, recording, progress and reply of one offload."""
+"""State, recording, progress and reply for one offload."""

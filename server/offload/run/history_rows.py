@@ -1,11 +1,11 @@
-"""Builds rows of the history from the values of one offload."""
+"""Builds history rows from an offload's values."""
 
 from server.offload.values import Attempt, Delivery, Source
 from server.store.records import AttemptRecord, CheckRecord, FileRecord
 
 
 def attempt_record(attempt: Attempt) -> AttemptRecord:
-    """Return the row of one attempt."""
+    """Return the row for one attempt."""
     prompt, generation = attempt.prompt, attempt.generation
     return AttemptRecord(
         number=attempt.number,
@@ -21,7 +21,7 @@ def attempt_record(attempt: Attempt) -> AttemptRecord:
 
 
 def file_records(sources: tuple[Source, ...], delivery: Delivery | None) -> tuple[FileRecord, ...]:
-    """Return the rows of the input and output files."""
+    """Return the rows for the input and output files."""
     inputs = [
         FileRecord(each.shown, "input", each.digest, len(each.text.encode()), each.selection)
         for each in sources

@@ -1,4 +1,4 @@
-"""Progress of one offload: events for the pages, progress lines for the caller."""
+"""Progress of one offload: events for the pages and progress lines for the caller."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from server.offload.values import Report
 logger = logging.getLogger(__name__)
 
 LONGEST_SILENCE = 5.0
-"""Seconds after which the last line is sent again. Clients time out without messages."""
+"""Seconds after which the last line is repeated. Clients time out if they receive no messages."""
 _TEXT_INTERVAL = 0.1
 _PROMPT_INTERVAL = 0.5
 
@@ -68,7 +68,7 @@ class Progress:
 
     @contextlib.asynccontextmanager
     async def reporting(self) -> AsyncIterator[None]:
-        """Report to the caller while the context is open."""
+        """Report to the caller while the context is active."""
         async with running(self._beat()):
             try:
                 yield

@@ -7,22 +7,22 @@ from server.offload.values import Attempt, Check, Delivery, Notice, Strength, Ve
 
 LONGEST = 400
 NOTICE_TOKENS = 40
-"""Most tokens of all notices in a reply, estimated for current Claude models."""
+"""Maximum tokens for all notices in a reply, estimated for current Claude models."""
 MOST_NAMED = 4
-"""Most changes that a reply names."""
+"""Maximum number of changes named in a reply."""
 SHORTEST_NAMED = 35
-"""Shortest text of one of several changes, in characters."""
+"""Minimum length, in characters, of each change's text when there are several."""
 NOTICE_LENGTHS = (120, 90, 70, 50, 42, 35, 20)
-"""Lengths to which a notice is cut, in characters; the first one that fits is used."""
+"""Lengths that notices can be cut to, in characters; the first one that fits is used."""
 LONGEST_PATH, SHORTEST_PATH = 120, 40
-"""Characters of a path in a reply; the shorter length is for a reply with long notices."""
+"""Path lengths in a reply, in characters; the shorter one is for replies with long notices."""
 LONG_TEXT = 2_000
-"""Length of a returned text above which the hint about ``output`` pays for its tokens (characters)."""
+"""Length, in characters, above which the hint about ``output`` in a returned text is worth its tokens."""
 RUN: tuple[Strength, ...] = ("tests ran", "examples ran", "samples agree")
-"""The strength that a reply names beside the text itself: the text was executed."""
+"""Strengths that a reply names along with the text itself, because the text was executed."""
 NOT_BY_CLAUDE = "net 0, not by Claude"
 _ENDS = (".", "!", "?", "…", ":")
-"""Endings after which a sentence needs no full stop."""
+"""Endings that need no full stop after them."""
 HINT = "\n\n(Pass `output` to write long text to a file and get a short reply.)"
 
 
@@ -37,8 +37,8 @@ def delivered(
     net: int,
     by_user: bool = False,
 ) -> str:
-    """Return the reply for a written file. ``net`` is the saving of the call, or the saving if Claude had
-    made the call instead of the user.
+    """Return the reply for a written file. ``net`` is what the call saved, or for a user's call, what it
+    would have saved if Claude had made it.
     """
     change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
     checks = ", ".join(check.name for check in verdict.checks)
@@ -60,7 +60,7 @@ def delivered(
 def handed_back(
     offload_id: str, failure: Check, attempts: tuple[Attempt, ...], *, by_user: bool = False
 ) -> str:
-    """Return the reason for the hand-back, the location of the best attempt, and the next step."""
+    """Return the reason for the hand-back, where to find the best attempt, and the next step."""
     where = f": `token-saver history {offload_id}`" if by_user else f" in the history under {offload_id}"
     tail = f"Nothing was written ({_tries(attempts, where)})."
     if attempts and not by_user:
@@ -80,8 +80,8 @@ def _tries(attempts: tuple[Attempt, ...], where: str) -> str:
 
 
 def noticed(notices: Sequence[Notice]) -> str:
-    """Return the notices on one line of at most ``NOTICE_TOKENS``, likely mistakes first; empty without
-    notices.
+    """Return the notices on one line of at most ``NOTICE_TOKENS``, likely mistakes first, or an empty string
+    if there are none.
     """
     texts = [each.text for each in sorted(notices, key=lambda each: not each.likely)]
     if not texts:
@@ -97,7 +97,7 @@ def noticed(notices: Sequence[Notice]) -> str:
 
 
 def _without_middle(text: str, longest: int) -> str:
-    """Return a text on one line of at most ``longest`` characters with its start and its end.
+    """Return a text on one line of at most ``longest`` characters, keeping its start and end.
 
     The start says what happened; the end is the most specific part of a long name.
     """
@@ -113,7 +113,7 @@ def _notice(shown: list[str], more: int) -> str:
 
 
 def returned(text: str, notices: Sequence[Notice] = (), strength: Strength = "not checked") -> str:
-    """Return the text itself with its notices and its strength, and with a hint if the text is long."""
+    """Return the text itself with its notices and strength, plus a hint if the text is long."""
     shown = f"{strength.capitalize()}." if strength in RUN else ""
     remarks = " ".join(filter(None, (shown, noticed(notices))))
     said = f"\n\n({remarks})" if remarks else ""
@@ -126,13 +126,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def short(text: str, longest: int) -> str:
-    """Return ``text`` as one line of at most ``longest`` characters."""
+    """Return ``text`` on one line of at most ``longest`` characters."""
     line = " ".join(text.split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def short_path(path: str, longest: int = LONGEST_PATH) -> str:
-    """Return the end of a path, of at most ``longest`` and ``LONGEST_PATH`` characters."""
+    """Return the end of a path, using at most ``longest`` and ``LONGEST_PATH`` characters."""
     longest = min(longest, LONGEST_PATH)
     return path if len(path) <= longest else "…" + path[-(longest - 1) :]
 

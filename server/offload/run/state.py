@@ -1,4 +1,4 @@
-"""The state of a running offload, and the recorder of its rows in the history."""
+"""The state of a running offload, and the recorder that writes its rows to the history."""
 
 import asyncio
 import logging
@@ -34,15 +34,15 @@ from server.store.records import OffloadEnd, OffloadStart
 logger = logging.getLogger(__name__)
 
 GLANCE_LINES = 10
-"""Maximum lines of a diff that Claude reads at a glance."""
+"""Maximum number of diff lines that Claude reads at a glance."""
 MOST_FILES = 3
-"""Number of inputs of a queued offload that the pages show by name."""
+"""Number of a queued offload's inputs that the pages show by name."""
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts for the receipt: inputs that Claude did not have to read, the written text (None if nothing was
-    written), and the text that Claude is asked to look at.
+    """Texts for the receipt: inputs that Claude did not have to read, the text that was written (None if
+    nothing was), and the text that Claude is asked to look at.
     """
 
     inputs: Sequence[Source] = ()
@@ -51,16 +51,16 @@ class Texts:
 
 
 AT_ONCE = 100_000
-"""Length above which tokens are estimated in a thread instead of on the event loop (characters;
-about 10 ms).
+"""Length, in characters, above which tokens are estimated in a thread instead of on the event loop (about 10
+ms).
 """
 
 
 @dataclass
 class OffloadState:
-    """The state of one offload. Only the offload's own task changes it.
+    """The state of one offload. Only the offload's own task modifies it.
 
-    ``remarks`` are sentences about a file that has neither its old content nor the offload's content.
+    ``remarks`` are sentences about a file that has neither its old content nor the offload's.
     """
 
     id: str
@@ -86,18 +86,18 @@ class OffloadState:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the attempt that counts: the chosen attempt, or otherwise the last."""
+        """The verdict on the chosen attempt, or on the last one if none was chosen."""
         attempt = self.chosen or self.attempts[-1]
         return attempt.verdict
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the offload began."""
+        """Seconds since the offload started."""
         return time.monotonic() - self.clock
 
     @property
     def session(self) -> str:
-        """The key of the caller's conversation. Without a session id, each call or batch has its own key."""
+        """The key of the caller's conversation. Without a session ID, each call or batch gets its own key."""
         own = self.item_of.job_id if self.item_of else self.id
         return f"{self.caller.client} {self.caller.session or own}"
 
@@ -108,16 +108,16 @@ class OffloadState:
 
     @property
     def inputs(self) -> dict[tuple[Path, str, int, int], Source]:
-        """The inputs by path, SHA-256 and selected span."""
+        """The inputs, keyed by path, SHA-256 and selected span."""
         return {(each.path, each.digest, each.start, each.end): each for each in self.sources}
 
     def add_seconds(self, stage: str, seconds: float) -> None:
-        """Add seconds to the time of a stage."""
+        """Add seconds to the time spent in a stage."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
 
 class OffloadRecorder:
-    """Writes the rows and receipts of offloads, and publishes their start and end."""
+    """Writes rows and receipts for offloads, and publishes when they start and end."""
 
     def __init__(self, history: History, ledger: Ledger, events: EventBus) -> None:
         self._history = history
@@ -161,8 +161,8 @@ class OffloadRecorder:
         await self._history.start(start)
 
     async def attempt(self, run: OffloadState, attempt: Attempt, *, last: bool = False) -> None:
-        """Record one attempt. Call this again when the user's check adds to the verdict. The attempt marked
-        as ``last`` is written together with the end of the offload, in one transaction.
+        """Record one attempt. Call this again if the user's check adds to the verdict. The attempt marked
+        ``last`` is written together with the end of the offload, in one transaction.
         """
         numbers = [each.number for each in run.attempts]
         if attempt.number in numbers:
@@ -174,13 +174,13 @@ class OffloadRecorder:
             await self._history.attempt(run.id, history_rows.attempt_record(attempt))
 
     def receipt(self, run: OffloadState, delivery: Delivery | None, text: str, name: OutcomeName) -> Receipt:
-        """Return the receipt of an offload that ended as ``name`` with the result ``text``. Inputs that an
+        """Return the receipt for an offload that ended as ``name`` with the result ``text``. Inputs that an
         earlier call already saved the session from reading are not counted again.
         """
         return self._count(run, self._figures(run, delivery), text, name)
 
     def net_if_by_claude(self, run: OffloadState, delivery: Delivery, text: str) -> int:
-        """Return the net tokens of the user's own call as if Claude had made it. The figure is shown but
+        """Return the net tokens of the user's own call as if Claude had made it. This figure is shown but
         never recorded.
         """
         return self._by_claude(run, self._figures(run, delivery), text, "delivered").net_tokens
@@ -188,11 +188,11 @@ class OffloadRecorder:
     async def close(
         self, run: OffloadState, name: OutcomeName, text: str, code: str, delivery: Delivery | None = None
     ) -> Outcome:
-        """Complete the row, publish the end, and return the outcome. A cancellation takes effect only
+        """Complete the row, publish the end, and return the outcome. Cancellation takes effect only
         afterwards.
 
         Raises:
-            StoreError: the row cannot be written. The offload has not ended then.
+            StoreError: the row cannot be written. In that case the offload has not ended.
         """
         return await run_uncancellable(self._close(run, name, text, code, delivery), error_first=True)
 
@@ -248,7 +248,7 @@ class OffloadRecorder:
         return outcome
 
     def _figures(self, run: OffloadState, delivery: Delivery | None) -> Texts:
-        """Return the inputs that are new to the session's receipts, and the written text."""
+        """Return the inputs not yet on the session's receipts, and the written text."""
         fresh = self._once.fresh(run.session, run.inputs)
         inputs = [run.inputs[each] for each in fresh]
         if delivery is None:
@@ -258,7 +258,7 @@ class OffloadRecorder:
     async def _receipt_of(
         self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None
     ) -> Receipt:
-        """Return the receipt. Long texts (0.1 s per megabyte) are counted in a thread."""
+        """Return the receipt. Long texts are counted in a thread (0.1 s per megabyte)."""
         passed = sum(len(each) for each in run.as_called.values() if isinstance(each, str | list))
         if passed + sum(len(each.selected) for each in texts.inputs) < AT_ONCE:
             return self._count(run, texts, said, name)
@@ -284,7 +284,7 @@ class OffloadRecorder:
         )
 
     async def close_failed(self, run: OffloadState, error: Exception) -> Outcome:
-        """Complete the row of an offload that failed because of a known error or a defect of the app."""
+        """Complete the row of an offload that failed because of a known error or a bug in the app."""
         if not isinstance(error, TokenSaverError):
             logger.error("a defect of the app ended offload %s", run.id, exc_info=error)
             error = InternalError(
@@ -312,8 +312,8 @@ def _timings(run: OffloadState) -> dict[str, float]:
 
 
 def check_folder(caller: Caller, file: Path) -> Path:
-    """Return the working folder of the user's check: the project, or otherwise the root that
-    holds the file.
+    """Return the working folder for the user's check: the project, or else the root that contains the
+    file.
     """
     if caller.project is not None:
         return caller.project
@@ -322,8 +322,8 @@ def check_folder(caller: Caller, file: Path) -> Path:
 
 
 def looked_at(delivery: Delivery, verdict: Verdict) -> str:
-    """Return the text that the instructions ask Claude to look at. It depends on the strength
-    and on notices.
+    """Return the text that the instructions ask Claude to look at, which depends on the strength and the
+    notices.
     """
     if verdict.notices or verdict.strength in ("typed", "parsed", "not checked"):
         return delivery.diff
@@ -333,6 +333,6 @@ def looked_at(delivery: Delivery, verdict: Verdict) -> str:
 
 
 def written_text(delivery: Delivery) -> str:
-    """Return the text that Claude would have written itself: a new file, or both sides of an edit."""
+    """Return the text that Claude would have had to write: a new file, or both sides of an edit."""
     lines = delivery.diff.split("\n")[2:]
     return "\n".join(line[1:] for line in lines if line.startswith(("+", "-")))

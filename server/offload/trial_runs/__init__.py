@@ -1,4 +1,4 @@
-"""Trial runs of a result in the sandbox, before it is delivered.
+"""Trial runs of a result in the sandbox before it is delivered.
 
 ``trials``         decides which results can be run, and adds the findings to their verdicts (start here)
 ``runtimes``       finds the runtime for the language of a result on this machine

@@ -1,4 +1,4 @@
-"""Trial run of new or changed code: load the code once, run its examples."""
+"""Trial run of new or changed code: load it once, then run its examples."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -16,13 +16,13 @@ from server.offload.trial_runs.values import EXAMPLES, RUNS, TrialRun, not_run
 from server.offload.values import Check, Notice, Source
 
 LEAST_EXAMPLES = 2
-"""Number of passed examples of the new code that gives a result the strength "examples ran"."""
+"""Number of the new code's examples that must pass for a result to get the strength "examples ran"."""
 MOST_GIVEN = 20
 _SHOWN_FAILURES = 3
 
 
 def given_facts(runtime: Runtime, examples: Sequence[str]) -> list[Fact]:
-    """Return the examples of a call as facts.
+    """Return a call's examples as facts.
 
     Raises:
         BadArguments: an example is not a fact, or there are too many examples.
@@ -44,9 +44,10 @@ def given_facts(runtime: Runtime, examples: Sequence[str]) -> list[Fact]:
 
 
 async def run_new_code(sandbox: Runs, runtime: Runtime, plan: Plan, text: str) -> TrialRun:
-    """Load a result's text and run the examples from the call and from the task.
+    """Load the result and run the examples from the call and the task.
 
-    If a problem occurs, the file before the edit runs as well: only new problems count against an edit.
+    If there is a problem, the file as it was before the edit is run too: only new problems count against an
+    edit.
     """
     before = plan.edited.text if plan.edited is not None else ""
     defined = runtime.definitions(text)
@@ -99,13 +100,13 @@ async def run_new_code(sandbox: Runs, runtime: Runtime, plan: Plan, text: str) -
 
 
 def changed_definitions(runtime: Runtime, before: str, after: str) -> frozenset[str]:
-    """Return the names of top-level functions and classes that are new or have a different syntax tree."""
+    """Return the names of top-level functions and classes that are new or whose syntax tree has changed."""
     old = runtime.definitions(before) if before else {}
     return frozenset(name for name, form in runtime.definitions(after).items() if old.get(name) != form)
 
 
 def module_files(runtime: Runtime, sources: Sequence[Source], edited: Source | None) -> Mapping[str, str]:
-    """Return the files that the task reads and that its code can import, by path."""
+    """Return the files that the task reads and its code can import, by path."""
     files: dict[str, str] = {}
     for source in sources:
         path = PurePosixPath(source.shown.replace("\\", "/"))
@@ -119,7 +120,7 @@ def module_files(runtime: Runtime, sources: Sequence[Source], edited: Source | N
 
 
 def _unknown_package(plan: Plan, load: Load) -> tuple[Notice, ...]:
-    """Return a notice about a missing package, if neither the task nor its files name the package."""
+    """Return a notice about a missing package if neither the task nor its files mention it."""
     package = missing_package(load.detail)
     if not package or package.casefold() in plan.known.casefold():
         return ()
@@ -127,7 +128,7 @@ def _unknown_package(plan: Plan, load: Load) -> tuple[Notice, ...]:
 
 
 def _failure(runtime: Runtime, check: CodeCheck, before: str) -> Check | None:
-    """Return the evidence against the code; None without evidence."""
+    """Return the evidence against the code, or None if there is none."""
     if check.load.verdict == "failed":
         message = f"Loading it fails: {check.load.detail}"
         return Check(RUNS, passed=False, message=message, code=codes.DOES_NOT_RUN)
@@ -158,7 +159,9 @@ def _remarks(load: Load) -> list[str]:
 
 
 def _notices(check: CodeCheck, earlier: CodeCheck | None, *, is_library: bool) -> list[Notice]:
-    """Return observations other than results. A module without definitions is a script, which may print."""
+    """Return observations that are not failures. A module without definitions is a script, which may
+    print.
+    """
     known = _remarks(earlier.load) if earlier is not None else []
     told = [] if not is_library else [each for each in _remarks(check.load) if each not in known]
     changing = [result.fact.left for result in check.facts if result.changed]
@@ -184,6 +187,6 @@ async def _fails_when_empty(  # noqa: PLR0917 - the parts of one check
     names: frozenset[str],
     modules: Mapping[str, str],
 ) -> bool:
-    """Return whether at least one fact fails if the bodies of the new code are empty."""
+    """Return whether at least one fact fails when the bodies of the new code are emptied."""
     check = await runtime.check(sandbox, runtime.emptied(text, names), facts, modules)
     return check.load.verdict == "failed" or any(result.verdict == "failed" for result in check.facts)

@@ -1,4 +1,4 @@
-"""Chooses the runtime that can run the result of a plan on this machine."""
+"""Chooses the runtime that can run a plan's result on this machine."""
 
 import sys
 from pathlib import PurePath
@@ -15,8 +15,8 @@ _PYTHON, _JAVASCRIPT, _TYPESCRIPT = (".py", ".pyw"), (".js", ".mjs", ".cjs"), ("
 
 
 def runtime_of(plan: Plan) -> Runtime | str | None:  # noqa: PLR0911 - one return a language
-    """Return the runtime of a plan's result, or the reason why no runtime is available, or None if there is
-    nothing to run.
+    """Return the runtime for a plan's result, the reason why none is available, or None if there is nothing
+    to run.
     """
     language = plan.language
     if plan.kind not in _RUN_KINDS or language is None or not language.has_definitions:

@@ -1,6 +1,6 @@
-"""Decides which results can be run, and records the findings of running them.
+"""Decides which results can be run, and records what running them found.
 
-A result that cannot be run is "not run", with the reason. It counts neither as passed nor as failed.
+A result that cannot be run is reported as "not run", with the reason. It has neither passed nor failed.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from server.offload.values import Attempt, Check, Prompt, Verdict
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 2
-"""Number of results that run at the same time. Each occupies one processor."""
+"""Number of results that run concurrently. Each occupies one processor."""
 
 
 class Trials:
@@ -39,7 +39,7 @@ class Trials:
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     def require_examples(self, plan: Plan) -> None:
-        """Check that the examples of a call can be read.
+        """Check that a call's examples can be read.
 
         Raises:
             BadArguments: an example is not a fact.
@@ -49,14 +49,16 @@ class Trials:
             given_facts(runtime, plan.task.examples)
 
     async def can_run(self, plan: Plan) -> bool:
-        """Return whether results of a plan are run here."""
+        """Return whether a plan's results can be run here."""
         runtime = runtime_of(plan) if self._settings.run_code else None
         if runtime is None or isinstance(runtime, str):
             return False
         return not isinstance(await self._sandboxes.find(runtime.kind), Unavailable)
 
     async def run(self, plan: Plan, verdict: Verdict) -> Verdict:
-        """Return the verdict on a result that passed the checks of form, with the findings of running it."""
+        """Return the verdict on a result that passed the static checks, extended with what running it
+        found.
+        """
         runtime = runtime_of(plan) if self._settings.run_code and verdict.passed else None
         if runtime is None:
             return verdict
@@ -73,11 +75,11 @@ class Trials:
         return found.added_to(verdict)
 
     def wants_agreement(self, verdict: Verdict) -> bool:
-        """Return whether only more samples can show that new code is right."""
+        """Return whether only more samples can show that the new code is right."""
         return verdict.passed and bool(verdict.unproven) and self._settings.samples > 1
 
     def inputs_prompt(self, plan: Plan, first: Prompt, verdict: Verdict) -> Prompt:
-        """Return the prompt that asks for calls on which samples are compared."""
+        """Return the prompt that asks for calls to compare samples on."""
         runtime = runtime_of(plan)
         assert runtime is not None
         assert not isinstance(runtime, str)
@@ -92,12 +94,12 @@ class Trials:
     ) -> tuple[Attempt, Check | None]:
         """Draw samples until enough of them behave alike on the probes.
 
-        Return the attempt to deliver. If no attempt qualifies, return the first attempt with the reason.
+        Return the attempt to deliver. If none qualifies, return the first one along with the reason.
 
         Args:
             plan: the plan of the task.
             first: the first sample, which passed.
-            proposed: the model's answer with calls on which samples are compared.
+            proposed: the model's answer with calls to compare samples on.
             draw: makes and checks one more sample.
         """
         runtime = runtime_of(plan)

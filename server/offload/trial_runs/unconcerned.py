@@ -1,7 +1,7 @@
-"""Functions unrelated to an edit: they must behave the same before and after it.
+"""Functions that an edit is not about: they must behave the same before and after it.
 
-The task names the definitions that it changes. Every other function that the edit could have changed, in its
-own text or in a definition that it uses, is called with generated arguments on both texts.
+The task names the definitions to be changed. Every other function that the edit could have affected, through
+its own text or a definition it uses, is called with generated arguments in both versions.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _MOST_NAMED = 2
 async def changed_behaviour(
     sandbox: Runs, runtime: Runtime, plan: Plan, after: str, files: Mapping[str, str]
 ) -> list[Notice]:
-    """Return a notice for each function that the task does not name but that now answers differently.
+    """Return a notice for each function that the task does not name but that now behaves differently.
 
     If the task names no definition as code, nothing is compared, because the task may be about all of them.
     """
@@ -42,9 +42,9 @@ async def changed_behaviour(
 
 
 def _possibly_changed(runtime: Runtime, task: str, before: str, after: str) -> list[str]:
-    """Return the functions in both texts that the edit may have changed and the task does not name.
+    """Return the functions present in both texts that the edit may have changed and the task does not name.
 
-    If a function uses a definition that the task names, or is used by one, it is expected to change as well.
+    A function that uses a definition named by the task, or is used by one, is expected to change as well.
     """
     old, new = runtime.definitions(before), runtime.definitions(after)
     mentions = Mentions(task)
@@ -63,7 +63,7 @@ def _possibly_changed(runtime: Runtime, task: str, before: str, after: str) -> l
 
 
 def _reached(uses: Mapping[str, frozenset[str]], name: str) -> frozenset[str]:
-    """Return the definitions that a function uses, directly or through other definitions."""
+    """Return the definitions that a function uses, directly or indirectly."""
     found: set[str] = set()
     waiting = [name]
     while waiting:
@@ -74,7 +74,7 @@ def _reached(uses: Mapping[str, frozenset[str]], name: str) -> frozenset[str]:
 
 
 def _answers(result: JobResult | None) -> dict[int, str]:
-    """Return the result of each call: its value with the changed arguments, or the class of its error."""
+    """Return the result of each call: its value with the arguments it changed, or the class of its error."""
     answers: dict[int, str] = {}
     for record in result.records if result is not None else ():
         if not isinstance(place := record.get("index"), int):

@@ -1,20 +1,20 @@
-"""Findings of a trial run."""
+"""What a trial run found."""
 
 from dataclasses import dataclass, replace
 
 from server.offload.values import Check, Notice, Strength, Verdict
 
 RUNS, EXAMPLES, TESTS, SAMPLES = "runs", "examples", "test run", "samples"
-"""Names of the checks that run code, in the history and in replies."""
+"""Names, in the history and in replies, of the checks that run code."""
 TRIED = frozenset({RUNS, EXAMPLES, TESTS})
-"""Failures that more samples can avoid."""
+"""Failures that drawing more samples can avoid."""
 
 
 @dataclass(frozen=True)
 class TrialRun:
-    """Findings of running a result. ``text`` replaces the result's text unless it is None.
+    """What running a result found. ``text`` replaces the result's text unless it is None.
 
-    The other attributes are the attributes of ``Verdict``.
+    The other attributes are those of ``Verdict``.
     """
 
     checks: tuple[Check, ...] = ()
@@ -38,5 +38,5 @@ class TrialRun:
 
 
 def not_run(what: str, reason: str) -> TrialRun:
-    """Return the finding that the result could not be run. It counts neither for nor against the result."""
+    """Return the finding that the result could not be run, which counts neither for nor against it."""
     return TrialRun(unchecked=(f"{what} ({reason.strip().removesuffix('.')})",))

@@ -1,4 +1,4 @@
-"""Trial run of generated Python tests: on the code, and on mutants of the code."""
+"""Trial run of generated Python tests against the code and mutants of it."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from server.offload.values import Check, Notice, Source
 
 
 async def run_written_tests(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
-    """Run a new test file on the file that it tests. Drop assertions that disagree with that file."""
+    """Run a new test file against the file it tests, dropping assertions that the file contradicts."""
     if plan.edited is not None:
         return not_run(TESTS, "the file already had tests")
     tested = tested_source(text, plan.sources)
@@ -37,7 +37,7 @@ async def run_written_tests(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
 
 
 def tested_source(text: str, sources: Sequence[Source]) -> tuple[Source, str] | None:
-    """Return the Python file that a test file imports, and its name in the import."""
+    """Return the Python file that a test file imports, and the name it is imported under."""
     for module in _imported(text):
         for source in reversed(sources):
             if source.path.suffix == ".py" and _is_name_of(module, source.shown):

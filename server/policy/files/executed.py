@@ -1,4 +1,4 @@
-"""Configuration that other programs run automatically. It is written only with the user's approval."""
+"""Configuration that other programs run automatically, which is written only with the user's approval."""
 
 import posixpath
 import re
@@ -13,7 +13,7 @@ from server.policy.files.protect import named_by
 
 DATA = Path(__file__).with_name("executed.toml")
 _WORKTREE = re.compile(r".*/\.(claude|codex|cursor)/worktrees/[^/]+/", re.IGNORECASE | re.DOTALL)
-"""Folders of agents that contain whole projects, such as ``.claude/worktrees/fix``."""
+"""Agent folders that contain whole projects, such as ``.claude/worktrees/fix``."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ def executed_outputs(
 
     Args:
         outputs: paths, relative to ``project`` or absolute.
-        project: the project folder itself counts: a file in the project ``~/.claude`` is configuration.
-        allowed: patterns of exceptions.
+        project: the project folder, whose own path matters: a file in the project ``~/.claude`` is
+            configuration.
+        allowed: patterns for exceptions.
         checks: whether checks are configured.
     """
     exceptions = tuple(allowed)
@@ -58,7 +59,7 @@ def executed_outputs(
 
 
 def _inner(output: str, project: Path | None) -> str:
-    """Return the whole path, without the folders above a worktree."""
+    """Return the full path, minus the folders above a worktree."""
     path = output.replace("\\", "/")
     if project is not None and not Path(output).is_absolute():
         path = f"{project.as_posix()}/{path}"

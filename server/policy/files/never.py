@@ -1,10 +1,11 @@
-"""Files that the app never reads or never writes, by ``[paths]`` in ``config.toml`` and Claude Code's own
+"""Files the app never reads or never writes, based on ``[paths]`` in ``config.toml`` and Claude Code's own
 rules.
 
-Claude Code denies files in ``permissions.deny`` of its settings files, by ``Read(…)`` and ``Edit(…)`` with
-patterns as in ``.gitignore``. ``//x`` is absolute, ``~/x`` lies in the home folder, ``/x`` is relative to the
-settings, ``x`` and ``./x`` are relative to the project (https://code.claude.com/docs/en/permissions, "Read
-and Edit"). A rule against reading also applies to writing, because the reply to an edit shows content.
+Claude Code denies files through ``permissions.deny`` in its settings files: ``Read(…)`` and ``Edit(…)`` with
+``.gitignore`` patterns. ``//x`` is absolute, ``~/x`` is in the home folder, ``/x`` is relative to the
+settings, and ``x`` and ``./x`` are relative to the project (https://code.claude.com/docs/en/permissions,
+"Read and Edit"). A rule against reading also applies to writing, because the reply to an edit shows file
+contents.
 """
 
 import json
@@ -32,13 +33,13 @@ MANAGED = {
 
 @dataclass(frozen=True)
 class Never:
-    """Patterns of files that a caller must not read or write, each with its base folder."""
+    """Patterns for files that a caller must not read or write, each with its base folder."""
 
     read: tuple[tuple[Path, GitIgnoreSpec], ...] = field(default=(), repr=False)
     write: tuple[tuple[Path, GitIgnoreSpec], ...] = field(default=(), repr=False)
 
     def refuse(self, paths: Iterable[Path], given: str, *, writes: bool) -> None:
-        """Refuse the file if any of its spellings ``paths`` is denied.
+        """Refuse the file if any of its spellings in ``paths`` is denied.
 
         Raises:
             PathProtected: a spelling is denied.
@@ -84,7 +85,7 @@ def _settings_files(project: Path | None, env: Mapping[str, str]) -> Iterator[Pa
 
 
 def _denied(settings: Path) -> Iterator[tuple[str, str]]:
-    """Yield the tool and the pattern of each rule in a settings file that denies files."""
+    """Yield the tool and pattern of each rule in a settings file that denies access to files."""
     try:
         content = json.loads(settings.read_bytes())
         rules = content["permissions"]["deny"]
@@ -102,7 +103,7 @@ def _denied(settings: Path) -> Iterator[tuple[str, str]]:
 def _placed(
     pattern: str, settings: Path, project: Path | None, env: Mapping[str, str]
 ) -> Iterator[tuple[Path, str]]:
-    """Yield the folder to which a pattern is relative, and the pattern below that folder."""
+    """Yield the folder that a pattern is relative to, and the pattern relative to that folder."""
     text = pattern.replace("\\", "/")
     if text.startswith("//"):
         yield Path(settings.anchor or "/"), text[1:]
@@ -121,7 +122,7 @@ def _placed(
 
 
 def _escaped(pattern: str) -> str:
-    """Return the pattern without the special meaning of its first character in ``.gitignore``."""
+    """Escape the first character of a pattern if it has a special meaning in ``.gitignore``."""
     return f"\\{pattern}" if pattern.startswith(("!", "#")) else pattern
 
 
@@ -135,7 +136,7 @@ def _compiled(table: Mapping[Path, list[str]]) -> tuple[tuple[Path, GitIgnoreSpe
 
 
 def _inner(path: Path, base: Path) -> str:
-    """Return the path below ``base`` as lenient file systems compare it; empty if it lies elsewhere."""
+    """Return the path below ``base`` as lenient file systems compare it; empty if it is elsewhere."""
     if not path.is_relative_to(base):
         return ""
     return "/".join(folded(part) for part in path.relative_to(base).parts)

@@ -1,7 +1,7 @@
-"""Confinement of paths: a call may touch only files inside the caller's roots, with all links resolved.
+"""Path confinement: a call may touch only files inside the caller's roots, with all links resolved.
 
-A confined path is absolute and free of links and ``..``. It is checked again at the moment of writing,
-because a link may have replaced a folder in the meantime.
+A confined path is absolute and free of links and ``..``. It is checked again at the moment of writing, in
+case a link has replaced a folder in the meantime.
 """
 
 import errno
@@ -23,9 +23,9 @@ from server.policy.files.special_names import (
 )
 
 LONGEST_PATH = 4096
-"""Maximum length of a path in characters: Linux's ``PATH_MAX``. No project has longer paths."""
+"""Maximum path length (characters): Linux's ``PATH_MAX``. No project has longer paths."""
 LONGEST_NAME = 255
-"""Maximum length of a name in bytes: the limit of common file systems (``NAME_MAX``)."""
+"""Maximum name length (bytes): the limit on common file systems (``NAME_MAX``)."""
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -38,13 +38,13 @@ def confine(
 ) -> Path:
     """Return the absolute path of ``given`` with links resolved. The file need not exist.
 
-    ``base`` is the folder at which relative paths start. ``protected`` holds the app's own folders,
-    ``readable`` the patterns of credential files that the user allows.
+    ``base`` is the folder that relative paths start from. ``protected`` holds the app's own folders,
+    ``readable`` the patterns for credential files that the user allows.
 
     Raises:
-        PathOutsideRoots: the path is, or leads, outside all of ``roots``, or there are no roots.
+        PathOutsideRoots: the path is, or leads, outside all ``roots``, or there are no roots.
         PathProtected: the path is in a protected folder or is a credential file.
-        PathNotFound: the text is not a path, a name on it is not UTF-8, or its links form a loop.
+        PathNotFound: the text is not a path, contains a name that is not UTF-8, or its links form a loop.
     """
     _refuse_malformed(given)
     real_roots = tuple(_resolve(root, str(root)) for root in roots)
@@ -72,7 +72,7 @@ def confine(
 
 
 def refuse_environment(real: Path, given: str, readable: Iterable[str]) -> None:
-    """Refuse to read a file that sets passwords. Writing a new file is allowed.
+    """Refuse to read a file that sets passwords. Writing a new one is allowed.
 
     Raises:
         PathProtected: the file sets passwords, and no pattern of ``readable`` allows it.
@@ -139,7 +139,8 @@ def _refuse_malformed(given: str) -> None:
 
 
 def _refuse_unwritable_names(path: str) -> None:
-    """Refuse a name that is not UTF-8, because neither the history nor the client's JSON can store it."""
+    """Refuse names that are not UTF-8, which neither the history nor the client's JSON can store, and names
+    that are too long."""
     try:
         encoded = path.encode()
     except UnicodeEncodeError:
@@ -149,7 +150,7 @@ def _refuse_unwritable_names(path: str) -> None:
 
 
 def _refuse_foreign_forms(given: str) -> None:
-    """Refuse forms that mean a different place on another system."""
+    """Refuse forms that refer to a different place on another system."""
     if given.startswith("~"):
         raise PathOutsideRoots(f"{given} is in a home folder.", "Name a file inside the project.")
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", given):

@@ -1,5 +1,5 @@
-"""Protected files, which are written only with the user's approval: ``[paths] protect`` in
-``config.toml``.
+"""Protected files (``[paths] protect`` in ``config.toml``), which are written only with the user's
+approval.
 """
 
 import fnmatch
@@ -13,21 +13,21 @@ from server.policy.files.special_names import folded
 def protected_outputs(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
     """Return the outputs that match a pattern.
 
-    A pattern without a slash is matched against each part of the path, a pattern with a slash against the
-    path's end. Case and accent forms are ignored, as on some file systems. Texts that are too long for a path
-    never match; they are refused later.
+    A pattern without a slash is matched against each path component, one with a slash against the end of the
+    path. Case and accent forms are ignored, as on some file systems. Text too long to be a path never
+    matches; it is refused later.
     """
     wanted = [_folded(pattern) for pattern in patterns]
     return tuple(output for output in outputs if len(output) <= LONGEST_PATH and _is_named(output, wanted))
 
 
 def named_by(output: str, patterns: Iterable[str]) -> bool:
-    """Return whether a pattern matches the output, as in ``protected_outputs``."""
+    """Return whether any pattern matches the output, as in ``protected_outputs``."""
     return bool(protected_outputs((output,), patterns))
 
 
 def patterns_of(outputs: Iterable[str], patterns: Iterable[str]) -> tuple[str, ...]:
-    """Return the patterns that match one of the outputs."""
+    """Return the patterns that match at least one of the outputs."""
     named = tuple(outputs)
     return tuple(pattern for pattern in patterns if protected_outputs(named, (pattern,)))
 

@@ -1,8 +1,8 @@
-"""Race-free opening of files for reading: the opened file is always the file that was checked.
+"""Race-free opening of files for reading: the file opened is always the file that was checked.
 
-``paths.confine`` found a path without links. Here each folder on the path is opened relative to the previous
-folder, without following links, and finally the file. A folder or file that has become a link is refused.
-Windows does not support this. There the path is resolved again after opening, and both must be the same file.
+``paths.confine`` returns a path without links. Here each folder along it, and finally the file, is opened
+relative to the previous folder without following links. A folder or file that has become a link is refused.
+Windows does not support this; there the path is resolved again after opening, and both must be the same file.
 """
 
 import errno
@@ -26,7 +26,7 @@ def open_for_reading(path: Path, given: str) -> int:
 
     Raises:
         PathNotFound: the file cannot be opened.
-        PathOutsideRoots: part of the path became a link, or the file has a second name elsewhere.
+        PathOutsideRoots: part of the path became a link, or the file has another hard link.
         NotAFile: the path is not a regular file.
     """
     try:
@@ -44,7 +44,8 @@ def open_for_reading(path: Path, given: str) -> int:
 
 
 def refuse_second_name(status: os.stat_result, given: str) -> None:
-    """Refuse a hard link, because its other name may be outside the project, where reading is not allowed.
+    """Refuse a file with several hard links, because another may be outside the project, where reading is not
+    allowed.
 
     Raises:
         PathOutsideRoots: the file has more than one name.

@@ -1,4 +1,4 @@
-"""File names with a special meaning on some system: pure text functions that give equal results on any
+"""File names with a special meaning on some system. Pure text functions that behave the same on every
 system.
 """
 
@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 PROTECTED_FOLDERS = frozenset({".git", ".hg", ".svn", ".ssh", ".gnupg", ".aws", ".kube", ".azure", ".docker"})
-"""Never read or written, at any depth: version control files and credential folders."""
+"""Never read or written, at any depth: version control and credential folders."""
 PROTECTED_FILES = frozenset(
     {
         ".netrc",
@@ -41,7 +41,7 @@ _SECRETS = re.compile(
 )
 _PRIVATE_KEY = re.compile(r"id_(rsa|dsa|ecdsa|ed25519)(_sk)?|.*\.(pem|key|p12|pfx|jks|keystore|ppk|kdbx)")
 _COPY = re.compile(r"([-_.](bak|backup|old|orig|save|copy)|~|\.\d{1,3})+\Z")
-"""Suffixes that tools and people add to the name of a backup copy."""
+"""Suffixes that tools and people add to the names of backup copies."""
 _ENVIRONMENT = re.compile(r"\.env.*|.*\.env")
 _PATTERN_OF_ONE = re.compile(
     r".*[-_.](example|sample|template|dist)([-_.][a-z]+)?|(example|sample|template)\.env"
@@ -51,8 +51,8 @@ _SHORT_NAME = re.compile(r"(git|hg|svn|ssh|gnupg|aws|kube)~[0-9]+")
 
 
 def folded(name: str) -> str:
-    """Return a name normalised like on the most lenient file system: case, accent forms, invisible
-    characters, and the trailing dots, spaces and streams that Windows drops.
+    """Normalise a name as the most lenient file system would: case, accent forms, invisible characters, and
+    the trailing dots, spaces and streams that Windows drops.
     """
     compatible = unicodedata.normalize("NFKC", name)
     visible = "".join(each for each in compatible if unicodedata.category(each) not in ("Cf", "Cc", "Cs"))
@@ -85,12 +85,12 @@ def is_environment_file(name: str) -> bool:
 
 
 def _as_it_was(plain: str) -> str:
-    """Return the name without the suffix of a copy: ``id_rsa`` for ``id_rsa.bak``."""
+    """Return the name without any backup suffix: ``id_rsa`` for ``id_rsa.bak``."""
     return _COPY.sub("", plain) or plain
 
 
 def windows_problem(given: str) -> str | None:
-    """Return why Windows would not treat a path as a file inside a folder; None if Windows would."""
+    """Return why Windows would not treat the path as a file inside a folder; None if it would."""
     drive, rest = ntpath.splitdrive(given)
     if given.replace("/", "\\").startswith("\\\\"):
         return "is a network or device path"

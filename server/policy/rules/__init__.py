@@ -1,1 +1,1 @@
-"""Policy files: formats, schema, and the evaluation of a call as a pure function."""
+"""Policy files: formats, schema, and call evaluation as a pure function."""

@@ -1,4 +1,4 @@
-"""Descriptions of rules as text, for the commands and the policy page."""
+"""Describes rules in words for the commands and the policy page."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ FORMATS: dict[FileFormat, str] = {
     "intercept short form": "Intercept's rules in short form",
     "policylayer": "PolicyLayer's rules",
 }
-"""The formats of a policy file."""
+"""Policy file formats."""
 _NUMBERS: dict[Op, str] = {
     "eq": "exactly",
     "neq": "a number of files other than",
@@ -56,7 +56,7 @@ def describe_rule(rule: Rule) -> str:
 
 
 def path_rules(paths: PathsSettings) -> Iterator[str]:
-    """Yield one line for each path setting that applies in addition to the policy's rules."""
+    """Yield a line for each path setting that applies in addition to the policy's rules."""
     if paths.protect:
         yield f"asks for approval before writing {', '.join(paths.protect)} (protect)"
     else:

@@ -1,8 +1,8 @@
-"""Detection of a policy file's format by its keys.
+"""Detects a policy file's format from its keys.
 
 A tool with ``rules`` is in Intercept's format; a tool with ``require``, ``deny_if`` or ``limits``, or a
-top-level ``all_tools``, is in PolicyLayer's. A file with keys of both formats, or of neither format, is an
-error. If no tool has any content (``tools: {}``), both formats mean the same.
+top-level ``all_tools``, is in PolicyLayer's. A file with keys from both formats, or from neither, is an
+error. If no tool has any content (``tools: {}``), the two formats are equivalent.
 """
 
 from server.policy.rules.document import Located, Mapping, broken, parse_document
@@ -14,10 +14,10 @@ _POLICYLAYER_KEYS = frozenset({"require", "deny_if", "limits"})
 
 
 def parse_policy(text: str, name: str) -> Policy:
-    """Return the policy in a file's text. ``name`` is the file's name, for errors.
+    """Parse the text of a policy file. ``name`` is the file's name, for errors.
 
     Raises:
-        SettingsError: the text has no known format or violates its format. The message has the line.
+        SettingsError: the format is unknown, or the text violates it. The message gives the line.
     """
     document = parse_document(text, name)
     intercept, policylayer = _marks(document)
@@ -33,7 +33,7 @@ def parse_policy(text: str, name: str) -> Policy:
 
 
 def _marks(document: Located) -> tuple[int, int]:
-    """Return the first line with keys of Intercept and the first line with keys of PolicyLayer; 0 if there is
+    """Return the first line with Intercept keys and the first line with PolicyLayer keys; 0 if there is
     none.
     """
     intercept = policylayer = 0

@@ -1,8 +1,7 @@
 """Parses a policy file in YAML or JSON into plain values with line numbers.
 
-YAML is limited to the features of JSON (no tags, no nested aliases, no merge keys), and words are read as in
-YAML 1.2: ``no`` and ``2024-01-01`` are text. Both parsers refuse files that are much larger than real
-policies.
+YAML is limited to the features of JSON (no tags, nested aliases or merge keys), and words are read as in
+YAML 1.2: ``no`` and ``2024-01-01`` are text. Both parsers refuse files much larger than any real policy.
 """
 
 import bisect
@@ -24,7 +23,7 @@ MOST_DEPTH = 32
 
 @dataclass(frozen=True)
 class Scalar:
-    """A text, number, boolean or null."""
+    """A string, number, boolean or null."""
 
     value: str | int | float | bool | None
     line: int
@@ -40,7 +39,7 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Mapping:
-    """An object. ``entries`` keeps the file's order. Keys are unique."""
+    """An object. ``entries`` keeps the order of the file. Keys are unique."""
 
     entries: dict[str, "Located"]
     line: int
@@ -51,10 +50,11 @@ Located = Scalar | Sequence | Mapping
 
 
 def parse_document(text: str, name: str) -> Located:
-    """Return the values of a YAML or JSON text. ``name`` is the file's name, for errors.
+    """Parse a YAML or JSON text. ``name`` is the file's name, for errors.
 
     Raises:
-        SettingsError: the text is neither YAML nor JSON, or uses a refused feature. The message has the line.
+        SettingsError: the text is neither YAML nor JSON, or uses a refused feature. The message gives the
+        line.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         raise broken(name, 1, f"the file is larger than {MOST_BYTES // 1024} KiB")
@@ -64,7 +64,7 @@ def parse_document(text: str, name: str) -> Located:
 
 
 def broken(name: str, line: int, what: str) -> SettingsError:
-    """Return the error for a problem on this line of the file."""
+    """Return an error for a problem on this line of the file."""
     return SettingsError(f"{name}, line {line}: {what}.", f"Fix line {line}.")
 
 
@@ -80,7 +80,7 @@ def plain(located: Located) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain words like YAML 1.2: everything except true, false, null and numbers is text."""
+    """Reads plain words as in YAML 1.2: everything except true, false, null and numbers is text."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - the library's
 

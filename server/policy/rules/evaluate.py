@@ -1,8 +1,8 @@
-"""Decides on one call: a pure function of the policy, the call and the counters' current values.
+"""Decides on a single call: a pure function of the policy, the call and the counters' current values.
 
-The order is published: hidden tools, the default for tools that the file does not list, the tool's own rules,
-the rules of ``*``. The first rule that refuses the call decides. Counters are compared with their value after
-this call, so that "at most 5" admits five calls.
+The order is documented: hidden tools, the default for tools that the file does not list, the tool's own
+rules, the ``*`` rules. The first rule that refuses the call decides. Counters are compared by their value
+after this call, so "at most 5" admits five calls.
 """
 
 import itertools
@@ -29,7 +29,7 @@ from server.policy.values import (
 )
 
 ReadCounter = Callable[[str, Window, int], float]
-"""Returns a counter's value for its key, its window and the start of the window."""
+"""Returns a counter's value, given its key, its window and the start of the window."""
 _MISSING = object()
 
 
@@ -58,7 +58,7 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
 
 
 def asked(decision: Decision, rules: Iterable[Rule]) -> Decision:
-    """Return the decision with a request for the approvals of all these rules."""
+    """Return the decision, changed to request the approvals required by all these rules."""
     first, *others = {rule.fingerprint: rule for rule in rules}.values()
     why = (rule.on_deny or f"The rule {rule.where} requires the user's approval" for rule in (first, *others))
     reason = " ".join(map(_sentence, why))
@@ -77,7 +77,7 @@ def approved_before(decision: Decision, granted: Callable[[Rule], bool]) -> Deci
 
 
 def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
-    """Return one rule that combines all these rules. An approval is remembered for the combination."""
+    """Combine these rules into one. An approval is remembered for the combination."""
     if not others:
         return rule
     rules = (rule, *others)
@@ -93,7 +93,7 @@ def together(rule: Rule, others: tuple[Rule, ...]) -> Rule:
 def denied_item(policy: Policy, call: Call, item: Item, now: float) -> Decision | None:
     """Return why an item of an earlier batch may not start; None if it may.
 
-    The rules may have changed since the batch was approved. The user approved the batch as a whole.
+    The rules may have changed since the batch was approved, and the user approved it as a whole.
     """
     if policy.hides(call.tool) or (policy.default == "deny" and call.tool not in policy.tools):
         return Decision("deny", f"The user's policy no longer allows {call.tool}.")
@@ -103,8 +103,8 @@ def denied_item(policy: Policy, call: Call, item: Item, now: float) -> Decision 
 
 
 def denied_look(policy: Policy, call: Call, now: float) -> Decision | None:
-    """Return why a request related to the call is denied; None if it is allowed. The request itself is not
-    counted.
+    """Return why a request related to the call is denied; None if it is allowed. The request itself does not
+    count towards limits.
     """
     facts = _Facts(policy, call, lambda *_: 0.0, now)
     refusal = _not_for_clients(policy, call.tool) or _against(policy, facts)[0]
@@ -142,7 +142,7 @@ def _not_for_clients(policy: Policy, tool: str) -> Decision | None:
 
 
 def _against(policy: Policy, facts: "_Facts") -> tuple[Decision | None, tuple[Rule, ...]]:
-    """Return the refusal by the first rule that refuses the call, and the rules that ask for approval."""
+    """Return the refusal from the first rule that refuses the call, and the rules that ask for approval."""
     asking: tuple[Rule, ...] = ()
     for rule in policy.rules_for(facts.call.tool):
         against = _judge(rule, facts)
@@ -167,7 +167,7 @@ def _item_facts(policy: Policy, call: Call, item: Item, now: float) -> "_Facts":
 
 
 class _Facts:
-    """The values that conditions can read."""
+    """Values available to conditions."""
 
     def __init__(self, policy: Policy, call: Call, read: ReadCounter, now: float) -> None:
         self.call = call
@@ -195,7 +195,7 @@ class _Facts:
         return value + (self.amount(counter) if counter in self._mine else 0.0)
 
     def amount(self, counter: Counter) -> float:
-        """Return the amount that this call adds to the counter. Only numbers above 0 count."""
+        """Return the amount this call adds to the counter. Only numbers above 0 count."""
         if not counter.increment_from:
             return counter.increment
         value = _descend(self.call.arguments, counter.increment_from.removeprefix("args.").split("."))
@@ -203,7 +203,7 @@ class _Facts:
         return max(number, 0.0) if number is not None and math.isfinite(number) else 0.0
 
     def reservations(self) -> tuple[Reservation, ...]:
-        """Return the amount that the call takes from each counter."""
+        """Return the amount the call takes from each counter."""
         return tuple(
             Reservation(counter.key(self.call), counter.window, counter.window.start(self.now), amount)
             for counter in self._mine
@@ -225,8 +225,8 @@ def _judge(rule: Rule, facts: _Facts) -> str:
 
 
 def _with_places(call: Call) -> Iterator[Mapping[str, Any]]:
-    """Yield a batch's arguments once for each output of its tasks, with the output in place of
-    the pattern.
+    """Yield a batch's arguments once for each output of its tasks, with the pattern replaced by the
+    output.
     """
     places = (item.read_as.get("output") for item in call.items)
     return ({**call.arguments, "output": place} for place in places if place)
@@ -279,7 +279,7 @@ def _contains(value: Any, expected: Any) -> bool:
 
 
 def _equal(value: Any, expected: Any) -> bool:
-    """Compare texts as texts, and numbers (also numbers written as text) as numbers. Booleans equal only
+    """Compare strings as strings, and numbers (including numeric strings) as numbers. Booleans equal only
     booleans.
     """
     if type(value) is type(expected):
@@ -289,7 +289,7 @@ def _equal(value: Any, expected: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number. Numbers written as text count as well, because tool arguments often contain them."""
+    """Convert to a number. Numeric strings are accepted, because tool arguments often contain them."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float | str):

@@ -1,9 +1,8 @@
-"""Parser of Intercept's YAML: the full form, and the short form of its catalogue.
+"""Parser for Intercept's YAML: the full form, and the short form used in its catalogue.
 
-Published description: https://github.com/PolicyLayer/Intercept (POLICY.md). The short form leaves out names
-and writes a limit as ``rate_limit: {max: 30, window: 60}``, the window in seconds. ``call.files`` in a
-condition's path is an addition of this app: the number of files that a call would write (or read, if it
-writes none).
+Published description: https://github.com/PolicyLayer/Intercept (POLICY.md). The short form omits names and
+writes a limit as ``rate_limit: {max: 30, window: 60}``, with the window in seconds. ``call.files`` in a
+condition's path is this app's extension: the number of files a call would write (or read, if it writes none).
 """
 
 import re
@@ -38,10 +37,10 @@ _RATE = re.compile(r"\s*([0-9]{1,12})\s*/\s*([a-z]+)\s*")
 
 
 def parse_intercept(document: Located, name: str) -> Policy:
-    """Return the policy of a document in Intercept's format.
+    """Parse a document in Intercept's format.
 
     Raises:
-        SettingsError: the document violates the format. The message has the line.
+        SettingsError: the document violates the format. The message gives the line.
     """
     return _Parser(Reader(name)).policy(document)
 
@@ -195,7 +194,7 @@ class _Parser:
         return Window(WINDOWS[match[2]]), limit
 
     def _check_counters(self, tools: dict[str, tuple[Rule, ...]]) -> None:
-        """Refuse conditions on counters that no rule increments."""
+        """Refuse conditions on counters never incremented by any rule."""
         rules = [rule for group in tools.values() for rule in group]
         counted = {f"state.{rule.counter.scope}.{rule.counter.name}" for rule in rules if rule.counter}
         for rule in rules:

@@ -1,8 +1,8 @@
-"""Parser of PolicyLayer's JSON.
+"""Parser for PolicyLayer's JSON.
 
 Published description: https://policylayer.com/docs/writing-policies. All ``require`` conditions of a tool
-must hold. A ``deny_if`` condition that holds denies the call. ``limits`` count calls per client session
-(scope ``grant``, the default) or over all clients (``server``).
+must hold. If a ``deny_if`` condition holds, the call is denied. ``limits`` count calls per client session
+(scope ``grant``, the default) or across all clients (``server``).
 """
 
 from server.policy.rules.document import Located, broken
@@ -22,10 +22,10 @@ _SCOPES = ("grant", "server")
 
 
 def parse_policylayer(document: Located, name: str) -> Policy:
-    """Return the policy of a document in PolicyLayer's format.
+    """Parse a document in PolicyLayer's format.
 
     Raises:
-        SettingsError: the document violates the format. The message has the line.
+        SettingsError: the document violates the format. The message gives the line.
     """
     return _Parser(Reader(name)).policy(document)
 

@@ -1,6 +1,6 @@
-"""Regular expressions of policies, matched in linear time so that a pattern cannot stall a call.
+"""Regular expressions in policies, matched in linear time so that a pattern cannot stall a call.
 
-Intercept uses RE2 as well, so its patterns keep their meaning.
+Intercept also uses RE2, so its patterns keep their meaning.
 """
 
 import functools
@@ -11,13 +11,13 @@ import re2
 MOST_PATTERN = 500
 """Maximum length of a pattern (characters)."""
 MOST_MEMORY = 1 << 20
-"""Memory limit of one compiled pattern (bytes)."""
+"""Memory limit for a compiled pattern (bytes)."""
 MOST_SUBJECT = 1_000_000
-"""Maximum length of a text to match (characters). Longer texts never match."""
+"""Maximum length of text to match (characters). Longer text never matches."""
 
 
 def check_pattern(pattern: str) -> str | None:
-    """Return the problem of a pattern; None if the pattern is valid."""
+    """Return what is wrong with a pattern; None if it is valid."""
     if len(pattern) > MOST_PATTERN:
         return f"takes a pattern of at most {MOST_PATTERN} characters"
     try:

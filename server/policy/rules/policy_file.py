@@ -1,10 +1,10 @@
-"""The user's policy file: loaded, reloaded after changes. If the file has errors, the last good rules apply.
+"""Loads the user's policy file and reloads it after changes. If it has errors, the last good rules apply.
 
-The file is ``policy.yaml`` or ``policy.json`` in the config folder, or otherwise the shipped
+The file is ``policy.yaml`` or ``policy.json`` in the config folder, falling back to the bundled
 ``default.yaml``. While the file is broken, the last good rules stay active, even after a restart (the state
 folder keeps their text). Without any good rules, every call is denied until the file is fixed. A dangling
-link counts as a broken file. If the file disappears, its rules stay active while the app runs, because an
-editor may be rewriting the file.
+link is treated as a broken file. If the file disappears, its rules stay active while the app runs, because
+an editor may be rewriting it.
 """
 
 import logging
@@ -29,7 +29,7 @@ _Stamp = tuple[str, int, int, int] | None
 
 @dataclass(frozen=True)
 class Loaded:
-    """The active rules, their file, and the file's error (empty if the file is valid)."""
+    """The active rules, the file they come from, and its error (empty if the file is valid)."""
 
     policy: Policy
     path: Path
@@ -37,7 +37,7 @@ class Loaded:
 
     @property
     def until_then(self) -> str:
-        """A sentence on which rules apply until the file is fixed; empty if the file is valid."""
+        """A sentence saying which rules apply until the file is fixed; empty if the file is valid."""
         if not self.error:
             return ""
         nothing_passes = self.policy is DENY_ALL
@@ -47,7 +47,7 @@ class Loaded:
 
 
 class PolicyFile:
-    """Keeps the active rules. ``current`` compares the file's date, so no watcher and no delay are needed."""
+    """Holds the active rules. ``current`` checks the file's date, so no watcher or delay is needed."""
 
     def __init__(self, folders: Folders, events: EventBus) -> None:
         self._folders = folders
@@ -92,7 +92,7 @@ class PolicyFile:
         return Loaded(policy, path)
 
     def _refuse_loss(self) -> None:
-        """Refuse the loss of the user's own rules.
+        """Refuse to lose the user's own rules.
 
         Raises:
             SettingsError: the user's own rules were active a moment ago.
@@ -126,7 +126,7 @@ class PolicyFile:
 
 
 def candidates(folders: Folders) -> tuple[Path, ...]:
-    """Return the possible paths of the user's policy."""
+    """Return the possible paths for the user's policy."""
     return (folders.policy_file, folders.policy_file.with_suffix(".json"))
 
 

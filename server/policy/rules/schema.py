@@ -1,4 +1,4 @@
-"""Reader of typed values from a policy file's document. Errors name the line."""
+"""Reads typed values from a parsed policy file. Errors name the line."""
 
 import re
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ _DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads values of the file ``name``. Every method can raise ``SettingsError``."""
+    """Reads values from the file ``name``. Every method can raise ``SettingsError``."""
 
     name: str
 
     def mapping(self, located: Located, what: str, keys: Iterable[str] | None = None) -> Mapping:
-        """Return ``located`` as an object. Keys that are not in ``keys`` are errors."""
+        """Return ``located`` as an object. Keys not listed in ``keys`` are errors."""
         if not isinstance(located, Mapping):
             raise broken(self.name, located.line, f"{what} must be a mapping of keys to values")
         known = None if keys is None else tuple(keys)
@@ -40,7 +40,7 @@ class Reader:
         return located.items
 
     def text(self, located: Located, what: str, *, empty: bool = False) -> str:
-        """Return a text. A blank text is an error unless ``empty`` is set."""
+        """Return a string. A blank string is an error unless ``empty`` is set."""
         if isinstance(located, Scalar) and isinstance(located.value, str):
             if empty or located.value.strip():
                 return located.value
@@ -48,7 +48,7 @@ class Reader:
         raise broken(self.name, located.line, f"{what} must be text")
 
     def one_of(self, located: Located, what: str, choices: Iterable[str]) -> str:
-        """Return a text that is one of ``choices``."""
+        """Return a string that is one of ``choices``."""
         value = plain(located)
         known = tuple(choices)
         if not isinstance(value, str) or value not in known:
@@ -63,8 +63,8 @@ class Reader:
         return value
 
     def version(self, top: Mapping) -> str:
-        """Check that the file's version is "1". Return a remark if the version is missing; empty
-        otherwise.
+        """Check that the file's version is "1". Return a remark if the version is missing, otherwise
+        an empty string.
         """
         located = top.entries.get("version")
         if located is None:
@@ -88,7 +88,7 @@ class Reader:
         return frozenset(hidden)
 
     def window(self, located: Located, what: str, *, seconds: bool) -> Window:
-        """Return minute, hour or day; or with ``seconds``, a number of seconds."""
+        """Return a window: minute, hour or day or, with ``seconds``, a number of seconds."""
         value = plain(located)
         if isinstance(value, str) and value in WINDOWS:
             return Window(WINDOWS[value])
@@ -98,7 +98,7 @@ class Reader:
         raise broken(self.name, located.line, f"{what} must be minute, hour or day{also}, not {value!r}")
 
     def duration(self, located: Located, what: str) -> float:
-        """Return seconds from ``30m``, ``90s``, ``1h`` or a number."""
+        """Convert ``30m``, ``90s``, ``1h`` or a number to seconds."""
         value = plain(located)
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         if match:
@@ -134,7 +134,7 @@ class Reader:
         return Condition(path, op, tuple(value) if isinstance(value, list) else value)
 
     def argument_path(self, located: Located, what: str) -> str:
-        """Return a path into the arguments."""
+        """Return a path into the call's arguments."""
         path = self.text(located, what)
         if not path.startswith("args.") or "" in path.split("."):
             raise broken(self.name, located.line, f'{what} must be like "args.amount", not {path!r}')
@@ -155,7 +155,7 @@ class Reader:
 
 
 def _misfit(op: str, value: Any) -> str | None:
-    """Return the problem of an operator's value; None if the value fits."""
+    """Return what is wrong with an operator's value; None if it fits."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if op in ("in", "not_in"):
         return None if isinstance(value, list) else "needs a list"

@@ -1,9 +1,9 @@
-"""Secrets that can be recognised only by their place, such as the value of ``DB_PASSWORD=…`` in a settings
+"""Finds secrets recognisable only by where they appear, such as the value of ``DB_PASSWORD=…`` in a settings
 file.
 
-Three forms are found: a variable in capitals without spaces around ``=``, a quoted key with a quoted value,
-and a line that consists of ``name: value`` or ``name = value``. In the last two forms, words without a digit
-or sign do not count as secrets, because they are often other names. Calls, references and types are code.
+Three forms are found: an upper-case variable without spaces around ``=``, a quoted key with a quoted value,
+and a line consisting of ``name: value`` or ``name = value``. In the last two forms, words without a digit or
+symbol are not treated as secrets, because they are often other names. Calls, references and types are code.
 """
 
 import re
@@ -41,7 +41,7 @@ _NAMED_AFTER = re.compile(r"(?i)(?:my|test|new|old|the|an?)?[-_]?(?:pass|pwd|sec
 
 
 def assigned_values(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the start and end of each value."""
+    """Yield the start and end offsets of each value."""
     for match in _ENVIRONMENT.finditer(text):
         group = match.lastindex or 0
         harmless = match[2] == "KEY" and _HARMLESS_KEY.fullmatch(match[1] or "")

@@ -1,9 +1,9 @@
-"""Redaction of secrets in texts for Claude. A marker with the kind replaces each secret.
+"""Redacts secrets in text sent to Claude, replacing each with a marker that names its kind.
 
-Tokens with a known form are found by the patterns of ``detect-secrets`` (without its network checks) and some
-additional patterns. A value assigned to a name such as ``password`` is found if it is too random for a
-placeholder, or if it occurs in a place typical of settings files (see ``assignments.py``). Hashes, ids and
-ordinary code stay, because random text alone is not a secret. Text written to files is not redacted.
+Tokens with a known format are found by ``detect-secrets`` patterns (without its network checks) and a few
+more. A value assigned to a name such as ``password`` is found if it is too random for a placeholder, or if it
+appears in a place typical of settings files (see ``assignments.py``). Hashes, ids and ordinary code are left
+alone, because randomness alone does not make a secret. Text written to files is not redacted.
 """
 
 import functools
@@ -38,12 +38,12 @@ from detect_secrets.plugins import (
 from server.policy.secrets.assignments import assigned_values
 
 MOST_CHARACTERS = 500_000
-"""Maximum length of a text to search (characters). A longer text is cut here, because text that was not
-searched never goes to Claude.
+"""Maximum length of text to search (characters). Longer text is truncated here, because text that has not
+been searched never goes to Claude.
 """
 LEAST_ENTROPY = 3.0
-"""Minimum entropy of an assigned value (bits per character). English words have about 2.5, 16 random letters
-and digits 3.7.
+"""Minimum entropy of an assigned value (bits per character). English words have about 2.5; 16 random letters
+and digits have 3.7.
 """
 LEAST_LENGTH = 12
 
@@ -92,36 +92,36 @@ _ASSIGNED = re.compile(
     r"(?:\"([^\"\s]{12,512})\"|'([^'\s]{12,512})'|([A-Za-z0-9+/_.~!@#%^&*-]{12,512}={0,2})(?=[\s;,]|$))"
 )
 _NAMED = re.compile(r"(?:pass|pwd|secret|token|key|credential)[^\n]{0,60}?[:=]")
-"""Strings of which a lower-case text must contain one for a value to be assigned to a telling name. Most
-texts contain none.
+"""Matches lower-cased text that could assign a value to a telling name. Used as a quick filter, because most
+texts do not match.
 """
 _SAMPLE = re.compile(r"(?i)example|placeholder|change_?me|dummy|your[_-]|xxx|\*\*\*|\.\.\.|redacted")
 _NO_VALUE = re.compile(r"[<>\\]|\$\{|\{\{|%\(|://")
 _PLACEHOLDER = re.compile(
     r"(?i)(?:my|the|a)?[_-]?(?:pass|passw|password|passwd|pwd|pw|p|secret|token|tiger|guest)|<.*>"
 )
-"""Passwords that documentation uses in URLs (``scott:tiger`` is Oracle's)."""
+"""Passwords used in documentation URLs (``scott:tiger`` is Oracle's)."""
 _CODE = re.compile(r"[A-Za-z_][\w]*(?:[.\-/:][A-Za-z_][\w]*)*|[\d.,:_-]+")
 """A name, a dotted or dashed name, a number or a date: code, not a secret."""
 
 
 @dataclass(frozen=True)
 class Redacted:
-    """A text without secrets, and the number of secrets of each kind."""
+    """The redacted text, and the number of secrets of each kind."""
 
     text: str
     found: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
-        """The number of replaced secrets."""
+        """The number of secrets replaced."""
         return sum(self.found.values())
 
 
 def redact(text: str, known: Iterable[str] = (), *, keep_lines: bool = False) -> Redacted:
     """Return the text with every secret replaced. ``known`` are values known to be secret.
 
-    With ``keep_lines``, the line ends within a secret are kept, so that line numbers stay correct.
+    With ``keep_lines``, line breaks within a secret are kept, so that line numbers stay correct.
     """
     cut = text[:MOST_CHARACTERS]
     spans = [(match.start(), match.end(), "private key") for match in _KEY_BLOCK.finditer(cut)]
@@ -150,7 +150,7 @@ def redact(text: str, known: Iterable[str] = (), *, keep_lines: bool = False) ->
 
 
 def _add_assigned(text: str, spans: list[tuple[int, int, str]]) -> None:
-    """Add the values that are assigned to telling names."""
+    """Add the values assigned to telling names."""
     for match in _ASSIGNED.finditer(text):
         group = match.lastindex or 0
         if _is_random(match[group], quoted=group in (1, 2)):
@@ -167,7 +167,7 @@ def _add_assigned(text: str, spans: list[tuple[int, int, str]]) -> None:
 _QUIET = re2.Options()
 _QUIET.log_errors = False
 _INNER = frozenset({"Basic Auth Credentials", "Bearer Token", "AWS Access Key"})
-"""Kinds whose pattern has the secret in its first group."""
+"""Kinds whose pattern captures the secret in its first group."""
 
 
 def _replace(text: str, spans: list[tuple[int, int, str]], cut: int, *, keep_lines: bool) -> Redacted:
@@ -191,7 +191,7 @@ def _replace(text: str, spans: list[tuple[int, int, str]], cut: int, *, keep_lin
 
 @functools.cache
 def patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
-    """Return kinds, their patterns, and for each pattern a text that every match contains."""
+    """Return the kinds, their patterns, and for each pattern a string that every match contains."""
     found = [(kind, re.compile(pattern)) for kind, pattern in _YOUNGER]
     for detector, edge in _LIBRARY:
         for pattern in detector.denylist:
@@ -202,14 +202,14 @@ def patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
 
 
 def is_absent(pattern: re.Pattern[str], text: str) -> bool:
-    """Return whether an ASCII text certainly has no match. RE2 is several times as fast as ``re``."""
+    """Return whether an ASCII text is certain to have no match. RE2 is several times faster than ``re``."""
     quick = _quick(pattern)
     return quick is not None and quick.search(text) is None
 
 
 @functools.cache
 def _quick(pattern: re.Pattern[str]) -> Any:
-    """Return a pattern as RE2 reads it; None if it has another meaning in RE2."""
+    """Compile a pattern for RE2; return None if RE2 rejects it or reads it differently."""
     if pattern.flags & re.VERBOSE or re.search(r"\\[sSvZA]", pattern.pattern):
         return None
     try:
@@ -219,15 +219,15 @@ def _quick(pattern: re.Pattern[str]) -> Any:
 
 
 _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[^}]*\}|.", re.DOTALL)
-"""A character, escape, set or repetition of a pattern."""
+"""A character, escape, set or repetition in a pattern."""
 _PLAIN = re.compile(r"[\w/:=@ -]|\\[^\w\s]", re.ASCII)
 
 
 def needed_by(pattern: re.Pattern[str]) -> str:
-    """Return the longest literal text that every match of the pattern contains, outside sets and groups;
-    empty if there is none.
+    """Return the longest literal, outside sets and groups, that every match of the pattern contains; empty if
+    there is none.
 
-    A text without this literal cannot match, so the pattern need not be tried.
+    Text without this literal cannot match, so the pattern need not be tried.
     """
     runs, depth = [""], 0
     body = pattern.pattern.removeprefix(r"\b(?:").removesuffix(r")\b")
@@ -257,13 +257,13 @@ def _is_random(value: str, *, quoted: bool) -> bool:
 
 
 def _looks_minted(value: str, quoted: bool) -> bool:
-    """Return whether a value that could be a name is more likely random, with many digits between letters."""
+    """Return whether a value that could be a name is more likely random, with many digits among letters."""
     digits = sum(character.isdigit() for character in value)
     changes = sum(a.isdigit() != b.isdigit() for a, b in itertools.pairwise(value))
     return len(value) >= (12 if quoted else 16) and digits >= 3 and changes >= 5
 
 
 def entropy(text: str) -> float:
-    """Return Shannon's entropy in bits per character."""
+    """Return the Shannon entropy in bits per character."""
     counts = Counter(text)
     return -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())

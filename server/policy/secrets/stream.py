@@ -1,4 +1,4 @@
-"""Redaction of a text that arrives in pieces. Line numbers are kept."""
+"""Redacts text that arrives in pieces, preserving line numbers."""
 
 import re
 from collections.abc import Iterable
@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from server.policy.secrets.redact import redact
 
 PIECE = 32_000
-"""Number of characters that are searched at a time: some 15 ms."""
+"""Number of characters searched at a time, which takes about 15 ms."""
 LONGEST_LINE = 200_000
-"""Maximum length of a line (characters). A longer line is split at its last space, and the first part is
-searched.
+"""Maximum line length (characters). A longer line is split at its last space, and the first part is searched.
 """
 LONGEST_BLOCK = 25_000
-"""Maximum length of a private key (characters). After its first line, this much text is collected before the
-search.
+"""Maximum length of a private key (characters). After its first line, up to this much text is buffered before
+searching.
 """
 
 _BLOCK = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY|PuTTY-User-Key-File-[23]:")
@@ -23,7 +22,7 @@ _BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{0,40}-----|Private-MAC:[^\n]*\n")
 class StreamRedactor:
     """Removes secrets from a text piece by piece.
 
-    A piece is released at the end of a line, and never within a private key. ``known`` are values known to be
+    Pieces are released at the end of a line, never within a private key. ``known`` holds values known to be
     secret.
     """
 
@@ -32,7 +31,7 @@ class StreamRedactor:
         self._waiting = ""
 
     def feed(self, text: str) -> str:
-        """Add more text. Return the part that is now free of secrets."""
+        """Add more text. Return the part now known to be free of secrets."""
         self._waiting += text
         released = []
         while len(self._waiting) >= PIECE and (end := self._end()):

@@ -1,1 +1,1 @@
-"""Download and verification of the embedded engine's weights."""
+"""Downloads and verifies the embedded engine's weights."""

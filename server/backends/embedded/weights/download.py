@@ -1,4 +1,4 @@
-"""Download of one file: resumed, with redirects followed, verified by size and checksum."""
+"""Downloads one file, resuming it, following redirects, and verifying its size and checksum."""
 
 import asyncio
 import hashlib
@@ -15,22 +15,22 @@ from server.common.aio import run_thread_uncancellable
 from server.common.errors import ChecksumMismatch, DownloadError
 
 TRIES = 5
-"""Number of tries in a row without a new byte."""
+"""Maximum number of consecutive tries that bring no new bytes."""
 PAUSE = 1.0
-"""Wait before the next try (seconds). The wait doubles each time."""
+"""Delay before the next try (seconds). It doubles each time."""
 _GGUF = b"GGUF"
 
 Advance = Callable[[int], Awaitable[None]]
-"""Called with the bytes of the file so far."""
+"""Called with the number of bytes downloaded so far."""
 
 
 async def download(client: httpx.AsyncClient, file: HubFile, target: Path, advance: Advance) -> None:
-    """Download ``file`` to ``target``. Bytes from an earlier try in ``target.part`` are kept.
+    """Download ``file`` to ``target``, keeping any bytes that an earlier try left in ``target.part``.
 
     Raises:
-        NoNetwork: the server cannot be reached, or closed the connection repeatedly.
-        ChecksumMismatch: the file is not the file listed by the hub. It was removed.
-        DownloadError: the server refuses.
+        NoNetwork: the server cannot be reached, or repeatedly closed the connection.
+        ChecksumMismatch: the file is not the one the hub lists. It was removed.
+        DownloadError: the server refused the request.
         OSError: the disk failed.
     """
     partial = target.with_name(f"{target.name}.part")
@@ -97,10 +97,10 @@ def _write(target: BinaryIO, chunk: bytes) -> None:
 
 
 def _verify(partial: Path, file: HubFile) -> None:
-    """Compare size and checksum. For a file without a listed checksum, compare size and format.
+    """Check the file's size and checksum, or its size and format if no checksum is listed.
 
     Raises:
-        ChecksumMismatch: it is another file. It was removed.
+        ChecksumMismatch: this is a different file. It was removed.
     """
     with partial.open("rb") as content:
         begins = content.read(len(_GGUF))

@@ -1,7 +1,7 @@
-"""Models of the embedded engine: downloaded, verified, and stored in the app's folder.
+"""Downloads, verifies and stores the embedded engine's models in the app's folder.
 
-Only complete and verified files have their final name. A lock file prevents concurrent downloads of the same
-model.
+Files get their final name only once they are complete and verified. A lock file prevents concurrent downloads
+of the same model.
 """
 
 import asyncio
@@ -26,16 +26,16 @@ from server.common.atomic_write import replace_file
 from server.common.errors import BadArguments, ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace
 
 SPARE_BYTES = 250 * 2**20
-"""Disk space needed in addition to the model (bytes)."""
+"""Disk space required in addition to the model (bytes)."""
 LOCK_POLL_SECONDS = 0.5
 PLACES = "places.json"
-"""Paths of the user's own files and folders, as a JSON list."""
+"""Name of the JSON file that lists the paths to the user's own files and folders."""
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """A download: its name for the progress, its files with their targets, and the text shown during the
-    download.
+    """A download: its name in progress reports, its files with their targets, and the text shown while it
+    runs.
     """
 
     name: str
@@ -48,17 +48,17 @@ class _Plan:
 
 
 def weights_path(folder: Path, name: str) -> Path:
-    """Return the path of a catalogue model's weights. The file may not exist."""
+    """Return the path to a catalogue model's weights. The file may not exist."""
     return folder / f"{name}.gguf"
 
 
 async def look_up(name: str) -> HubModel:
-    """Return size, licence and files of the model that ``fetch_weights`` would download. Nothing is
-    downloaded.
+    """Return the size, licence and files of the model that ``fetch_weights`` would download, without
+    downloading it.
 
     Raises:
         ModelNotFound: the model does not exist.
-        DownloadError: the hub refuses, or cannot be reached.
+        DownloadError: the hub refused the request or cannot be reached.
         BadArguments: ``name`` is a path.
     """
     reference = _reference(name)
@@ -74,15 +74,15 @@ async def look_up(name: str) -> HubModel:
 
 
 async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
-    """Return the path of the model's verified weights (the first part if they are split). Download them if
-    necessary. The user's own path is recorded and used in place.
+    """Return the path to the model's verified weights (the first part if they are split), downloading them
+    if necessary. A path of the user's own is recorded and used in place.
 
     Raises:
-        ModelNotFound: the model is missing from the catalogue, the hub and the disk.
+        ModelNotFound: the model is not in the catalogue, on the hub or on disk.
         NoNetwork: the model's source cannot be reached.
-        NoDiskSpace: the disk has too little space. Nothing was downloaded.
-        ChecksumMismatch: the downloaded file is not the listed file. It was removed.
-        DownloadError: the source refuses, or the disk failed.
+        NoDiskSpace: there is not enough disk space. Nothing was downloaded.
+        ChecksumMismatch: the downloaded file is not the one listed. It was removed.
+        DownloadError: the source refused the request, or the disk failed.
     """
     reference = _reference(name)
     try:
@@ -103,7 +103,7 @@ async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
 
 
 def places_in(folder: Path) -> list[Path]:
-    """Return the recorded files and folders of the user."""
+    """Return the recorded paths to the user's own files and folders."""
     try:
         listed = json.loads((folder / PLACES).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -137,7 +137,7 @@ async def _plan(
 
 
 async def _pinned_file(client: httpx.AsyncClient, name: str, pinned: PinnedModel) -> HubFile:
-    """Return the catalogue's file with the pinned checksum, after checking that the hub has the same file."""
+    """Return the catalogue's file with its pinned checksum, after checking that the hub has the same file."""
     model = await find_on_hub(client, OnHub(pinned.official.repo, pinned.official.file))
     [file] = model.files
     if file.sha256 and file.sha256 != pinned.sha256:
@@ -198,7 +198,7 @@ def _require_space(name: str, missing: list[tuple[HubFile, Path]]) -> None:
 
 
 def _record_place(folder: Path, place: Path) -> Path:
-    """Record a file or folder of the user. Return the first model in it.
+    """Record one of the user's files or folders and return the first model in it.
 
     Raises:
         ModelNotFound: the folder contains no GGUF file.
@@ -217,7 +217,7 @@ def _record_place(folder: Path, place: Path) -> Path:
 
 @asynccontextmanager
 async def _locked(path: Path, plan: _Plan, report: ReportPull) -> AsyncIterator[None]:
-    """Hold the lock file. Wait while another process holds it. The lock is released when its process ends."""
+    """Hold the lock file, waiting if another process has it. The lock is released if its process exits."""
     lock = FileLock(path.with_suffix(".lock"), thread_local=False)
     while True:
         try:

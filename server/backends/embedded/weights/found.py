@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 _PART = re.compile(r"-(\d{5})-of-(\d{5})$")
 _OLLAMA_MODEL = "application/vnd.ollama.image.model"
 _MOST_FILES = 2_000
-"""Maximum number of files in a cache. A larger cache is not read to its end."""
+"""Maximum number of files to look at in a folder or cache. Any files beyond that are ignored."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class FoundModel:
 
     @property
     def path(self) -> Path:
-        """The file for llama.cpp: the only file, or the first part."""
+        """The file to pass to llama.cpp: the only file, or the first part."""
         return self.files[0]
 
     @property
@@ -41,17 +41,17 @@ class FoundModel:
         """Total size of all files in bytes.
 
         Raises:
-            OSError: a file is gone.
+            OSError: a file no longer exists.
         """
         return sum(each.stat().st_size for each in self.files)
 
 
 def find_models(folder: Path, others: Iterable[Path], *, caches: bool) -> tuple[FoundModel, ...]:
-    """Return the models in the app's ``folder``, in ``others`` (files and folders of the user), and in the
+    """Return the models in the app's ``folder``, in ``others`` (the user's files and folders), and in the
     caches of other programs.
 
-    If two models have the same name, the later one gets its folder's name as a prefix. A file that is found
-    twice counts once.
+    If two models have the same name, the later one is prefixed with the name of its folder. A file found
+    twice is listed once.
     """
     models: dict[str, FoundModel] = {}
     seen: set[Path] = set()
@@ -82,7 +82,7 @@ def _owned(owner: str, models: Iterable[FoundModel]) -> Iterator[FoundModel]:
 
 
 def _in_folder(place: Path) -> Iterator[FoundModel]:
-    """Yield the models in a folder and its subfolders, or the model in this file."""
+    """Yield the models in a folder and its subfolders, or the model in a single file."""
     if place.exists() and not place.is_dir():
         files = [place]
         if _PART.search(place.stem):
@@ -104,7 +104,7 @@ def _ggufs(folder: Path) -> Iterator[Path]:
 
 
 def _grouped(files: list[Path]) -> Iterator[FoundModel]:
-    """Yield one model for each file, or for all parts of a split file. Incomplete models are left out."""
+    """Yield one model per file, or per set of parts if it is split. Incomplete models are skipped."""
     for path in files:
         part = _PART.search(path.stem)
         if part is None:
@@ -118,9 +118,9 @@ def _grouped(files: list[Path]) -> Iterator[FoundModel]:
 
 
 def _in_ollama(folder: Path) -> Iterator[FoundModel]:
-    """Yield the models of Ollama's manifests whose weights are one blob.
+    """Yield the models in Ollama's manifests whose weights are a single blob.
 
-    A manifest is at ``manifests/HOST/NAMESPACE/NAME/TAG``, the blob of a digest at ``blobs/sha256-…``.
+    Manifests are at ``manifests/HOST/NAMESPACE/NAME/TAG``, and the blob for a digest at ``blobs/sha256-…``.
     """
     manifests = folder / "manifests"
     if not manifests.is_dir():

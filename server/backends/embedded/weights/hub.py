@@ -1,8 +1,8 @@
-"""Listing of a model's files on the Hugging Face Hub: sizes, checksums and licence before the download.
+"""Lists a model's files on the Hugging Face Hub, with sizes, checksums and licence, before the download.
 
-The routes are those of https://huggingface.co/docs/hub/api: ``/api/models/REPO/revision/REVISION?blobs=true``
-lists the files with their sizes and, for large files, their SHA-256. ``/REPO/resolve/COMMIT/FILE`` sends one
-file.
+The routes are documented at https://huggingface.co/docs/hub/api.
+``/api/models/REPO/revision/REVISION?blobs=true`` lists the files with their sizes and, for large files, their
+SHA-256. ``/REPO/resolve/COMMIT/FILE`` returns one file.
 """
 
 import os
@@ -20,16 +20,16 @@ from server.backends.wire import Garbled, count_of, label_of, object_of, objects
 from server.common.errors import DownloadError, ModelNotFound, NoNetwork
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-"""Time limit without data from a slow hub (seconds)."""
+"""Timeouts for the hub, which can be slow: seconds without data, and seconds to connect."""
 USUAL_QUANTIZATIONS = ("Q4_K_M", "UD-Q4_K_XL", "Q4_K_S", "MXFP4", "Q4_0", "IQ4_XS", "Q5_K_M", "Q6_K", "Q8_0")
-"""Quantizations in order of preference, as llama.cpp's ``-hf``: best quality for the size first."""
+"""Quantizations in order of preference, as in llama.cpp's ``-hf``: best quality for the size first."""
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)
 _MOST_LISTED = 8
 
 
 @dataclass(frozen=True)
 class HubFile:
-    """One file: path in the repository, size in bytes, SHA-256 (empty if unknown), URL."""
+    """One file: its path in the repository, size in bytes, SHA-256 (empty if unknown), and URL."""
 
     path: str
     size: int
@@ -38,7 +38,7 @@ class HubFile:
 
     @property
     def file_name(self) -> str:
-        """The last part of the path."""
+        """The last component of the path."""
         return self.path.rpartition("/")[2]
 
 
@@ -79,18 +79,18 @@ def open_client() -> httpx.AsyncClient:
 
 
 def credentials() -> dict[str, str]:
-    """Return the header with the user's ``HF_TOKEN``, if it is set. The token is sent only to the hub."""
+    """Return a header with the user's ``HF_TOKEN``, if set. The token is sent only to the hub."""
     token = os.environ.get("HF_TOKEN", "").strip()
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 async def find_on_hub(client: httpx.AsyncClient, reference: OnHub) -> HubModel:
-    """Return the files to which the reference points.
+    """Return the files that the reference points to.
 
     Raises:
-        ModelNotFound: the repository or file does not exist on the hub. The message names existing files.
+        ModelNotFound: the repository or file does not exist on the hub. The message names files that do.
         NoNetwork: the hub cannot be reached.
-        DownloadError: the hub refuses, or answers with something else.
+        DownloadError: the hub refused the request or sent an unexpected response.
     """
     listing = await _listing(client, reference)
     files = [
@@ -111,10 +111,10 @@ async def find_on_hub(client: httpx.AsyncClient, reference: OnHub) -> HubModel:
 
 
 def choose_files(paths: list[str], wanted: str) -> list[str]:
-    """Return the files of one model: the file named ``wanted``, or the model with this or the usual
-    quantization.
+    """Return the files of one model: the file named ``wanted``, or the model with that quantization or the
+    usual one.
 
-    A split model has several files. Projectors for images (``mmproj``) are not models.
+    A split model has several files. Image projectors (``mmproj``) are not models.
     """
     models = [each for each in paths if "mmproj" not in each.lower()]
     whole = [each for each in models if _part(each) in (0, 1)]
@@ -171,9 +171,7 @@ def unreachable(name: str, error: Exception) -> NoNetwork:
 def refused(
     reference: OnHub, status: int, headers: httpx.Headers, body: bytes
 ) -> DownloadError | ModelNotFound:
-    """Return the error for the hub's refusal. The hub also answers 401 for a repository that
-    does not exist.
-    """
+    """Return the error for a refusal by the hub, which also answers 401 if a repository does not exist."""
     code = headers.get("x-error-code", "")
     page = f"{endpoint()}/{reference.repo}"
     if code == "GatedRepo" or (status in (401, 403) and code != "RepoNotFound"):

@@ -1,8 +1,8 @@
-"""References to models: names on a hub, URLs of files, and paths.
+"""Model references: names on a hub, file URLs, and paths.
 
-``hf.co/org/repo:Q4_K_M``, ``org/repo:Q4_K_M`` and URLs of the hub's pages name a model on the hub.
-``https://host/file.gguf`` names a file anywhere. ``/path/file.gguf`` and ``/path/folder`` name files on this
-machine.
+``hf.co/org/repo:Q4_K_M``, ``org/repo:Q4_K_M`` and hub page URLs refer to a model on the hub.
+``https://host/file.gguf`` refers to a file anywhere. ``/path/file.gguf`` and ``/path/folder`` refer to files
+on this machine.
 """
 
 import os
@@ -19,7 +19,7 @@ _PAGES = ("resolve", "blob", "raw", "tree")
 
 @dataclass(frozen=True)
 class OnHub:
-    """A model in the repository ``repo``. ``wanted`` is a quantization or a file name; empty for the usual
+    """A model in the repository ``repo``. ``wanted`` is a quantization or file name, or empty for the usual
     quantization.
     """
 
@@ -29,7 +29,7 @@ class OnHub:
 
     @property
     def name(self) -> str:
-        """The reference in the app's own spelling."""
+        """The reference in the app's canonical spelling."""
         return f"hf.co/{self.repo}" + (f":{self.wanted}" if self.wanted else "")
 
 
@@ -47,7 +47,7 @@ class AtAddress:
 
 @dataclass(frozen=True)
 class OnDisk:
-    """A GGUF file or a folder with such files on this machine."""
+    """A GGUF file, or a folder of GGUF files, on this machine."""
 
     path: Path
 
@@ -61,7 +61,7 @@ Reference = OnHub | AtAddress | OnDisk
 
 
 def endpoint() -> str:
-    """Return the hub's address: ``HF_ENDPOINT``, or the usual one."""
+    """Return the hub's address: ``HF_ENDPOINT`` if set, otherwise the default."""
     return (os.environ.get("HF_ENDPOINT", "") or USUAL_ENDPOINT).rstrip("/")
 
 

@@ -1,1 +1,1 @@
-"""Recognisers of compilers and build tools."""
+"""Recognisers for compilers and build tools."""

@@ -1,6 +1,4 @@
-"""cargo and rustc: errors with code and place, warnings by kind, failed tests, crates that did
-not compile.
-"""
+"""cargo and rustc: errors with code and place, warnings by kind, failed tests, crates that did not build."""
 
 import re
 
@@ -30,7 +28,7 @@ _PROGRESS = re.compile(
 
 
 class Cargo(Recogniser):
-    """cargo build, check, clippy, test and run; rustc on its own."""
+    """cargo build, check, clippy, test and run; standalone rustc."""
 
     name = "cargo"
     triggers = (
@@ -103,7 +101,7 @@ class Cargo(Recogniser):
         ]
 
     def _results_facts(self) -> list[Part]:
-        """Return the facts about results, failed results first. Runs without any test are not reported."""
+        """Return the facts about test results, failures first. Runs without any tests are omitted."""
         told = [part for part in self._results if " 0 passed; 0 failed; 0 ignored" not in part.text]
         return sorted(told, key=lambda part: "FAILED" not in part.text)
 
@@ -130,7 +128,7 @@ class Cargo(Recogniser):
         return True
 
     def _flush(self) -> None:
-        """Keep the current message. A message without a place counts only if it is an error."""
+        """Keep the current message. A message without a place is kept only if it is an error."""
         if self._pending is not None and self._pending[0] == "error":
             severity, message, code = self._pending
             self._diagnostics.add(severity, message, None, code)

@@ -1,4 +1,4 @@
-"""CMake: errors and warnings with their place, missing packages, the result of configuring."""
+"""CMake: errors and warnings with their place, missing packages, the outcome of the configure step."""
 
 import re
 

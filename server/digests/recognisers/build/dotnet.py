@@ -12,7 +12,7 @@ _TEST = re.compile(r"^ +(?P<kind>Failed|Skipped) (?P<name>\S.*?) \[.*\]$")
 
 
 class Dotnet(LineMessages):
-    """MSBuild's messages and VSTest's report."""
+    """MSBuild messages and the VSTest report."""
 
     name = "dotnet"
     triggers = (

@@ -18,9 +18,7 @@ UNKNOWN_SYMBOL = "cannot find symbol"
 
 
 class Gcc(LineMessages):
-    """Compilers that print `file:line:column: severity: text [-Wflag]`, and the linker that runs
-    after them.
-    """
+    """Compilers that print `file:line:column: severity: text [-Wflag]`, and the linker run after them."""
 
     name = "gcc"
     triggers = (
@@ -59,7 +57,7 @@ class Gcc(LineMessages):
         return super().facts()
 
     def continued(self, line: Line) -> bool:
-        """Read javac's lines below the code: the symbol and its location."""
+        """Read the lines that javac prints below the code: the symbol and its location."""
         if self._unknown is not None:
             self._waited += 1
             if line.text.startswith("  symbol:"):
@@ -74,7 +72,7 @@ class Gcc(LineMessages):
         return super().continued(line)
 
     def _message(self, line: Line, found: re.Match[str]) -> None:
-        """Keep javac's message about an unknown symbol. The symbol's name follows below the code."""
+        """Keep a javac message about an unknown symbol, whose name follows below the code."""
         self._flush(None)
         if found["text"] != UNKNOWN_SYMBOL:
             super()._message(line, found)

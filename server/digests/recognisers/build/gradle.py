@@ -1,4 +1,4 @@
-"""Gradle: result, failed tasks and tests, causes of failures, javac's and kotlinc's messages."""
+"""Gradle: result, failed tasks and tests, causes of failures, javac and kotlinc messages."""
 
 import re
 
@@ -22,7 +22,7 @@ _QUIET = re.compile(
 
 
 class Gradle(Recogniser):
-    """Gradle with Java or Kotlin projects."""
+    """Gradle builds of Java or Kotlin projects."""
 
     name = "gradle"
     triggers = (

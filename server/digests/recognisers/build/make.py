@@ -1,4 +1,4 @@
-"""make and ninja: failed targets with their makefile lines, and commands that ended with an error."""
+"""make and ninja: failed targets with their makefile lines, and commands that exited with an error."""
 
 import re
 
@@ -22,7 +22,7 @@ _QUIET = re.compile(
 
 
 class Make(Recogniser):
-    """GNU make, also with -k and recursive; ninja."""
+    """GNU make, including -k and recursive runs; ninja."""
 
     name = "make"
     triggers = (

@@ -1,4 +1,4 @@
-"""Maven with Surefire: result, failed tests, compiler messages, cause of a failed build."""
+"""Maven with Surefire: result, failed tests, compiler messages, cause of a build failure."""
 
 import re
 
@@ -117,9 +117,7 @@ class Maven(Recogniser):
             self._others.add("warning", literal(line, text))
 
     def _symbol(self, part: Part) -> None:
-        """Read a line below a compiler's message. The unknown symbol distinguishes messages with the same
-        text.
-        """
+        """Read a line below a compiler message. The unknown symbol tells apart messages with equal text."""
         if self._unknown is not None and part.text.startswith("symbol:"):
             severity, told, place = self._unknown
             self._unknown = None

@@ -1,4 +1,4 @@
-"""tsc and MSBuild compilers: errors by code with their place, the count."""
+"""tsc and MSBuild compilers: errors by code with their place, the total."""
 
 import re
 
@@ -6,7 +6,7 @@ from server.digests.recognisers.line_messages import LineMessages
 
 
 class Tsc(LineMessages):
-    """TypeScript's plain and pretty formats."""
+    """TypeScript's plain and pretty output formats."""
 
     name = "tsc"
     triggers = (

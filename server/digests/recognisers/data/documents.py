@@ -1,4 +1,4 @@
-"""Whole documents: the kind of document, and its facts."""
+"""Whole documents: what kind they are, and their facts."""
 
 import json
 import re
@@ -16,13 +16,11 @@ from server.digests.recognisers.data.table import delimiter_of, table_facts
 from server.digests.values import Fact
 
 LARGEST = 8_000_000
-"""Maximum length of a document that is read as a whole (characters). A longer document is read
-line by line.
-"""
+"""Maximum length of a document read as a whole (characters). Longer ones are read line by line."""
 _LARGEST_YAML = 1_000_000
 _NAMED = re.compile(r"[\w.-]*\.(?P<ending>[A-Za-z]\w{0,9})$")
 _ANY_KIND = frozenset({"", "log", "out", "txt"})
-"""Endings of files that can contain any kind of text."""
+"""File extensions that can hold any kind of text."""
 _READERS = frozenset({"cat", "bat", "less", "more", "type", "nl"})
 _HTML = re.compile(r"\s*(?:<!--.{0,400}?-->\s*)?<(?:!doctype html|html)\b", re.IGNORECASE | re.DOTALL)
 _YAML_LINE = re.compile(r"^\s*(?:- )*[\w.\"'/ -]{1,80}:(?:\s|$)|^\s*- \S|^\s*#|^---")
@@ -31,14 +29,14 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The kind of a document, and its facts."""
+    """A document's kind and its facts."""
 
     kind: str
     facts: list[Fact]
 
 
 def document_of(text: str, command: str, name: str = "") -> Document | None:
-    """Return the facts of a text that is a whole document; None for any other output."""
+    """Return the facts of a text that is a whole document, or None for any other output."""
     if len(text) > LARGEST or not text.strip():
         return None
     lines = [line.text for line in clean_lines(text.split("\n"))]
@@ -111,7 +109,7 @@ def _children(data: object) -> list[object]:
 
 
 def _file_of(command: str) -> str:
-    """Return the file that a command prints unchanged; empty if it prints none."""
+    """Return the file that a command prints unchanged; empty if there is none."""
     try:
         words = shlex.split(command)
     except ValueError:

@@ -1,4 +1,4 @@
-"""HTML as text and Markdown by its headings."""
+"""HTML as text, and Markdown by its headings."""
 
 import re
 from collections import Counter
@@ -36,7 +36,7 @@ _HEADINGS = frozenset({"title", "h1", "h2", "h3", "h4", "h5", "h6"})
 
 
 def is_markdown(lines: Sequence[str]) -> bool:
-    """Return whether headings are between blank lines, with lists, links or fences between the headings."""
+    """Return whether headings stand between blank lines, with lists, links or fences among them."""
     headings = signs = 0
     for index, line in enumerate(lines[:2_000]):
         if _HEADING.match(line):
@@ -49,7 +49,7 @@ def is_markdown(lines: Sequence[str]) -> bool:
 
 
 def markdown_facts(lines: Sequence[str]) -> list[Fact]:
-    """Return headings with line numbers, and the text after each heading."""
+    """Return headings with their line numbers, and the text after each heading."""
     found: list[Fact] = []
     counts: Counter[str] = Counter()
     fence, language, wants = "", "", None
@@ -101,7 +101,7 @@ def html_facts(text: str) -> list[Fact]:
 
 
 class _Page(HTMLParser):
-    """Collects blocks of text with the line on which each block starts."""
+    """Collects blocks of text, each with the line it starts on."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -142,7 +142,7 @@ class _Page(HTMLParser):
             self._pieces.append(data)
 
     def end_block(self) -> None:
-        """Keep the text since the last block."""
+        """Keep the text collected since the last block."""
         said = " ".join(" ".join(self._pieces).split())
         if said and len(self.blocks) < 4_000:
             self.blocks.append((self._tag, self._line, said))

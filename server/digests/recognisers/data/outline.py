@@ -1,4 +1,4 @@
-"""Source code as an outline: definitions with their lines, imports, marks such as TODO."""
+"""Source code as an outline: definitions with their lines, imports, markers such as TODO."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ _SIGNS = {
 
 
 def language_for(name: str, lines: Sequence[str]) -> Language | None:
-    """Return the language of a source file by its name, or by its content if the file has no name."""
+    """Return the language of a source file from its name or, if it has none, from its content."""
     if name:
         named = language_of(name)
         return named if named is not None and named.has_definitions else None

@@ -1,4 +1,4 @@
-"""Shape of JSON and YAML data: keys and types, counts, extremes, frequent values, samples."""
+"""The shape of JSON and YAML data: keys and types, counts, extremes, frequent values, samples."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _ODD_NAME = re.compile(r"[^\w-]")
 
 @dataclass(slots=True)
 class _Path:
-    """The values at one path of the data, over all elements of the arrays on the way."""
+    """The values at one path in the data, across all elements of the arrays along the way."""
 
     depth: int
     types: Counter[str] = field(default_factory=Counter)
@@ -46,7 +46,7 @@ def shape_facts(data: Any, what: str) -> list[Fact]:
 
 
 def _walk(data: Any, paths: dict[str, _Path]) -> None:
-    """Visit the nodes of the data, breadth first, at most ``_MOST_NODES`` nodes."""
+    """Visit the nodes of the data breadth-first, up to ``_MOST_NODES`` nodes."""
     stack: list[tuple[str, int, Any]] = [("", 0, data)]
     seen = 0
     while stack and seen < _MOST_NODES:
@@ -120,7 +120,7 @@ def _details(path: _Path, rows: int) -> Iterator[str]:
 
 
 def _samples(data: Any) -> Iterator[Fact]:
-    """Return the first and last element of the longest array near the top."""
+    """Return the first and last elements of the longest array near the top."""
     arrays = (
         [data]
         if isinstance(data, list)
@@ -135,9 +135,7 @@ def _samples(data: Any) -> Iterator[Fact]:
 
 
 def _brief(value: Any, depth: int) -> str:
-    """Write a value as JSON, without its deepest levels and with at most twelve elements per
-    array or object.
-    """
+    """Format a value as JSON, without its deepest levels and at most twelve elements per container."""
     if isinstance(value, dict | list) and not depth:
         return "…"
     if isinstance(value, dict):

@@ -31,7 +31,7 @@ class _Column:
 
 
 def delimiter_of(lines: Sequence[str], named: bool) -> str:
-    """Return the delimiter of a table; empty if the text is not a table."""
+    """Return a table's delimiter; empty if the text is not a table."""
     probe = [line for line in lines[: 2 * _PROBE] if line.strip()][:_PROBE]
     if len(probe) < 3:
         return ""
@@ -49,7 +49,7 @@ def delimiter_of(lines: Sequence[str], named: bool) -> str:
 
 
 def table_facts(lines: Sequence[str], delimiter: str) -> list[Fact]:
-    """Return the facts of a table whose first line names the columns."""
+    """Return the facts of a table whose first line is the header."""
     reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter)
     columns: list[_Column] = []
     odd: list[tuple[int, int]] = []

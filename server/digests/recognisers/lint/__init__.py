@@ -1,1 +1,1 @@
-"""Recognisers of linters and type checkers."""
+"""Recognisers for linters and type checkers."""

@@ -1,4 +1,4 @@
-"""ESLint's stylish report (and the similar report of stylelint): counts, errors by rule, warnings by rule."""
+"""ESLint's stylish report (and stylelint's similar one): counts, errors by rule, warnings by rule."""
 
 import re
 

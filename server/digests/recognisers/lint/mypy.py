@@ -1,4 +1,4 @@
-"""mypy, and pyright and pyrefly with the same format: errors by code, the count, notes as details."""
+"""mypy, and pyright and pyrefly in the same format: errors by code, the total, notes as details."""
 
 import re
 from typing import ClassVar
@@ -57,9 +57,7 @@ class Mypy(LineMessages):
         return super().facts()
 
     def _message(self, line: Line, found: re.Match[str]) -> None:
-        """Keep a message without a code. With ``--pretty`` the message continues on the next lines, which
-        contain the code.
-        """
+        """Keep a message without a code. With ``--pretty``, the next lines continue it and hold the code."""
         if found["rule"] or self.severity(found) == "note":
             super()._message(line, found)
             return
@@ -69,7 +67,7 @@ class Mypy(LineMessages):
         self.open = True
 
     def _continue_pyright(self, line: Line) -> None:
-        """Read an indented line that explains a message. The last such line ends with the rule."""
+        """Read an indented line that explains a message. The last such line ends with the rule name."""
         assert self._wrapped is not None
         if len(self._wrapped[3]) < 3:
             self._wrapped[3].append(literal(line))

@@ -1,4 +1,4 @@
-"""ruff, flake8, pycodestyle and pylint: the count, problems by rule, fixable problems."""
+"""ruff, flake8, pycodestyle and pylint: the total, problems by rule, fixable problems."""
 
 import re
 
@@ -12,7 +12,7 @@ _ARROW = re.compile(r"^ *--> (?P<place>\S+?:\d+:\d+)$")
 
 
 class Ruff(LineMessages):
-    """ruff's full and concise formats, and the same format from flake8 and pylint."""
+    """ruff's full and concise formats, and flake8 and pylint output in the same format."""
 
     name = "ruff"
     triggers = (
@@ -37,7 +37,7 @@ class Ruff(LineMessages):
         self._head: tuple[Part, Part] | None = None
 
     def severity(self, found: re.Match[str]) -> str:
-        """Return the severity. pylint's codes contain it; the other tools report only errors."""
+        """Return the severity. pylint encodes it in its codes; the other tools report only errors."""
         return "warning" if _MINOR.fullmatch(found["rule"]) else "error"
 
     def continued(self, line: Line) -> bool:

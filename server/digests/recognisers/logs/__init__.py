@@ -1,1 +1,1 @@
-"""Recognisers of logs and stack traces."""
+"""Recognisers for logs and stack traces."""

@@ -14,7 +14,7 @@ _MOST_FIELDS = 60
 _TOLD = frozenset((*LEVEL_KEYS, *TIME_KEYS))
 _NO_ERROR = ("null", "", "false", "<nil>")
 _JSON_FIELD = re.compile(r'((?<!\\)"((?:[^"\\]|\\.)*)" ?: ?("(?:[^"\\]|\\.)*"|[^\s,{}\[\]"]+))')
-"""A field: all of it, its key, its value."""
+"""A field: the whole text, its key, its value."""
 
 
 class JsonLines(RecordLog):
@@ -30,7 +30,7 @@ class JsonLines(RecordLog):
 
 
 def _record(pairs: list[tuple[str, str, str]]) -> Record:
-    """Return the record of fields: each field as written, its key, and its value with quotes."""
+    """Return the record made up of fields: each field as written, its key, and its value with quotes."""
     values = {key: value[1:-1] if value[:1] == '"' else value for _, key, value in pairs}
     text = _first(values, TEXT_KEYS)
     spelled = {key: whole for whole, key, _ in pairs}
@@ -47,7 +47,7 @@ def _record(pairs: list[tuple[str, str, str]]) -> Record:
 
 
 def _first(values: Mapping[str, str], keys: Sequence[str]) -> str:
-    """Return the first of some keys that has a value; empty if no key has a value."""
+    """Return the first of several keys that has a value; empty if none has."""
     for key in keys:
         if values.get(key):
             return key

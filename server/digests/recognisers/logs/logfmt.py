@@ -9,7 +9,7 @@ _KNOWN = re.compile(rf"(?:^| )(?:{'|'.join(map(re.escape, (*LEVEL_KEYS, *TEXT_KE
 
 
 class Logfmt(JsonLines):
-    """Logs of Go's logrus, slog and the like."""
+    """Logs from Go's logrus, slog and the like."""
 
     name = "logfmt"
     triggers = (r'^(?:[A-Za-z_@][\w.@/-]*=(?:"(?:[^"\\]|\\.)*"|\S*) ?){2,}',)

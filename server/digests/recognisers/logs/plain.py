@@ -1,4 +1,4 @@
-"""Plain logs: a time, a level and a message per line; syslog and access logs."""
+"""Plain logs with a time, a level and a message per line; syslog and access logs."""
 
 import re
 
@@ -37,7 +37,7 @@ _TIMED = re.compile(rf"^\[?(?P<time>{_TIME})\]?[\s:|-]*(?P<text>\S.*)$")
 
 
 class PlainLog(RecordLog):
-    """Logs of Python, Java, nginx, PostgreSQL, klog, syslog and others whose lines start with a time."""
+    """Logs from Python, Java, nginx, PostgreSQL, klog, syslog and others whose lines start with a time."""
 
     name = "log"
     triggers = (

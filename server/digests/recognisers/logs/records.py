@@ -1,6 +1,4 @@
-"""Logs with one record per line: records by level and message, with places, rare records, ranges
-of numbers.
-"""
+"""Logs with one record per line: records by level and message, with places, rare records, numeric ranges."""
 
 import re
 from abc import abstractmethod
@@ -19,7 +17,7 @@ LEVELS = {
     "error": 2, "err": 2, "severe": 2, "e": 2,
     "fatal": 3, "critical": 3, "crit": 3, "panic": 3, "alert": 3, "emerg": 3, "emergency": 3, "f": 3,
 }  # fmt: skip
-"""Levels by their names and by Pino's numbers. 1 is a warning, 2 an error, 3 ends the program."""
+"""Levels by name and by Pino's number. 1 is a warning, 2 an error, 3 ends the program."""
 _PLACE = re.compile(
     r'File \\?"[^"\\]+\\?", line \d+|[\w./-]+\.(?:py|js|ts|go|rb|java|rs|cs|php|kt):\d+(?::\d+)?'
 )
@@ -28,14 +26,14 @@ _NUMBER_STARTS = frozenset("-0123456789")
 
 
 class Record(NamedTuple):
-    """One record, with its pieces as written on its line. ``status`` is an HTTP status, if present."""
+    """One record, with its pieces as written on the line. ``status`` is an HTTP status, if present."""
 
     level: int
     text: str
     time: str = ""
     status: str = ""
     fields: tuple[tuple[str, str, str], ...] = ()
-    """Key and value, both as written on the line."""
+    """Keys and values, both as written on the line."""
 
 
 @dataclass(slots=True)
@@ -50,10 +48,10 @@ class _Group:
 
 
 class RecordLog(Recogniser):
-    """Base class of recognisers of such logs."""
+    """Base class for recognisers of such logs."""
 
     least = 3
-    """A text with fewer records does not count as a log."""
+    """Minimum number of records for a text to be considered a log."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +62,7 @@ class RecordLog(Recogniser):
 
     @abstractmethod
     def parse(self, text: str) -> Record | None:
-        """Return the record on a line; None if the line is not a record."""
+        """Return the record on a line, or None if the line is not a record."""
 
     def feed(self, line: Line) -> bool:
         record = self.parse(line.text)
@@ -134,7 +132,7 @@ def _facts(group: _Group, place: int) -> Iterator[Fact]:
 
 
 def _sample(line: Line, record: Record, worth: int, said: set[str]) -> list[Part]:
-    """Return a record as a sample: its time, the last place that it names, its text and its short fields."""
+    """Return a record as a sample: its time, the last place it names, its text and its short fields."""
     parts = [Part(record.time, line.number, worth - 3)] if record.time else []
     if found := _PLACE.findall(line.text):
         parts.append(Part(found[-1], line.number, worth - 2))

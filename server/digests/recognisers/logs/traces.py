@@ -40,7 +40,7 @@ class _Trace:
 
 
 class Traces(Recogniser):
-    """Tracebacks of Python, Java, JavaScript, Go, Rust, Ruby, PHP, C#, C and C++, Dart, Perl."""
+    """Tracebacks from Python, Java, JavaScript, Go, Rust, Ruby, PHP, C#, C and C++, Dart, Perl."""
 
     name = "stack traces"
     triggers = (

@@ -1,1 +1,1 @@
-"""Recognisers of package managers and infrastructure tools."""
+"""Recognisers for package managers and infrastructure tools."""

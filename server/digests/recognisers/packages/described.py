@@ -1,4 +1,4 @@
-"""Objects as printed by `kubectl describe`: objects with a problem, by name, state and warnings."""
+"""Objects as printed by `kubectl describe`: those with a problem, by name, state and warnings."""
 
 import re
 from collections import Counter
@@ -19,7 +19,7 @@ _IMAGE = re.compile(r"^ +Image: +(?P<image>\S+)$")
 _HEALTHY = ("Running", "Succeeded", "Active", "Bound")
 _MOST_PROBLEMS = 10
 _HEAD = 4
-"""Lines within which an object has a field that only Kubernetes prints."""
+"""Number of lines within which an object must show a field that only Kubernetes prints."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class _Object:
 
 
 class DescribedObjects:
-    """All objects of one output. Only objects with a problem are kept whole."""
+    """All objects in one output. Only objects with a problem are kept in full."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -55,11 +55,11 @@ class DescribedObjects:
 
     @property
     def is_open(self) -> bool:
-        """Whether an object has begun and not ended."""
+        """Whether an object has begun but not ended."""
         return self._current is not None
 
     def add(self, line: Line) -> bool:
-        """Read a line of the current object; return whether it belongs to one."""
+        """Read a line. Return whether it belongs to the current object."""
         current = self._current
         if current is None:
             return False

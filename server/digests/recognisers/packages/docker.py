@@ -1,4 +1,4 @@
-"""docker build: the failed step and its output, steps and cached steps, warnings about the Dockerfile."""
+"""docker build: the failed step with its output, steps and cached steps, Dockerfile warnings."""
 
 import re
 

@@ -18,7 +18,7 @@ _NAME = re.compile(r"^Name: {2,}(?P<name>\S+)$")
 
 
 class Kubectl(Recogniser):
-    """kubectl get in table form, events, and the important lines of describe."""
+    """kubectl get in table form, events, and the important lines of kubectl describe."""
 
     name = "kubectl"
     triggers = (

@@ -96,13 +96,13 @@ class Pip(Recogniser):
 
 
 def _add(groups: dict[_Key, Ends[Part]], key: _Key, part: Part) -> None:
-    """Add a part to its group, unless the group is new and there are too many groups."""
+    """Add a part to its group, unless that group is new and there are already too many."""
     if key in groups or len(groups) < MOST_KEPT:
         groups.setdefault(key, Ends()).append(part)
 
 
 def _ends(parts: list[Part], most: int) -> list[Part]:
-    """Return the first and last few of many."""
+    """Return the first and last few elements of a long list."""
     return parts if len(parts) <= most else [*parts[-most // 2 :], *parts[: most // 2]]
 
 

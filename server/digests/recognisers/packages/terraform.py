@@ -80,7 +80,7 @@ class Terraform(Recogniser):
         return found + self._resource_facts()
 
     def _resource_facts(self) -> list[Fact]:
-        """Return one fact per action: the names of its resources, destroyed resources first, with reasons."""
+        """Return one fact per action with its resource names and reasons, destroyed resources first."""
         groups: dict[str, list[tuple[Part, list[Part]]]] = {}
         for part, details in self._resources:
             groups.setdefault(part.text.partition(" ")[2], []).append((part, details))

@@ -1,1 +1,1 @@
-"""Recognisers of test runners."""
+"""Recognisers for test runners."""

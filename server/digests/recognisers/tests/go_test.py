@@ -51,7 +51,7 @@ class GoTest(Recogniser):
         self._detail: list[Part] | None = None
         self._untested: Ends[Part] = Ends()
         self._failed: Failure | None = None
-        """A failed test followed by its log, as printed without -v."""
+        """A failed test followed by its log, as printed when -v is not given."""
 
     def feed(self, line: Line) -> bool:
         text = line.text
@@ -168,7 +168,7 @@ class GoTest(Recogniser):
         return text in ("FAIL", "PASS") or text.startswith("# ")
 
     def _crash_line(self, crash: Failure, line: Line) -> bool:
-        """Handle one line of a panic or data race report, and detect where the report ends."""
+        """Handle one line of a panic or data race report, and detect the end of the report."""
         text = line.text
         if _PACKAGE.match(text) or _TEST.match(text) or text.startswith("====") or text in ("FAIL", "PASS"):
             self._finish_crash()

@@ -134,6 +134,6 @@ class Jest(Recogniser):
 
 
 def _files_of(failure: Failure) -> list[str]:
-    """Return the names of the files that a failure tells."""
+    """Return the names of the files that a failure mentions."""
     told = [*failure.places, failure.cause] if failure.cause else failure.places
     return _FILE_NAME.findall(" ".join(part.text for part in told))

@@ -18,7 +18,7 @@ _PLACE = re.compile(r"^(?P<place>/?\S+\.php:\d+)$")
 
 
 class PhpUnit(Recogniser):
-    """PHPUnit since version 8."""
+    """PHPUnit 8 and later."""
 
     name = "phpunit"
     triggers = (

@@ -31,7 +31,7 @@ _CHAIN = ("The above exception was the direct cause", "During handling of the ab
 
 
 class Pytest(Recogniser):
-    """pytest in all traceback styles, quiet to verbose."""
+    """pytest in every traceback style, from quiet to verbose."""
 
     name = "pytest"
     triggers = (
@@ -188,7 +188,7 @@ class Pytest(Recogniser):
         return _PROGRESS.search(text) is not None or text.startswith("collect")
 
     def _name_from_summary(self) -> None:
-        """Add failures that only the short summary names; all failures if the summary is the only report."""
+        """Add failures named only in the short summary: all of them if there is no other report."""
         known = {_last_name(item.name.text) for item in self._failures.items}
         placed = {
             item.cause.text: item for item in self._failures.items if item.cause and _AT.match(item.name.text)
@@ -202,7 +202,7 @@ class Pytest(Recogniser):
 
 
 def _add_place(current: Failure, place: Part, *, library: bool | None = None) -> None:
-    """Keep the deepest place in the project first, then the first place (the test itself)."""
+    """Add a place, keeping the deepest one in the project first, then the first one (the test itself)."""
     if library if library is not None else is_library(place.text):
         if not current.places and len(current.details) < 2:
             current.details.append(place)

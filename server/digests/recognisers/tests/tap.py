@@ -1,4 +1,4 @@
-"""node --test and other producers of TAP: totals, failed tests with cause and place, skipped tests."""
+"""node --test and other TAP producers: totals, failed tests with cause and place, skipped tests."""
 
 import re
 
@@ -37,7 +37,7 @@ _WORTHS = {
 
 
 class Tap(Recogniser):
-    """Both reporters of Node's test runner, and TAP from any other tool."""
+    """Both of Node's test reporters, and TAP from any other tool."""
 
     name = "tap"
     triggers = (

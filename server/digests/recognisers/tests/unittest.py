@@ -104,6 +104,6 @@ class Unittest(Recogniser):
 
 
 def _name(text: str) -> str:
-    """Return only the dotted name, if the header repeats the test's name before it."""
+    """Return only the dotted name if the header repeats the test's name in front of it."""
     short, _, rest = text.partition(" (")
     return rest.removesuffix(")") if rest.split(")")[0].endswith("." + short) and ") (" not in rest else text

@@ -1,1 +1,1 @@
-"""Recognisers of version control output."""
+"""Recognisers for version control output."""

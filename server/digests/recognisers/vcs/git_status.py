@@ -26,7 +26,7 @@ _WORTHS = {
 
 
 class GitStatus(Recogniser):
-    """git status, long and short."""
+    """git status in long and short form."""
 
     name = "git status"
     triggers = (

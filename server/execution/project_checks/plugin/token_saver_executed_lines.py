@@ -1,7 +1,7 @@
-"""A pytest plugin that notes which lines of one file the tests execute. Runs with the project's pytest.
+"""A pytest plugin that records which lines of a file the tests execute. Runs in the project's own pytest.
 
-It needs only the standard library. ``TOKEN_SAVER_WATCHED`` names the file. The lines go to standard output
-at the end of the session.
+It needs only the standard library. ``TOKEN_SAVER_WATCHED`` names the file. The lines are printed to standard
+output at the end of the session.
 """
 
 import os
@@ -18,7 +18,7 @@ _lines: set[int] = set()
 
 
 def pytest_runtest_call(item: Any) -> None:  # noqa: ARG001 - the name is part of pytest's interface
-    """Begin to watch, unless another tracer is already active."""
+    """Start watching, unless another tracer is already active."""
     if sys.gettrace() is None:
         threading.settrace(_enter)
         sys.settrace(_enter)
@@ -32,7 +32,7 @@ def pytest_runtest_teardown(item: Any) -> None:  # noqa: ARG001 - the name is pa
 
 
 def pytest_unconfigure(config: Any) -> None:
-    """Report, except in a worker, whose output belongs to its controller."""
+    """Print the report, except in a worker, whose output belongs to its controller."""
     if not hasattr(config, "workerinput"):
         sys.stdout.flush()
         os.write(1, f"\n{MARK} {','.join(map(str, sorted(_lines)))}\n".encode())
