@@ -32,6 +32,10 @@ RUNS = 3
 Trouble = Callable[[Path, pytest.MonkeyPatch], AbstractContextManager[None]]
 
 
+PYTHON = sys.executable
+"""For the MCP server, also while the hook's own Python is missing."""
+
+
 @dataclass(frozen=True)
 class Results:
     """The results that reached the API, and the longest time between two requests (seconds)."""
@@ -73,7 +77,7 @@ class ClaudeCodeHarness:
                 api.url,
                 home=self.home,
                 project=self.project,
-                servers={"texts": {"command": sys.executable, "args": program}},
+                servers={"texts": {"command": PYTHON, "args": program}},
                 extra=("--permission-mode", "bypassPermissions"),
                 binary=binary,
             )
