@@ -301,7 +301,7 @@ def settings(walk: Walk) -> None:
         fold.click()
     for name in ("Start at login", "Keep prompts, answers and diffs"):
         page.get_by_role("switch", name=name).click()
-    page.get_by_label("Longest answer").fill("3")
+    page.get_by_label("Longest answer", exact=True).fill("3")
     expect(page.get_by_text("Give a whole number of at least 16.")).to_be_visible()
     roots = "Add to Folders Claude can work in"
     page.get_by_role("textbox", name=roots).fill(str(walk.stage.project))
@@ -316,7 +316,7 @@ def settings(walk: Walk) -> None:
     expect(walk.button("Remove test")).to_be_visible()
     walk.look()
     walk.press("Cancel", within=connect)
-    page.get_by_label("Longest answer").fill("4096")
+    page.get_by_label("Longest answer", exact=True).fill("4096")
     page.get_by_role("switch", name="Start at login").click()
     walk.press("Reset Keep prompts, answers and diffs", f"Remove {walk.stage.project}", "Remove test")
     expect(walk.button("Remove test")).to_have_count(0)

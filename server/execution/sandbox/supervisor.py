@@ -27,6 +27,7 @@ assert sys.platform == "linux"
 
 # No pathlib here: its import takes 10 ms at every start of a job.
 
+_KILLED_CHILD = 128 + signal.SIGKILL
 _LOOK_SECONDS = 0.05
 """Interval at which memory, disk and process counts are measured (seconds)."""
 _TAIL_BYTES = 200_000
@@ -133,12 +134,13 @@ class _Watch:
 
     def _reap(self) -> tuple[str, int | None]:
         _, status, usage = os.wait4(self.pid, 0)
-        if os.WIFEXITED(status):
-            return "exited", os.WEXITSTATUS(status)
-        number = os.WTERMSIG(status)
-        if number == signal.SIGKILL and usage.ru_utime + usage.ru_stime >= self.limits["cpu_seconds"] - 0.1:
+        exited = os.WIFEXITED(status)
+        number = os.WEXITSTATUS(status) if exited else os.WTERMSIG(status)
+        # Bubblewrap, like a shell, reports that a signal ended its child as an exit status above 128.
+        killed = number == (_KILLED_CHILD if exited else signal.SIGKILL)
+        if killed and usage.ru_utime + usage.ru_stime >= self.limits["cpu_seconds"] - 0.1:
             return "timeout", None
-        return "signal", number
+        return ("exited" if exited else "signal"), number
 
     def _limit_passed(self) -> str | None:
         if time.monotonic() > self.deadline:
