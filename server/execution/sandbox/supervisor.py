@@ -113,7 +113,8 @@ class _Watch:
         self.limits = job["limits"]
         self.command = job["kind"] != "python"
         self.folder, self.pid = folder, pid
-        self.deadline = time.monotonic() + self.limits["seconds"]
+        self.started = time.monotonic()
+        self.deadline = self.started + self.limits["seconds"]
 
     def wait(self) -> tuple[str, int | None]:
         """Return how the job ended, with its exit status or signal."""
@@ -136,9 +137,12 @@ class _Watch:
         _, status, usage = os.wait4(self.pid, 0)
         exited = os.WIFEXITED(status)
         number = os.WEXITSTATUS(status) if exited else os.WTERMSIG(status)
-        # Bubblewrap, like a shell, reports that a signal ended its child as an exit status above 128.
-        killed = number == (_KILLED_CHILD if exited else signal.SIGKILL)
-        if killed and usage.ru_utime + usage.ru_stime >= self.limits["cpu_seconds"] - 0.1:
+        if exited and number == _KILLED_CHILD:
+            # Bubblewrap reports a killed child, but not its CPU time, which is at most the time that passed.
+            used = time.monotonic() - self.started
+        else:
+            used = usage.ru_utime + usage.ru_stime if number == signal.SIGKILL and not exited else 0.0
+        if used >= self.limits["cpu_seconds"] - 0.1:
             return "timeout", None
         return ("exited" if exited else "signal"), number
 
