@@ -22,15 +22,15 @@ def test_an_engine_that_stops_and_returns_is_shown(page: Page, stage: DashboardH
     stage.ollama.stop()
     try:
         page.get_by_role("button", name="Test the engine").click()
-        expect(page.locator(".ts-notice", has_text="backend_unreachable")).to_contain_text("Start it")
+        expect(page.locator(".ts-notice", has_text="backend_unreachable")).to_contain_text("Start Ollama")
         expect(page.locator(".ts-chip")).to_have_class("ts-chip ts-chip-error")
-        expect(page.locator(".ts-banner-words")).to_contain_text("Start it")
+        expect(page.locator(".ts-banner-words")).to_contain_text("Start Ollama")
         page.locator(".ts-notice").get_by_role("button", name="Close").click()
     finally:
         stage.ollama.restart()
     page.get_by_role("button", name="Test the engine").click()
     expect(page.locator(".ts-chip")).not_to_have_class("ts-chip ts-chip-error")
-    expect(page.locator(".ts-banner")).to_have_count(0)
+    expect(page.locator(".ts-banner:visible")).to_have_count(0)
 
 
 def test_a_failed_load_is_shown_with_the_reason(page: Page, stage: DashboardHarness) -> None:
@@ -57,7 +57,7 @@ def test_a_locked_history_is_explained_and_recovers(page: Page, stage: Dashboard
         other.execute("ROLLBACK")
     page.goto(stage.url(f"/offload/{stage.ids[-1]}"))
     page.get_by_role("button", name="Run again").click()
-    expect(page.locator(".ts-banner")).to_have_count(0)
+    expect(page.locator(".ts-banner:visible")).to_have_count(0)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit another process")
@@ -82,4 +82,4 @@ def test_a_full_disk_is_explained_and_recovers(browser: Browser, tmp_path: Path)
             process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
             page.goto(f"{hub.info.url}/offload/{ids[-1]}")
             page.get_by_role("button", name="Run again").click()
-            expect(page.locator(".ts-banner")).to_have_count(0)
+            expect(page.locator(".ts-banner:visible")).to_have_count(0)

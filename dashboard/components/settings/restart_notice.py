@@ -24,7 +24,7 @@ class RestartNotice:
         with box("ts-banner ts-restart") as self._notice:
             self._notice.props["role"] = "status"
             icon("restart_alt", "ts-banner-icon")
-            self._words = text("", "ts-banner-words")
+            self._words = text("", "ts-restart-words")
             button("Restart now", self._restart, look="main", label="Restart now: Token Saver")
         self._notice.set_visibility(False)
 
