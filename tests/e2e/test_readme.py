@@ -195,14 +195,17 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         assert "token-saver" in (user.home / ".claude" / "CLAUDE.md").read_text()
         assert "ERROR" not in user.types("token-saver doctor")
 
-        digest = user.types('token-saver offload "Write slugify(text) in Python" --output slug.py', project)
+        digest = user.types(
+            '''token-saver offload "Write slugify(text) in Python" --output slug.py -e "slugify('A b') == 'a-b'" -e "slugify('') == ''"''',  # noqa: E501 - a command
+            project,
+        )
         assert "def slugify" in (project / "slug.py").read_text()
         batch = user.types(
             'token-saver batch "Add docstrings" --each "src/**/*.py" --output "{path}"', project
         )
-        job = re.search(r"`token-saver jobs wait (\w+)`", batch)
+        job = re.search(r"`token-saver (?:jobs wait|undo) (j\w+)`", batch)
         assert job is not None, batch
-        user.types(job[0].strip("`"), project)
+        user.types(f"token-saver jobs wait {job[1]}", project)
         assert '"""Return one."""' in (project / "src" / "deep" / "b.py").read_text()
         assert job[1] in user.types("token-saver jobs", project)
         offload = re.search(r"\b[0-9a-f]{8}\b", digest)
