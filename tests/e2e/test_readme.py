@@ -225,9 +225,9 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         user.types("token-saver disconnect claude-code")
         assert not (user.home / ".claude" / "CLAUDE.md").exists()
         assert not (user.home / ".claude" / "settings.json").exists()
-        assert (state_folder(user.environ) / "token").exists()
+        assert Path(state_folder(user.environ), "token").exists()
         user.types("token-saver uninstall")
-        assert not (state_folder(user.environ) / "token").exists()
+        assert not Path(state_folder(user.environ), "token").exists()
         user.types("uv tool uninstall claude-token-saver-app")
     assert user.types("uv run python packaging/build_mcpb.py").strip().endswith(".mcpb")
 
