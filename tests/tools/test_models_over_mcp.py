@@ -49,7 +49,7 @@ async def test_keep_alive_is_really_sent_and_0_unloads(ollama_standin: OllamaSta
         assert "unloaded" in await _said(client, "preload_model", model=CODER, keep_alive="0")
         assert "No model is loaded" in await _said(client, "list_loaded_models")
         sent = [each.json["keep_alive"] for each in ollama_standin.requests if each.path == "/api/chat"]
-        assert sent == [-1, "30m", 0]
+        assert sent == ["10m", "30m", 0]  # first the user's setting
         assert "bad_arguments" in await _refused(client, "preload_model", model=CODER, keep_alive="soon")
 
     await with_client(_ollama(ollama_standin), work)
