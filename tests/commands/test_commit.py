@@ -100,7 +100,8 @@ class Engine:
         return sum(each.path == "/api/chat" for each in self.ollama.requests)
 
 
-@pytest.fixture(scope="module")
+# A hub of its own for each test: the default policy allows 30 tasks a minute.
+@pytest.fixture
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     home = tmp_path_factory.mktemp("hub")
     with OllamaStandIn() as ollama, start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama.url) as hub:
