@@ -31,8 +31,8 @@ class Capabilities:
     reports_vram: bool = False
     """Whether the engine reports ``LoadedModel.size_vram``, in which case 0 means no GPU memory."""
     run_by_app: bool = False
-    """Whether the engine runs as a child process of the app. If so, the app restarts it, publishes
-    its loads, and calculates its memory use.
+    """Whether the engine runs as a child process of the app. If so, the app restarts it, publishes its loads,
+    and calculates its memory use.
     """
 
 

@@ -15,9 +15,7 @@ LOGIN_SECONDS = 900.0
 
 
 class Keys:
-    """The token, the cookie that stands in for it in a browser, and the login links that set the
-    cookie.
-    """
+    """The token, the cookie that stands in for it in a browser, and the login links that set the cookie."""
 
     def __init__(self, token: str, port: int) -> None:
         # The last token is the current token. Two tokens are valid while the token is being replaced.
@@ -67,8 +65,8 @@ class Keys:
         return _sign(self._tokens[-1], text)
 
     def signed(self, text: str, signature: str) -> bool:
-        """Return whether the signature is valid for the text. Tokens replaced since this process
-        started are accepted too.
+        """Return whether the signature is valid for the text. Tokens replaced since this process started are
+        accepted too.
         """
         good = (_sign(token, text) for token in (*self._tokens, *self._former))
         return any(hmac.compare_digest(signature.encode(), each.encode()) for each in good)

@@ -118,8 +118,8 @@ class Bridge:
 
 
 def _is_well_formed(message: Message) -> bool:
-    """Return whether the message has the JSON-RPC and MCP parts that this module expects, with the
-    right types.
+    """Return whether the message has the JSON-RPC and MCP parts that this module expects, with the right
+    types.
     """
     params = message.get("params") or {}
     return (
@@ -147,8 +147,8 @@ def main() -> None:
 
 
 def _exit(bridge: Bridge) -> None:
-    """Exit the process immediately. Threads may be stuck in reads, and clients kill servers after
-    half a second.
+    """Exit the process immediately. Threads may be stuck in reads, and clients kill servers after half a
+    second.
     """
     bridge.session.end()
     os._exit(0)

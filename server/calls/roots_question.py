@@ -44,8 +44,8 @@ def roots_question() -> InputRequiredResult:
 
 
 def answered_roots(context: ToolContext) -> tuple[str, ...] | None:
-    """Return the URIs of the roots that the client named in this or an earlier round; None
-    if it has not answered.
+    """Return the URIs of the roots that the client named in this or an earlier round; None if it has not
+    answered.
     """
     answer = (context.input_responses or {}).get(_QUESTION)
     if isinstance(answer, ListRootsResult):

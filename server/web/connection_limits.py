@@ -24,8 +24,8 @@ MOST_HEAD_BYTES = 64 << 10
 MOST_HEADERS = 100
 """Maximum size of the request headers (bytes). A browser sends about 20 headers, 2 kB in all."""
 OPEN_FILES = 8192
-"""Open file limit that the hub requests from the system, enough for unauthenticated connections,
-pages and calls.
+"""Open file limit that the hub requests from the system, enough for unauthenticated connections, pages and
+calls.
 """
 
 

@@ -63,8 +63,8 @@ class Reader:
         return value
 
     def version(self, top: Mapping) -> str:
-        """Check that the file's version is "1". Return a remark if the version is missing, otherwise
-        an empty string.
+        """Check that the file's version is "1". Return a remark if the version is missing, otherwise an empty
+        string.
         """
         located = top.entries.get("version")
         if located is None:
