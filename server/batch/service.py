@@ -98,9 +98,7 @@ class BatchService:
                 self._launch(job)
 
     async def close(self) -> None:
-        """Stop all jobs. Running items are requeued and run after the next start. Waiters are woken and find
-        ``closed`` set.
-        """
+        """Stop all jobs and wake waiters. Running items are requeued and run after the next start."""
         self.closed = True
         self._notifier.wake_all()
         await self._changes.close()
@@ -192,9 +190,7 @@ class BatchService:
         return each * (counts.total - counts.ended)
 
     async def estimate(self, planned: Planned) -> float | None:
-        """Estimate the seconds the items would take at the speed of recent offloads; None if there are no
-        offloads.
-        """
+        """Estimate the seconds the items would take at the speed of recent offloads; None without any."""
         recent = await self._history.page(OffloadFilter(outcome="delivered"), limit=RECENT)
         if not recent:
             return None

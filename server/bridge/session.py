@@ -314,8 +314,7 @@ def _current_folder() -> str:
 
 
 def _header_value(text: str) -> str:
-    """Encode text that an HTTP header cannot carry unchanged (MCP specification 2026-07-28, header values).
-    """
+    """Encode text that an HTTP header cannot carry unchanged (MCP 2026-07-28, header values)."""
     if text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?base64?"):
         return text
     import base64  # noqa: PLC0415 - takes a millisecond and is rarely needed

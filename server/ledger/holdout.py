@@ -22,8 +22,7 @@ from server.ledger.transcripts.reader import is_uuid
 from server.ledger.transcripts.summary import Summary
 from server.reminder.__main__ import HELD_OUT
 from server.store.database import Database
-from server.store.session_arms import read_arm, read_arms, write_arm
-from server.store.transcript_checks import read_summaries
+from server.store.transcript_checks import read_arm, read_arms, read_summaries, write_arm
 
 logger = logging.getLogger(__name__)
 

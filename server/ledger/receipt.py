@@ -233,8 +233,7 @@ class Ledger:
 
     @property
     def share(self) -> int:
-        """One call's share of the definitions: their tokens divided by the usual number of calls per session.
-        """
+        """One call's share of the definitions: their tokens divided by the usual calls per session."""
         return _round(self.definitions_tokens / self.settings.calls_per_session)
 
     def price(

@@ -1,5 +1,4 @@
-"""The pipeline for one offload: read, plan, check profitability, fit, generate, check, repair, deliver,
-record.
+"""The pipeline for one offload: read, plan, weigh the cost, fit, generate, check, repair, deliver, record.
 
 ``Offloader.run`` is the entry point. Each stage takes a frozen value and returns the next (see
 ``values.py``). No file is written until all built-in checks have passed. A file written for the user's own
@@ -45,15 +44,7 @@ from server.offload.run import reply
 from server.offload.run.progress import Progress
 from server.offload.run.state import OffloadRecorder, OffloadState
 from server.offload.trial_runs.trials import Trials
-from server.offload.values import (
-    Caller,
-    Check,
-    Delivery,
-    ItemOf,
-    Outcome,
-    Report,
-    Task,
-)
+from server.offload.values import Caller, Check, Delivery, ItemOf, Outcome, Report, Task
 from server.store.history import History
 from server.store.measurements import Measurements
 

@@ -1,4 +1,4 @@
-"""Database access for the transcript check: progress, recorded offloads and results."""
+"""Database access for the transcript check: progress, recorded offloads, results, and groups of sessions."""
 
 import zlib
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,14 @@ from server.store.records import (
     TranscriptCheckRecord,
     TranscriptRecord,
 )
-from server.store.tables import RECEIPT_FIGURES, call_requests, charged_message, offload, transcript
+from server.store.tables import (
+    RECEIPT_FIGURES,
+    call_requests,
+    charged_message,
+    offload,
+    session_arm,
+    transcript,
+)
 
 
 def read_known(connection: Connection) -> dict[str, tuple[int, int]]:
@@ -126,6 +133,22 @@ def set_savings_to_zero(connection: Connection, seq: int) -> None:
     ).first()
     audited = dict(zip(("audited_net_tokens", "audited_net_microusd"), found or (None, None), strict=True))
     connection.execute(update(offload).where(offload.c.seq == seq).values(**_cost_alone(offload), **audited))
+
+
+def read_arm(connection: Connection, session: str) -> bool | None:
+    """Return whether a session is held out; None if it is not part of a comparison."""
+    return connection.scalar(select(session_arm.c.held_out).where(session_arm.c.session == session))
+
+
+def write_arm(connection: Connection, session: str, at: float, *, held_out: bool) -> None:
+    """Record a session's group. Only the first record counts. ``at`` is in seconds since the epoch."""
+    row = upsert(session_arm).values(session=session, at=at, held_out=held_out)
+    connection.execute(row.on_conflict_do_nothing())
+
+
+def read_arms(connection: Connection) -> Mapping[str, bool]:
+    """Return every session in the comparison, and whether it is held out."""
+    return {row.session: bool(row.held_out) for row in connection.execute(select(session_arm))}
 
 
 def _cost_alone(receipt: Table) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from server.store.history import History
-from server.store.session_arms import read_arms
+from server.store.transcript_checks import read_arms
 from tests.bridge_client import BRIDGE
 from tests.hub_process import start_hub
 from tests.standins.claude_code import run_claude_code

@@ -10,7 +10,7 @@ from server.ledger.holdout import ArmComparison, Holdout, compare, is_held_out, 
 from server.ledger.transcripts.summary import Summary
 from server.reminder.__main__ import HELD_OUT
 from server.store.history import History
-from server.store.session_arms import read_arms
+from server.store.transcript_checks import read_arms
 
 SESSIONS = [str(uuid.UUID(int=number * 7919 + 5)) for number in range(2_000)]
 

@@ -44,8 +44,7 @@ class HubFile:
 
 @dataclass(frozen=True)
 class HubModel:
-    """A model to download: its files in order (several if it is split), and its licence (empty if unknown).
-    """
+    """A model to download: its files in order (several if split), and its licence (empty if unknown)."""
 
     reference: str
     files: tuple[HubFile, ...]
