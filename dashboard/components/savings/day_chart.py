@@ -10,10 +10,8 @@ from typing import Any
 from nicegui import ui
 
 from dashboard import formats
+from dashboard.components.savings.chart_frame import GAIN, LOSS, chart_frame
 from server.store.records import DayTotal
-
-GAIN, LOSS, INK, LINE = "#0a7a4b", "#b3261e", "#55606a", "#dfe3e6"
-"""The colours that the stylesheet overrides."""
 
 
 class DayChart:
@@ -38,38 +36,15 @@ class DayChart:
 
 
 def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
-    return {
-        "animation": False,
-        "grid": {"left": 4, "right": 24, "top": 12, "bottom": 4, "containLabel": True},
-        "tooltip": {
-            "trigger": "axis",
-            "axisPointer": {"type": "none"},
-            "className": "ts-chart-tip",
-            "confine": True,
-            ":formatter": "points => points[0].data.words",
-        },
-        "xAxis": {
-            "type": "category",
-            "data": [formats.day_short(day.day) for day in days],
-            "axisTick": {"show": False},
-            "axisLine": {"lineStyle": {"color": LINE}, "onZero": True},
-            "axisLabel": {"color": INK, "hideOverlap": True, "margin": 14},
-        },
-        "yAxis": {
-            "type": "value",
-            "axisLabel": {"color": INK, ":formatter": SHORT},
-            "splitLine": {"lineStyle": {"color": LINE}},
-            "splitNumber": 3,
-            "minInterval": 1,
-        },
-        "series": [
-            {"type": "bar", "barMaxWidth": 22, "barMinHeight": 2, "data": [_bar(day) for day in days]}
-        ],
-    }
-
-
-SHORT = "v => Math.abs(v) >= 1e6 ? v / 1e6 + 'M' : Math.abs(v) >= 1e3 ? v / 1e3 + 'k' : '' + v"
-"""``formats.short`` for the browser, used by the axis."""
+    frame = chart_frame(
+        [formats.day_short(day.day) for day in days],
+        top=12,
+        pointer={"type": "none"},
+        tip="points => points[0].data.words",
+        splits=3,
+    )
+    bars = {"type": "bar", "barMaxWidth": 22, "barMinHeight": 2, "data": [_bar(day) for day in days]}
+    return {**frame, "series": [bars]}
 
 
 def _bar(day: DayTotal) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from nicegui import ui
 from dashboard import formats
 from dashboard.colours import colours_of
 from dashboard.components.controls.elements import box, link, text
-from dashboard.components.savings.day_chart import GAIN, INK, LINE, LOSS, SHORT
+from dashboard.components.savings.chart_frame import GAIN, INK, LINE, LOSS, chart_frame
 from dashboard.savings_chart import (
     COST,
     NET,
@@ -90,32 +90,14 @@ def _options(data: ChartData, view: ChartView, fills: dict[str, str]) -> dict[st
     series = [_series(each.name, each.values, view, fills[each.name]) for each in data.series]
     if not view.stack:
         series.append(_net_line(running_sums(data.net_tokens) if view.cumulative else data.net_tokens))
-    options: dict[str, Any] = {
-        "animation": False,
-        "grid": {"left": 4, "right": 24, "top": 16, "bottom": 4, "containLabel": True},
-        "tooltip": {
-            "trigger": "axis",
-            "axisPointer": {"type": "line", "lineStyle": {"color": LINE}},
-            "className": "ts-chart-tip",
-            "confine": True,
-            ":formatter": f"points => {json.dumps(_tips(data))}[points[0].dataIndex]",
-        },
-        "xAxis": {
-            "type": "category",
-            "data": list(data.labels),
-            "axisTick": {"show": False},
-            "axisLine": {"lineStyle": {"color": LINE}, "onZero": True},
-            "axisLabel": {"color": INK, "hideOverlap": True, "margin": 14},
-        },
-        "yAxis": {
-            "type": "value",
-            "axisLabel": {"color": INK, ":formatter": SHORT},
-            "splitLine": {"lineStyle": {"color": LINE}},
-            "splitNumber": 4,
-            "minInterval": 1,
-        },
-        "series": series,
-    }
+    options = chart_frame(
+        data.labels,
+        top=16,
+        pointer={"type": "line", "lineStyle": {"color": LINE}},
+        tip=f"points => {json.dumps(_tips(data))}[points[0].dataIndex]",
+        splits=4,
+    )
+    options["series"] = series
     if len(data.labels) >= BRUSH_FROM:
         options["grid"]["bottom"] = 52
         options["dataZoom"] = [
