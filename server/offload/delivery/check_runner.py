@@ -9,13 +9,11 @@ import asyncio
 import hashlib
 import os
 import shutil
-import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from server.common.aio import run_thread_uncancellable
-from server.common.atomic_write import replace_file
 from server.common.errors import SettingsError
 from server.config.sections import OffloadSettings
 from server.execution.sandbox.find import Sandboxes
@@ -62,8 +60,15 @@ class CheckRunner:
         self._places = places
         self._tried: set[tuple[str, tuple[str, ...], Path]] = set()
 
-    async def try_unchanged(self, name: str, command: tuple[str, ...], folder: Path, file: Path) -> None:
-        """Run a check on the unchanged project before its first use in the sandbox, and restore ``file``.
+    async def try_unchanged(
+        self,
+        name: str,
+        command: tuple[str, ...],
+        folder: Path,
+        file: Path,
+        restore: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Run a check on the unchanged project before its first use in the sandbox, then call ``restore``.
 
         Raises:
             SettingsError: the check passes outside, but not in the sandbox.
@@ -73,13 +78,12 @@ class CheckRunner:
             return
         if not await asyncio.to_thread(file.exists):
             return
-        data, mode = await asyncio.to_thread(_contents, file)
         try:
             inside = await self._run_inside(name, command, folder)
             works_outside = not inside.passed and (await self._run_outside(name, command, folder)).passed
         finally:
             # A formatter changes the file that is about to be compared with what the model read.
-            await run_thread_uncancellable(self._restore, file, data, mode)
+            await run_thread_uncancellable(restore)
         if works_outside:
             reason = inside.message[-400:].strip()
             text = self._checks.known.get(name, "")
@@ -155,17 +159,6 @@ class CheckRunner:
             limits=replace(limits, seconds=self._settings.check_timeout),
         )
 
-    def _restore(self, file: Path, data: bytes, mode: int) -> None:
-        """Undo a check's change to a file. The check's version is kept as a rescue copy."""
-        if file.is_symlink():
-            file.unlink()
-        elif file.is_file():
-            found = file.read_bytes()
-            if found == data:
-                return
-            self._rescue_copies.save(file.name, found)
-        replace_file(file, data, mode=mode)
-
     def _take_away_new(self, folder: Path, before: frozenset[Path]) -> list[str]:
         """Move files that a check must not create to the rescue copies, and return their names."""
         found: list[str] = []
@@ -177,10 +170,6 @@ class CheckRunner:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
             found.append(path.relative_to(folder).as_posix())
         return sorted(found)
-
-
-def _contents(file: Path) -> tuple[bytes, int]:
-    return file.read_bytes(), stat.S_IMODE(file.stat().st_mode)
 
 
 def _program(name: str, word: str, folder: Path) -> Path:

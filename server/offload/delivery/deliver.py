@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 
 from server.common.aio import run_thread_uncancellable
 from server.common.errors import FileChanged, StoreError, WorkspaceError
@@ -83,7 +84,8 @@ class Deliverer:
             if name := run.task.check:
                 command = command_of(name, self.checks.known, change.path)
                 folder = check_folder(run.caller, change.path)
-                await self._runner.try_unchanged(name, command, folder, change.path)
+                restore = partial(revert, change, self._rescue_copies)
+                await self._runner.try_unchanged(name, command, folder, change.path, restore)
             change = await self._put(run, change)
             try:
                 run.add_seconds("write", time.monotonic() - began)
