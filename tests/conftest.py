@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pydantic import BaseModel
 
-from tests.heavy_packages import install_on_import
+from tests.heavy_packages import install_now, install_on_import
 from tests.hub_process import HubProcess, start_hub
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
@@ -51,6 +51,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
         return cores  # nothing waits there, and each worker imports the app anew
     whole = config.args == config.getini("testpaths")
     return max(2, int(cores * WORKERS_PER_CORE)) if whole else 0
+
+
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Install what the workers import, once and before they start."""
+    if config.option.markexpr != FAST:
+        install_now()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -1,4 +1,4 @@
-"""The packages of the dependency group ``e2e``, installed by the first test module that imports one.
+"""The packages of the dependency group ``e2e``, installed when a run of tests needs one.
 
 They take half a gigabyte: a browser's driver and Claude Code itself. Tests that need neither run without
 them.
@@ -24,6 +24,16 @@ def install_on_import() -> None:
     sys.meta_path.append(_Installer())
 
 
+def install_now() -> None:
+    """Install the group if one of ``PACKAGES`` is missing.
+
+    Workers that run side by side need it before they start: one of them would import a package of which
+    another worker's installation has written half.
+    """
+    if any(PathFinder.find_spec(package) is None for package in PACKAGES):
+        _install()
+
+
 class _Installer(MetaPathFinder):
     """The last finder: Python asks it for modules that no other finder has."""
 
@@ -33,11 +43,15 @@ class _Installer(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        uv = os.environ.get("UV") or shutil.which("uv")
-        if fullname not in PACKAGES or self._tried or uv is None:
+        if fullname not in PACKAGES or self._tried:
             return None
         self._tried = True
-        # Offline this fails and says so. The import error then names the package.
+        _install()
+        return PathFinder.find_spec(fullname, path, target)
+
+
+def _install() -> None:
+    """Offline this fails and says so. The import error then names the package."""
+    if uv := os.environ.get("UV") or shutil.which("uv"):
         subprocess.run([uv, "sync", "--quiet", "--inexact", "--group", "e2e"], cwd=PROJECT, check=False)
         importlib.invalidate_caches()
-        return PathFinder.find_spec(fullname, path, target)
