@@ -229,8 +229,8 @@ class SavingsSettings(Section):
         0.0,
         ge=0,
         lt=1,
-        description="Share of Claude Code's sessions in which the app stays silent: no tools, no digests. "
-        "The saving is then measured as the difference between the two groups of sessions.",
+        description="Share of Claude Code's sessions in which the app stays silent: no tools, no digests, "
+        "no reminders. The saving is then measured as the difference between the two groups of sessions.",
     )
 
 

@@ -1,12 +1,16 @@
 """The hook command: reads a ``PreToolUse`` event as JSON from standard input and prints at most one reminder.
 
-The hook never blocks a call and keeps no state. A reminder takes about 60 tokens and accompanies reads and
+The hook never blocks a call and keeps no state. A reminder takes about 100 tokens and accompanies reads and
 writes that cost thousands. Events that cannot be parsed produce no output. Sessions held out by the app get
-no reminder, but the plugin, a copy of just this folder, cannot tell which those are.
+no reminder.
+
+The plugin is a copy of just this folder, so this module imports nothing else of the app.
 """
 
 import json
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +56,24 @@ def reminder(tool: str, arguments: dict[str, Any]) -> str:
 def is_held_out(session: str) -> bool:
     """Return whether the app stays silent in a session."""
     try:
-        from server.bridge.discovery import state_folder  # noqa: PLC0415 - the plugin has no such module
-
         return session in Path(state_folder(), HELD_OUT).read_text(encoding="ascii").split()
-    except (ImportError, OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
         return False
+
+
+def state_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> str:
+    """Return the app's state folder, as ``bridge.discovery.state_folder`` does; a test compares the two."""
+    if home := environ.get("TOKEN_SAVER_HOME"):
+        return str(Path(home).expanduser().absolute())
+    if platform == "win32":
+        local = environ.get("LOCALAPPDATA") or environ.get("USERPROFILE", "") + "\\AppData\\Local"
+        return f"{local}\\token-saver"
+    xdg = environ.get("XDG_STATE_HOME", "").strip()
+    if xdg.startswith("/"):
+        return f"{xdg.rstrip('/')}/token-saver"
+    user = environ.get("HOME") or str(Path.home())
+    base = "Library/Application Support" if platform == "darwin" else ".local/state"
+    return f"{user}/{base}/token-saver"
 
 
 def _of_read(path: Path, arguments: dict[str, Any]) -> str:

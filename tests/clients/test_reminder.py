@@ -1,6 +1,7 @@
 """Tests of the reminder hook: it reminds before large reads and writes and never blocks a call."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from server.bridge import discovery
 from server.reminder import __main__ as hook
 from server.reminder.__main__ import LARGE_READ, LARGE_WRITE
 
@@ -80,14 +82,34 @@ def test_unknown_events_pass_without_output(event: bytes) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_a_held_out_session_gets_no_reminder(token_saver_home: Path) -> None:
+@pytest.mark.parametrize("started_as", ["module", "plugin"])
+def test_a_held_out_session_gets_no_reminder(started_as: str, token_saver_home: Path, tmp_path: Path) -> None:
     token_saver_home.mkdir(exist_ok=True)
     (token_saver_home / hook.HELD_OUT).write_text("other\nmine")
+    command = (sys.executable, "-P", "-m", "server.reminder")
+    if started_as == "plugin":
+        command = (sys.executable, "-I", "-S", str(shutil.copy(PROGRAM, tmp_path / "__main__.py")))
     arguments = {"file_path": "a", "content": "x" * LARGE_WRITE}
     for session, silent in (("mine", True), ("min", False)):
         event = {"tool_name": "Write", "tool_input": arguments, "session_id": session}
-        done = run(json.dumps(event).encode(), sys.executable, "-P", "-m", "server.reminder")
-        assert (done.stdout == b"") is silent
+        assert (run(json.dumps(event).encode(), *command).stdout == b"") is silent
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"HOME": "/home/me"},
+        {"HOME": "/home/me", "XDG_STATE_HOME": "/state/"},
+        {"HOME": "/home/me", "XDG_STATE_HOME": "relative"},
+        {"HOME": "/home/me", "TOKEN_SAVER_HOME": "~/saver"},
+        {"USERPROFILE": "C:\\Users\\me", "LOCALAPPDATA": "D:\\Local"},
+        {"USERPROFILE": "C:\\Users\\me"},
+    ],
+    ids=["plain", "xdg", "relative-xdg", "own-folder", "local-app-data", "profile"],
+)
+def test_the_hook_looks_in_the_apps_state_folder(environ: dict[str, str], platform: str) -> None:
+    assert hook.state_folder(environ, platform) == discovery.state_folder(environ, platform)
 
 
 def test_the_hook_runs_as_a_module_and_from_a_copied_folder(tmp_path: Path) -> None:
