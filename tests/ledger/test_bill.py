@@ -220,6 +220,62 @@ async def test_a_call_that_a_fork_sends_again_is_counted_once_with_all_its_re_re
     assert report.bill.requests == 5
 
 
+@pytest.mark.parametrize("names", [("s1", "s2"), ("s2", "s1")], ids=["original-first", "fork-first"])
+@pytest.mark.parametrize("names_its_origin", [True, False], ids=["with-origin", "without-origin"])
+async def test_what_a_fork_repeats_is_counted_once_in_every_figure(
+    history: History,
+    ledger: Ledger,
+    check: TranscriptCheck,
+    tmp_path: Path,
+    names: tuple[str, str],
+    *,
+    names_its_origin: bool,
+) -> None:
+    original = Conversation(tmp_path, names[0])
+    text = "some words in a line\n" * 400
+    original.read("/home/me/project/a.py", text, 4_000)
+    original.use("Bash", {"command": "make"}, text, call_tokens=60, result_tokens=4_000)
+    original.use("Skill", {"skill": "one"}, "Loaded.", call_tokens=30, result_tokens=8)
+    page = {"file_path": "/home/me/project/b.py", "content": "x = 1\n" * 600}
+    original.use("Write", page, "ok", call_tokens=1_900, result_tokens=8)
+    repeated = [json.loads(line) | {"sessionId": names[1]} for line in original.path.read_text().splitlines()]
+    original.end()
+    other = await History.open(tmp_path / "other.db")
+    before = TranscriptCheck(check.settings, other.database, ledger)
+    await before.run()
+    alone, [single] = await before.report(), await summaries(other)
+    await other.close()
+
+    fork = Conversation(tmp_path, names[1])
+    origin = {"requestSessionId": names[0]} if names_its_origin else {}
+    for number, line in enumerate(repeated):
+        repeated[number] = (
+            line | {"uuid": f"other-{number}"} | (origin if line["type"] == "assistant" else {})
+        )
+    fork.path.write_text("".join(json.dumps(line) + "\n" for line in repeated))
+    fork.prompt = original.prompt - 5  # without the original's last answer
+    fork.use("Bash", {"command": "ls"}, "a", call_tokens=30, result_tokens=8)
+    fork.end()
+    await check.run()
+    both, parts = await check.report(), await summaries(history)
+
+    assert len(parts) == 2
+    assert both.bill.requests == alone.bill.requests + 2
+    assert both.missed == alone.missed
+    assert both.accuracy["B"].items == alone.accuracy["B"].items
+    assert sum(each.answers for each in parts) == single.answers + 2
+    uses = [part.parts["skill:one"].uses for part in parts if "skill:one" in part.parts]
+    assert sum(uses) == single.parts["skill:one"].uses == 1
+    for name in ("results_entered", "reads_whole", "reads_large", "turns_with_calls", "calls"):
+        own = {"results_entered": 0, "turns_with_calls": 1, "calls": 1}.get(name, 0)
+        assert sum(each.habits.get(name, 0) for each in parts) == single.habits.get(name, 0) + own, name
+    read = sum(each.parts["result:Read+"].entered for each in parts)
+    assert read == pytest.approx(single.parts["result:Read+"].entered, rel=0.01)
+    assert sum(part.money for each in parts for part in each.parts.values()) == pytest.approx(
+        both.bill.total, abs=2
+    )
+
+
 async def test_requests_without_a_line_are_in_the_bill_by_the_clients_own_total(
     history: History, check: TranscriptCheck, tmp_path: Path
 ) -> None:
@@ -269,5 +325,5 @@ async def test_habits_are_measured_over_sessions(
 
 async def test_a_state_of_an_earlier_version_is_read_again(history: History, check: TranscriptCheck) -> None:
     values: dict[str, Any] = json.loads(SessionState().as_json())
-    assert SessionState.from_json(json.dumps(values | {"version": 5})) is None
+    assert SessionState.from_json(json.dumps(values | {"version": 6})) is None
     assert Summary.from_json('{"our_calls":1,"accuracy":{}}').our_calls == 1

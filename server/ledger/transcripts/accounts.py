@@ -69,7 +69,7 @@ class Accountant:
         chain.free = self._is_charged(line)
         if chain.free:
             accounts.borrows = True
-            chain.cost.request(usage, FREE)
+            chain.cost.request(usage, FREE, counted=False)
         else:
             accounts.owns = True
             accounts.charged.append(message_key(line.message_id))
@@ -97,7 +97,7 @@ class Accountant:
             chain.output.setdefault("output:thinking", 0.0)
         for use in line.uses:
             if use.id not in chain.uses:
-                chain.uses[use.id] = self._used(use)
+                chain.uses[use.id] = self._used(use, counted=not chain.free)
         if not self.accounts.project and line.uses:
             self.accounts.project = line.uses[0].cwd
 
@@ -113,10 +113,12 @@ class Accountant:
         elif tokens >= LARGE and part.startswith("result:"):
             part = f"{part}+"
         chain.cost.expect(part, tokens)
+        if part.startswith("result:Read"):
+            self._note_repeat(result.text, tokens, counted=not chain.free)
+        if chain.free:
+            return
         chain.new_results += tokens
         self.accounts.add("results_entered", tokens)
-        if part.startswith("result:Read"):
-            self._note_repeat(result.text, tokens)
         if part.startswith("result:tail"):
             self.accounts.spread("tail").add(tokens)
         if part.startswith("result:Read part"):
@@ -247,17 +249,21 @@ class Accountant:
             accounts.add("long_requests")
             accounts.add("long_money", over * float(price.cache_read))
 
-    def _note_repeat(self, text: str, tokens: float) -> None:
-        """Record a read whose result is identical to that of an earlier read."""
+    def _note_repeat(self, text: str, tokens: float, *, counted: bool) -> None:
+        """Record a read whose result is identical to that of an earlier read. ``counted`` is false if another
+        transcript has this read.
+        """
         mark = zlib.crc32(text.encode("utf-8", "replace"))
-        if mark in self.accounts.reads:
+        if mark not in self.accounts.reads:
+            self.accounts.reads.append(mark)
+        elif counted:
             self.accounts.add("reads_again")
             self.accounts.add("reads_again_tokens", tokens)
-        else:
-            self.accounts.reads.append(mark)
 
-    def _used(self, use: ToolUse) -> str:
-        """Count a call towards the part of the set-up it uses. Return the part its result belongs to."""
+    def _used(self, use: ToolUse, *, counted: bool) -> str:
+        """Count a call towards the part of the set-up it uses. Return the part its result belongs to.
+        ``counted`` is false if another transcript has the call.
+        """
         part = ""
         if use.name == "Skill":
             part = f"skill:{_text(use, 'skill') or _text(use, 'command')}"
@@ -265,14 +271,15 @@ class Accountant:
             part = f"agent:{_text(use, 'subagent_type')}"
         elif server := mcp_server(use.name):
             part = f"mcp:{server}"
-        if part:
+        if part and counted:
             self.accounts.uses[part] = self.accounts.uses.get(part, 0) + 1
-        return self._result_part(use)
+        return self._result_part(use, counted=counted)
 
-    def _result_part(self, use: ToolUse) -> str:
+    def _result_part(self, use: ToolUse, *, counted: bool) -> str:
         if use.name in _READERS:
             whole = not (use.arguments.get("offset") or use.arguments.get("limit"))
-            self.accounts.add("reads_whole" if whole else "reads_part")
+            if counted:
+                self.accounts.add("reads_whole" if whole else "reads_part")
             return "result:Read" if whole else "result:Read part"
         if use.name == "Bash":
             programs = programs_of(_text(use, "command"))

@@ -27,8 +27,8 @@ class ContextCost:
     part's tokens times ``carried``. ``settled`` is the cost of output and of parts that have left the
     context. ``waiting`` holds the estimates for parts that the next request will send for the first time.
     ``opening`` holds those of the first request, ``opened`` the value of ``carried`` less the price of a new
-    token then. ``entered`` sums the tokens of each part. ``fitted`` holds the parts of the chain's first
-    request, scaled to its size.
+    token then, ``opening_counted`` whether they belong to this transcript. ``entered`` sums the tokens of
+    each part that belong to it. ``fitted`` holds the parts of the chain's first request, scaled to its size.
     """
 
     carried: float = 0.0
@@ -38,6 +38,7 @@ class ContextCost:
     waiting: dict[str, float] = field(default_factory=dict)
     opening: dict[str, float] = field(default_factory=dict)
     opened: float = 0.0
+    opening_counted: bool = True
     entered: dict[str, float] = field(default_factory=dict)
     fitted: dict[str, float] = field(default_factory=dict)
 
@@ -46,8 +47,10 @@ class ContextCost:
         if tokens > 0:
             self.waiting[part] = self.waiting.get(part, 0.0) + tokens
 
-    def request(self, usage: Usage, price: Price) -> float:
-        """Charge a request for its prompt. Return what old tokens cost beyond being read from the cache."""
+    def request(self, usage: Usage, price: Price, *, counted: bool = True) -> float:
+        """Charge a request for its prompt. Return what old tokens cost beyond being read from the cache.
+        ``counted`` is false if the request, and so what entered with it, belongs to another transcript.
+        """
         known = sum(self.tokens.values())
         growth = usage.prompt - known
         if not self.tokens:
@@ -62,9 +65,10 @@ class ContextCost:
         first = not self.tokens
         self.carried += old
         for part, tokens in fresh.items():
-            self._enter(part, tokens, self.carried - new)
+            self._enter(part, tokens, self.carried - new, counted=counted)
         if first:
             self.opened = self.carried - new
+            self.opening_counted = counted
         return (old - float(price.cache_read)) * (usage.prompt - sum(fresh.values())) if known else 0.0
 
     def answer(self, parts: dict[str, float], tokens: int, price: Price) -> None:
@@ -81,9 +85,9 @@ class ContextCost:
         wanted = _scaled({**{k: v for k, v in self.opening.items() if k != FIXED}, **parts}, whole)
         for part in self.opening:
             if part in self.tokens:
-                self._enter(part, -self.opening[part], self.opened)
+                self._enter(part, -self.opening[part], self.opened, counted=self.opening_counted)
         for part, tokens in wanted.items():
-            self._enter(part, tokens, self.opened)
+            self._enter(part, tokens, self.opened, counted=self.opening_counted)
         for parts_by in (self.tokens, self.due, self.entered):
             parts_by.pop(FIXED, None)
         if self.fitted == self.opening:
@@ -112,10 +116,11 @@ class ContextCost:
         self.fitted = self.fitted or dict(self.opening)
         return self.opening
 
-    def _enter(self, part: str, tokens: float, due: float) -> None:
+    def _enter(self, part: str, tokens: float, due: float, *, counted: bool) -> None:
         self.tokens[part] = self.tokens.get(part, 0.0) + tokens
         self.due[part] = self.due.get(part, 0.0) + tokens * due
-        self.entered[part] = self.entered.get(part, 0.0) + tokens
+        if counted:
+            self.entered[part] = self.entered.get(part, 0.0) + tokens
 
     def _shrink(self, factor: float) -> None:
         self.settled = self.money()

@@ -89,10 +89,10 @@ class TranscriptSession:
             self._take_answer(chain, line)
         elif not self._repeated(line.message_id):
             self._measure(chain, line.prompt_tokens)
-            self.state.answers += 1
             self.state.chains[line.chain] = chain = Chain(message_id=line.message_id, model=line.model)
             chain.borrowed = self._accountant.begin_answer(line)
             if not chain.borrowed:
+                self.state.answers += 1
                 self._count_request(line.chain)
             self._take_answer(chain, line)
 
@@ -234,16 +234,16 @@ class TranscriptSession:
             for offload in call.offloads:
                 offload.get_text(result.text)
         elif expected is not None and not result.error:
-            self._happen(expected, round(estimate), len(result.text))
+            self._happen(chain, expected, round(estimate), len(result.text))
         if call is None and (expected is None or expected["kind"] == "print"):
-            self._note_chance(kind_of(chain.tools.get(result.id, "")), rough_tokens(len(result.text)))
+            self._note_chance(chain, kind_of(chain.tools.get(result.id, "")), rough_tokens(len(result.text)))
 
-    def _happen(self, expected: dict[str, Any], tokens: int, characters: int) -> None:
+    def _happen(self, chain: Chain, expected: dict[str, Any], tokens: int, characters: int) -> None:
         """Record what a confirmed call did to a file."""
         path = expected["path"]
         kind = expected["kind"]
         if kind == "read":
-            large = rough_tokens(characters)
+            large = 0 if chain.borrowed else rough_tokens(characters)
             self.state.reads[path] = large if large >= LARGE_RESULT else 0
             self.state.accounts.add("reads_large", self.state.reads[path])
         elif kind == "edit":
@@ -251,7 +251,7 @@ class TranscriptSession:
             self.state.accounts.add("reads_large_edited", self.state.reads.get(path, 0))
             self.state.reads[path] = 0
         elif kind == "write" and expected["size"] >= LARGE_FILE:
-            self._note_chance(kind_of("Write"), expected["size"])
+            self._note_chance(chain, kind_of("Write"), expected["size"])
         if kind in ("read", "print"):
             for call, offload in self._offloads():
                 if path in offload.inputs and path != offload.path:
@@ -272,6 +272,8 @@ class TranscriptSession:
 
     def _measure(self, chain: Chain, next_prompt: int) -> None:
         """Derive the true sizes of a finished answer and its results from the next prompt."""
+        if chain.borrowed:
+            return  # the other transcript has measured it
         if chain.output < chain.estimate / PLAUSIBLE:
             return  # a placeholder that the client never replaced: it contains no information
         accuracy = self.state.accuracy.setdefault(family_of(chain.model), Accuracy())
@@ -318,7 +320,9 @@ class TranscriptSession:
                 offload.write_text(lines)
                 call.changed = True
 
-    def _note_chance(self, kind: str, tokens: int) -> None:
+    def _note_chance(self, chain: Chain, kind: str, tokens: int) -> None:
+        if chain.borrowed:
+            return
         if tokens >= (LARGE_FILE if kind == WROTE_FILE else LARGE_RESULT):
             chance = self.state.chances.setdefault(kind, [0, 0])
             chance[0] += 1

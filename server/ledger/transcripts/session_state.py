@@ -12,7 +12,7 @@ OFFLOADING = frozenset({"offload_work", "compress_context", "batch_offload"})
 """Tools whose calls are offloads. ``check_job`` only asks about an offload."""
 
 # Layout of the stored state. Transcripts with an older layout are read again from the start.
-VERSION = 6
+VERSION = 7
 
 
 @dataclass
