@@ -10,7 +10,7 @@ from nicegui import Event, ui
 from dashboard.components.context.part_table import PartTable
 from dashboard.components.context.switch_dialog import Switcher
 from dashboard.components.controls.button import button
-from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.card import card, empty, source_note
 from dashboard.components.controls.elements import box, text
 from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.savings.transcript_check import TranscriptCheckCard
@@ -21,6 +21,7 @@ from server.context.habits import CostlyHabit
 from server.context.report import Context, read_context
 from server.context.weights import UNRECORDED
 from server.hub import Hub
+from server.ledger.accuracy import error_text
 
 
 async def show(hub: Hub, updates: HubUpdates, project: str) -> None:
@@ -40,15 +41,20 @@ async def show(hub: Hub, updates: HubUpdates, project: str) -> None:
                 await _nothing(hub)
                 return
             with card("Week"):
-                _sums(context)
+                _sums(context, error_text(hub.ledger.family))
             switcher = Switcher(context.claude, hub.folders, acted)
             habits = [each for each in off if each.part.startswith("habit:")]
             with card("Content of each request"):
                 PartTable(context, [each for each in off if each not in habits], switcher)
+                source_note(
+                    "Size: the latest session that listed the part. Sessions and uses are counted in the "
+                    "transcripts of the last 7 days; the money is the part's share of their bill."
+                )
             with card("Habits"):
                 _habits(context, habits, switcher)
             with card("The rest of the bill"):
                 _others(context)
+                source_note("The same bill: results, Claude's own output, and your texts, with re-reads.")
 
     await page.reload_on(load, updates.transcript_check_changed, requested=acted)
 
@@ -68,7 +74,7 @@ async def _nothing(hub: Hub) -> None:
         await TranscriptCheckCard(hub).update()
 
 
-def _sums(context: Context) -> None:
+def _sums(context: Context, error: str) -> None:
     report = context.report
     with box("ts-figures"):
         for name, value in (
@@ -79,12 +85,11 @@ def _sums(context: Context) -> None:
             with box("ts-figure"):
                 text(name, "ts-figure-name")
                 text(value, "ts-figure-value")
-    text(
-        f"Since {report.since}, from the token counts in Claude Code's transcripts at list prices. The "
-        "cost of all parts adds up to the bill. Characters are exact. Tokens are estimates, scaled so "
-        "that the parts of a session's first request add up to the size that the API counted.",
-        "ts-sub",
-        "p",
+    source_note(
+        f"Since {report.since}, from the token counts in Claude Code's transcripts at list prices, table of "
+        f"{report.priced}. The cost of all parts adds up to the bill. Characters are exact. Tokens are "
+        f"estimates ({error}), scaled so that the parts of a session's first request add up to the size that "
+        "the API counted."
     )
 
 
@@ -101,7 +106,10 @@ def _habits(context: Context, applied_now: Sequence[Applied], switcher: Switcher
         with box("", "tbody"):
             for habit in context.habits:
                 with box("", "tr"):
-                    text(habit.name, tag="th", title=f"Counted: {habit.counted}.").props["scope"] = "row"
+                    with box("", "th") as first:
+                        first.props["scope"] = "row"
+                        text(habit.name)
+                        text(f"{habit.counted[:1].upper()}{habit.counted[1:]}.", "ts-sub ts-source", "p")
                     text(habit.amount, "ts-num", "td")
                     text(money(habit.microusd), "ts-num", "td")
                     text(habit.help, "", "td").style("text-align: left")

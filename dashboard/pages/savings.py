@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 
 from dashboard import formats
-from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.card import card, empty, source_note
 from dashboard.components.controls.elements import box, link, text
 from dashboard.components.controls.net_tokens import tone
 from dashboard.components.frame.page_frame import page_frame
@@ -21,7 +21,9 @@ from dashboard.hub_updates import HubUpdates
 from dashboard.savings_chart import ChartData, ChartView, chart_data
 from server.common.days import midnight
 from server.hub import Hub
+from server.ledger.accuracy import error_text
 from server.ledger.holdout import read_comparison
+from server.ledger.transcripts.check import TranscriptReport
 from server.store.records import Totals
 from server.store.series import SavingsSeries
 
@@ -65,24 +67,29 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
             with box("ts-stack"):
                 with card("Tokens over time", aside="net" if view.stack else "up: saved, down: cost"):
                     savings_chart(data, view)
+                    source_note("The sums of the receipts, by the day on which a call began.")
                 for name, rows in groups.items():
                     with card(f"By {name}"):
                         group_table(rows, name.capitalize())
+                        source_note("The same receipts as in the total, in groups. Losses are included.")
             with box("ts-stack"):
+                report = await hub.transcript_check.report()
                 with card("Total"):
                     _sum(totals)
+                    source_note(_sources(hub, report))
                 with card("Your whole bill for Claude Code"):
-                    report = await hub.transcript_check.report()
                     saved = {each.day: each.totals.corrected_microusd for each in days}
                     quota = await asyncio.to_thread(hub.quota.read)
                     arms = await history.database.read(read_comparison)
                     week = await history.totals(midnight(6).timestamp())
-                    bill_card(report.bill, week, saved, (quota.text(), arms.text()))
+                    notes = (quota.text(), arms.text())
+                    bill_card(report.bill, week, saved, hub.ledger.prices.named, notes)
                 with card("Check against Claude Code's transcripts"):
                     audit = TranscriptCheckCard(hub)
                 with card("Largest losses"):
                     if losses:
                         offload_list(losses, page.clock)
+                        source_note("Estimates. Open a call for the arithmetic of its receipt.")
                     else:
                         empty("No call lost tokens in this time span.")
         await page.reload_on(audit.update, updates.transcript_check_changed)
@@ -144,6 +151,17 @@ def _sum(totals: Totals) -> None:
                 text(name, tag="dt")
                 text(words, "ts-num", "dd")
     text(_audited(totals), "ts-sub", "p")
+
+
+def _sources(hub: Hub, report: TranscriptReport) -> str:
+    ledger = hub.ledger
+    return (
+        "Net, saved and cost are estimates from the texts of each call "
+        f"({error_text(ledger.family, report.accuracy)}), and from assumptions that each receipt names. "
+        f"Money: list prices of {ledger.settings.model}, {ledger.prices.named}; older receipts keep the "
+        "prices of their day. The number of calls is counted in this app's history. The tokens of the local "
+        "model are the engine's own counts."
+    )
 
 
 def _ended_otherwise(totals: Totals) -> int:

@@ -45,7 +45,8 @@ def show_savings(
         echo(savings_csv(groups, by), nl=False)
     else:
         echo(savings_text(groups, settings.ledger))
-        echo(_found(settings, report, week, (QuotaFile(folders.state).read().text(), arms)))
+        prices = load_prices(folders.prices_file)
+        echo(_found(settings, prices, report, week, (QuotaFile(folders.state).read().text(), arms)))
 
 
 def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
@@ -119,8 +120,8 @@ async def _first_check(settings: Settings, folders: Folders) -> None:
     """Name the files that the check will read, read them with a progress bar, and show the result."""
     allowed = settings.savings.model_copy(update={"audit": True})
     async with opened_history(folders, contents=settings.history.contents) as history:
-        ledger = Ledger(settings.ledger, load_prices(folders.prices_file), 0)
-        check = TranscriptCheck(allowed, history.database, ledger)
+        prices = load_prices(folders.prices_file)
+        check = TranscriptCheck(allowed, history.database, Ledger(settings.ledger, prices, 0))
         files, size = await check.pending()
         echo(
             f"The transcript check reads {check.folder} and never writes: {files:,} new files, "
@@ -132,7 +133,7 @@ async def _first_check(settings: Settings, folders: Folders) -> None:
         echo(savings_text(await history.by("tool"), settings.ledger))
         report = await check.report()
         week = await history.totals(midnight(6).timestamp())
-    echo(_found(settings.model_copy(update={"savings": allowed}), report, week))
+    echo(_found(settings.model_copy(update={"savings": allowed}), prices, report, week))
 
 
 async def _read(
@@ -161,16 +162,26 @@ def _instant(since: str) -> float | None:
         ) from None
 
 
-def _found(settings: Settings, report: TranscriptReport, saved: Totals, extra: Sequence[str] = ()) -> str:
+def _priced(settings: Settings, prices: Prices) -> str:
+    return f"list prices of {settings.ledger.model} ({prices.named})"
+
+
+def _found(
+    settings: Settings, prices: Prices, report: TranscriptReport, saved: Totals, extra: Sequence[str] = ()
+) -> str:
     if not settings.savings.audit and not report.transcripts:
         return (
-            "\nAll figures are estimates. `token-saver savings --audit on` checks them against Claude Code's "
-            "transcripts."
+            f"\nAll figures are estimates, with {_priced(settings, prices)}. `token-saver savings --audit "
+            "on` checks them against Claude Code's transcripts."
         )
     week = midnight(6).date().isoformat()
     calls = f"{report.our_calls} calls ({report.unmatched} unknown here)"
     broken = f", {report.broken_lines} lines unreadable" if report.broken_lines else ""
     lines = ["", f"Transcript check: {report.transcripts} transcripts{broken}, {calls}."]
+    lines.append(
+        f"Net tokens and net money are estimates, with {_priced(settings, prices)}; corrected ones use the "
+        "token counts in the transcripts."
+    )
     lines.append(
         f"Your bill for Claude Code at list prices: ${report.bill.since(week) / 1e6:,.2f} in the last 7 "
         f"days, ${report.bill.total / 1e6:,.2f} in all ({report.bill.requests:,} requests)."

@@ -73,9 +73,10 @@ def context_text(context: Context, scope: Scope, off: frozenset[str] = frozenset
         for row in rows
     ]
     lines.append(
-        f"{report.sessions:,} sessions since {report.since} cost {_dollars(report.microusd)} at list prices. "
-        f"Listed and never used: {_dollars(report.unused)}. Tokens are estimates, fitted to each session's "
-        "first request; a plugin is the sum of its parts."
+        f"{report.sessions:,} sessions since {report.since} cost {_dollars(report.microusd)} at list prices "
+        f"(table of {report.priced}), by the token counts in Claude Code's transcripts. Listed and never "
+        f"used: {_dollars(report.unused)}. Characters are exact. Tokens are estimates, fitted to each "
+        "session's first request; a plugin is the sum of its parts."
     )
     lines += [
         f"{each.name}: {each.amount} ({each.counted}), {_dollars(each.microusd)}. {each.help}"
@@ -106,6 +107,7 @@ def context_values(context: Context, scope: Scope, off: frozenset[str] = frozens
         "since": report.since,
         "sessions": report.sessions,
         "microusd": report.microusd,
+        "priced": report.priced,
         "unused_microusd": report.unused,
         "parts": [
             asdict(each) | {"switch": _switch(each, context, scope), "off": each.part in off}

@@ -57,7 +57,8 @@ class Weight:
 @dataclass(frozen=True)
 class ContextReport:
     """Parts of the set-up, most expensive first. A plugin is the sum of its parts; all other costs (results,
-    output, the user's texts) are listed by part. ``sessions`` and ``microusd`` cover the week.
+    output, the user's texts) are listed by part. ``sessions`` and ``microusd`` cover the week. ``priced`` is
+    the date of the price table; several dates if it changed during the week.
     """
 
     weights: tuple[Weight, ...]
@@ -66,6 +67,7 @@ class ContextReport:
     sessions: int
     microusd: int
     since: str
+    priced: str = ""
 
     @property
     def unused(self) -> int:
@@ -91,6 +93,7 @@ def weigh(summaries: Iterable[Summary], today: datetime.date, project: str = "")
         sessions=sum(not each.side for each in week),
         microusd=round(sum(each.money for each in week)) + others[UNRECORDED],
         since=since,
+        priced=" and ".join(sorted({each.priced for each in week if each.priced})),
     )
 
 

@@ -1,8 +1,10 @@
 """Histogram of estimation errors on the user's own records."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from server.ledger.tokens import MEDIAN_ERROR, Family
 
 # Errors are counted in steps of 0.5 %, up to 800 steps in either direction (400 %).
 _STEP = 0.005
@@ -52,6 +54,16 @@ class Accuracy:
     def aggregate(self) -> float | None:
         """The signed error of the sum, as a fraction; None if there are no items."""
         return self.estimated / self.true - 1 if self.true else None
+
+
+def error_text(family: Family, measured: Mapping[str, Accuracy] | None = None) -> str:
+    """Return the median error of the estimates for a family as words: measured on this user's transcripts if
+    possible, otherwise as calibrated.
+    """
+    own = (measured or {}).get(family)
+    if own is not None and own.median is not None:
+        return f"median error {own.median:.1%}, from {own.items:,} texts in your transcripts"
+    return f"median error {MEDIAN_ERROR[family]:.1%}, from the calibration"
 
 
 def add_up(parts: Iterable[Accuracy]) -> Accuracy:

@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 
-from server.ledger.habits import PUBLIC_SESSIONS
+from server.ledger.habits import MOST_READ_TOKENS, PUBLIC_SESSIONS
 from server.ledger.prices import Prices, microusd
-from server.ledger.terms import TURN, Figures, Line, Terms, amounts, former_terms, lines_of
+from server.ledger.terms import TURN, Figures, Line, Sources, Terms, amounts, former_terms, lines_of
+from server.ledger.tokens import MEDIAN_ERROR
 from server.store.records import ReceiptRecord
 
 SOURCES = {
-    "public": f"the medians of {PUBLIC_SESSIONS} public Claude Code sessions (January to August 2026)",
-    "transcripts": "the medians of your own {sessions:,} sessions",
+    "public": f"{PUBLIC_SESSIONS} public Claude Code sessions (January to August 2026)",
+    "transcripts": "your own {sessions:,} sessions; where they have too few samples, the public ones",
     "session": "the session of the call itself, counted in its transcript",
-    "setting": "the setting [ledger] cache_reads",
+    "setting": "the reads are the setting [ledger] cache_reads, the rest is from {sessions:,} sessions",
 }
+"""Where the habits of a receipt come from, by the basis of its terms."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,14 @@ def _dollars(amount: int) -> str:
 
 
 def _notes(receipt: ReceiptRecord, terms: Terms) -> tuple[str, ...]:
-    source = SOURCES[terms.basis].format(sessions=terms.sessions)
     priced = f"List prices of {terms.price_model}, table of {terms.dated}"
     if terms.formula == 1:
         return (
             f"{priced}: a token in Claude's context is written to the cache once (${terms.cache_write:,.2f} "
             f"per million) and read from it {terms.cache_reads:f} times (${terms.cache_read:,.2f} per "
-            "million).",
+            "million). The number of reads was the default of that version.",
         )
-    notes = [
+    return (
         f"{priced}. A token in the context: one cache write of ${terms.write.normalize():f} "
         f"({terms.long_writes:.1%} kept for 1 hour at ${terms.cache_write_1h:,.2f}, the rest for 5 minutes "
         f"at ${terms.cache_write:,.2f}) and {terms.cache_reads:f} reads of ${terms.cache_read:,.2f} = "
@@ -100,26 +101,62 @@ def _notes(receipt: ReceiptRecord, terms: Terms) -> tuple[str, ...]:
         f"definition is read {terms.share_reads:f} times.",
         f"A turn reads {terms.turn_reads:,} tokens of context from the cache = "
         f"${terms.turn / 1_000_000:.6f}.",
-        f"Reads, writes and turns: {source}.",
-        "Tokens are estimated from the texts (docs/benchmarks.md has the errors), unless the API's counts "
-        "are named above. The answer includes what it asks Claude to look at.",
-    ]
-    if receipt.spent_share:
-        notes.append(
+        f"Cache reads, cache writes and turns: {SOURCES[terms.basis].format(sessions=terms.sessions)}.",
+        f"Tokens are estimated from the texts (family {receipt.family}, median error "
+        f"{_error_of(receipt):.1%}, docs/benchmarks.md), unless the API's counts are named above. The answer "
+        "includes what it asks Claude to look at.",
+        *_shared(receipt, terms),
+        *_assumed(receipt, terms),
+    )
+
+
+def _error_of(receipt: ReceiptRecord) -> float:
+    return MEDIAN_ERROR["A" if receipt.family == "A" else "B"]
+
+
+def _shared(receipt: ReceiptRecord, terms: Terms) -> list[str]:
+    """Return the source of the share of the tool definitions."""
+    if not receipt.spent_share:
+        return []
+    if terms.sources is None:
+        return [
             "The share: Token Saver's definitions and instructions, divided by [ledger] calls_per_session."
-        )
-    assumed = terms.assumed
-    if assumed.input_least != assumed.input_most:
+        ]
+    return [
+        f"The share: {terms.sources.definitions:,} tokens of Token Saver's definitions and instructions, "
+        f"divided by {terms.sources.calls_per_session:g} calls ([ledger] calls_per_session); of a batch, "
+        "this item's part."
+    ]
+
+
+def _assumed(receipt: ReceiptRecord, terms: Terms) -> list[str]:
+    """Return what is assumed of Claude without the call, with the habits behind it."""
+    assumed, sources = terms.assumed, terms.sources
+    notes = []
+    if receipt.spared_input and assumed.input_least != assumed.input_most:
         notes.append(
             f"Assumed: Claude would have read {receipt.spared_input:,} tokens of the input, by habit; at "
             f"least {assumed.input_least:,}, at most {assumed.input_most:,}."
         )
+        if sources is not None:
+            notes.append(_reading(sources))
     if receipt.spared_turns:
+        rate = (
+            f", at {sources.calls_per_turn:g} calls a turn" if sources and sources.calls_per_turn > 1 else ""
+        )
         notes.append(
             f"Assumed: Claude would have needed {receipt.spared_turns / TURN:g} turns to read and write "
-            f"this; at least {assumed.turns_least / TURN:g}, at most {assumed.turns_most / TURN:g}."
+            f"this{rate}; at least {assumed.turns_least / TURN:g}, at most {assumed.turns_most / TURN:g}."
         )
-    return tuple(notes)
+    return notes
+
+
+def _reading(sources: Sources) -> str:
+    parts = f", the others with {sources.part_tokens:,} tokens" if sources.whole_reads < 1 else ""
+    return (
+        f"The habit: {sources.whole_reads:.1%} of files are read whole, with {MOST_READ_TOKENS:,} tokens at "
+        f"most{parts}; of logs and command output, Claude reads the last {sources.tail_tokens:,} tokens."
+    )
 
 
 def _lost(receipt: ReceiptRecord) -> str:

@@ -44,6 +44,12 @@ class Prices:
     _models: Mapping[str, Mapping[str, Any]]
 
     @property
+    def named(self) -> str:
+        """Which table this is, and its date."""
+        table = f"your price table {self.source}" if self.source else "the built-in price table"
+        return f"{table} of {self.dated.isoformat()}"
+
+    @property
     def models(self) -> tuple[str, ...]:
         """The names in the table, in table order."""
         return tuple(self._models)

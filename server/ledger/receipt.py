@@ -12,7 +12,7 @@ from typing import Any
 from server.config.sections import LedgerSettings
 from server.ledger.habits import PUBLIC, Baseline, Habits, read_by_habit
 from server.ledger.prices import Prices, microusd
-from server.ledger.terms import TURN, Assumed, Figures, Terms, amounts, current_terms
+from server.ledger.terms import TURN, Assumed, Figures, Sources, Terms, amounts, current_terms
 from server.ledger.tokens import Family, estimate_call, estimate_result, estimate_tokens, family_of
 from server.store.records import ReadKind, ReceiptRecord
 
@@ -269,8 +269,18 @@ class Ledger:
     def terms(self, model: str = "", prompt_tokens: int = 0) -> Terms:
         """Return the terms for a call recorded now."""
         price = self.prices.find(model or self.settings.model, prompt_tokens)
-        basis = "setting" if self.settings.cache_reads else self._habits.basis
-        return current_terms(price, self.prices.dated.isoformat(), self.habits, basis)
+        habits = self.habits
+        basis = "setting" if self.settings.cache_reads else habits.basis
+        sources = Sources(
+            definitions=self.definitions_tokens,
+            calls_per_session=self.settings.calls_per_session,
+            whole_reads=habits.whole_reads,
+            part_tokens=habits.part_tokens,
+            tail_tokens=habits.tail_tokens,
+            calls_per_turn=habits.calls_per_turn,
+        )
+        terms = current_terms(price, self.prices.dated.isoformat(), habits, basis)
+        return replace(terms, sources=sources)
 
     def _read(self, inputs: Sequence[str], logs: Sequence[str]) -> tuple[Baseline, ...]:
         """Return how much of each input Claude would have read."""

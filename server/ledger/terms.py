@@ -62,12 +62,26 @@ class Assumed:
 
 
 @dataclass(frozen=True)
+class Sources:
+    """The figures behind a receipt's counts: the tokens of the tool definitions and the calls that share
+    them; the habits behind the reading and the turns that Claude was spared (see ``habits.Habits``).
+    """
+
+    definitions: int
+    calls_per_session: float
+    whole_reads: float
+    part_tokens: int
+    tail_tokens: int
+    calls_per_turn: float
+
+
+@dataclass(frozen=True)
 class Terms:
     """Everything a receipt's money depends on, besides the counts. Prices are micro-dollars per token.
 
     ``basis`` names the source of the habits: ``public`` sessions, this user's ``transcripts`` (from
     ``sessions`` sessions), the ``session`` that made the call, or the user's ``setting``. ``dated`` is the
-    day of the price table.
+    day of the price table. ``sources`` is None for receipts from before it was recorded.
     """
 
     formula: int
@@ -85,6 +99,7 @@ class Terms:
     long_writes: Decimal
     turn_reads: int
     assumed: Assumed = Assumed()
+    sources: Sources | None = None
 
     @property
     def write(self) -> Decimal:
@@ -115,6 +130,7 @@ class Terms:
         """Return the terms as JSON."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         values["assumed"] = vars(self.assumed)
+        values["sources"] = vars(self.sources) if self.sources is not None else None
         return json.dumps(values, default=str, separators=(",", ":"))
 
     @classmethod
@@ -127,6 +143,8 @@ class Terms:
             if field.type is Decimal:
                 values[field.name] = Decimal(values[field.name])
         values["assumed"] = Assumed(**values["assumed"])
+        sources = values.get("sources")
+        values["sources"] = Sources(**sources) if sources is not None else None
         return cls(**values)
 
 

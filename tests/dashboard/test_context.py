@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from server.ledger.prices import load_prices
 from tests.dashboard.support.harness import visit
 from tests.dashboard.support.sample import write_month
 from tests.hub_process import HubProcess, start_hub
@@ -81,6 +82,26 @@ def test_the_remedy_of_a_habit_is_applied_after_its_diff_and_undone(page: Page, 
     page.get_by_role("button", name="Undo: habit:git").click()
     wait_until(lambda: not memory.exists())
     expect(page.get_by_text("habit:git is applied everywhere.")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/savings", "/context"], ids=["savings", "context"])
+def test_every_card_with_figures_names_their_source(page: Page, hub: HubProcess, path: str) -> None:
+    page.goto(f"{hub.info.url}{path}")
+    expect(page.locator(".ts-card").last).to_be_visible()
+    expect(page.locator(".ts-source").last).to_be_visible()
+    without = page.locator(".ts-card").evaluate_all(
+        """cards => cards.map(card => {
+            const figures = card.cloneNode(true)
+            const sources = [...figures.querySelectorAll('.ts-source')]
+            sources.forEach(each => each.remove())
+            const heading = figures.querySelector('h2').textContent
+            return {heading, figures: /[0-9]/.test(figures.textContent), sources: sources.length}
+        }).filter(card => card.figures && !card.sources).map(card => card.heading)"""
+    )
+    assert without == []
+    sources = " ".join(page.locator(".ts-source").all_inner_texts())
+    for named in ("list prices", f"of {load_prices().dated.isoformat()}", "median error", "transcripts"):
+        assert named in sources
 
 
 def test_the_whole_bill_stands_beside_the_savings(page: Page, hub: HubProcess) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.ledger.tokens import coefficients
+from server.ledger.tokens import MEDIAN_ERROR, coefficients
 from tests.ledger import refit
 from tests.ledger.refit import (
     Item,
@@ -156,6 +156,9 @@ def test_the_documented_figures_match_the_measurement(table: Calibration) -> Non
         f"{name} | {each.items:,} | {each.median:.1%} | {each.aggregate:+.1%} | {each.session:.1%}"
         for name, each in measured.items()
     ]
+    assert {
+        family: pytest.approx(measured[f"{family}, not seen"].median, abs=0.0005) for family in MEDIAN
+    } == MEDIAN_ERROR
 
 
 def test_a_fit_recovers_the_coefficients_of_a_table() -> None:

@@ -6,6 +6,7 @@ that Claude writes costs 20 first: 31.83. The definitions are there from the sta
 often: 7.43 + 44 x 0.20 = 16.23. A turn reads 70,500 tokens of context again: 70,500 x 0.20 = 14,100.
 """
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from server.ledger.habits import PUBLIC, Habits, read_by_habit
 from server.ledger.prices import load_prices, microusd
 from server.ledger.receipt import Cost, Ledger
 from server.ledger.terms import Assumed, Figures, Terms, lines_of
+from tests.ledger.explained_figures import unexplained
 
 pytestmark = pytest.mark.fast
 
@@ -250,10 +252,44 @@ def test_the_arithmetic_of_a_recorded_receipt_is_printed(ledger: Ledger) -> None
         "+$0.026310",
         "22.0 reads",
         "81.0% kept for 1 hour",
-        "divided by [ledger] calls_per_session",
+        "1,000 tokens of Token Saver's definitions and instructions, divided by 5 calls",
     ):
         assert part in text
     assert "265 public Claude Code sessions" in text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"cache_reads": 12.5}, {"calls_per_session": 2.5}],
+    ids=["habits", "own-reads", "own-calls"],
+)
+@pytest.mark.parametrize("measured", [False, True], ids=["public", "transcripts"])
+def test_every_number_of_the_arithmetic_has_a_source(settings: dict[str, float], *, measured: bool) -> None:
+    ledger = Ledger(LedgerSettings(model="claude-opus-5.5", **settings), load_prices(), 1234)
+    if measured:
+        ledger.use_habits(Habits("transcripts", 47, 31.7, 0.377, 81_234, 1.37, 0.733, 1_789, 417))
+    receipt = ledger.receipt(
+        "offload_work", CALL, [PAGE, PAGE * 9], PAGE, DIGEST, logs=[PAGE * 10]
+    ).as_record()
+    text = receipt_text(receipt, ledger.prices)
+    assert unexplained(text, receipt, ledger.prices) == []
+    for source in ("table of 2026-11-01", "1,234 tokens", "median error 3.8%", "sessions"):
+        assert source in text
+    assert ("the last 417 tokens" in text) is measured
+    assert ("the setting [ledger] cache_reads" in text) is ("cache_reads" in settings)
+    invented = text.replace("Assumed: ", "Assumed: 987,654 ", 1)
+    assert unexplained(invented, receipt, ledger.prices) == ["987,654"]
+
+
+def test_terms_from_before_their_sources_were_recorded_are_read(ledger: Ledger) -> None:
+    terms = ledger.receipt("offload_work", CALL, [PAGE], PAGE, DIGEST).terms
+    values = json.loads(terms.as_json())
+    del values["sources"]
+    former = Terms.from_json(json.dumps(values))
+    assert former == replace(terms, sources=None)
+    record = ledger.receipt("offload_work", CALL, [PAGE], PAGE, DIGEST, logs=[PAGE * 10]).as_record()
+    text = receipt_text(replace(record, terms=json.dumps(values)), ledger.prices)
+    assert "divided by [ledger] calls_per_session" in text
 
 
 def test_a_receipt_of_formula_1_keeps_its_figures_and_is_marked(ledger: Ledger) -> None:

@@ -22,6 +22,11 @@ def card(heading: str, classes: str = "", aside: str = "", anchor: str = "") -> 
             yield body
 
 
+def source_note(words: str) -> None:
+    """Say where the figures of a card come from."""
+    text(words, "ts-sub ts-source", "p")
+
+
 def empty(words: str, *, command: str = "") -> None:
     """Say that a list is empty and what the user can do about it. ``command`` is a line for a terminal."""
     with box("ts-empty"):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from dashboard import formats
-from dashboard.components.controls.card import empty
+from dashboard.components.controls.card import empty, source_note
 from dashboard.components.controls.elements import box, text
 from server.common.days import midnight
 from server.ledger.savings import share_saved
@@ -13,9 +13,11 @@ from server.store.records import Totals
 DAYS = 7
 
 
-def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int], notes: Sequence[str] = ()) -> None:
+def bill_card(
+    bill: Bill, week: Totals, saved_by_day: Mapping[str, int], prices: str, notes: Sequence[str] = ()
+) -> None:
     """Show the bill for each recent day next to the amount saved that day (micro-dollars), and ``notes`` on
-    the quota and the measured comparison.
+    the quota and the measured comparison. ``prices`` names the price table.
     """
     if not bill.days:
         empty("The transcript check has read no transcript yet.")
@@ -49,9 +51,8 @@ def bill_card(bill: Bill, week: Totals, saved_by_day: Mapping[str, int], notes: 
             f" {formats.money(bill.unrecorded)} are for compactions, titles and other requests without a "
             "line, from the client's own totals."
         )
-    text(
-        "Token counts of all transcripts at list prices. The share relates to the bill without the "
-        f"savings.{estimated}",
-        "ts-sub",
-        "p",
+    source_note(
+        f"The bill: token counts of all transcripts at list prices, {prices}. Saved: the net of the "
+        "receipts, corrected where the transcript check has seen the call, otherwise estimated. The share "
+        f"relates to the bill without the savings.{estimated}"
     )

@@ -2,6 +2,7 @@
 
 from dashboard import formats
 from dashboard.components.controls.button import button
+from dashboard.components.controls.card import source_note
 from dashboard.components.controls.copy_button import copy_button
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import run_action
@@ -78,6 +79,12 @@ def _found(totals: Totals, report: TranscriptReport) -> None:
                 ("Error of their sum", f"{accuracy.aggregate or 0:+.1%}"),
             ]
     _facts(facts)
+    source_note(
+        "Estimated: the receipts of the checked calls as recorded. Actual: the same receipts with the API's "
+        "counts and with what Claude did afterwards, from the transcripts; sizes that a transcript does not "
+        "show stay estimates. Corrected total: the actual figures, and the estimates of all other calls. The "
+        "errors compare estimates with the API's counts."
+    )
     _missed(report)
 
 
@@ -86,12 +93,10 @@ def _missed(report: TranscriptReport) -> None:
         return
     text("Missed opportunities", tag="h3")
     _facts([(_form_words(each), _worth(each)) for each in report.forms])
-    text(
+    source_note(
         "From all transcripts: the cost of these results and files in the bill, including re-reads, and "
         "the part that could probably be saved, by the success rate of your own calls of the same kind. "
-        "Reports of subagents and files that Claude edited later do not count.",
-        "ts-sub",
-        "p",
+        "Reports of subagents and files that Claude edited later do not count."
     )
     if advice := report.missed.advice:
         text("These lines in your CLAUDE.md would help:", "ts-sub", "p")
