@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from server.ledger.transcripts.injected import parse_attachment, parse_shape, string
 from server.ledger.transcripts.lines import (
     AssistantMessage,
@@ -42,15 +44,25 @@ def parse_line(line: bytes) -> TranscriptLine | None:
     """
     if not _TELLING.search(line):
         return None
-    try:
-        record = json.loads(line)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    record = _loaded(line)
     if not isinstance(record, dict):
         return None
     chain = string(record.get("agentId")) or ("side" if record.get("isSidechain") else "")
     read = _READERS.get(string(record.get("type")))
     return read(record, chain) if read is not None else None
+
+
+def _loaded(line: bytes) -> Any:
+    """Return a line's JSON value. ``orjson`` takes a third of the time, but refuses a few lines that ``json``
+    reads: unpaired surrogates, and numbers that are not finite.
+    """
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(line)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
 
 def _boundary(record: dict[str, Any], chain: str) -> Compaction | None:
