@@ -1,7 +1,7 @@
 """State of one transcript between passes: plain values, stored as JSON."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from server.ledger.accuracy import Accuracy
@@ -83,7 +83,7 @@ class SessionState:
 
     def as_json(self) -> str:
         """Return the state as JSON."""
-        return json.dumps({"version": VERSION, **asdict(self)}, separators=(",", ":"))
+        return json.dumps({"version": VERSION, **vars(self)}, default=vars, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "SessionState | None":

@@ -1,7 +1,7 @@
 """One transcript's contribution to the reports, stored as JSON with its progress."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from server.ledger.accuracy import Accuracy
@@ -60,7 +60,7 @@ class Summary:
 
     def as_json(self) -> str:
         """Return the summary as JSON."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        return json.dumps(vars(self), default=vars, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Summary":
