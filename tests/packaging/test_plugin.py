@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import subprocess
 import tomllib
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from server.clients.hooks import hook_entries
+from server.reminder.__main__ import HELD_OUT, LARGE_WRITE
 from tests.hub_process import HubProcess
 from tests.standins.claude_code import claude_binary, shut_off
 from tests.standins.plugin_checkout import copy_checkout
@@ -76,6 +78,20 @@ def test_both_plugins_are_installed_from_the_marketplace_and_the_hook_is_a_separ
     [hook] = command["hooks"]["PreToolUse"][0]["hooks"]
     program = hook["args"][-1].replace("${CLAUDE_PLUGIN_ROOT}", second["installPath"])
     assert Path(program).is_file()
+    arguments = [part.replace("${CLAUDE_PLUGIN_ROOT}", second["installPath"]) for part in hook["args"]]
+    (home / "saver").mkdir()
+    (home / "saver" / HELD_OUT).write_text("held-out")
+    for session, silent in (("held-out", True), ("other", False)):
+        written = {"file_path": "a.py", "content": "x" * LARGE_WRITE}
+        event = {"tool_name": "Write", "tool_input": written, "session_id": session}
+        done = subprocess.run(
+            [hook["command"], *arguments],
+            input=json.dumps(event).encode(),
+            env=os.environ | {"TOKEN_SAVER_HOME": str(home / "saver")},
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout == b"") == (0, silent), done.stderr
     claude(home, "uninstall", "token-saver-reminder")
     assert "token-saver-reminder@claude-token-saver" not in installed(home)
 
