@@ -48,7 +48,8 @@ async def show(hub: Hub, updates: HubUpdates, project: str) -> None:
                 PartTable(context, [each for each in off if each not in habits], switcher)
                 source_note(
                     "Size: the latest session that listed the part. Sessions and uses are counted in the "
-                    "transcripts of the last 7 days; the money is the part's share of their bill."
+                    "transcripts of the last 7 days; the money is the part's share of their bill. For "
+                    "content that transcripts do not show, the size is the rest of the request."
                 )
             with card("Habits"):
                 _habits(context, habits, switcher)

@@ -9,7 +9,7 @@ from server.ledger.tokens import MEDIAN_ERROR
 from server.store.records import ReceiptRecord
 
 SOURCES = {
-    "public": f"{PUBLIC_SESSIONS} public Claude Code sessions (January to August 2026)",
+    "public": f"{PUBLIC_SESSIONS} public Claude Code sessions (January to August 2026), see docs/receipts.md",
     "transcripts": "your own {sessions:,} sessions; where they have too few samples, the public ones",
     "session": "the session of the call itself, counted in its transcript",
     "setting": "the reads are the setting [ledger] cache_reads, the rest is from {sessions:,} sessions",
@@ -152,11 +152,13 @@ def _assumed(receipt: ReceiptRecord, terms: Terms) -> list[str]:
 
 
 def _reading(sources: Sources) -> str:
-    parts = f", the others with {sources.part_tokens:,} tokens" if sources.whole_reads < 1 else ""
-    return (
-        f"The habit: {sources.whole_reads:.1%} of files are read whole, with {MOST_READ_TOKENS:,} tokens at "
-        f"most{parts}; of logs and command output, Claude reads the last {sources.tail_tokens:,} tokens."
-    )
+    files = f"files count as read whole, with {MOST_READ_TOKENS:,} tokens at most"
+    if sources.whole_reads < 1:
+        files = (
+            f"{sources.whole_reads:.1%} of files are read whole, with {MOST_READ_TOKENS:,} tokens at most, "
+            f"the others with {sources.part_tokens:,}"
+        )
+    return f"The habit: {files}; of logs and command output, the last {sources.tail_tokens:,} tokens count."
 
 
 def _lost(receipt: ReceiptRecord) -> str:

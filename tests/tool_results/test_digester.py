@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import json
 import stat
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from server.common.events import Event, ResultDigested
 from server.config.sections import LedgerSettings
 from server.digests.kept import KeptTexts, Reference
-from server.ledger.prices import load_prices
+from server.ledger.prices import load_prices, microusd
 from server.ledger.receipt import Ledger
 from server.store.database import open_database
 from server.store.result_digests import BY_USER, ResultDigest, ResultDigests
@@ -95,6 +96,12 @@ async def test_a_digest_is_short_true_and_recorded(harness: DigesterHarness) -> 
     assert record.text == digest
     assert record.whole_tokens > LEAST_TOKENS
     assert 0 < record.net_tokens == record.shown_tokens - record.digest_tokens
+    assert record.receipt is not None
+    # A token in the context costs 11.83 micro-dollars (docs/receipts.md).
+    saved, cost = (
+        microusd(tokens * Decimal("11.83")) for tokens in (record.shown_tokens, record.digest_tokens)
+    )
+    assert (record.receipt.spared_microusd, record.receipt.spent_microusd) == (saved, cost)
     texts = KeptTexts(harness.texts)
     lines = texts.lines(Reference(record.handle), harness.folder, 100_000)
     assert "6 failed, 1707 passed" in lines[-1]
@@ -157,6 +164,10 @@ async def test_the_same_command_with_the_same_facts_is_a_loss(harness: DigesterH
     assert harness.events == [ResultDigested("pytest")] * 2
     record = await harness.one()
     assert record.loss == "again"
+    assert record.receipt is not None
+    # A turn costs 14,100 micro-dollars.
+    cost = microusd(record.digest_tokens * Decimal("11.83") + 14_100)
+    assert (record.receipt.spared_microusd, record.receipt.spent_microusd) == (0, cost)
     assert record.net_tokens == -record.digest_tokens
     [alone] = await harness.records.left_alone()
     assert (alone.kind, alone.project, alone.by_user) == ("pytest", str(harness.folder), False)
