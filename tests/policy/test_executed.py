@@ -31,6 +31,9 @@ FILES = [
     ".travis.yml", "bitbucket-pipelines.yml", ".drone.yml", ".woodpecker.yml", ".woodpecker/a.yml",
     ".buildkite/pipeline.yml", "cloudbuild.yaml", "appveyor.yml", ".circleci/config.yml", "Jenkinsfile",
     "Jenkinsfile.release", "azure-pipelines.yml", ".tekton/a.yaml", ".ci/run", ".ci/deep/run",
+    ".devin/hooks.v1.json", ".devin/rules/a.md", ".windsurf/workflows/a.md", "AGENTS.override.md",
+    ".agents/skills/a/SKILL.md", "lefthook.yml", ".lefthook.yaml", ".config/lefthook.jsonc",
+    "lefthook-local.toml", ".lefthook/pre-commit/a.sh", "mise.local.toml", ".config/mise/config.toml",
 ]  # fmt: skip
 SPELLINGS = [
     ".Claude/settings.json", ".CLAUDE/SETTINGS.JSON", "./.claude//settings.json",
@@ -42,7 +45,7 @@ SPELLINGS = [
 FREE = [
     "src/a.py", "claude.py", "docs/claude.txt", "Makefile", "package.json", "setup.py", "Dockerfile",
     ".gitignore", ".editorconfig", "vscode/a.json", ".claude/worktrees/fix/src/a.py", "conftest.py",
-    ".gitlab/issue_templates/bug.md",
+    ".gitlab/issue_templates/bug.md", "src/lefthook.ts", "docs/mise.md",
 ]  # fmt: skip
 
 
