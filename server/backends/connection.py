@@ -35,7 +35,9 @@ ANSWER_SECONDS = 30.0
 timeout for a non-streamed response body once its headers have arrived.
 """
 HEAD_MARGIN = 5.0
-"""Timeout for sending the request, and for the rest of the headers after their first byte (seconds)."""
+"""Timeout for sending the request, and for the rest of the headers or of a piece of the body after its first
+byte (seconds).
+"""
 
 
 class Refused(Exception):
@@ -156,7 +158,8 @@ class EngineConnection:
             async with self._open("POST", path, body) as response:
                 await self._pass_or_refuse(response)
                 lines = LineReader()
-                async for chunk in response.aiter_raw():
+                chunks = response.aiter_raw()
+                while chunk := await self._next(chunks):
                     if stall is not None:
                         stall.check()
                     for line in lines.read(chunk):
@@ -197,6 +200,13 @@ class EngineConnection:
             async with asyncio.timeout(self._head_seconds):
                 response = await stack.enter_async_context(request)
             yield response
+
+    async def _next(self, chunks: AsyncIterator[bytes]) -> bytes:
+        """Return the next piece of a body; empty at its end. The limit on silence covers the whole piece,
+        because an engine can send the head of a chunk byte by byte.
+        """
+        async with asyncio.timeout(self._silence + HEAD_MARGIN):
+            return await anext(chunks, b"")
 
     async def _pass_or_refuse(self, response: httpx.Response) -> None:
         if response.is_success:

@@ -29,6 +29,7 @@ from tests.standins.serving import Exchange, Reply, json_reply
 pytestmark = pytest.mark.anyio
 
 SILENCE = 1.5
+CHUNKED = HEAD[:-2] + b"Transfer-Encoding: chunked\r\n\r\n"
 GIANT = re.compile(r"(?<![\d.])\d{16}|\d(?:,\d{3}){5}|\d[eE]\+\d\d|\binf\b")
 NDJSON, EVENTS = "application/x-ndjson", "text/event-stream"
 MODELS = 200_000
@@ -141,6 +142,9 @@ def trickle(*pieces: bytes) -> Iterator[bytes]:
         pytest.param((HEAD, b"data: {}\n\n"), id="events without content"),
         pytest.param((HEAD, b"data: ", b"{"), id="a line byte by byte"),
         pytest.param((HEAD[:-2], b"x"), id="a head byte by byte"),
+        pytest.param((b"HTTP/1.1 100 Continue\r\n\r\n",), id="informational answers"),
+        pytest.param((CHUNKED, b"3\r\nx: \r\n", b"1;", b"x"), id="a chunk's extension byte by byte"),
+        pytest.param((CHUNKED, b"0\r\n", b"a: b\r\n"), id="trailers"),
     ],
 )
 async def test_a_server_that_keeps_the_connection_busy_is_given_up(pieces: tuple[bytes, ...]) -> None:
