@@ -16,11 +16,16 @@ from server.bridge.plain_json import loads
 
 TYPE_CHECKING = False  # `typing` takes milliseconds
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 PATH = "/api/statusline"
 WRAPPED = "--wrap"
 """The argument that precedes the user's own command."""
+WRAPPED_HEX = "--wrap-hex"
+"""The same in a command for Windows, where the user's command is written in hexadecimal digits."""
+HOME = "--home"
+"""The argument in a command for Windows that precedes ``TOKEN_SAVER_HOME``."""
 MOST_NAME = 60
 """Maximum characters of a model's name."""
 HUB_SECONDS = 0.3
@@ -49,13 +54,35 @@ def run_wrapped(command: str, session: bytes) -> bytes:
     import subprocess  # noqa: PLC0415 - takes longer to import than all else here
 
     try:
-        done = subprocess.run(  # noqa: S602 - the user's own line, as Claude Code ran it before
-            command, shell=True, input=session, stdout=subprocess.PIPE, timeout=WRAPPED_SECONDS, check=False
+        done = subprocess.run(
+            in_shell(command, sys.platform, os.environ),
+            input=session,
+            stdout=subprocess.PIPE,
+            timeout=WRAPPED_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.SubprocessError):
         return b""
     output = done.stdout.rstrip(b"\n")
     return output + b"\n" if output else b""
+
+
+def in_shell(command: str, platform: str, environ: Mapping[str, str]) -> list[str]:
+    """Return the program and arguments that run the user's own command in the shell that Claude Code uses.
+    On Windows this is Git Bash if it is installed, otherwise PowerShell.
+    """
+    if platform != "win32":
+        return ["/bin/sh", "-c", command]
+    places = [environ.get("CLAUDE_CODE_GIT_BASH_PATH", "")]
+    for variable, inner in (
+        ("PROGRAMFILES", "Git"),
+        ("PROGRAMFILES(X86)", "Git"),
+        ("LOCALAPPDATA", "Programs/Git"),
+    ):
+        if environ.get(variable):
+            places.append(f"{environ[variable]}/{inner}/bin/bash.exe")
+    bash = next((place for place in places if place and os.path.isfile(place)), "")  # noqa: PTH113 - faster
+    return [bash, "-c", command] if bash else ["powershell", "-NoProfile", "-Command", command]
 
 
 def status_line(session: dict[str, Any], hub: dict[str, Any] | None) -> str:

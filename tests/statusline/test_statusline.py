@@ -3,20 +3,21 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import uuid
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from server.clients.statusline import add_statusline, remove_statusline
+from server.clients.statusline import add_statusline, remove_statusline, windows_command
 from server.digest_hook.main import ask_hub
 from server.ledger.quota import QuotaFile
-from server.statusline.main import status_line
+from server.statusline.main import in_shell, status_line
 from tests.hub_process import HubProcess
 from tests.standins.hub import hub_standin
 from tests.standins.serving import wait_until
@@ -168,3 +169,55 @@ def test_it_loads_no_heavy_module() -> None:
     program = "import sys; import server.statusline.main; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert {"pydantic", "httpx", "mcp", "typer", "ssl"}.isdisjoint(done.stdout.split())
+
+
+PYTHON = PureWindowsPath(r"C:\Users\me\uv\tools\Scripts\python.exe")
+PACKAGES = PureWindowsPath(r"C:\Users\me\uv\tools\Lib\site-packages")
+LAUNCHER = "C:/Users/me/uv/tools/Lib/site-packages/server/statusline/launch.py"
+OWN = r"""node "C:\Users\me\line.mjs" 'it''s' $HOME `x` "$(date)" && echo \\ %PATH%"""
+
+
+def words_in_bash(command: str) -> list[str]:
+    """Return the words that Bash passes to the program of a command."""
+    done = subprocess.run(
+        ["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True, env={"HOME": "/home/me"}
+    )
+    return done.stdout.decode().split("\0")[:-1]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("own", ["", "~/.claude/line.sh", OWN], ids=["none", "script", "every-sign"])
+def test_a_command_for_windows_survives_both_of_its_shells(own: str) -> None:
+    home = PureWindowsPath(r"D:\token saver\home")
+    command = windows_command(PYTHON, PACKAGES, home, own)
+    wrapped = ["--wrap-hex", own.encode().hex()] if own else []
+    expected = [PYTHON.as_posix(), "-I", "-S", LAUNCHER, "--home", "D:/token saver/home", *wrapped]
+    assert words_in_bash(command) == expected
+    # PowerShell takes the first word for a command only without quotes, and loses double quotes. Single
+    # quotes around a text without quotes mean the same there as in Bash.
+    assert not re.search(r'["\\$`@,;&|(){}<>]', command)
+    assert command.startswith(PYTHON.as_posix() + " ")
+    text = json.dumps({"statusLine": {"type": "command", "command": command}})
+    left = json.loads(remove_statusline(text))
+    assert left == ({"statusLine": {"type": "command", "command": own}} if own else {})
+
+
+@pytest.mark.fast
+def test_the_file_for_windows_starts_the_status_line(tmp_path: Path) -> None:
+    own = "read line; echo mine: ${#line}"
+    packages = Path(add_statusline.__code__.co_filename).parents[2]
+    command = windows_command(Path(sys.executable), packages, tmp_path / "a home", own)
+    said = run(command, SESSION, {"TOKEN_SAVER_HOME": "/nowhere"})
+    assert said.splitlines() == [f"mine: {len(json.dumps(SESSION))}", "token-saver: not running"]
+
+
+@pytest.mark.fast
+def test_the_users_own_line_runs_in_claude_codes_shell(tmp_path: Path) -> None:
+    bash = tmp_path / "Programs" / "Git" / "bin" / "bash.exe"
+    environ = {"LOCALAPPDATA": str(tmp_path), "PROGRAMFILES": str(tmp_path / "other")}
+    assert in_shell("x", "win32", environ) == ["powershell", "-NoProfile", "-Command", "x"]
+    bash.parent.mkdir(parents=True)
+    bash.touch()
+    assert in_shell("x", "win32", environ) == [bash.as_posix(), "-c", "x"]
+    assert in_shell("x", "win32", {"CLAUDE_CODE_GIT_BASH_PATH": str(bash)}) == [str(bash), "-c", "x"]
+    assert in_shell("x", "linux", environ) == ["/bin/sh", "-c", "x"]
