@@ -68,7 +68,7 @@ def build_dashboard(hub: Hub) -> Dashboard:
     _add_pages(hub, updates)
     _add_assets()
     # NiceGUI stores nothing there today, but the folder must never be the working directory.
-    pages.storage.path = hub.folders.state / "dashboard"
+    pages.storage.path = hub.folders.cache / "dashboard"
     # Quasar's loading bar has no accessible name and adds nothing.
     pages.config.quasar_config["loadingBar"]["skipHijack"] = True
     ui.run_with(

@@ -5,7 +5,7 @@ The bridge uses this module and must start within milliseconds, so it avoids ``p
 """
 
 # pathlib would add milliseconds to every start of the bridge, hence os.path and open here.
-# ruff: noqa: PTH100, PTH101, PTH103, PTH111, PTH118, PTH123
+# ruff: noqa: PTH100, PTH101, PTH111, PTH118, PTH123
 
 from __future__ import annotations
 
@@ -136,8 +136,9 @@ def start_detached(folder: str) -> subprocess.Popen[bytes]:
     import subprocess  # noqa: PLC0415
 
     from server.bridge.environment import inherited  # noqa: PLC0415
+    from server.bridge.own_folders import make_folder  # noqa: PLC0415
 
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    make_folder(folder)
     # -P: never import a folder "tray" or "server" of the user's project.
     command = [sys.executable, "-P", "-m", "tray.main", "--background"]
     detached: dict[str, Any] = {"start_new_session": True}

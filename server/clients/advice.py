@@ -150,7 +150,7 @@ def place_of(kind: Kind, scope: Scope, around: Surroundings) -> Place:
     else:
         # The file that is not shared with others, because a hook names a program on this machine.
         path = around.project / ".claude" / "settings.local.json"
-    return Place("claude-code", scope, path, "json", (), {})
+    return Place("claude-code", scope, path, "json", (), {}, around.project if scope == "project" else None)
 
 
 def _add_block(text: str) -> str:

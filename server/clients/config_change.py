@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from server.bridge.own_folders import make_folder
 from server.clients.config_files import SERVER_NAME, Place
 from server.clients.former_name import former_entries
+from server.clients.project_links import refuse_foreign_link
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments
 from server.config.folders import Folders
@@ -57,7 +59,7 @@ def plan_connect(place: Place) -> ConfigChange:
     Raises:
         BadArguments: the file is broken, or cannot be edited safely.
     """
-    before = _read(place.path)
+    before = _read_own(place)
     text = _decode(before or b"", place)
     try:
         found = _present(text, place)
@@ -90,7 +92,7 @@ def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) ->
     Raises:
         BadArguments: the file is broken, or cannot be edited safely.
     """
-    before, record = _read(place.path), _record(place, folders)
+    before, record = _read_own(place), _record(place, folders)
     edited = _edited(place, before, before, take_out)
     if before is None or record is None:
         return edited
@@ -123,7 +125,7 @@ def plan_edit(place: Place, edit: Callable[[str], str]) -> ConfigChange:
     Raises:
         BadArguments: the file is broken, or cannot be edited safely.
     """
-    before = _read(place.path)
+    before = _read_own(place)
     return _edited(place, before, before, edit)
 
 
@@ -131,10 +133,12 @@ def connect(change: ConfigChange, folders: Folders) -> Path | None:
     """Write the change and back up the old content. Return the backup's path; None if nothing changed.
 
     Raises:
+        BadArguments: the file is behind a link that leads out of its project.
         OSError: the file or the backup cannot be written. The file is unchanged.
     """
     if not change.needed or change.after is None:
         return None
+    refuse_foreign_link(change.place.path, change.place.project)
     backup = keep(change, folders)
     change.place.path.parent.mkdir(parents=True, exist_ok=True)
     write(change.place.path, change.after)
@@ -148,7 +152,7 @@ def keep(change: ConfigChange, folders: Folders) -> Path:
         OSError: the backup cannot be written.
     """
     path = _record_path(change.place, folders)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     kept = _record(change.place, folders)
     original = None if change.before is None else base64.b64encode(change.before).decode()
     made_folder = not change.place.path.parent.exists()
@@ -170,8 +174,10 @@ def disconnect(change: ConfigChange, folders: Folders) -> None:
     """Write the change and delete the backup.
 
     Raises:
+        BadArguments: the file is behind a link that leads out of its project.
         OSError: the file cannot be written.
     """
+    refuse_foreign_link(change.place.path, change.place.project)
     if change.keeps_backup:
         connect(change, folders)
         return
@@ -265,6 +271,11 @@ def _edited(
 
 def _present(text: str, place: Place) -> Any:
     return get_table(text, place.keys) if place.format == "toml" else get_member(text, place.keys)
+
+
+def _read_own(place: Place) -> bytes | None:
+    refuse_foreign_link(place.path, place.project)
+    return _read(place.path)
 
 
 def _read(path: Path) -> bytes | None:

@@ -68,7 +68,9 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Place:
-    """A file that lists servers. ``keys`` is the path to the entry in the file."""
+    """A file that lists servers. ``keys`` is the path to the entry in the file. ``project`` is the project
+    that the file belongs to, or None for the user's own file.
+    """
 
     client: ClientName
     scope: Scope
@@ -76,6 +78,7 @@ class Place:
     format: Literal["json", "toml"]
     keys: tuple[str, ...]
     entry: dict[str, Any]
+    project: Path | None = None
 
 
 def find_place(
@@ -102,7 +105,8 @@ def find_place(
         )
     keys = (_LISTS.get(client, "mcpServers"), SERVER_NAME)
     kind: Literal["json", "toml"] = "toml" if client == "codex" else "json"
-    return Place(client, scope, path, kind, keys, _entry(client, command, around))
+    project = around.project if scope == "project" else None
+    return Place(client, scope, path, kind, keys, _entry(client, command, around), project)
 
 
 def command_of(entry: object) -> list[str]:

@@ -7,18 +7,24 @@ from pathlib import Path
 
 from platformdirs import PlatformDirs
 
+from server.bridge.own_folders import begin_record, make_folder
+
 APP_NAME = "token-saver"
 HOME_VARIABLE = "TOKEN_SAVER_HOME"
 
 
 @dataclass(frozen=True)
 class Folders:
-    """The app's folders, as absolute paths. ``create`` creates them."""
+    """The app's folders, as absolute paths. ``create`` creates them.
+
+    ``chosen`` is ``TOKEN_SAVER_HOME``, which can hold other things too; None for the default folders.
+    """
 
     config: Path
     data: Path
     state: Path
     cache: Path
+    chosen: Path | None = None
 
     @property
     def config_file(self) -> Path:
@@ -83,20 +89,22 @@ class Folders:
         return self.state / "token-saver.log"
 
     def create(self) -> None:
-        """Create the folders with mode 0700.
+        """Create the folders with mode 0700. Record those that are made in a chosen folder.
 
         Raises:
             OSError: a folder cannot be created.
         """
+        if self.chosen is not None and self.chosen.is_dir():
+            begin_record(self.chosen)
         for folder in (self.config, self.data, self.state, self.cache):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder)
 
 
 def find_folders(environ: Mapping[str, str] | None = None) -> Folders:
     """Return the folders for this user, or the folders under ``TOKEN_SAVER_HOME``."""
     root = chosen_home(os.environ if environ is None else environ)
     if root is not None:
-        return Folders(config=root, data=root, state=root, cache=root / "cache")
+        return Folders(config=root, data=root, state=root, cache=root / "cache", chosen=root)
     dirs = PlatformDirs(APP_NAME, appauthor=False, roaming=False)
     return Folders(
         config=Path(dirs.user_config_dir),

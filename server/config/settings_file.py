@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 from server.common.errors import SettingsError
 from server.config.folders import Folders
@@ -27,7 +28,7 @@ def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
         table = table_in_file(tomllib.loads(text.removeprefix("\ufeff")), section)
         changed = set_key(text, (table,) if table else (), key, value)
         _refuse_bad_value(section, key, tomllib.loads(changed.removeprefix("\ufeff")))
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         replace_file(path, changed.encode())
     except (TomlError, tomllib.TOMLDecodeError, ValidationError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(

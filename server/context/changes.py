@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from server.bridge.own_folders import make_folder
+from server.clients.project_links import refuse_foreign_link
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders
@@ -65,6 +67,7 @@ def plan(part: str, scope: Scope, folders: ClaudeFolders) -> Change:
         raise NotFound(
             f"Claude Code cannot switch {part} off.", "Name a part listed by `token-saver context`."
         )
+    _refuse_foreign_link(switch.path, scope, folders.project)
     before = _read(switch.path)
     after = _edited(switch, before)
     if part.startswith("hook:") and after == (before or b""):
@@ -79,10 +82,12 @@ def apply(change: Change, folders: Folders) -> None:
     """Write the change, and store what is needed to undo it.
 
     Raises:
+        BadArguments: the file is behind a link that leads out of its project.
         OSError: a file cannot be written. The settings file is then unchanged.
     """
     if change.after is None or change.after == change.before:
         return
+    _refuse_foreign_link(change.switch.path, change.scope, Path(change.project))
     records = _records(folders)
     record = records.setdefault(str(change.switch.path), {"before": _packed(change.before), "switches": []})
     record["switches"].append([change.switch.part, change.scope, change.project, _packed(change.after)])
@@ -105,7 +110,7 @@ def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
 
     Raises:
         NotFound: this app did not switch the part off.
-        BadArguments: the file has been edited since.
+        BadArguments: the file has been edited since, or is behind a link that leads out of its project.
         OSError: the file cannot be written.
     """
     records = _records(folders)
@@ -115,6 +120,7 @@ def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
         if index is None:
             continue
         path = Path(name)
+        _refuse_foreign_link(path, done.scope, Path(done.project))
         if _read(path) != _unpacked(switches[-1][3]):
             raise BadArguments(
                 f"{path} was edited after the switch.",
@@ -130,6 +136,10 @@ def undo(done: Applied, folders: Folders, claude: ClaudeFolders) -> None:
         _write_records({key: each for key, each in records.items() if each["switches"]}, folders)
         return
     raise NotFound(f"Token Saver did not switch {done.part} off.", "Run `token-saver context` for a list.")
+
+
+def _refuse_foreign_link(path: Path, scope: Scope, project: Path) -> None:
+    refuse_foreign_link(path, project if scope == "project" else None)
 
 
 def _edited_again(
@@ -196,5 +206,5 @@ def _records(folders: Folders) -> dict[str, Any]:
 
 
 def _write_records(records: dict[str, Any], folders: Folders) -> None:
-    folders.state.mkdir(parents=True, exist_ok=True)
+    make_folder(folders.state)
     replace_file(folders.state / RECORD, json.dumps(records).encode(), mode=PRIVATE)

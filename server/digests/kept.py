@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments, NotFound
 from server.digests.clean import clean_lines
@@ -118,7 +119,7 @@ class KeptTexts:
         Raises:
             OSError: the folder cannot be written.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._folder)
         handle = secrets.token_hex(_HANDLE_BYTES)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         try:

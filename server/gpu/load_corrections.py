@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def _read(path: Path) -> dict[str, Measured]:
 
 def _write(path: Path, measured: dict[str, Measured]) -> None:
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         replace_file(path, _FILE.dump_json(measured, indent=1))
     except OSError as error:
         logger.warning("the memory of a load cannot be stored in %s: %s", path, error)

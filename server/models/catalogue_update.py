@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 
 from server.backends.trust import ssl_context
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 from server.common.errors import BadArguments, NoNetwork, SettingsError
 from server.config.folders import Folders
@@ -40,7 +41,7 @@ def update_catalogue(folders: Folders, source: str) -> str:
             f"{source} is of {date}, older than the present catalogue of {current}.",
             f"To use it anyway, remove {present} first.",
         )
-    present.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(present.parent)
     replace_file(present, text.encode())
     return f"{len(models)} models of {date or 'an unknown date'} from {source} are now used ({present})."
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 from server.common.errors import SettingsError
 from server.config.folders import Folders
@@ -77,7 +78,7 @@ class Selector:
         """
         text = settings.model_dump_json(indent=2) + "\n"
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._path.parent)
             replace_file(self._path, text.encode())
         except OSError as error:
             raise SettingsError(

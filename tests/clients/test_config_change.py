@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from server.clients import config_change
+from server.clients import advice, config_change
 from server.clients.config_files import CLIENTS, ClientName, Place, Surroundings, find_place
 from server.common.errors import BadArguments
 from server.config.folders import Folders, find_folders
@@ -17,6 +17,7 @@ from server.config.textedit.jsonc import parse
 from tests.clients.configurations import CASES, broken, configuration
 
 pytestmark = pytest.mark.fast
+links = pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege on Windows")
 
 
 @pytest.fixture
@@ -194,6 +195,85 @@ def test_a_created_project_folder_is_removed_on_disconnect(tmp_path: Path, folde
     assert place.path.exists()
     config_change.disconnect(config_change.plan_disconnect(place, folders), folders)
     assert list(around.project.iterdir()) == []
+
+
+@links
+@pytest.mark.parametrize(
+    ("client", "link"),
+    [
+        ("claude-code", ".mcp.json"),
+        ("cursor", ".cursor"),
+        ("cursor", ".cursor/mcp.json"),
+        ("codex", ".codex/config.toml"),
+        ("vscode", ".vscode"),
+    ],
+    ids=["file", "folder", "file-in-folder", "toml", "other-folder"],
+)
+@pytest.mark.parametrize("target", ["outside", ".git"], ids=["outside", "git"])
+def test_a_link_of_the_repository_is_not_followed(
+    client: ClientName, link: str, target: str, tmp_path: Path, folders: Folders
+) -> None:
+    project = tmp_path / "project"
+    (project / ".git").mkdir(parents=True)
+    outside = (tmp_path if target == "outside" else project) / target
+    outside.mkdir(exist_ok=True)
+    (outside / "file").write_text("")
+    (project / link).parent.mkdir(exist_ok=True)
+    (project / link).symlink_to(outside / "file" if "." in Path(link).name[1:] else outside)
+    place = find_place(
+        client, "project", ["/opt/x"], Surroundings(home=tmp_path, project=project, environ={})
+    )
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    with pytest.raises(BadArguments, match="behind a symbolic link"):
+        config_change.plan_connect(place)
+    with pytest.raises(BadArguments, match="behind a symbolic link"):
+        config_change.connect(config_change.ConfigChange(place, b"", b"{}"), folders)
+    with pytest.raises(BadArguments, match="behind a symbolic link"):
+        config_change.disconnect(config_change.ConfigChange(place, b"", None), folders)
+    assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
+
+
+@links
+def test_a_link_inside_a_project_and_a_linked_project_are_followed(tmp_path: Path, folders: Folders) -> None:
+    real, project = tmp_path / "real", tmp_path / "project"
+    real.mkdir()
+    project.symlink_to(real)
+    (real / "AGENTS.md").write_text("Rules.\n")
+    (real / "CLAUDE.md").symlink_to("AGENTS.md")
+    around = Surroundings(home=tmp_path, project=project, environ={})
+    [change] = advice.plan_on(["claude-md"], "project", around)
+    config_change.connect(change, folders)
+    assert (real / "CLAUDE.md").is_symlink()
+    assert "token-saver" in (real / "AGENTS.md").read_text()
+    [change] = advice.plan_off(["claude-md"], "project", folders, around)
+    config_change.disconnect(change, folders)
+    assert (real / "AGENTS.md").read_text() == "Rules.\n"
+
+
+@links
+def test_extras_do_not_follow_a_link_of_the_repository(tmp_path: Path) -> None:
+    project, outside = tmp_path / "project", tmp_path / "outside"
+    project.mkdir()
+    outside.mkdir()
+    (project / "CLAUDE.md").symlink_to(outside / "authorized_keys")
+    (project / ".claude").symlink_to(outside)
+    around = Surroundings(home=tmp_path, project=project, environ={})
+    for kind in advice.KINDS:
+        with pytest.raises(BadArguments, match="behind a symbolic link"):
+            advice.plan_on([kind], "project", around)
+    assert list(outside.iterdir()) == []
+
+
+@links
+def test_a_dangling_link_of_the_user_is_as_before_after_disconnect(tmp_path: Path, folders: Folders) -> None:
+    place = place_of("cursor", tmp_path)
+    real = tmp_path / "dotfiles.json"
+    place.path.symlink_to(real)
+    config_change.connect(config_change.plan_connect(place), folders)
+    assert "token-saver" in real.read_text()
+    config_change.disconnect(config_change.plan_disconnect(place, folders), folders)
+    assert place.path.is_symlink()
+    assert not real.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")

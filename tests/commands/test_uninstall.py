@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from server.bridge.discovery import find_running
+from server.bridge.own_folders import RECORD, make_folder
 from server.config.autostart import Autostart, find_autostart
 from tests.commands.test_connect import run
 from tests.hub_process import hub_environ, start_hub
@@ -103,7 +104,7 @@ def servers(home: Path) -> str:
     return done.stdout
 
 
-def test_everything_comes_off_to_the_byte(home: Path) -> None:
+def test_everything_comes_off_to_the_byte(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = servers(home)
     connect_everything(home)
     for name in ("settings.json", "CLAUDE.md"):
@@ -113,7 +114,8 @@ def test_everything_comes_off_to_the_byte(home: Path) -> None:
     texts = home / "token-saver" / "cache" / "texts"
     texts.mkdir(parents=True)
     (texts / "0123456789abcdef.txt").write_text("kept")
-    (home / "token-saver" / "models").mkdir()
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(home / "token-saver"))
+    make_folder(home / "token-saver" / "models")
     (home / "token-saver" / "models" / "a.gguf").write_text("weights")
 
     shown = run(home, "uninstall", "--dry-run", **environ(home))
@@ -135,7 +137,8 @@ def test_everything_comes_off_to_the_byte(home: Path) -> None:
     assert servers(home) == before
     assert not Path(start_at_login(home).where).exists()
     left = sorted(path.name for path in (home / "token-saver").iterdir())
-    assert [name for name in left if name != "history.db"] == ["check-places.json", "models", "output.log"]
+    kept = [RECORD, "check-places.json", "models", "output.log"]
+    assert [name for name in left if name != "history.db"] == kept
     assert "left: " in done.stdout
     assert "uv tool uninstall" in done.stdout
 

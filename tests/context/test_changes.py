@@ -1,6 +1,7 @@
 """Tests of the switches: their edits, their undo in any order, files that others edited."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,26 @@ def test_a_broken_file_is_not_touched(claude: ClaudeFolders) -> None:
     with pytest.raises(BadArguments, match="not valid JSON"):
         plan("skill:a", "user", claude)
     assert path.read_text() == "{broken"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege on Windows")
+def test_a_link_of_the_repository_is_not_followed(
+    claude: ClaudeFolders, folders: Folders, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    change = plan("skill:a", "project", claude)
+    apply(change, folders)
+    [done] = applied(folders)
+    claude.settings("project").rename(outside / "settings.local.json")
+    claude.settings("project").parent.rmdir()
+    claude.settings("project").parent.symlink_to(outside)
+    before = (outside / "settings.local.json").read_bytes()
+    with pytest.raises(BadArguments, match="behind a symbolic link"):
+        plan("skill:b", "project", claude)
+    with pytest.raises(BadArguments, match="behind a symbolic link"):
+        apply(change, folders)
+    with pytest.raises(BadArguments, match="behind a symbolic link"):
+        undo(done, folders, claude)
+    assert (outside / "settings.local.json").read_bytes() == before
+    assert applied(folders) == (done,)

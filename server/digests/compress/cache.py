@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 
 MOST_ENTRIES = 500
@@ -30,7 +31,7 @@ class DigestCache:
     def put(self, key: str, text: str) -> None:
         """Store a digest. If there are too many, remove the oldest."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             replace_file(self._folder / key, text.encode())
             entries = sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)
             for path in entries[:-MOST_ENTRIES]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, get_args
 
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 from server.common.errors import SettingsError
 from server.execution.project_checks.find import find_project_checks
@@ -72,7 +73,7 @@ class AcceptedChecks:
         )
 
     def _write(self, accepted: dict[str, dict[str, Place]]) -> None:
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._file.parent)
         replace_file(self._file, (json.dumps(accepted, indent=1, sort_keys=True) + "\n").encode())
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 from server.common.errors import WriteFailed
 
@@ -113,7 +114,7 @@ class CheckPlaces:
 
     def _write(self, entries: Mapping[str, dict[str, Any]]) -> None:
         try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self._file.parent)
             replace_file(self._file, (json.dumps(entries, indent=1, sort_keys=True) + "\n").encode())
         except OSError as error:
             raise WriteFailed(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from server.bridge.own_folders import make_folder
 from server.common.aio import run_thread_uncancellable
 from server.common.errors import SettingsError
 from server.config.sections import OffloadSettings
@@ -141,7 +142,7 @@ class CheckRunner:
         program = _program(name, command[0], folder)
         home = self._cache / "checks" / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
         for each in (home, home / ".cache"):
-            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(each)
         limits = CommandJob(()).limits
         return CommandJob(
             (str(program), *command[1:]),

@@ -8,6 +8,7 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.bridge.own_folders import make_folder
 from server.common.days import days_ago
 from server.offload.delivery import atomic
 from server.offload.files.workspace import digest_of
@@ -33,6 +34,8 @@ class RescueCopies:
         self._drop_old(folder)
         path = folder / f"{digest_of(data)[:12]}-{name[-LONGEST_NAME:]}"
         if atomic.digest_at(path) is None:
+            with contextlib.suppress(OSError):  # then the write reports it
+                make_folder(self.folder)
             atomic.write(path, data, None)
             with contextlib.suppress(OSError):  # the parent folder is already private
                 path.chmod(0o600)

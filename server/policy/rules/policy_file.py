@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import SettingsError
 from server.common.events import EventBus, PolicyReloaded
@@ -119,7 +120,7 @@ class PolicyFile:
             if path == SHIPPED:
                 kept.unlink(missing_ok=True)
             else:
-                kept.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(kept.parent)
                 replace_file(kept, text.encode(), mode=PRIVATE)
         except OSError as error:
             logger.warning("cannot keep the last good policy: %s", error)

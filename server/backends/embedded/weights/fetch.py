@@ -22,6 +22,7 @@ from server.backends.embedded.weights.download import download
 from server.backends.embedded.weights.hub import HubFile, HubModel, find_on_hub, open_client, unreachable
 from server.backends.embedded.weights.references import AtAddress, OnDisk, OnHub, Reference, parse_reference
 from server.backends.model_names import not_found
+from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 from server.common.errors import BadArguments, ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace
 
@@ -86,7 +87,7 @@ async def fetch_weights(folder: Path, name: str, report: ReportPull) -> Path:
     """
     reference = _reference(name)
     try:
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(make_folder, folder)
         if isinstance(reference, OnDisk):
             return await asyncio.to_thread(_record_place, folder, reference.path)
         if reference is None and (path := weights_path(folder, name)).exists():
@@ -166,7 +167,7 @@ async def _at_address(client: httpx.AsyncClient, reference: AtAddress) -> HubFil
 
 async def _fetch(client: httpx.AsyncClient, plan: _Plan, report: ReportPull) -> Path:
     first = plan.files[0][1]
-    await asyncio.to_thread(first.parent.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(make_folder, first.parent)
     async with _locked(first, plan, report):
         missing = [(file, target) for file, target in plan.files if not target.exists()]
         await asyncio.to_thread(_require_space, plan.name, missing)
