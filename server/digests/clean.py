@@ -13,8 +13,13 @@ _ESCAPE = re.compile(
     r"\x9b[0-?]*[ -/]*[@-~]"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]")
-_PREFIX = re.compile(r"(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z |#\d+ \d+\.\d+ |[\w.-]+[-_]\d+ +\| )")
-"""Prefixes that GitHub Actions, BuildKit and Docker Compose add to each line of a tool's output."""
+_PREFIX = re.compile(
+    r"(?:(?:[^\t]{1,100}\t[^\t]{1,100}\t)?\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z "
+    r"|#\d+ \d+\.\d+ |[\w.-]+[-_]\d+ +\| )"
+)
+"""Prefixes that GitHub Actions, BuildKit and Docker Compose add to each line of a tool's output. ``gh run
+view`` puts the job and the step before them.
+"""
 
 
 def clean_lines(lines: Iterable[str]) -> Iterator[Line]:

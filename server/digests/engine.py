@@ -12,6 +12,7 @@ from server.digests.focus import passage_facts, stems_of
 from server.digests.general import General
 from server.digests.layout import lay_out
 from server.digests.recognisers.data.documents import LARGEST, document_of
+from server.digests.recognisers.data.structure import structure_of
 from server.digests.registry import RECOGNISERS
 from server.digests.scan import Triggers, scan
 from server.digests.tail_guard import holds, plain
@@ -120,6 +121,10 @@ def _find(read: Callable[[], Iterable[str]], whole: str, asked: _Asked, *, liter
         return Findings((document.kind,), facts, header, len(lines), literal, document=True)
     scanned = _scanned(read, asked.stems)
     general, names = scanned.general, scanned.names
+    if not names and whole and (structure := structure_of(list(clean_lines(read())))):
+        header = _header([structure.kind], asked.exit_status, scanned.total, literal=literal)
+        sought = [fact for fact in general.facts(recognised=True) if fact.section is Section.FOCUS]
+        return Findings((structure.kind,), (*sought, *structure.facts), header, scanned.total, literal)
     header = _header(names or [asked.command[:60]], asked.exit_status, scanned.total, literal=literal)
     return Findings(
         tuple(names),

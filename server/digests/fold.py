@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 
 _VARYING = re.compile(
-    r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b0x[0-9a-fA-F]+\b|\b[0-9a-f]{12,64}\b|\d+"
+    r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b|\b0x[0-9a-fA-F]+\b|\b[0-9a-f]{12,64}\b|"
+    r"\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{8,11}\b|\d+"
 )
 _TOKEN = re.compile(r"[\w.:/\\@+-]+|\s+|.")
 VARIED = "*"

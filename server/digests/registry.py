@@ -1,6 +1,7 @@
 """All recognisers, most specific first."""
 
 from server.digests.recognisers.base import Recogniser
+from server.digests.recognisers.build.bundler import Bundler
 from server.digests.recognisers.build.cargo import Cargo
 from server.digests.recognisers.build.cmake import Cmake
 from server.digests.recognisers.build.dotnet import Dotnet
@@ -12,6 +13,7 @@ from server.digests.recognisers.build.tsc import Tsc
 from server.digests.recognisers.lint.eslint import Eslint
 from server.digests.recognisers.lint.mypy import Mypy
 from server.digests.recognisers.lint.ruff import Ruff
+from server.digests.recognisers.logs.ci_steps import CiSteps
 from server.digests.recognisers.logs.json_lines import JsonLines
 from server.digests.recognisers.logs.logfmt import Logfmt
 from server.digests.recognisers.logs.plain import PlainLog
@@ -36,6 +38,7 @@ from server.digests.recognisers.vcs.git_log import GitLog
 from server.digests.recognisers.vcs.git_status import GitStatus
 
 RECOGNISERS: tuple[type[Recogniser], ...] = (
+    CiSteps,
     JsonLines,
     Logfmt,
     GitDiff,
@@ -56,6 +59,7 @@ RECOGNISERS: tuple[type[Recogniser], ...] = (
     Gradle,
     Cargo,
     Docker,
+    Bundler,
     Eslint,
     Mypy,
     Ruff,

@@ -44,6 +44,11 @@ def is_harmless(text: str) -> bool:
     return _HARMLESS.search(text) is not None and _MARKS.search(_HARMLESS.sub(" ", text)) is None
 
 
+def is_mark(text: str) -> bool:
+    """Return whether a text reports an error."""
+    return _MARKS.search(text) is not None and not is_harmless(text)
+
+
 def rank(text: str) -> int:
     """Return the rank of a severe line: 3 ends a program, 2 names an error, 1 is a possible error."""
     if _FATAL.search(text):

@@ -118,7 +118,8 @@ def _undo(folder: Path, environ: dict[str, str], repository: Path, commit: str) 
 
 
 def _row(case: str, repo: Repo) -> Row:
-    patch = repo.git("diff", "--cached", "--find-renames")
+    shown = repo.git("diff", "--cached", "--find-renames")
+    patch = re.sub(r"^(?:index [0-9a-f]+\.\..*|@@ [^@]*@@)", "", shown, flags=re.MULTILINE)
     numstat = repo.git("diff", "--cached", "--find-renames", "--numstat")
     started = time.monotonic()
     try:
@@ -138,8 +139,15 @@ def _foreign(message: str, patch: str, numstat: str) -> Iterator[str]:
     body = re.sub(r"^[a-z]+(\([^)]*\))?!?: ", "", message)
     names = [*_NAME.findall(body), *_QUOTED.findall(body)]
     for name in dict.fromkeys(name.strip(".:-") for name in names):
-        if name.casefold() not in patch.casefold() and name not in counts:
+        if name not in counts and not re.search(_as_whole(name), patch, re.IGNORECASE):
             yield name
+
+
+def _as_whole(name: str) -> str:
+    """Return a pattern for a name that is not a piece of a longer name or number."""
+    before = r"(?<!\w)(?<!\d[.,])" if name[0].isdigit() else r"(?<!\w)" if name[0].isalpha() else ""
+    after = r"(?!\w)(?![.,]\d)" if name[-1].isdigit() else r"(?!\w)" if name[-1].isalpha() else ""
+    return before + re.escape(name) + after
 
 
 if __name__ == "__main__":

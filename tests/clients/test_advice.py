@@ -27,6 +27,7 @@ FILES: dict[Kind, dict[str, str | None]] = {
         "no line end": "Use uv.",
         "blank lines at the end": "Use uv.\n\n\n",
         "Windows": "# Größe\r\n\r\nUse uv.\r\n",
+        "byte order mark": "\ufeff# Project\n\nUse uv.\n",
     },
     "hook": {
         "none": None,
@@ -43,6 +44,9 @@ FILES: dict[Kind, dict[str, str | None]] = {
         "Windows": '{\r\n  "hooks": {\r\n    "PreToolUse": [\r\n      '
         + OTHER_HOOK
         + "\r\n    ]\r\n  }\r\n}\r\n",
+        "byte order mark": '\ufeff{\n  "hooks": {\n    "PreToolUse": [' + OTHER_HOOK + "]\n  }\n}\n",
+        "tabs, comments, Windows, no line end": '/* mine */\r\n{\r\n\t"model": "opus", // why\r\n'
+        '\t"hooks": {\r\n\t\t// lint\r\n\t\t"PreToolUse": [\r\n\t\t\t' + OTHER_HOOK + "\r\n\t\t]\r\n\t}\r\n}",
         "comments": '// mine\n{\n  "hooks": {\n    "PreToolUse": [\n      // lint\n      '
         + OTHER_HOOK
         + ", // last\n    ],\n  },\n}\n",
@@ -164,6 +168,22 @@ def test_after_an_edit_only_our_part_is_removed(
         hooks = {event: items for event, items in was.pop("hooks", {}).items() if items}
         assert {event: items for event, items in value.pop("hooks", {}).items() if items} == hooks
         assert value == was
+
+
+@pytest.mark.parametrize("name", [name for name, text in FILES["claude-md"].items() if text])
+def test_changes_around_the_block_stay_to_the_byte(name: str, around: Surroundings, folders: Folders) -> None:
+    path, before = write("claude-md", name, "user", around)
+    assert before is not None
+    turn_on("claude-md", around, folders)
+    end = b"\r\n" if b"\r\n" in before else b"\n"
+    written = path.read_bytes()
+    path.write_bytes(written.replace(b"Use uv.", b"Use uv, please.") + b"Later." + end)
+    config_change.disconnect(one(advice.plan_off(["claude-md"], "user", folders, around)), folders)
+    kept = before.replace(b"Use uv.", b"Use uv, please.")
+    kept += b"" if kept.endswith(b"\n") else end
+    left = path.read_bytes()
+    assert left.startswith(kept)
+    assert left.removeprefix(kept).lstrip(b"\r\n") == b"Later." + end
 
 
 def test_an_older_block_or_a_moved_program_is_replaced(around: Surroundings, folders: Folders) -> None:

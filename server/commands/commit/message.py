@@ -26,6 +26,8 @@ _QUOTED = re.compile(r"[`\"“]([^`\"”\n]{1,80})[`\"”]")
 _WORD = re.compile(r"[^\s`\"'“”()\[\]{},;:!?]+")
 _NAME = re.compile(r".*(?:[_/\\]|\w\.\w|[a-z][A-Z]|\d|^[A-Z]{2,}s?$|::|->|^--?\w).*")
 """Words that name things: paths, identifiers, numbers, abbreviations, options."""
+_ABBREVIATIONS = re.compile(r"[A-Z]{2,}s")
+_ADDED_BY_GIT = re.compile(r"^(?:index [0-9a-f]+\.\..*|@@ [^@]*@@|(?:dis)?similarity index .*|.*\bmode \d+)")
 
 
 def write_message(files: Sequence[StagedFile], style: Style, ask: Ask) -> tuple[str, str]:
@@ -80,7 +82,9 @@ def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
 
 def foreign_names(message: str, files: Sequence[StagedFile], style: Style) -> list[str]:
     """Return the files and names that appear in a message but not in its change."""
-    known = "\n".join(f"{file.shown}\n{file.shown_before}\n{file.patch}" for file in files).casefold()
+    known = "\n".join(
+        f"{file.shown}\n{file.shown_before}\n{_content(file.patch)}" for file in files
+    ).casefold()
     scope = None
     if style.conventional:
         # The type comes from the style; a scope must occur in the change.
@@ -89,12 +93,36 @@ def foreign_names(message: str, files: Sequence[StagedFile], style: Style) -> li
         message = re.sub(r"^[a-z]+(?:\([^()]*\))?!?", "", message)
     named = [*filter(None, [scope])]
     named += [quoted[1].strip() for quoted in _QUOTED.finditer(message)]
-    named += [word for each in _WORD.findall(message) if _NAME.fullmatch(word := each.strip(".-*"))]
+    named += [
+        word for each in _WORD.findall(message) if _NAME.fullmatch(word := each.strip(".*").rstrip("-"))
+    ]
     if not style.capitalises:
         named += proper_nouns(message)
     counted = {str(len(files)), *(str(n) for file in files for n in (file.added, file.removed) if n)}
-    unknown = (name for name in dict.fromkeys(named) if name and name.casefold() not in known)
+    unknown = (name for name in dict.fromkeys(named) if name and not _occurs(name, known))
     return [name for name in unknown if name not in counted]
+
+
+def _content(patch: str) -> str:
+    """Return a patch without the hashes, modes and line numbers that git adds to the change."""
+    lines = (
+        line if line.startswith(("+", "-", " ")) else _ADDED_BY_GIT.sub("", line)
+        for line in patch.split("\n")
+    )
+    return "\n".join(lines)
+
+
+def _occurs(name: str, known: str) -> bool:
+    """Return whether a name stands in a text, not as a piece of a longer name or number."""
+    plural = "s?" if _ABBREVIATIONS.fullmatch(name) else ""
+    name = name.removesuffix("s").casefold() if plural else name.casefold()
+    before = r"(?<!\w)" if name[0].isalnum() or name[0] == "_" else ""
+    after = r"(?!\w)" if name[-1].isalnum() or name[-1] == "_" else ""
+    if name[0].isdigit():
+        before += r"(?<!\d[.,])"
+    if name[-1].isdigit():
+        after += r"(?![.,]\d)"
+    return re.search(f"{before}{re.escape(name)}{plural}{after}", known) is not None
 
 
 def plain_message(files: Sequence[StagedFile], style: Style) -> str:

@@ -13,6 +13,7 @@ from server.digests.recognisers.data.markup import html_facts, is_markdown, mark
 from server.digests.recognisers.data.outline import language_for, outline_facts
 from server.digests.recognisers.data.shape import shape_facts
 from server.digests.recognisers.data.table import delimiter_of, table_facts
+from server.digests.recognisers.data.xml_facts import xml_facts
 from server.digests.values import Fact
 
 LARGEST = 8_000_000
@@ -59,6 +60,10 @@ def _json(text: str, _lines: Sequence[str], _name: str, _ending: str) -> list[Fa
 
 def _html(text: str, _lines: Sequence[str], _name: str, ending: str) -> list[Fact]:
     return html_facts(text) if _HTML.match(text[:2_000]) or ending in ("html", "htm") else []
+
+
+def _xml(text: str, _lines: Sequence[str], _name: str, _ending: str) -> list[Fact]:
+    return xml_facts(text) if text.lstrip("\ufeff \t\r\n")[:1] == "<" else []
 
 
 def _code(text: str, lines: Sequence[str], name: str, ending: str) -> list[Fact]:
@@ -122,6 +127,7 @@ def _file_of(command: str) -> str:
 _WAYS: dict[str, Callable[[str, Sequence[str], str, str], list[Fact]]] = {
     "json": _json,
     "html": _html,
+    "xml": _xml,
     "source code": _code,
     "table": _table,
     "markdown": _markdown,

@@ -22,6 +22,9 @@ _PLACE = re.compile(
     r'File \\?"[^"\\]+\\?", line \d+|[\w./-]+\.(?:py|js|ts|go|rb|java|rs|cs|php|kt):\d+(?::\d+)?'
 )
 _MOST_RANGES = 8
+_MOST_FREQUENT = 2
+_FREQUENT = 0.2
+"""Minimum share of the records for a kind of message to be told though it reports nothing."""
 _NUMBER_STARTS = frozenset("-0123456789")
 
 
@@ -36,7 +39,7 @@ class Record(NamedTuple):
     """Keys and values, both as written on the line."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Group:
     level: int
     texts: Kind
@@ -102,15 +105,21 @@ class RecordLog(Recogniser):
         ends = dict.fromkeys(filter(None, (self._first_time, self._last_time)))
         times = (Part(time, number, 70) for time, number in ends)
         found = [Fact(Section.RESULT, (label, *times))]
-        ordered = sorted(self._groups.values(), key=lambda group: (-group.level, group.count))
+        groups = list(self._groups.values())
+        # Where a log reports nothing, its end says more than its beginning.
+        ordered = sorted(
+            groups, key=lambda group: (-group.level, group.count, -group.last if not group.level else 0)
+        )
+        frequent = sorted(groups, key=lambda group: -group.count)[:_MOST_FREQUENT]
         for place, group in enumerate(ordered):
-            found += _facts(group, place)
+            is_frequent = group in frequent and group.count >= self._records * _FREQUENT
+            found += _facts(group, place, is_frequent=is_frequent)
         return found
 
 
-def _facts(group: _Group, place: int) -> Iterator[Fact]:
+def _facts(group: _Group, place: int, *, is_frequent: bool) -> Iterator[Fact]:
     section = {3: Section.FAILURE, 2: Section.ERROR, 1: Section.WARNING}.get(group.level, Section.NOTE)
-    base = {3: 92, 2: 86, 1: 76}.get(group.level, 54 if group.count <= 3 else 40)
+    base = {3: 92, 2: 86, 1: 76}.get(group.level, 68 if is_frequent else 54 if group.count <= 3 else 40)
     worth = base - min(place // 3, 12)
     line, record = group.samples[0]
     template = group.texts.varies
