@@ -35,14 +35,13 @@ def explain_receipt(receipt: ReceiptRecord, prices: Prices) -> Explained:
     price table, and count as reproduced only if the result equals the recorded sums.
     """
     terms = Terms.from_json(receipt.terms)
-    recorded = terms is not None
     if terms is None:
         terms = former_terms(prices.find(receipt.price_model), prices.dated.isoformat())
     figures = figures_of(receipt)
     sums = tuple(map(microusd, amounts(figures, terms)))
     same = sums == (receipt.spared_microusd, receipt.spent_microusd)
     notes = _notes(receipt, terms) if same else (_lost(receipt),)
-    if not recorded and same:
+    if terms.formula == 1 and same:
         notes = (f"Formula 1, which Token Saver used up to version 0.1. {notes[0]}", *notes[1:])
     return Explained(lines_of(figures, terms), same, notes)
 

@@ -17,7 +17,7 @@ from server.ledger.explain import receipt_text
 from server.ledger.habits import PUBLIC, Habits, read_by_habit
 from server.ledger.prices import load_prices, microusd
 from server.ledger.receipt import Cost, Ledger
-from server.ledger.terms import Assumed, Figures, Terms, lines_of
+from server.ledger.terms import Assumed, Figures, Terms, former_terms, lines_of
 from tests.ledger.explained_figures import unexplained
 
 pytestmark = pytest.mark.fast
@@ -309,6 +309,10 @@ def test_a_receipt_of_formula_1_keeps_its_figures_and_is_marked(ledger: Ledger) 
     assert f"+${(saved - cost) / 1e6:.6f}" in text
     assert "Formula 1" in text
     assert "turns" not in text
+    # A later question about its batch divides the cost again, and records the terms of formula 1.
+    price = ledger.prices.find("opus-5.5")
+    again = replace(old, terms=former_terms(price, ledger.prices.dated.isoformat()).as_json())
+    assert receipt_text(again, ledger.prices) == text
     changed = receipt_text(replace(old, spared_microusd=saved + 1), ledger.prices)
     assert "The recorded sums are kept" in changed
     assert "x $" not in changed
