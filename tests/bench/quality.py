@@ -30,11 +30,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from server.config.folders import find_folders
 from server.config.sections import BackendSettings, EmbeddedSettings
 from server.config.settings import load_settings
 from server.hub import Hub, open_hub
 from server.offload.values import Attempt, Caller, Task
+from tests.bench.support.home import own_home
 
 CHORES = Path(__file__).with_name("chores.toml")
 VERIFY_SECONDS = 60
@@ -95,19 +95,19 @@ class _Kept:
 
 
 async def _run_all(chores: list[dict[str, Any]], model: str, kept: _Kept) -> None:
-    folders = find_folders()
-    settings = load_settings(folders).model_copy(
-        update={
-            "backend": BackendSettings(kind="embedded"),
-            "embedded": EmbeddedSettings(model=model),
-            "checks": CHECKS,
-        }
-    )
-    async with open_hub(settings, folders) as hub:
-        for number, chore in enumerate(chores, start=1):
-            result = await _run(hub, chore)
-            kept.add(result)
-            print(f"{number}/{len(chores)} {_line(result)}", file=sys.stderr, flush=True)
+    with own_home(model) as folders:
+        settings = load_settings(folders).model_copy(
+            update={
+                "backend": BackendSettings(kind="embedded"),
+                "embedded": EmbeddedSettings(model=model),
+                "checks": CHECKS,
+            }
+        )
+        async with open_hub(settings, folders) as hub:
+            for number, chore in enumerate(chores, start=1):
+                result = await _run(hub, chore)
+                kept.add(result)
+                print(f"{number}/{len(chores)} {_line(result)}", file=sys.stderr, flush=True)
 
 
 async def _run(hub: Hub, chore: dict[str, Any]) -> Result:

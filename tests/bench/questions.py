@@ -12,7 +12,6 @@ the saved answers of the model are checked and judged again.
 import argparse
 import asyncio
 import json
-import os
 import re
 import sys
 import tempfile
@@ -32,8 +31,8 @@ from server.digests.compress.reply import ANSWER_HEAD
 from server.digests.engine import find_facts
 from server.hub import Hub
 from server.offload.values import Caller, Compression
+from tests.bench.support.home import own_home
 from tests.digests import sheets
-from tests.engine_models import put_model
 
 QUESTIONS = Path(__file__).with_name("questions.toml")
 ROOT = Path(__file__).parents[2]
@@ -67,9 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     questions = tomllib.loads(QUESTIONS.read_text(encoding="utf-8"))["question"]
     questions = [each for each in questions if options.only in str(each)]
-    with tempfile.TemporaryDirectory(prefix="questions-") as name:
-        os.environ["TOKEN_SAVER_HOME"] = str(Path(name, "home"))
-        put_model(find_folders().data, options.model)
+    with own_home(options.model), tempfile.TemporaryDirectory(prefix="questions-") as name:
         asked = _ask_all(questions, options, Path(name, "project"))
         results = asyncio.run(asked)
     answered = sum(each.answered for each in results)

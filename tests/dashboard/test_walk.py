@@ -152,8 +152,8 @@ def now(walk: Walk) -> None:
     for task in ("Write an essay", "Write a second essay", "Write a careful note"):
         ask(walk.client, task, output="out.txt")
     walk.open("/")
-    expect(page.locator(".ts-wait")).to_have_count(1)  # at first none of them is running
-    expect(page.locator(".ts-run .ts-stream-text")).to_contain_text("word")
+    expect(page.locator(".ts-run .ts-stream-text", has_text="word")).to_have_count(1)
+    expect(page.locator(".ts-wait")).to_have_count(1)
     expect(page.locator(".ts-approval")).to_be_visible()
     walk.look()
     walk.press("Deny")

@@ -26,12 +26,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from server.config.folders import find_folders
 from server.config.sections import BackendSettings, EmbeddedSettings
 from server.config.settings import Settings, load_settings
 from server.hub import Hub, open_hub
 from server.offload.values import Caller, Task
 from tests.bench.realistic.chores import KINDS, Chore, is_right, lay_out, read_chores
+from tests.bench.support.home import own_home
 
 RIGHT, WRONG, NOTHING = "right", "wrong", "handed back"
 WAYS = ("all", "plain", "off")
@@ -105,27 +105,29 @@ def _mixed(chores: Sequence[Chore]) -> Iterator[Chore]:
 async def _run_all(
     chores: Sequence[Chore], way: str, options: argparse.Namespace, kept: _Kept, deadline: float
 ) -> None:
-    folders = find_folders()
-    settings = load_settings(folders)
-    backend = (
-        BackendSettings(kind="openai", url=options.url) if options.url else BackendSettings(kind="embedded")
-    )
-    changed: dict[str, object] = {
-        "backend": backend,
-        "offload": settings.offload.model_copy(update={"run_code": way != "off"}),
-    }
-    if not options.url:
-        changed["embedded"] = EmbeddedSettings(model=options.model)
-    used: Settings = settings.model_copy(update=changed)
-    async with open_hub(used, folders) as hub:
-        for number, chore in enumerate(chores, start=1):
-            if time.monotonic() > deadline:
-                break
-            result = await _run(hub, chore, way, options.model)
-            kept.add(result)
-            facts = f"{result.outcome}, {result.strength or result.code}, {result.attempts} answers"
-            line = f"{way} {number}/{len(chores)} {result.name}: {facts}, {result.seconds:.0f} s"
-            print(line, file=sys.stderr, flush=True)
+    with own_home(*(() if options.url else (options.model,))) as folders:
+        settings = load_settings(folders)
+        backend = (
+            BackendSettings(kind="openai", url=options.url)
+            if options.url
+            else BackendSettings(kind="embedded")
+        )
+        changed: dict[str, object] = {
+            "backend": backend,
+            "offload": settings.offload.model_copy(update={"run_code": way != "off"}),
+        }
+        if not options.url:
+            changed["embedded"] = EmbeddedSettings(model=options.model)
+        used: Settings = settings.model_copy(update=changed)
+        async with open_hub(used, folders) as hub:
+            for number, chore in enumerate(chores, start=1):
+                if time.monotonic() > deadline:
+                    break
+                result = await _run(hub, chore, way, options.model)
+                kept.add(result)
+                facts = f"{result.outcome}, {result.strength or result.code}, {result.attempts} answers"
+                line = f"{way} {number}/{len(chores)} {result.name}: {facts}, {result.seconds:.0f} s"
+                print(line, file=sys.stderr, flush=True)
 
 
 async def _run(hub: Hub, chore: Chore, way: str, model: str) -> Result:
