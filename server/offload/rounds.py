@@ -56,6 +56,7 @@ class Rounds:
         warmth = sampling.of_round(1)
         kept: Attempt | None = None
         told = False
+        judged = False
         earlier = len(run.attempts)  # earlier attempts come from an engine that was replaced in the meantime
         while True:
             number = len(run.attempts) - earlier + 1
@@ -67,31 +68,47 @@ class Rounds:
                 continue
             unsure: Check | None = None
             if self.trials.wants_agreement(best.verdict):
-                best, unsure = await self._agree(run, plan, first, sampling, best)
+                judged = judged or await self._check_judges(run, plan, best.verdict)
+                if not judged:
+                    best, unsure = await self._agree(run, plan, first, sampling, best)
             run.chosen = best
             if unsure is not None:
                 return None, unsure
             unrun = self._unrun(run, plan, best.verdict)
-            delivery, failure = (None, unrun) if unrun else await self._deliver(run, plan, best)
-            if failure is None or failure.hopeless or number >= self._most_rounds(failure):
+            delivery, failure = (
+                (None, unrun) if unrun else await self._deliver(run, plan, best, judged=judged)
+            )
+            if failure is None or failure.hopeless:
+                return delivery, failure
+            tried = judged or failure.name in TRIED
+            if number >= self._most_rounds(tried=tried):
                 return delivery, failure
             kept = None
-            if failure.name in TRIED and told:
+            if tried and told:
                 run.progress.stage("sample")
                 prompt, warmth = first, sampling.fresh()
                 continue
-            told = told or failure.name in TRIED
+            told = told or tried
             next_prompt = await self._repair(run, failure)
             if next_prompt is None:
                 return None, failure
             prompt, warmth = next_prompt, sampling.of_round(number + 1)
 
-    def _most_rounds(self, failure: Check) -> int:
-        """Return the maximum number of answers after a failure. It is higher if more samples can avoid the
-        failure.
+    def _most_rounds(self, *, tried: bool) -> int:
+        """Return the maximum number of answers after a failure. It is higher if the result was ``tried``:
+        more samples can avoid what running it found.
         """
         rounds = self.settings.repair_rounds + 1
-        return max(rounds, self.settings.samples) if failure.name in TRIED and rounds > 1 else rounds
+        return max(rounds, self.settings.samples) if tried and rounds > 1 else rounds
+
+    async def _check_judges(self, run: OffloadState, plan: Plan, verdict: Verdict) -> bool:
+        """Return whether the task's named check tests what the new code does, so that samples need not agree.
+
+        A check that passes on empty bodies, such as a linter, does not.
+        """
+        if plan.edited is not None or (wrong := self.trials.emptied(plan, verdict)) is None:
+            return False
+        return await self.deliverer.check_fails_on(run, self.workspace, plan, wrong)
 
     def _unrun(self, run: OffloadState, plan: Plan, verdict: Verdict) -> Check | None:
         """Return why a result that should have been run but could not be is not delivered.
@@ -157,12 +174,14 @@ class Rounds:
         return chosen, unsure
 
     async def _deliver(
-        self, run: OffloadState, plan: Plan, attempt: Attempt
+        self, run: OffloadState, plan: Plan, attempt: Attempt, *, judged: bool
     ) -> tuple[Delivery | None, Check | None]:
         verdict = attempt.verdict
         delivery: Delivery | None = None
         if verdict.passed and plan.target is not None:
             delivery, checked = await self.deliverer.place(run, self.workspace, plan, verdict)
+            if judged and checked.passed:
+                checked = replace(checked, strength="tests ran")
             if checked is not verdict:
                 verdict = checked
                 run.chosen = replace(attempt, verdict=verdict)

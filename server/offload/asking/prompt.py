@@ -87,9 +87,9 @@ async def fit_repair(
 
 def build(plan: Plan, longest_outline: int) -> tuple[Message, ...]:
     """Return the messages for the first round."""
-    numbered = plan.kind in ("explain", "write") and re.search(r"\blines?\b", plan.task.task, re.IGNORECASE)
+    numbered = plan.kind == "explain"
     given = [source for source in plan.sources if source is not plan.edited]
-    others = [*_outlines(given, longest_outline), *(_whole(source, bool(numbered)) for source in given)]
+    others = [*_outlines(given, longest_outline), *(_whole(source, numbered) for source in given)]
     edited = [_edited(plan, longest_outline)] if plan.edited is not None else []
     task = plan.task
     text = template(plan.kind).substitute(
@@ -207,9 +207,7 @@ def _answered(plan: Plan) -> list[str]:
 
 
 def _whole(source: Source, numbered: bool = False) -> str:
-    """Return a source as the model reads it. With ``numbered``, lines are numbered for questions about
-    them.
-    """
+    """Return a source as the model reads it, with line numbers for an answer that cites lines."""
     first = source.text.count("\n", 0, source.start) + 1
     lines = source.selected.rstrip("\n").split("\n")
     text = (

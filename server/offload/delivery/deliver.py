@@ -56,6 +56,25 @@ class Deliverer:
                 workspace.confine_to_write(split_selection(workspace, task.output)[0]),
             )
 
+    async def check_fails_on(
+        self, run: OffloadState, workspace: Workspace, plan: Plan, wrong: Verdict
+    ) -> bool:
+        """Return whether the task's named check fails on a wrong result. If it does, the check tests what the
+        result does. The file is restored before this returns.
+
+        Raises: the same errors as ``place``.
+        """
+        if plan.target is None or not run.task.check:
+            return False
+        async with self._locks.setdefault(str(plan.target.path), asyncio.Lock()):
+            change = await run_thread_uncancellable(plan_change, workspace, plan, plan.target, wrong)
+            change = await self._put(run, change)
+            try:
+                change, check = await self._check(run, change)
+                return check is not None and not check.passed
+            finally:
+                await self._take_back(run, change)
+
     async def place(
         self, run: OffloadState, workspace: Workspace, plan: Plan, verdict: Verdict
     ) -> tuple[Delivery | None, Verdict]:

@@ -78,6 +78,16 @@ class Trials:
         """Return whether only more samples can show that the new code is right."""
         return verdict.passed and bool(verdict.unproven) and self._settings.samples > 1
 
+    def emptied(self, plan: Plan, verdict: Verdict) -> Verdict | None:
+        """Return the verdict's result with empty bodies: a result that is certainly wrong.
+
+        None if this machine cannot run the result's language.
+        """
+        runtime = runtime_of(plan)
+        if runtime is None or isinstance(runtime, str):
+            return None
+        return replace(verdict, text=runtime.emptied(verdict.text, frozenset(verdict.unproven)))
+
     def inputs_prompt(self, plan: Plan, first: Prompt, verdict: Verdict) -> Prompt:
         """Return the prompt that asks for calls to compare samples on."""
         runtime = runtime_of(plan)

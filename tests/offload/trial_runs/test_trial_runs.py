@@ -156,6 +156,32 @@ async def test_samples_that_differ_are_handed_back_as_soon_as_that_is_certain(
     assert not (project / "share.py").exists()
 
 
+async def test_a_check_that_tests_the_new_code_decides_between_samples(
+    open_pipeline: OpenPipeline, project: Path
+) -> None:
+    (project / "test_share.py").write_text("from share import share\nassert share(0, 0) == 0\n")
+    checks = {"test": f"{sys.executable} -B test_share.py"}
+    pipeline = await open_pipeline(checks=checks, offload={"check_sandbox": "never"})
+    answer_in_turn(pipeline, "Write share", SHARE, SHARE, GUARDED)
+    outcome = await pipeline.run(TASK, output="share.py", check="test")
+    assert (outcome.name, outcome.strength) == ("delivered", "tests ran"), outcome.text
+    assert (project / "share.py").read_text() == GUARDED
+    assert [each.prompt.kind for each in outcome.attempts].count("inputs") == 0
+
+
+async def test_a_check_that_passes_on_empty_functions_does_not_replace_agreement(
+    open_pipeline: OpenPipeline, project: Path
+) -> None:
+    checks = {"compile": f"{sys.executable} -B -m py_compile {{file}}"}
+    pipeline = await open_pipeline(checks=checks, offload={"check_sandbox": "never"})
+    kinds = [GUARDED.replace("return 0", f"return {number}") for number in range(9)]
+    answer_in_turn(pipeline, "Write share", *kinds)
+    pipeline.ollama.answers.when(PROPOSE, CALLS)
+    outcome = await pipeline.run(TASK, output="share.py", check="compile")
+    assert (outcome.name, outcome.code) == ("handed_back", "no_agreement")
+    assert not (project / "share.py").exists()
+
+
 async def test_with_one_sample_new_code_is_delivered_as_parsed(
     open_pipeline: OpenPipeline, project: Path
 ) -> None:
