@@ -35,6 +35,9 @@ from tests.bench.support.mutations import Mutation, mutate
 MOST_OUTPUT = 32_000
 RIGHT = ("whole", "selection", "blocks")
 FOUND = ("refused", "named", "restored")
+"""``counted`` is not among them: the history names the change, and the reply only counts it."""
+SHOWN_OF_NAME = 24
+"""Characters of a name that a notice must show; the middle of a long one is left out."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,9 @@ def _mutated(repository: str, form: str, each: Edited, mutation: Mutation, befor
     written = decode(apply_edits(each.before, verdict.edits, each.path), each.path).text
     reason = "; ".join(notice.text for notice in verdict.notices)
     if any(word[:40] in notice.text for notice in verdict.notices for word in mutation.words):
-        return replace(result, outcome="named", reason=reason, notice=noticed(verdict.notices))
+        notice = noticed(verdict.notices)
+        named = any(word[:SHOWN_OF_NAME] in notice for word in mutation.words)
+        return replace(result, outcome="named" if named else "counted", reason=reason, notice=notice)
     if _same(written) != _same(mutation.text):
         return replace(result, outcome="restored")
     return replace(result, reason=reason)
