@@ -32,7 +32,7 @@ def _open(path: str) -> None:
     program = find_program(command[0])
     if program is None:
         raise NotFound(
-            f"The program {command[0]!r}, which should open files, was not found.",
+            f"The program {command[0]!r} for opening files was not found.",
             "Set the VISUAL variable to the command of your editor, and restart Token Saver.",
         )
     subprocess.Popen(

@@ -41,8 +41,8 @@ def models_page() -> str:
     lines = [
         "# Models",
         "",
-        f"The app's catalogue is of {date}. `token-saver models update FILE_OR_ADDRESS` installs a newer",
-        "catalogue. Each entry in `server/models/catalogue.toml` says what was checked, and where. Any",
+        f"The app's catalogue dates from {date}. `token-saver models update FILE_OR_ADDRESS` installs a",
+        "newer catalogue. Each entry in `server/models/catalogue.toml` says what was checked, and where. Any",
         "other GGUF model works too: `token-saver models pull hf.co/org/repo:Q4_K_M`.",
         "",
         "## What is recommended for code",
@@ -125,9 +125,9 @@ def commands_page() -> str:
         "# Commands",
         "",
         "`token-saver` without a command starts the app. `--help` explains each command, `--json` "
-        "prints facts for",
-        "programs, `--debug` shows an error with its traceback, and `--install-completion` teaches your",
-        "shell to complete commands, options and clients (bash, zsh, fish, PowerShell).",
+        "prints JSON for",
+        "programs, `--debug` shows an error with its traceback, and `--install-completion` lets your",
+        "shell complete commands, options and clients (bash, zsh, fish, PowerShell).",
         "",
         "| exit status | meaning |",
         "| --- | --- |",

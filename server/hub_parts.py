@@ -254,5 +254,5 @@ async def _undo_after_crash(offloader: Offloader, trail: Trail) -> None:
     for path in await offloader.start():
         logger.warning("restored %s, which a crash had left changed", path)
         await trail.record(
-            TrailEntry("undo", f"{path} was restored, because the app ended before the check of the file.")
+            TrailEntry("undo", f"{path} was restored, because the app ended before the file was checked.")
         )

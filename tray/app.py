@@ -22,8 +22,9 @@ from tray.actions import Actions
 from tray.approvals import ApprovalWatch
 from tray.batches import Batch, BatchWatch
 from tray.host import WAITING, make_icon
-from tray.icon import Face, draw
-from tray.menu import SEPARATOR, Action, Menu, MenuEntry, Pending, build_menu, face, tooltip
+from tray.icon_drawing import Face, draw
+from tray.icon_state import face
+from tray.menu import SEPARATOR, Action, Menu, MenuEntry, Pending, build_menu, tooltip
 from tray.notices import Notice, notice_of_batch, notice_of_change, notice_of_event
 from tray.toolkit import Menu as NativeMenu
 from tray.toolkit import MenuItem

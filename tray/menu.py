@@ -1,4 +1,4 @@
-"""The menu, the icon's face and the tooltip as pure functions of a snapshot.
+"""The menu and the tooltip as pure functions of a snapshot. ``icon_state`` decides what the icon shows.
 
 The tray rebuilds the menu whenever it differs from the previous one, so labels change at most once a minute
 or with each task.
@@ -16,7 +16,6 @@ from server.models.recommend import memory_needed
 from server.state.snapshot import EndedOffload, ModelActivity, RunningOffload, Snapshot
 from tray import formats
 from tray.batches import Batch
-from tray.icon import Face
 
 ActionName = Literal[
     "open",
@@ -125,18 +124,6 @@ def build_menu(snapshot: Snapshot, system: SystemState, pending: Pending = NOTHI
         MenuEntry(f"About Claude Token Saver {snapshot.version}", Action("about")),
         MenuEntry(_quit_label(snapshot, pending.batches), Action("quit")),
     )
-
-
-def face(snapshot: Snapshot, pending: Pending = NOTHING) -> Face:
-    """Return the icon's face. Its arc shows batch progress or, if there is none, download progress."""
-    if pending.approvals:
-        return Face("attention")
-    working = [batch for batch in pending.batches if batch.state == "running"]
-    if snapshot.state == "paused" or not (snapshot.running or snapshot.activities or working):
-        return Face(snapshot.state)
-    if total := sum(batch.total for batch in working):
-        return Face("working", sum(batch.ended for batch in working) / total)
-    return Face("working", _progress(snapshot.activities))
 
 
 def tooltip(snapshot: Snapshot, pending: Pending = NOTHING) -> str:
@@ -307,13 +294,6 @@ def _connect(clients: tuple[tuple[str, bool], ...]) -> Menu:
 
 def _autostart(enabled: bool | None) -> Menu:
     return (MenuEntry("Start at login", Action("autostart"), checked=enabled),) if enabled is not None else ()
-
-
-def _progress(activities: tuple[ModelActivity, ...]) -> float | None:
-    known = [activity for activity in activities if activity.total]
-    if not known:
-        return None
-    return sum(each.completed for each in known) / sum(each.total for each in known)
 
 
 def _quit_label(snapshot: Snapshot, batches: tuple[Batch, ...]) -> str:

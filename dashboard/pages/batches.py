@@ -54,7 +54,7 @@ async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
     if job is None:
         with page_frame(hub, updates, "No such batch", "/batches"), card("Not found"):
             empty(
-                f"Batch {job_id} does not exist. The history removes batches after the number of days in "
+                f"Batch {job_id} does not exist. Batches are removed after the number of days set in "
                 "[history]."
             )
             link("/batches", "ts-more", "All batches")

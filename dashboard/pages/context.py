@@ -16,10 +16,10 @@ from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.savings.transcript_check import TranscriptCheckCard
 from dashboard.formats import money, number
 from dashboard.hub_updates import HubUpdates
-from server.context.changes import Applied, applied
-from server.context.habits import CostlyHabit
-from server.context.report import Context, read_context
-from server.context.weights import UNRECORDED
+from server.claude_context.changes import Applied, applied
+from server.claude_context.habits import CostlyHabit
+from server.claude_context.report import Context, read_context
+from server.claude_context.weights import UNRECORDED
 from server.hub import Hub
 from server.ledger.accuracy import error_text
 
@@ -70,7 +70,7 @@ async def _read(hub: Hub, project: str) -> Context:
 
 async def _nothing(hub: Hub) -> None:
     with card("No data yet"):
-        empty("No session of the last 7 days is known. The transcript check must read the sessions first.")
+        empty("No sessions from the last 7 days are known. The transcript check must read them first.")
     with card("Check against Claude Code's transcripts"):
         await TranscriptCheckCard(hub).update()
 
@@ -98,7 +98,7 @@ def _habits(context: Context, applied_now: Sequence[Applied], switcher: Switcher
     for each in applied_now:
         switcher.applied_row(each, "applied", "Undo")
     if not context.habits:
-        empty("None of the known habits occurred.")
+        empty("No costly habits were found.")
         return
     with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):
@@ -141,10 +141,13 @@ def _others(context: Context) -> None:
 def _words(part: str) -> str:
     kind, _, name = part.partition(":")
     if kind == "result":
-        large = ", 500 tokens and more" if name.endswith("+") else ""
+        large = ", 500 tokens or more" if name.endswith("+") else ""
         return f"Results of {name.removesuffix('+')}{large}"
     if kind == "output":
         return f"Written by Claude: {name}"
     if part == UNRECORDED:
-        return "Compactions, titles and other requests without a line (from the client's own total)"
+        return (
+            "Compactions, titles and other requests that the transcripts do not list (from the "
+            "client's own total)"
+        )
     return "Written by you" if kind == "user" else part

@@ -74,7 +74,7 @@ class Listing:
 
     def _say_empty(self, wanted: HistoryAddress) -> None:
         if wanted.filters:
-            empty("No offload matches. Clear a filter or search for fewer words.")
+            empty("No offloads match. Clear a filter or search for fewer words.")
         elif wanted.before:
             empty("There are no older offloads.")
         else:

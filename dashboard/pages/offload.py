@@ -34,8 +34,8 @@ async def show(hub: Hub, updates: HubUpdates, offload_id: str) -> None:
     if detail is None:
         with page_frame(hub, updates, "No such offload", "/history"), card("Not found"):
             empty(
-                f"Offload {offload_id} does not exist. The history removes offloads after the number "
-                "of days in [history]."
+                f"Offload {offload_id} does not exist. Offloads are removed after the number of days set "
+                "in [history]."
             )
             link("/history", "ts-more", "All offloads")
         return

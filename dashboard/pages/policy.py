@@ -111,7 +111,7 @@ class TrailList:
     async def _verify(self) -> None:
         found = await self._page.hub.gate.trail.verify()
         complete = (
-            f"The trail is complete: {formats.count(found.rows, 'row')}, each linked to the row before."
+            f"The trail is complete: {formats.count(found.rows, 'row')}, each linked to the previous row."
         )
         self._verdict.set_text(found.problem or complete)
 

@@ -116,7 +116,7 @@ class ReviewView:
             if item.diff:
                 diff_view(item.diff)
             else:
-                empty("The history keeps no contents, so no diff is available.")
+                empty("The history does not keep contents, so no diff is available.")
 
     def _place_run_again(self, used: str) -> None:
         models = [model.name for model in self._hub.snapshot().engine.installed if model.generates]
@@ -131,7 +131,7 @@ class ReviewView:
     def _place_batch(self, batch: tuple[Unreviewed, ...]) -> None:
         files = formats.count(len(batch), "file")
         with box("ts-actions ts-review-batch"):
-            text(f"This batch wrote {files} that wait for a review.", "ts-sub")
+            text(f"This batch wrote {files} that are waiting for review.", "ts-sub")
             button("Keep all", lambda: self._keep_batch(batch), label=f"Keep all {files} of the batch")
             button("Undo all", lambda: self._undo_batch(batch), label="Undo all files of the batch")
 

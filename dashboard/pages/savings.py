@@ -61,7 +61,7 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
         _spans(view)
         if not totals.offloads:
             with card("No data yet"):
-                empty("No offloads in this time span. Work that Claude sends here will be counted.")
+                empty("No offloads in this period. Work that Claude sends here will be counted.")
             return
         with box("ts-two-columns ts-savings"):
             with box("ts-stack"):
@@ -91,7 +91,7 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
                         offload_list(losses, page.clock)
                         source_note("Estimates. Open a call for the arithmetic of its receipt.")
                     else:
-                        empty("No call lost tokens in this time span.")
+                        empty("No call lost tokens in this period.")
         await page.reload_on(audit.update, updates.transcript_check_changed)
 
 

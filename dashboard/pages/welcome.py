@@ -30,13 +30,15 @@ MORE = (
     (
         "/digests",
         "Digests",
-        "Claude sees short digests instead of large logs, test runs and data. No call and no model "
-        "are needed.",
+        (
+            "Claude sees short digests instead of large logs, test runs and data. This needs neither a call "
+            "nor a model."
+        ),
     ),
     (
         "/context",
         "Context",
-        "The parts of every request of Claude Code, their weekly cost, and switches for them.",
+        "The parts of every Claude Code request, their weekly cost, and switches to turn them off.",
     ),
 )
 """Pages that help save more: path, name, description."""
@@ -53,7 +55,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     if updates.machine is None:
         await updates.refresh_machine()
     with page_frame(hub, updates, "First steps", "/") as page, box("ts-welcome ts-stack"):
-        text("Five steps, about two minutes. You can postpone each step.", "ts-sub", "p")
+        text("Five steps, about two minutes. You can postpone any step.", "ts-sub", "p")
         engine = EngineStep(updates)
         model = ModelStep(hub)
         connect = ConnectStep(hub)
@@ -63,7 +65,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         with box("ts-actions"):
             button("Done", lambda: _finish(hub), look="main", icon="check")
             button("Skip", lambda: _finish(hub), look="quiet", label="Skip the first steps")
-            text("Both buttons end these steps. The page Settings has a link back.", "ts-sub")
+            text("Both buttons end these steps. The Settings page has a link back to them.", "ts-sub")
         for update in (engine.update, model.update, task.update):
             page.follow_changes(update)
     await connect.load()

@@ -241,7 +241,7 @@ class EngineConnection:
             if reason := distrust(error):
                 raise self.failed(
                     f"answers, but its certificate is not trusted ({reason})",
-                    "Set [backend] ca_file to the certificate of its authority, or set SSL_CERT_FILE.",
+                    "Set [backend] ca_file to its CA certificate, or set SSL_CERT_FILE.",
                 ) from None
             raise BackendUnreachable(
                 f"{self.product} does not answer at {place_of(self.url)}.", self._start_hint
@@ -252,7 +252,7 @@ class EngineConnection:
                 "Try a smaller task or model, or raise [backend] silence_timeout.",
             ) from None
         except TimeoutError:
-            limit = f" within {seconds:g} s" if seconds is not None else " completely in time"
+            limit = f" within {seconds:g} s" if seconds is not None else " in full in time"
             raise self.failed(f"did not answer{limit}") from None
         except httpx.HTTPError as error:
             raise self.failed(

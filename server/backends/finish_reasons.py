@@ -40,7 +40,7 @@ def finish_reason_of(value: object, *, ended: bool, tokens: int = 0, max_tokens:
     if word:
         raise Garbled(f"an answer that it stopped itself (finish reason {excerpt(word, 40)})")
     if not ended:
-        raise Garbled("only a part of its answer and then ended")
+        raise Garbled("only part of its answer and then ended")
     return "length" if 0 < max_tokens <= tokens else "stop"
 
 

@@ -69,7 +69,8 @@ def too_long(sent: int, limit: int) -> PromptTooLong:
     if not sent or not limit:
         return PromptTooLong("The prompt does not fit in the model's context.", _LESS)
     return PromptTooLong(
-        f"The prompt has {sent:,} tokens, {max(sent - limit, 1):,} more than the context of {limit:,} holds.",
+        f"The prompt has {sent:,} tokens, {max(sent - limit, 1):,} more than fit in the context of "
+        f"{limit:,}.",
         _LESS,
     )
 

@@ -36,7 +36,9 @@ def expand_inputs(workspace: Workspace, each: Sequence[str]) -> tuple[str, ...]:
         found = [part for path in paths for part in (_functions(workspace, path) if every else (path,))]
         inputs.update(dict.fromkeys(found))
         if not found:
-            raise SelectionNotFound(f"{given} selects no function.", "Check the pattern and the language.")
+            raise SelectionNotFound(
+                f"{given} does not select any function.", "Check the pattern and the language."
+            )
     return tuple(inputs)
 
 

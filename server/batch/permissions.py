@@ -16,7 +16,7 @@ def require_agent_may_continue(job: JobRecord, tokens: int) -> None:
         raise locked_by_user(f"job {job.id}", "paused" if job.state == "paused" else "cancelled")
     if bound := job.limit_reached(tokens, time.time()):
         raise Denied(
-            f"Job {job.id} has reached its {bound}; only the user may resume it.",
+            f"Job {job.id} has reached its {bound}; only the user can resume it.",
             "Resume the job on the dashboard.",
             "Submit the rest as a new batch, or ask the user to resume this one on the dashboard.",
         )

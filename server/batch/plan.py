@@ -59,7 +59,7 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
     """
     if not 1 <= len(tasks) <= MOST_LISTED_TASKS:
         raise BadArguments(
-            f"tasks holds {len(tasks)} tasks; it takes 1 to {MOST_LISTED_TASKS}.",
+            f"tasks has {len(tasks)} tasks; the limit is 1 to {MOST_LISTED_TASKS}.",
             'For one task on many files use task with each=["src/**/*.py"].',
         )
     for position, item in enumerate(tasks, start=1):
@@ -100,10 +100,12 @@ def plan_each(
     """
     _refuse_bad_task("The batch", {**shared, "task": task})
     if not inputs:
-        raise BadArguments("each matches no file.", "Check the pattern against the project's files.")
+        raise BadArguments(
+            "No file matches the patterns in each.", "Check the pattern against the project's files."
+        )
     if len(inputs) > cap:
         raise BadArguments(
-            f"each matches {len(inputs)} files; a batch takes {cap}.",
+            f"each matches {len(inputs)} files; a batch takes at most {cap}.",
             "Narrow the pattern, or raise [batch] max_items.",
         )
     _refuse_bad_pattern(output)
@@ -168,13 +170,13 @@ def require_few_names(arguments: Mapping[str, Any]) -> None:
     files, task = arguments.get("files"), arguments.get("task")
     if isinstance(files, list) and len(files) > MOST_FILES:
         raise BadArguments(
-            f"files has {len(files):,} names; a task takes {MOST_FILES}.",
+            f"files has {len(files):,} names; a task takes at most {MOST_FILES}.",
             "Use batch_offload with one item per file.",
         )
     if isinstance(task, str) and len(task) > MOST_TASK_CHARACTERS:
         raise BadArguments(
-            f"task has {len(task):,} characters; it takes {MOST_TASK_CHARACTERS:,}.",
-            "Say what to do, and pass texts as files.",
+            f"task has {len(task):,} characters; the limit is {MOST_TASK_CHARACTERS:,}.",
+            "Say what to do, and pass long texts as files.",
         )
 
 
@@ -183,11 +185,13 @@ def _refuse_bad_task(which: str, item: object) -> None:
         raise BadArguments(f"{which} is not an object.", 'Write {"task": "…", "files": […], "output": "…"}.')
     for name, value in item.items():
         if name not in ARGUMENTS:
-            raise BadArguments(f"{which} has no argument {name}.", f"It may have: {', '.join(ARGUMENTS)}.")
+            raise BadArguments(
+                f"{which} has no argument {name}.", f"Its arguments are: {', '.join(ARGUMENTS)}."
+            )
         texts = value if name in LISTS else [value]
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise BadArguments(
-                f"{which}: {name} has a bad value.", "Pass text, and lists of texts for files and examples."
+                f"{which}: {name} has a bad value.", "Pass text; for files and examples, pass lists of text."
             )
     require_few_names(item)
     if not item.get("task", "").strip():
@@ -258,6 +262,7 @@ def _refuse_shared_outputs(outputs: Sequence[str]) -> None:
     parts = [path for path in counts if file_of(path) != path and file_of(path) in counts]
     if parts:
         raise BadArguments(
-            f"One item would write {parts[0]} and another the whole of {file_of(parts[0])} at the same time.",
+            f"One item would write {parts[0]} and another the whole file {file_of(parts[0])} at the same "
+            "time.",
             "Pass sequential=true, or use two batches.",
         )

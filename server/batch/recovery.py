@@ -16,9 +16,9 @@ async def settle_interrupted(job_id: str, jobs: Jobs, history: History) -> None:
     """Finish or requeue every item of the job that is still marked ``running``.
 
     If the history shows that an item's offload ended, the item gets that result. Any other item is requeued:
-    its file has its old contents, because the unfinished offload was already rolled back (``undo.recover``,
-    ``Offloader.settled``). If the file could not be rolled back, the item fails, because a second run would
-    edit the file twice.
+    its file has its old contents, because the unfinished offload was already rolled back
+    (``crash_recovery.recover``, ``Offloader.settled``). If the file could not be rolled back, the item fails,
+    because a second run would edit the file twice.
     """
     for item in await jobs.running_items(job_id):
         detail = await history.get(item.offload_id) if item.offload_id else None
@@ -44,7 +44,7 @@ def _settled(item: ItemRecord, detail: OffloadDetail) -> ItemRecord | None:
             seconds=row.seconds,
         )
     if detail.undo is not None and _sha256(Path(detail.undo.path)) == detail.undo.after_digest:
-        summary = f"{detail.undo.path} could not be restored; it holds a result that was not accepted."
+        summary = f"{detail.undo.path} could not be restored; it contains a result that was not accepted."
         return replace(item, state="failed", code=WriteFailed.code, summary=summary)
     return None
 

@@ -134,7 +134,7 @@ class _Body(io.RawIOBase):
         wanted = len(buffer) if self._left is None else min(len(buffer), self._left)
         data = self._stream.read1(wanted) if wanted else b""
         if wanted and not data and self._left is not None:
-            raise NotHttp("the answer broke off")
+            raise NotHttp("the answer ended early")
         buffer[: len(data)] = data
         if self._left is not None:
             self._left -= len(data)
@@ -142,7 +142,7 @@ class _Body(io.RawIOBase):
 
 
 def _connected(address: tuple[str, int], timeout: float) -> socket.socket:
-    failure = OSError(f"{address[0]} has no address")
+    failure = OSError(f"{address[0]} does not resolve to an address")
     # As bytes, because a text would load the codec for international names, which takes 10 ms.
     host = address[0].encode("ascii")
     for family, kind, protocol, _, place in socket.getaddrinfo(host, address[1], 0, socket.SOCK_STREAM):
@@ -161,7 +161,7 @@ def _connected(address: tuple[str, int], timeout: float) -> socket.socket:
 def _line(stream: io.BufferedReader) -> str:
     line = stream.readline(LONGEST_LINE)
     if not line.endswith(b"\n"):
-        raise NotHttp("the answer broke off" if line else "the connection was closed without an answer")
+        raise NotHttp("the answer ended early" if line else "the connection was closed without an answer")
     return line.decode("latin-1").rstrip("\r\n")
 
 

@@ -1,1 +1,5 @@
-"""Everything that happens before a tool call runs: prepare it, judge it by the policy, enter."""
+"""A tool call around the tool: prepared, judged by the policy, entered; secrets removed from its result.
+
+``prepare``, ``enter`` and ``secret_redaction`` are the steps, in this order. ``job_wait``, ``task_handoff``
+and ``tasks_extension`` turn a long call into a job.
+"""

@@ -108,7 +108,7 @@ def _plan(parsed: _Parsed, settings: Settings, workspace: Workspace, arguments: 
     else:
         if len(each) > settings.batch.max_items:
             raise BadArguments(
-                f"each names {len(each):,} files; a batch takes {settings.batch.max_items:,}.",
+                f"each names {len(each):,} files; a batch takes at most {settings.batch.max_items:,}.",
                 "Narrow the list, or raise [batch] max_items.",
             )
         parsed.inputs = expand_inputs(workspace, each)

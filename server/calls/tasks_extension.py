@@ -26,7 +26,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
 from server.calls.job_wait import describe_job
-from server.calls.redaction import redact_text
+from server.calls.secret_redaction import redact_text
 from server.calls.task_handoff import TaskHandoff, with_handoff
 from server.common.days import SECONDS_A_DAY
 from server.common.errors import NotFound

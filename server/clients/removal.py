@@ -52,7 +52,7 @@ def _from_client(
     except NotFound:
         change = None
     except TokenSaverError as error:
-        yield Removal(f"{client}: its list of servers", str(error))
+        yield Removal(f"{client}: list of servers", str(error))
         change = None
     if change is not None and change.needed:
         yield _applied(

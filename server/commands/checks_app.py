@@ -54,9 +54,7 @@ def checks(context: typer.Context, project: Project = Path(), *, as_json: Json =
 
 @checks_app.command()
 def accept(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Names of checks; without a name, all checks.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Names of checks; by default all checks.")] = None,
     project: Project = Path(),
     *,
     outside: Annotated[
@@ -83,7 +81,7 @@ def accept(
 def withdraw(project: Project = Path()) -> None:
     """Stop running this project's checks."""
     _accepted().accept(project, [])
-    echo("No check of this project is accepted.")
+    echo("No check of this project has been accepted.")
 
 
 @checks_app.command()
@@ -99,7 +97,9 @@ def place(
     command = load_settings(folders).checks.get(name)
     if command is None or where not in ("sandbox", "outside"):
         problem = (
-            f"There is no check {name!r} in config.toml." if command is None else f"{where!r} is not a place."
+            f"There is no check {name!r} in config.toml."
+            if command is None
+            else f"{where!r} is neither sandbox nor outside."
         )
         echo(f"{problem} Example: token-saver checks place test sandbox", err=True)
         raise typer.Exit(2)

@@ -64,10 +64,10 @@ def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
     row = detail.row
     echo(f"{row.id}  {row.tool}, {row.outcome}: {row.output or row.task}")
     if row.by_user and not row.net_tokens:
-        echo("You made this call yourself. Claude neither saves nor pays anything for it.")
+        echo("You made this call yourself. It neither saves Claude anything nor costs Claude anything.")
         return
     if detail.receipt is not None:
-        echo(f"Estimated at the end of the call (family {detail.receipt.family} of the tokenizers):")
+        echo(f"Estimated at the end of the call (tokenizer family {detail.receipt.family}):")
         echo(receipt_text(detail.receipt, prices))
     if detail.audit is not None:
         source = "call and answer as the API counted them" if detail.audit.measured else "estimated sizes"
@@ -84,13 +84,13 @@ def _explain_digest(folders: Folders, given: str, prices: Prices) -> None:
     number = given.removeprefix(DIGEST_ID)
     digest = asyncio.run(_find_digest(folders, int(number))) if number.isdecimal() else None
     if digest is None:
-        raise NotFound(f"There is no digest {given!r}.", "The page Digests lists all digests.")
+        raise NotFound(f"There is no digest {given!r}.", "The Digests page lists all digests.")
     echo(f"{given}  {DIGEST_TOOL}, {digest.kind}: {digest.source}")
     if digest.receipt is None:
-        echo("This digest is older than the receipts of digests. Its tokens count, but its money does not.")
+        echo("This digest was made before digests had receipts. Its tokens count, but its money does not.")
         return
-    ending = "Claude came back for the whole text" if digest.loss else "the digest replaced the result"
-    echo(f"Estimated (family {digest.receipt.family} of the tokenizers); {ending}:")
+    ending = "Claude came back for the full text" if digest.loss else "the digest replaced the result"
+    echo(f"Estimated (tokenizer family {digest.receipt.family}); {ending}:")
     echo(receipt_text(digest.receipt, prices))
 
 
@@ -189,7 +189,7 @@ def _found(
     if report.bill.unrecorded:
         lines.append(
             f"${report.bill.unrecorded / 1e6:,.2f} of it is for compactions, titles and other requests "
-            "without a line, from the client's own totals."
+            "that the transcripts do not list. It comes from the client's own totals."
         )
     lines.append(f"Saved in the last 7 days: {share_saved(saved, report.bill.since(week))} of the bill.")
     lines += [each for each in extra if each]

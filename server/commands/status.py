@@ -90,7 +90,7 @@ def quit_app(folders: Folders) -> None:
         HubUnreachable: no hub is running, or the hub does not exit.
     """
     quit_hub(folders, connect(folders))
-    echo("Claude Token Saver has ended. `token-saver` starts it again.")
+    echo("Claude Token Saver has stopped. `token-saver` starts it again.")
 
 
 def quit_hub(folders: Folders, hub: HubClient) -> None:
@@ -104,7 +104,7 @@ def quit_hub(folders: Folders, hub: HubClient) -> None:
     while (left := discovery.find_running(str(folders.state))) is not None and left.pid == hub.info.pid:
         if time.monotonic() > deadline:
             raise HubUnreachable(
-                f"The hub (process {left.pid}) does not end.", "Run `token-saver logs` for details."
+                f"The hub (process {left.pid}) did not stop.", "Run `token-saver logs` for details."
             )
         time.sleep(0.05)
     # The hub no longer answers, but can still be closing its files.

@@ -64,4 +64,4 @@ def _engine(hub: Hub) -> str:
         if view.label or view.error not in ("", LOOKING):
             return view.error or view.label
         time.sleep(0.05)
-    return "still being searched; see the dashboard"
+    return "still searching; see the dashboard"

@@ -53,7 +53,7 @@ from typing import ClassVar
 
 
 class TokenSaverError(Exception):
-    """An error, in one or two English sentences, that may reach a person or an agent (Claude).
+    """The base of all errors that a person or an agent (Claude) may see.
 
     Args:
         cause: the problem, in one sentence ending with a full stop.

@@ -33,7 +33,9 @@ class BackendSettings(Section):
         "",
         description="PEM file with the certificate authority of an https engine, if it is private.",
     )
-    model: str = Field("", description="The model for calls that name no model; empty lets the app choose.")
+    model: str = Field(
+        "", description="The default model, for calls that do not name one; if empty, the app chooses."
+    )
     num_ctx: int = Field(0, ge=0, description="Context length in tokens; 0 lets the app choose.")
     keep_alive: str = Field(
         "10m", description="How long a model stays loaded after use, such as `10m`; `-1` means forever."
@@ -47,7 +49,7 @@ class BackendSettings(Section):
     silence_timeout: float = Field(
         300.0,
         gt=0,
-        description="How long an engine may send nothing before it counts as dead, in seconds.",
+        description="How long the engine may be silent before it counts as dead, in seconds.",
     )
     busy_timeout: float = Field(
         20.0,
@@ -75,8 +77,8 @@ class EmbeddedSettings(Section):
     )
     program: str = Field(
         "",
-        description="A `llama-server` to run, by path or name. Empty uses a `llama-server` on this "
-        "machine that finds a GPU, otherwise the library. `built-in` always uses the library.",
+        description="A `llama-server` to run, by path or name. If empty, the app uses a `llama-server` on "
+        "this machine that finds a GPU, otherwise the library. `built-in` always uses the library.",
     )
     folders: tuple[str, ...] = Field((), description="Your folders with GGUF files, used in place.")
     use_caches: bool = Field(
@@ -91,17 +93,15 @@ class EmbeddedSettings(Section):
     )
     gpu_layers: int = Field(-1, ge=-1, description="Model layers on the GPU; -1 means as many as fit.")
     cache_mib: int = Field(
-        512, ge=0, description="RAM for reusing the work on earlier prompts, in MiB; 0 switches this off."
+        512, ge=0, description="RAM for caching earlier prompts, in MiB; 0 switches the cache off."
     )
 
 
 class OffloadSettings(Section):
     """``[offload]``: how a single task runs."""
 
-    max_file_bytes: int = Field(
-        1_000_000, ge=1, description="Size limit for a file that a prompt includes, in bytes."
-    )
-    max_output_tokens: int = Field(4096, ge=16, description="Length limit for an answer, in tokens.")
+    max_file_bytes: int = Field(1_000_000, ge=1, description="Maximum size of a file in a prompt, in bytes.")
+    max_output_tokens: int = Field(4096, ge=16, description="Maximum length of an answer, in tokens.")
     repair_rounds: int = Field(
         2, ge=0, le=5, description="How often the model can try again after a failed check."
     )
@@ -147,14 +147,14 @@ class OffloadSettings(Section):
         0.3,
         ge=0,
         le=1,
-        description="Share of a kind of chore that a model must get right to be given such chores, if "
-        "results are run before delivery. With 0, the model gets every chore.",
+        description="A model must get this share of a kind of chore right to be given more of that kind. "
+        "This share applies to results that are run before delivery. With 0, the model gets every chore.",
     )
     least_right_unrun: float = Field(
         0.6,
         ge=0,
         le=1,
-        description="The same share if results are not run, so that wrong results are delivered.",
+        description="The same share for results that are not run, so that wrong results can be delivered.",
     )
     allow_losing: bool = Field(
         False, description="Run calls even if they would cost more tokens than they save."

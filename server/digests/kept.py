@@ -169,7 +169,7 @@ class KeptTexts:
         with self.open(reference.handle, project) as file:
             found = lines_of(file, reference.first, reference.last, most_chars)
         if not found:
-            raise NotFound(f"The kept text has no line {reference.first}.", "Name lines that exist in it.")
+            raise NotFound(f"The kept text has no line {reference.first}.", "Give line numbers that exist.")
         return found
 
     def prune(self) -> None:

@@ -66,7 +66,7 @@ class FairQueue:
             return
         if self._waiting >= self._limit:
             raise QueueFull(
-                f"{self._waiting} tasks are waiting for the engine, and the queue holds no more.",
+                f"{self._waiting} tasks are waiting for the engine, and the queue is full.",
                 "Try again when some tasks are done, or raise [offload] queue_limit.",
             )
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

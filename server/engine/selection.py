@@ -57,7 +57,7 @@ def refuse_blocked(model: str, is_blocked: Callable[[str], bool]) -> str:
     """
     if is_blocked(model):
         raise ModelBlocked(
-            f"The user blocks {model}, by name or by licence.",
+            f"The user has blocked {model}, by name or by licence.",
             "Use another model, or ask Claude to unblock this model.",
             "Use another model, or ask the user; configure_model_selector shows the filters.",
         )

@@ -97,7 +97,7 @@ class CodeCheck:
         found += [f"When it is imported, it tries to {attempt}." for attempt in self.load.attempts]
         if self.load.threads:
             found.append("It leaves threads running when it is imported.")
-        found += [f"The name `{name}` is bound nowhere in it." for name in self.names.nowhere]
+        found += [f"The name `{name}` is not defined anywhere in it." for name in self.names.nowhere]
         found += [
             f"`{result.fact.left}` changes its argument in place." for result in self.facts if result.changed
         ]

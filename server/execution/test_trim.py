@@ -80,7 +80,7 @@ async def trim_tests(
         tests, gone = _without(tests, run)
         dropped += gone
     if run.failed or run.broken or not run.passed:
-        reason = "No remaining test passes." if not run.passed else "The tests do not hold one by one."
+        reason = "No remaining test passes." if not run.passed else "The tests do not pass one by one."
         return TrimmedTests("failed", tests, tuple(dropped), reason=reason)
     made = mutants(code, most=most_mutants, within=within)
     jobs = [_job(tests, mutant.source, module, _MUTANT_LIMITS) for mutant in made]
@@ -88,7 +88,7 @@ async def trim_tests(
     killed = sum(_outcomes(result) != run.outcomes for result in results)
     found = TrimmedTests("passed", tests, tuple(dropped), len(run.passed), killed, len(made))
     if made and killed < least_killed * len(made):
-        return replace(found, verdict="failed", reason=f"They notice only {killed} of {len(made)} faults.")
+        return replace(found, verdict="failed", reason=f"They detect only {killed} of {len(made)} faults.")
     return found
 
 

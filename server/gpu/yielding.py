@@ -129,7 +129,7 @@ def explain_yielding(usage: OtherUsage, limit: float, *, giving_way: bool) -> st
     if usage.share < (limit - HYSTERESIS if giving_way else limit):
         return ""
     program = usage.largest or "another program"
-    return f"{program} holds {usage.held / GIB:.1f} of the GPU's {usage.total / GIB:.1f} GiB"
+    return f"{program} uses {usage.held / GIB:.1f} of the GPU's {usage.total / GIB:.1f} GiB"
 
 
 def other_usage(

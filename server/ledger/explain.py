@@ -101,9 +101,11 @@ def _notes(receipt: ReceiptRecord, terms: Terms) -> tuple[str, ...]:
         f"A turn reads {terms.turn_reads:,} tokens of context from the cache = "
         f"${terms.turn / 1_000_000:.6f}.",
         f"Cache reads, cache writes and turns: {SOURCES[terms.basis].format(sessions=terms.sessions)}.",
-        f"Tokens are estimated from the texts (family {receipt.family}, median error "
-        f"{_error_of(receipt):.1%}, docs/benchmarks.md), unless the API's counts are named above. The answer "
-        "includes what it asks Claude to look at.",
+        (
+            f"Tokens are estimated from the texts (family {receipt.family}, median error "
+            f"{_error_of(receipt):.1%}, docs/benchmarks.md), unless the API's counts are named above. The "
+            "answer includes the text that Claude is asked to look at."
+        ),
         *_shared(receipt, terms),
         *_assumed(receipt, terms),
     )

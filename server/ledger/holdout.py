@@ -62,7 +62,7 @@ class Holdout:
                 if arm:
                     await asyncio.to_thread(self._tell_reminder, session)
             except (StoreError, OSError) as error:
-                logger.warning("the session takes no part in the measurement: %s", error)
+                logger.warning("the session is left out of the measurement: %s", error)
                 return False
             self._known[session] = arm
         return self._known[session]
@@ -116,8 +116,8 @@ class ArmComparison:
         counted = f"{self.held_out:,} sessions without the app, {self.used:,} with it"
         if not self.enough:
             return (
-                f"Measured comparison: {counted}. A difference is shown from {LEAST_SESSIONS} sessions of "
-                "each kind."
+                f"Measured comparison: {counted}. A difference is shown once there are {LEAST_SESSIONS} "
+                "sessions of each kind."
             )
         low, high = self.saved - self.margin, self.saved + self.margin
         verdict = "" if low > 0 or high < 0 else " The interval contains 0, so no saving is proven."

@@ -31,7 +31,7 @@ def update_catalogue(folders: Folders, source: str) -> str:
     )
     date, models = parse_catalogue(text, source)
     if not models:
-        raise SettingsError(f"{source} lists no models.", "Name a catalogue with models.")
+        raise SettingsError(f"{source} does not list any models.", "Name a catalogue with models.")
     present = own_catalogue(folders)
     current, _ = parse_catalogue(
         (present if present.exists() else SHIPPED).read_text(encoding="utf-8"), str(present)
@@ -69,6 +69,6 @@ def _fetched(url: str) -> str:
                     raise BadArguments(f"{url} is too large for a catalogue.", "Name a catalogue of models.")
         return body.decode("utf-8")
     except UnicodeDecodeError:
-        raise SettingsError(f"{url} is not a text.", "Name a catalogue of models.") from None
+        raise SettingsError(f"{url} is not text.", "Name a catalogue of models.") from None
     except (httpx.HTTPError, ImportError, ValueError) as error:
         raise NoNetwork(f"{url} cannot be fetched ({error}).", "Check the address and the network.") from None

@@ -12,7 +12,7 @@ def docstring_error(original: str, answer: str) -> str:
     functions = [each for each in after.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
     wanted = before.body[0]
     if len(functions) != 1 or len(after.body) != 1:
-        return "more or less than the function"
+        return "not exactly the function"
     if not (ast.get_docstring(functions[0]) or "").strip():
         return "no docstring"
     return "" if _without_docstring(functions[0]) == _without_docstring(wanted) else "changes the code"

@@ -30,7 +30,7 @@ from server.offload.asking.prompt import fit
 from server.offload.checks.named import NamedChecks
 from server.offload.checks.places import CheckPlaces
 from server.offload.checks.project import ProjectChecks
-from server.offload.delivery import undo
+from server.offload.delivery import crash_recovery, undo
 from server.offload.delivery.check_runner import CheckRunner
 from server.offload.delivery.deliver import Deliverer
 from server.offload.delivery.rescue_copies import RescueCopies
@@ -42,7 +42,7 @@ from server.offload.routing.kinds import ChoreKind, kind_of
 from server.offload.routing.shares import Share, measured_share, refusal
 from server.offload.run import reply
 from server.offload.run.progress import Progress
-from server.offload.run.state import OffloadRecorder, OffloadState
+from server.offload.run.recorder import OffloadRecorder, OffloadState
 from server.offload.trial_runs.trials import Trials
 from server.offload.values import Caller, Check, Delivery, ItemOf, Outcome, Report, Task
 from server.store.history import History
@@ -104,7 +104,7 @@ class Offloader:
         """Restore files that a crash left written but not accepted, and return their paths. Call this before
         ``run``.
         """
-        return await undo.recover(self._history, self._rescue_copies)
+        return await crash_recovery.recover(self._history, self._rescue_copies)
 
     def use_checks(self, checks: Mapping[str, str]) -> None:
         """Use these checks from now on."""

@@ -19,7 +19,7 @@ from server.offload.checks.run import check_answer, rank
 from server.offload.delivery import patches
 from server.offload.delivery.deliver import Deliverer
 from server.offload.files.workspace import Workspace
-from server.offload.run.state import OffloadRecorder, OffloadState
+from server.offload.run.recorder import OffloadRecorder, OffloadState
 from server.offload.trial_runs.trials import Trials
 from server.offload.trial_runs.values import RUNS, TRIED
 from server.offload.values import Attempt, Check, Delivery, Generation, Prompt, Verdict

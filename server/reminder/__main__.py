@@ -48,7 +48,7 @@ def reminder(tool: str, arguments: dict[str, Any]) -> str:
         return (
             f"token-saver: {Path(arguments['file_path']).name} is long. If the next similar file is "
             "routine (tests, docstrings, boilerplate, a conversion), offload_work(task, files, output) "
-            "can write it after an example among its files, and check the result."
+            "can write it, following an example in `files`, and check the result."
         )
     return ""
 

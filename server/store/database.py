@@ -208,7 +208,7 @@ def _explain(error: BaseException | None, path: Path) -> StoreError:
             "Close the program that has it open, then try again.",
         )
     if code == sqlite3.SQLITE_FULL:
-        return StoreError(f"The disk that holds {path} is full.", "Free some space, then try again.")
+        return StoreError(f"The disk with {path} is full.", "Free some space, then try again.")
     if code == sqlite3.SQLITE_IOERR and (reason := _no_space_reason(path)):
         return StoreError(
             f"There is no space to write {path} ({reason}).", "Free some space, then try again."

@@ -9,9 +9,9 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from server.calls.context import CallContext
 from server.calls.job_wait import patience_of
 from server.calls.progress import progress_to
+from server.calls.tool_context import CallContext
 from server.hub import Hub
 from server.offload.pipeline import PATIENCE_RESERVE
 from server.offload.values import Compression

@@ -15,13 +15,13 @@ from pydantic import ValidationError
 
 from server.calls.approval_question import question_as_result
 from server.calls.caller import build_caller
-from server.calls.context import CallContext
 from server.calls.enter import enter
 from server.calls.prepare import prepare
 from server.calls.prepared import Prepared
-from server.calls.redaction import redact_result, redact_text
 from server.calls.roots_question import client_roots, needs_roots, roots_question
+from server.calls.secret_redaction import redact_result, redact_text
 from server.calls.tasks_extension import Tasks
+from server.calls.tool_context import CallContext
 from server.calls.undone_files import with_undone_files
 from server.common.errors import BadArguments, InternalError, TokenSaverError
 from server.hub import Hub
@@ -48,7 +48,7 @@ Hands routine work to a local model and saves your tokens. Use it for boilerplat
 conversions, repetitive edits and summaries of files or logs that you need not read yourself.
 Pass paths in `files`, never contents, name `output`, and give `examples` of new code. The digest says \
 what it rests on. "Tests ran", "Examples ran": do not read it. "Samples agree": glance at it. Any other \
-word, or a Notice: look at the diff. Do not read the inputs before.
+word, or a Notice: look at the diff. Do not read the inputs first.
 Do it yourself when the task needs judgement over much code, or is a few lines. A hand-back says why and \
 wrote nothing: then do the task yourself rather than retry the same words."""
 
@@ -156,7 +156,7 @@ def _refuse_unknown(tool: Tool, prepared: Prepared) -> None:
     known = tool.parameters["properties"]
     if unknown := sorted(set(prepared.arguments) - set(known)):
         raise BadArguments(
-            f"{tool.name} has no argument {', '.join(unknown)}.", f"It may have: {', '.join(known)}."
+            f"{tool.name} has no argument {', '.join(unknown)}.", f"Its arguments are: {', '.join(known)}."
         )
 
 

@@ -148,7 +148,7 @@ async def _prepare_best(hub: Hub, usable: list[Recommendation], report: ReportPu
         spare = next((each for each in usable[1:] if each.installed), None)
         if spare is None:
             raise
-        instead = f"{best.model.name} cannot be downloaded ({error.code}). Chose instead {spare.line}."
+        instead = f"{best.model.name} cannot be downloaded ({error.code}). Chosen instead: {spare.line}."
         return instead + await _ready(hub, spare, report, load=load)
 
 

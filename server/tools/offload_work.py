@@ -8,8 +8,8 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from server.calls.context import CallContext
 from server.calls.progress import progress_to
+from server.calls.tool_context import CallContext
 from server.hub import Hub
 from server.offload.values import ERRORS, Outcome, OutputFormat, TaskCategory
 from server.tools.make_tool import ALWAYS_LOAD, make_tool, text_result

@@ -35,10 +35,10 @@ def docstrings(files: Files) -> str:
 def tests(files: Files) -> str:
     """Return the prompt for unit tests."""
     return (
-        f"Let the local model write unit tests for {files}. For each file call `offload_work` with the task "
-        "`Write unit tests`, the path in `files`, one existing test file of the project as an example in "
-        "`files`, if there is one, and the path of the new test file as `output`. Do not read the result "
-        "unless the tool's notice gives cause, and report what it says."
+        f"Let the local model write unit tests for {files}. For each file call `offload_work` with the "
+        "task `Write unit tests`, the path in `files`, one existing test file of the project as an "
+        "example in `files`, if there is one, and the path of the new test file as `output`. Do not read "
+        "the result unless a notice asks you to, and report what the tool says."
     )
 
 

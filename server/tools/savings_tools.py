@@ -7,7 +7,7 @@ from typing import Literal
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
-from server.context.report import context_line, read_context
+from server.claude_context.report import context_line, read_context
 from server.hub import Hub
 from server.ledger.cost_dashboard import cost_dashboard_text
 from server.ledger.savings import gather_savings

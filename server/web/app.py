@@ -124,7 +124,7 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
     async def audit(request: Request) -> Response:
         switch = await _argument(request, "switch")
         if switch not in ("on", "off"):
-            raise BadArguments(f"{switch!r} does not switch the transcript check.", "Switch it on or off.")
+            raise BadArguments(f"{switch!r} is neither on nor off.", "Send on or off.")
         await hub.switch_transcript_check(on=switch == "on")
         return JSONResponse({"audit": switch})
 

@@ -53,7 +53,7 @@ async def test_an_unknown_model_names_the_nearest(
 async def test_error_says_by_how_much_a_prompt_is_too_long(ollama: OllamaBackend) -> None:
     with pytest.raises(PromptTooLong) as raised:
         await collect(ollama.generate(request("word " * 5000, num_ctx=4096)))
-    assert "5,030 tokens, 934 more than the context of 4,096" in raised.value.cause
+    assert "5,030 tokens, 934 more than fit in the context of 4,096" in raised.value.cause
     assert "[backend] num_ctx" in raised.value.next_step
 
 

@@ -94,8 +94,8 @@ async def test_closing_the_iterator_frees_the_engine(backend: Backend, server: O
 @pytest.mark.parametrize(
     ("ends", "says"),
     [
-        ("broken", "only a part of its answer|closed the connection early"),
-        ("early", "only a part of its answer"),
+        ("broken", "only part of its answer|closed the connection early"),
+        ("early", "only part of its answer"),
         ("half", "not JSON|closed the connection early"),
         ("garbage", "not a server-sent event.*Bad Gateway"),
         ("utf8", "not UTF-8"),
@@ -125,7 +125,7 @@ async def test_llama_server_reports_progress_in_the_prompt(openai_standin: OpenA
 
 async def test_llama_server_error_says_by_how_much(openai_standin: OpenAIStandIn) -> None:
     backend = LlamaServer(openai_standin.url, "", settings())
-    with pytest.raises(PromptTooLong, match="5,030 tokens, 934 more than the context of 4,096"):
+    with pytest.raises(PromptTooLong, match="5,030 tokens, 934 more than fit in the context of 4,096"):
         await collect(backend.generate(request("word " * 5000, model=MODEL)))
     await backend.close()
 

@@ -165,7 +165,7 @@ async def test_a_gated_repository_names_what_to_do(
 ) -> None:
     hub.repositories[REPO].gated = True
     monkeypatch.setenv("HF_TOKEN", token)
-    with pytest.raises(DownloadError, match="needs your permission") as raised:
+    with pytest.raises(DownloadError, match="is a gated model") as raised:
         await fetch_weights(folder, REPO, _silent)
     assert "HF_TOKEN" in raised.value.next_step
 
@@ -343,7 +343,7 @@ async def test_a_model_of_the_catalogue(hub: ModelHub, folder: Path) -> None:
 @pytest.mark.usefixtures("pinned")
 async def test_a_file_that_the_hub_replaced_is_not_downloaded(hub: ModelHub, folder: Path) -> None:
     hub.repositories[REPO].files[Q4] = CONTENT + b"new"
-    with pytest.raises(ChecksumMismatch, match="another file"):
+    with pytest.raises(ChecksumMismatch, match="a different file"):
         await fetch_weights(folder, "toy", _silent)
     assert hub.sent == 0
 

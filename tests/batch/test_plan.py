@@ -59,8 +59,8 @@ def test_several_selections_of_one_file_may_be_edited_in_place() -> None:
 @pytest.mark.parametrize(
     ("inputs", "output", "cause"),
     [
-        ([], "{path}", "matches no file"),
-        (["a.py", "b.py", "c.py"], "{path}", "matches 3 files; a batch takes 2"),
+        ([], "{path}", "No file matches"),
+        (["a.py", "b.py", "c.py"], "{path}", "matches 3 files; a batch takes at most 2"),
         (["a.py"], "", "needs an output pattern"),
         (["a.py"], "{folder}/x", "unknown placeholder: {folder}"),
         (["a.py"], "docs/", "names a folder"),
@@ -86,14 +86,14 @@ def test_an_output_that_is_another_items_input_is_refused() -> None:
 @pytest.mark.parametrize(
     ("tasks", "sequential", "cause"),
     [
-        ([], False, "holds 0 tasks"),
-        ([{"task": "x"}] * 11, False, "holds 11 tasks"),
+        ([], False, "has 0 tasks"),
+        ([{"task": "x"}] * 11, False, "has 11 tasks"),
         ([{"task": "x"}, {"task": "  "}], False, "Task 2 has no task text"),
         ([{"task": "x", "output": "a"}, {"task": "y", "output": "./a"}], False, "2 items would write a"),
         (
             [{"task": "x", "output": "m.py::f"}, {"task": "y", "output": "./m.py"}],
             False,
-            "One item would write m.py::f and another the whole of m.py",
+            "One item would write m.py::f and another the whole file m.py",
         ),
         (
             [{"task": "x", "files": ["./a:1-9"], "output": "b"}, {"task": "y", "output": "a"}],

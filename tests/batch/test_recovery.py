@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from server.batch.recovery import settle_interrupted
-from server.offload.delivery import undo
+from server.offload.delivery import crash_recovery
 from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.files.workspace import digest_of
 from server.store.history import History
@@ -36,7 +36,7 @@ async def test_a_result_that_was_not_accepted_is_never_delivered(
 
     history = await History.open(database)
     jobs = Jobs(history.database)
-    await undo.recover(history, RescueCopies(tmp_path / "kept", 30))
+    await crash_recovery.recover(history, RescueCopies(tmp_path / "kept", 30))
     await settle_interrupted("j", jobs, history)
     item = await jobs.item("j", 0)
     await history.close()

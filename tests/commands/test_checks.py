@@ -34,7 +34,7 @@ def test_checks_are_listed_accepted_and_withdrawn(tmp_path: Path) -> None:
     }
     shown = json.loads(run(tmp_path, "--json"))
     assert {each["name"]: each["accepted"] for each in shown} == {"ruff": "sandbox", "pytest": "outside"}
-    assert run(tmp_path, "withdraw") == "No check of this project is accepted.\n"
+    assert run(tmp_path, "withdraw") == "No check of this project has been accepted.\n"
     assert accepted.of(tmp_path) == []
 
 

@@ -349,11 +349,11 @@ def submodule_dirty(repo: Repo) -> None:
 
 
 BAD: dict[str, tuple[Callable[[Repo], None], tuple[str, ...], str]] = {
-    "nothing-staged": (lambda repo: repo.write("base0.txt", "x\n"), (), "No file is staged"),
+    "nothing-staged": (lambda repo: repo.write("base0.txt", "x\n"), (), "No files are staged"),
     "no-changes": (lambda repo: None, ("base0.txt",), "no changes"),
     "everything": (lambda repo: repo.write("base0.txt", "x\n"), (".",), "whole repository"),
     "unknown-path": (lambda repo: None, ("gone.txt",), "gone.txt"),
-    "staged-and-paths": (edit, ("base1.txt",), "paths are named as well"),
+    "staged-and-paths": (edit, ("base1.txt",), "paths were given as well"),
     "conflict": (conflict, (), "unmerged"),
     "merge": (merging, (), "A merge is in progress"),
     "failing-hook": (failing_hook, ("base0.txt",), "lint: 3 errors"),

@@ -105,7 +105,7 @@ def test_a_token_that_others_can_read_is_an_error(tmp_path: Path) -> None:
         (
             {"command": sys.executable, "args": ["-P", "-m", "server.bridge"]},
             "warning",
-            "as set up by an earlier version",
+            "this app with an outdated command",
         ),
         ({"url": "http://127.0.0.1:7283/mcp"}, "ok", "connected by http://127.0.0.1:7283/mcp"),
     ],

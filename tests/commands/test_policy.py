@@ -149,7 +149,7 @@ def test_an_unknown_tool_is_an_error(tried: Tried) -> None:
 
 def test_a_tool_without_rules_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     explain("check_job", None)
-    assert "check_job: no rules of its own" in capsys.readouterr().out
+    assert "check_job: no rules for this tool" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("call", ["offload_work {bad", "offload_work [1]"])

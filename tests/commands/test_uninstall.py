@@ -190,7 +190,7 @@ def test_a_file_that_cannot_be_changed_is_named_and_the_rest_goes(home: Path) ->
     done = run(home, "uninstall", "--json", **environ(home))
     assert done.returncode == 1
     problems = [each["what"] for each in json.loads(done.stdout)["removed"] if each["problem"]]
-    assert problems == ["cursor: its list of servers"]
+    assert problems == ["cursor: list of servers"]
     assert (home / "config" / "settings.json").read_bytes() == SETTINGS
     assert (home / "token-saver" / "clients").is_dir(), "the backups stay for the next attempt"
 

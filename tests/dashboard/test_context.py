@@ -53,7 +53,7 @@ def test_parts_habits_and_the_bill_are_shown(page: Page, hub: HubProcess) -> Non
     expect(row).to_contain_text("never")
     expect(row).to_contain_text("38")  # characters
     expect(page.get_by_text("Turns spent on git")).to_be_visible()
-    expect(page.get_by_text("Results of git, 500 tokens and more")).to_be_visible()
+    expect(page.get_by_text("Results of git, 500 tokens or more")).to_be_visible()
 
 
 def test_a_part_is_switched_off_after_its_diff_and_on_again(page: Page, hub: HubProcess) -> None:

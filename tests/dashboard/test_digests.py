@@ -55,7 +55,7 @@ def test_digests_losses_and_switches(page: Page, stage: DashboardHarness) -> Non
     expect(latest.get_by_text("Claude ran the command again")).to_be_visible()
     assert not send_result(stage, "two"), "it is left alone"
     page.get_by_role("button", name="Use again: pytest").click()
-    expect(page.get_by_text("None. Digests stop for a kind")).to_be_visible()
+    expect(page.get_by_text("None. Digests of a kind stop")).to_be_visible()
     assert send_result(stage, "three")
 
     page.get_by_role("button", name="Switch off: pytest").click()

@@ -45,8 +45,8 @@ def test_an_unknown_address_leads_back(browser: Browser, stage: DashboardHarness
 def test_a_removed_offload_and_batch_say_why(browser: Browser, stage: DashboardHarness) -> None:
     with visit(browser, stage.hub) as (page, _):
         for path, words in (
-            ("/offload/ffffffff", "removes offloads"),
-            ("/batch/jffffffff", "removes batches"),
+            ("/offload/ffffffff", "Offloads are removed"),
+            ("/batch/jffffffff", "Batches are removed"),
         ):
             page.goto(stage.url(path))
             expect(page.locator("main .ts-empty")).to_contain_text(words)

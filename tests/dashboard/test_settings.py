@@ -146,7 +146,7 @@ def test_the_appearance_changes_at_once_on_every_page(
         for name, ground, scheme in (
             ("Dark", DARK_GROUND, "light"),
             ("Light", "rgb(244, 246, 247)", "dark"),
-            ("Like the desktop", DARK_GROUND, "dark"),
+            ("Same as the desktop", DARK_GROUND, "dark"),
         ):
             other.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             page.get_by_role("combobox", name="Appearance").click()

@@ -97,7 +97,7 @@ async def test_a_sentence_without_backing_is_dropped_and_its_line_quoted(
     for false in ("worker 3 failed", "broken", "fine"):
         assert false not in outcome.text
     [attempt] = outcome.attempts
-    assert attempt.verdict.reason == "backed: Dropped, because no fact says so: worker 3 failed"
+    assert attempt.verdict.reason == "backed: Dropped, because no fact supports it: worker 3 failed"
 
 
 async def test_without_an_engine_the_digest_is_returned_all_the_same(

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from server.claude_context.changes import applied, apply, plan, undo
+from server.claude_context.report import claude_folders
+from server.claude_context.switches import Scope
+from server.claude_context.weights import ContextReport, weigh
 from server.config.folders import Folders
 from server.config.sections import LedgerSettings, SavingsSettings
-from server.context.changes import applied, apply, plan, undo
-from server.context.report import claude_folders
-from server.context.switches import Scope
-from server.context.weights import ContextReport, weigh
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck

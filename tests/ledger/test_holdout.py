@@ -53,7 +53,7 @@ def test_the_difference_has_an_interval() -> None:
 @pytest.mark.fast
 def test_too_few_sessions_show_no_difference() -> None:
     few = ArmComparison(used=40, held_out=3, used_mean=1e6, held_out_mean=2e6)
-    assert "from 30 sessions of each kind" in few.text()
+    assert "once there are 30 sessions of each kind" in few.text()
     assert "$" not in few.text()
     assert ArmComparison().text() == ""
     unclear = ArmComparison(used=40, held_out=40, used_mean=1e6, held_out_mean=1.1e6, margin=3e5)

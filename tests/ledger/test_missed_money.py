@@ -62,6 +62,6 @@ def test_listings_turns_and_edited_files_have_rules_of_their_own() -> None:
     # Three quarters of the large files were edited later: Claude needed them.
     assert (read.tokens, read.microusd, read.likely) == (1_000, 20_000, 10_000)
     assert (listed.form, listed.microusd, listed.likely) == ("listings never used", 3_000, 3_000)
-    assert "no saving is promised" in turns.text()
+    assert "no saving is estimated" in turns.text()
     assert "likely $0.01" in read.text()
     assert "switches them off" in listed.text()

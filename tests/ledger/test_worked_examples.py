@@ -21,7 +21,7 @@ from server.ledger.receipt import Ledger
 from server.ledger.tokens import estimate_tokens
 from server.ledger.transcripts.check import TranscriptCheck
 from server.offload.run.progress import Progress
-from server.offload.run.state import OffloadRecorder, OffloadState
+from server.offload.run.recorder import OffloadRecorder, OffloadState
 from server.offload.values import (
     Attempt,
     Caller,

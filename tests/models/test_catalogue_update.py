@@ -56,7 +56,7 @@ def test_from_an_address(folders: Folders, server: StandInServer) -> None:
     [
         ("[[model]]\nnom = 1\n", "not a valid catalogue"),
         ("not TOML at all =", "not a valid catalogue"),
-        ('date = "2099-01-01"\n', "lists no model"),
+        ('date = "2099-01-01"\n', "does not list any model"),
         ('date = "2020-01-01"\n[[model]]\nname = "old:1b"\n', "older than the present"),
     ],
     ids=["unknown-key", "no-toml", "empty", "older"],

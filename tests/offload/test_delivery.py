@@ -174,7 +174,7 @@ async def test_undo_refuses_an_offload_that_wrote_nothing(pipeline: PipelineHarn
         await pipeline.offloader.undo("nothing")
     pipeline.ollama.answers.default = Answer("")
     outcome = await pipeline.run("Write x.", output="a.py")
-    with pytest.raises(NotFound, match="wrote no file"):
+    with pytest.raises(NotFound, match="did not write any file"):
         await pipeline.offloader.undo(outcome.offload_id)
 
 

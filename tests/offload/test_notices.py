@@ -75,7 +75,7 @@ DIRECT = {
     "only definitions": "only the answer's definitions were taken: It removed function NAME, still used",
     "assertions": "30 assertions disagreed with NAME.py and left out, maybe a bug in the code: "
     + "; ".join("assert NAME(1) == 2" for _ in range(COUNT)),
-    "file of an import": "it makes the file NAME when it is imported",
+    "file of an import": "it creates the file NAME when it is imported",
     "first line": "the first line may be a remark: NAME:",
     "file of a diff": "src/NAME/NAME.py: removed function NAME",
 }

@@ -12,7 +12,7 @@ from server.config.sections import LedgerSettings
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger, Receipt
 from server.offload.run.progress import Progress
-from server.offload.run.state import AT_ONCE, OffloadRecorder, OffloadState
+from server.offload.run.recorder import AT_ONCE, OffloadRecorder, OffloadState
 from server.offload.values import Task
 from tests.pipeline_harness import PipelineHarness
 

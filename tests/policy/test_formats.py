@@ -248,7 +248,7 @@ BROKEN = [
     (rule("rate_limit: {max: 5}"), 5, "needs window"),
     (rule("rate_limit: {max: 5.5, window: 60}"), 5, "whole number"),
     (rule("rate_limit: {max: 5, window: 0}"), 5, "from 1 to"),
-    (rule("action: require_approval, rate_limit: 5/hour"), 5, "takes no rate_limit"),
+    (rule("action: require_approval, rate_limit: 5/hour"), 5, "cannot have a rate_limit"),
     (rule("action: require_approval, approval_timeout: soon"), 5, "30m"),
     (rule("action: require_approval, approval_timeout: 0s"), 5, "above 0"),
     (rule("rate_limit: 5/hour, approval_timeout: 5m"), 5, "belongs to require_approval"),

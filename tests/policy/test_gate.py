@@ -316,7 +316,7 @@ def test_a_policy_file_that_disappears_relaxes_nothing(harness: GateHarness, run
             assert (await tries(gate, Call("other")), await tries(gate, Call("work"))) == ("denied", "passed")
             loaded = gate.file.current()
             assert str(policy_file) in loaded.error
-            assert loaded.until_then == "Until then the last good rules apply."
+            assert loaded.until_then == "Until then the last valid rules apply."
             assert harness.events[-1] == PolicyReloaded(str(policy_file), loaded.error)
         async with harness.gate() as gate:
             # A file that is missing at the start of the app was removed on purpose.

@@ -50,7 +50,7 @@ async def test_a_bare_text_is_a_list_of_one(client: Client, ollama_standin: Olla
     assert "1 task, 1 file would be written" in await _said(
         client, "batch_offload", tasks=listed, dry_run=True
     )
-    assert "no file" in await _said(client, "compress_context", files="*.none")
+    assert "No file" in await _said(client, "compress_context", files="*.none")
 
 
 async def test_a_dry_run_of_one_says_one(client: Client) -> None:

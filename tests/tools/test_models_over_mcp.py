@@ -105,7 +105,7 @@ async def test_auto_setup_uses_and_names_what_is_there_where_the_best_cannot_be_
     async def work(client: Client, hub: Hub) -> None:
         done = await _said(client, "auto_setup", category="coding", prefer_quality=True)
         assert "cannot be downloaded (" in done
-        assert f"Chose instead {CODER}" in done
+        assert f"Chosen instead: {CODER}" in done
         assert len(done) < 600
         assert [each.name for each in hub.engine.view().loaded] == [CODER]
 

@@ -20,7 +20,7 @@ from tests.standins.ollama import CODER, OllamaStandIn, StandInModel
 from tests.system import require
 from tests.tray.app import App, running_app
 from tests.tray.panel import PATIENCE, Panel, SessionBus, session_bus
-from tray.icon import AMBER, BLUE, GREY, RED, TEAL
+from tray.icon_drawing import AMBER, BLUE, GREY, RED, TEAL
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from tray.icon import ICON_STATES, PROGRESS_STEPS, Face, draw
+from tray.icon_drawing import ICON_STATES, PROGRESS_STEPS, Face, draw
 from tray.sni_item import SIZES
 
 pytestmark = pytest.mark.fast

@@ -10,8 +10,9 @@ from server.engine.view import EngineView
 from server.state.snapshot import ModelActivity, RunningOffload, Snapshot
 from server.store.records import Totals
 from tray.batches import Batch
-from tray.icon import Face
-from tray.menu import SEPARATOR, Action, MenuEntry, Pending, SystemState, build_menu, face, tooltip
+from tray.icon_drawing import Face
+from tray.icon_state import face
+from tray.menu import SEPARATOR, Action, MenuEntry, Pending, SystemState, build_menu, tooltip
 
 pytestmark = pytest.mark.fast
 

@@ -20,7 +20,7 @@ from tests.tray.app import running_app
 from tests.tray.desktop import Desktop, desktop
 from tests.tray.panel import PATIENCE
 from tray.host import missing_host
-from tray.icon import AMBER, BLUE, GREY, RED, TEAL, Face, draw
+from tray.icon_drawing import AMBER, BLUE, GREY, RED, TEAL, Face, draw
 from tray.sni import Icon
 from tray.toolkit import Menu, MenuItem
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.tray.panel import PATIENCE, Panel, SessionBus, session_bus
-from tray.icon import TEAL, Face, draw
+from tray.icon_drawing import TEAL, Face, draw
 from tray.sni import Icon
 from tray.toolkit import Menu, MenuItem, TrayUnavailable
 

@@ -6,10 +6,10 @@ from dashboard.components.context.switch_dialog import Switcher
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, text
 from dashboard.formats import money, number
-from server.context.changes import Applied
-from server.context.report import Context
-from server.context.switches import can_switch
-from server.context.weights import NAMES, Weight
+from server.claude_context.changes import Applied
+from server.claude_context.report import Context
+from server.claude_context.switches import can_switch
+from server.claude_context.weights import NAMES, Weight
 
 SHOWN = 60
 HEADS = ("Part", "Tokens", "Characters", "Sessions", "Used", "A week", "")

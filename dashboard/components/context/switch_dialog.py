@@ -7,10 +7,10 @@ from nicegui import Event, ui
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import run_action, show_error
+from server.claude_context.changes import Applied, Change, apply, plan, undo
+from server.claude_context.switches import ClaudeFolders, Scope
 from server.common.errors import TokenSaverError
 from server.config.folders import Folders
-from server.context.changes import Applied, Change, apply, plan, undo
-from server.context.switches import ClaudeFolders, Scope
 
 SCOPES: dict[Scope, str] = {"project": "For this project", "user": "Everywhere"}
 

@@ -5,11 +5,11 @@ from dashboard.components.controls.elements import set_classes, set_title, text
 
 NOT_BY_CLAUDE = (
     "You started this yourself. It saved Claude nothing and cost Claude nothing. The result shows how "
-    "much the same call would have saved for Claude."
+    "much the same call would have saved Claude."
 )
 
 ASKED_ABOUT = (
-    "You started this yourself, so it saved Claude nothing. Claude's questions about it caused the cost."
+    "You started this yourself, so it saved Claude nothing. The cost comes from Claude's questions about it."
 )
 """For batches from older versions, whose cost included Claude's questions. These questions now have rows of
 their own.

@@ -15,7 +15,7 @@ from server.store.result_digests import EVERYWHERE, KindTotal, LeftAlone, Result
 LOSSES = {
     "again": "Claude ran the command again",
     "read": "Claude read the file again",
-    "opened": "Claude opened the whole text",
+    "opened": "Claude opened the full text",
 }
 """Display text for each cause of a loss."""
 
@@ -50,7 +50,7 @@ def alone_list(alone: Sequence[LeftAlone], digests: ResultDigests, acted: Event[
     """Show the kinds that are not digested, each with a button that turns its digests back on."""
     if not alone:
         empty(
-            "None. Digests stop for a kind after Claude came back for the full text, or if you switch "
+            "None. Digests of a kind stop when Claude comes back for the full text, or when you switch "
             "the kind off."
         )
     with box("ts-rows", "ul"):

@@ -27,11 +27,13 @@ class DigestSwitch:
         """Read the client's settings."""
         on = await asyncio.to_thread(advice.is_on, _KIND, "user")
         self._words.set_text(
-            "On: Claude gets digests instead of large results of commands, MCP servers and logs."
+            "On: Claude gets digests instead of large command output, MCP results and logs."
             if on
-            else "Off. When you switch digests on, Claude gets digests instead of large results of "
-            "commands, MCP servers and logs. Source code and results that Claude asked for in part "
-            "stay unchanged."
+            else (
+                "Off. When you switch digests on, Claude gets digests instead of large command output, "
+                "MCP results and logs. Source code stays unchanged, and so do partial results that "
+                "Claude asked for."
+            )
         )
         self._button.set_text("Switch off…" if on else "Switch on…")
 

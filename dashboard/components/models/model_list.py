@@ -145,7 +145,7 @@ class _Line:
         with ui.dialog() as dialog, box("ts-card ts-dialog"):
             dialog.props["aria-label"] = f"Delete {self._name}?"
             text(f"Delete {self._name}?", tag="h2")
-            text(f"This frees {size} of disk space. You can download the model again.", "", "p")
+            text(f"This frees {size} of disk space. You can download the model again later.", "", "p")
             with box("ts-actions"):
                 button("Delete", lambda: dialog.submit(True), look="danger", icon="delete")
                 button("Keep", lambda: dialog.submit(False))

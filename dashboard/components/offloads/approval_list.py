@@ -105,7 +105,7 @@ def _file(file: TouchedFile) -> None:
             text(file.path, "ts-mono")
             text(_what_happens(file), "ts-sub", "p")
             if file.preview:
-                fold("Present contents", file.preview)
+                fold("Current contents", file.preview)
 
 
 def _what_happens(file: TouchedFile) -> str:
@@ -113,4 +113,4 @@ def _what_happens(file: TouchedFile) -> str:
         return "is read" + (f" · {formats.size(file.size)}" if file.size is not None else "")
     if file.size is None:
         return "is created"
-    return f"is changed · {formats.size(file.size)} now, kept for undo"
+    return f"will be changed · {formats.size(file.size)} now; the old version is kept for undo"

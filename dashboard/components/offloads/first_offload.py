@@ -50,7 +50,7 @@ class FirstOffload:
     def update(self, snapshot: Snapshot) -> None:
         """Explain what the first task does."""
         missing = to_fetch(snapshot.engine)
-        first = f" It first downloads {missing}, which can take some minutes." if missing else ""
+        first = f" It first downloads {missing}, which can take a few minutes." if missing else ""
         self._about.set_text(
             f"The model on this machine writes {OUTPUT} in a temporary folder, without Claude. The app "
             f"checks the result and runs it on two examples.{first}"

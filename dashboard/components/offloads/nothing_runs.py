@@ -37,7 +37,7 @@ class NothingRuns:
                 text("No client is connected yet.", "", "p")
                 link("/welcome", "ts-btn-link", "Connect Claude")
             self._connect.set_visibility(False)
-            text("Say to Claude, for example:", "ts-idle-head", "h3")
+            text("Ask Claude, for example:", "ts-idle-head", "h3")
             with box("ts-rows", "ul"):
                 for sentence in SENTENCES:
                     with box("ts-idle-line", "li"):

@@ -20,7 +20,7 @@ def bill_card(
     the quota and the measured comparison. ``prices`` names the price table.
     """
     if not bill.days:
-        empty("The transcript check has read no transcript yet.")
+        empty("The transcript check has not read any transcripts yet.")
         return
     since = midnight(DAYS - 1).date().isoformat()
     amount = bill.since(since)
@@ -42,17 +42,17 @@ def bill_card(
         if note:
             text(note, "ts-sub", "p")
     estimated = (
-        f" The output of {formats.number(bill.placeholders)} answers was not recorded and is an estimate."
+        f" The output of {formats.number(bill.placeholders)} answers was not recorded and is estimated."
         if bill.placeholders
         else ""
     )
     if bill.unrecorded:
         estimated += (
-            f" {formats.money(bill.unrecorded)} are for compactions, titles and other requests without a "
-            "line, from the client's own totals."
+            f" {formats.money(bill.unrecorded)} of it is for compactions, titles and other requests that "
+            "the transcripts do not list. It comes from the client's own totals."
         )
     source_note(
         f"The bill: token counts of all transcripts at list prices, {prices}. Saved: the net of the "
-        "receipts, corrected where the transcript check has seen the call, otherwise estimated. The share "
-        f"relates to the bill without the savings.{estimated}"
+        "receipts, corrected where the transcript check has seen the call, otherwise estimated. The "
+        f"share is a percentage of the bill without the savings.{estimated}"
     )

@@ -50,7 +50,7 @@ class Figure:
         self._money.set_text(formats.signed_worth(microusd))
         set_title(
             self._money,
-            "At list prices: tokens that Claude did not have to read and write, minus the tokens "
-            "that the calls cost",
+            "At list prices: tokens that Claude did not have to read or write, minus the tokens that the "
+            "calls cost",
         )
         self._offloads.set_text(formats.count(sum(each.offloads for each in sums), "offload"))

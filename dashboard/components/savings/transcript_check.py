@@ -76,7 +76,7 @@ def _found(totals: Totals, report: TranscriptReport) -> None:
             sizes = f"size estimates (family {family}, {accuracy.items:,} items)"
             facts += [
                 (f"Median error of the {sizes}", f"{accuracy.median:.1%}"),
-                ("Error of their sum", f"{accuracy.aggregate or 0:+.1%}"),
+                ("Error of their total", f"{accuracy.aggregate or 0:+.1%}"),
             ]
     _facts(facts)
     source_note(
@@ -94,9 +94,9 @@ def _missed(report: TranscriptReport) -> None:
     text("Missed opportunities", tag="h3")
     _facts([(_form_words(each), _worth(each)) for each in report.forms])
     source_note(
-        "From all transcripts: the cost of these results and files in the bill, including re-reads, and "
-        "the part that could probably be saved, by the success rate of your own calls of the same kind. "
-        "Reports of subagents and files that Claude edited later do not count."
+        "From all transcripts: the cost of these results and files, including re-reads, and the part "
+        "that could probably be saved, based on the success rate of your own calls of the same kind. "
+        "Subagent reports and files that Claude edited later do not count."
     )
     if advice := report.missed.advice:
         text("These lines in your CLAUDE.md would help:", "ts-sub", "p")

@@ -35,7 +35,7 @@ GROUPS = (
     Group("engine", "Engine and model", "The program that runs the local model, and its options."),
     Group("answers", "Answers and checks", "How results are made, checked and repaired."),
     Group("batches", "Batches", "Limits for one task on many files."),
-    Group("files", "Files and approvals", "Files that need your approval or stay closed."),
+    Group("files", "Files and approvals", "Files that need your approval, and files that are off limits."),
     Group("savings", "Savings", "How tokens and money are counted."),
     Group("privacy", "History and privacy", "Which data is kept, and for how long."),
     Group("sharing", "Sharing this computer", "When work pauses for other programs."),
@@ -45,7 +45,7 @@ GROUPS = (
 NAMES: Mapping[str, PlainName] = {
     "appearance": PlainName("general", "Appearance", about="Colours of the dashboard."),
     "roots": PlainName(
-        "general", "Folders Claude can work in", about="In addition to the project of each session."
+        "general", "Folders Claude can work in", about="In addition to each session's project."
     ),
     "port": PlainName("general", "Port", advanced=True),
     "log_level": PlainName("general", "Detail of the log", advanced=True),
@@ -59,7 +59,7 @@ NAMES: Mapping[str, PlainName] = {
     "backend.keep_alive": PlainName(
         "engine", "Keep a model loaded for", about="After its last use: 10m, 2h, or -1 for always."
     ),
-    "backend.api_key": PlainName("engine", "Key of the engine", advanced=True),
+    "backend.api_key": PlainName("engine", "API key of the engine", advanced=True),
     "backend.ca_file": PlainName("engine", "Certificate authority", advanced=True),
     "backend.num_ctx": PlainName("engine", "Context length", "tokens", advanced=True),
     "backend.slots": PlainName("engine", "Tasks in parallel", advanced=True),
@@ -71,11 +71,11 @@ NAMES: Mapping[str, PlainName] = {
     "embedded.model": PlainName(
         "engine",
         "Model of the built-in engine",
-        about="A name from the page Models, hf.co/org/repo:Q4_K_M, a path, or auto.",
+        about="A name from the Models page, hf.co/org/repo:Q4_K_M, a path, or auto.",
     ),
-    "embedded.use_caches": PlainName("engine", "Use models of other programs"),
+    "embedded.use_caches": PlainName("engine", "Use models from other programs"),
     "embedded.folders": PlainName("engine", "Folders with your own models", advanced=True),
-    "embedded.program": PlainName("engine", "Program of the built-in engine", advanced=True),
+    "embedded.program": PlainName("engine", "Program for the built-in engine", advanced=True),
     "embedded.slots": PlainName(
         "engine", "Tasks in parallel (built-in engine)", span=(1, 16, 1), advanced=True
     ),
@@ -94,14 +94,14 @@ NAMES: Mapping[str, PlainName] = {
     ),
     "offload.temperature": PlainName("answers", "Temperature", span=(0, 2, 0.1), advanced=True),
     "offload.least_right": PlainName(
-        "answers", "Minimum share of right results, if they are run", span=(0, 1, 0.05), advanced=True
+        "answers", "Minimum share of correct results, if they are run", span=(0, 1, 0.05), advanced=True
     ),
     "offload.least_right_unrun": PlainName(
-        "answers", "Minimum share of right results, if they are not run", span=(0, 1, 0.05), advanced=True
+        "answers", "Minimum share of correct results, if they are not run", span=(0, 1, 0.05), advanced=True
     ),
     "offload.check_timeout": PlainName("answers", "Time limit of a check", "seconds", advanced=True),
     "offload.check_env": PlainName("answers", "Variables for checks", advanced=True),
-    "offload.checks_network": PlainName("answers", "Checks with network", advanced=True),
+    "offload.checks_network": PlainName("answers", "Checks that may use the network", advanced=True),
     "offload.checks_outside": PlainName("answers", "Checks outside the sandbox", advanced=True),
     "offload.client_patience": PlainName(
         "answers", "Wait before Claude gets a job id", "seconds", advanced=True
@@ -119,7 +119,7 @@ NAMES: Mapping[str, PlainName] = {
     "ledger.unit": PlainName("savings", "Show money as"),
     "ledger.model": PlainName("savings", "Claude model"),
     "ledger.quota_dollars": PlainName(
-        "savings", "A week of your subscription", "dollars", about="At list prices; 0 if you do not know."
+        "savings", "Price of a week of your subscription", "dollars", about="At list prices; 0 if unknown."
     ),
     "savings.holdout": PlainName(
         "savings", "Sessions without Token Saver, for comparison", span=(0, 0.95, 0.05), advanced=True
@@ -149,7 +149,7 @@ ELSEWHERE = frozenset({"savings.audit", "checks"})
 """Keys that have a card of their own on the page."""
 
 CHOICES: Mapping[str, Mapping[str, str]] = {
-    "appearance": {"system": "Like the desktop", "light": "Light", "dark": "Dark"},
+    "appearance": {"system": "Same as the desktop", "light": "Light", "dark": "Dark"},
     "backend.kind": {
         "auto": "Choose automatically",
         "ollama": "Ollama",

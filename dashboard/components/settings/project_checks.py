@@ -46,7 +46,7 @@ class ProjectCheckList:
                     for check in checks:
                         self._row(root, check, places)
             if not found:
-                empty("No checks were found in the projects in which Claude worked.")
+                empty("No checks were found in the projects that Claude has worked in.")
 
     def _search(
         self, roots: list[Path]
@@ -78,7 +78,7 @@ class ProjectCheckList:
             done = (
                 ("The check no longer runs.")
                 if check in places
-                else ("From now on, the check runs on results that it applies to.")
+                else ("From now on, the check runs on every result that it applies to.")
             )
             await run_action(asyncio.to_thread(self._put, root, wanted), done)
             await self.refresh()
@@ -110,7 +110,7 @@ class SandboxState:
                 proofs = PROOFS.get(kind, [])
                 held = next((proof for proof in proofs if proof.holds), None)
                 if held is not None:
-                    words = f"{held.barrier} holds, {len(held.blocked)} attacks were blocked."
+                    words = f"{held.barrier} works: {len(held.blocked)} attacks were blocked."
                 elif proofs:
                     words = "not run here. " + " ".join(f"{each.barrier}: {each.reason}" for each in proofs)
                 else:

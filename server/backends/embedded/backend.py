@@ -51,7 +51,7 @@ log: 39 MiB with 49,152 tokens (SmolLM2), 88 and 89 MiB with 151,936 (Qwen2.5)."
 
 class _Server(LlamaServer):
     product = "The embedded engine"
-    start_hint = "Try again: the engine restarts."
+    start_hint = "Try again. The engine restarts automatically."
 
 
 class EmbeddedBackend:
@@ -338,8 +338,8 @@ class EmbeddedBackend:
             return error
         return BackendFailed(
             f"The embedded engine crashed: {ending}.",
-            "Try again: the engine restarts. If it crashes again, choose a smaller model. Its log is "
-            f"{self._log}.",
+            "Try again. The engine restarts automatically. If it crashes again, choose a smaller model. "
+            f"Its log is {self._log}.",
         )
 
     def _expire_after(self, seconds: float | None) -> None:

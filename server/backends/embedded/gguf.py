@@ -169,7 +169,7 @@ def _text(file: BinaryIO) -> str:
     length = _length(file)
     data = file.read(length)
     if len(data) < length:
-        raise ValueError("it ends inside a text")
+        raise ValueError("it ends in the middle of a text")
     return data.decode()
 
 

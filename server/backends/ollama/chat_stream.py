@@ -75,5 +75,5 @@ class ChatReader:
             Garbled: the stream ended before the answer did.
         """
         if self.completed is None:
-            raise Garbled("only a part of its answer and then ended")
+            raise Garbled("only part of its answer and then ended")
         return self.completed

@@ -34,7 +34,7 @@ def batch(
     each: Annotated[list[str], typer.Option("--each", "-e", help="Path, glob or path::*; repeatable.")],
     output: Annotated[str, typer.Option("--output", "-o", help='"{path}" edits in place.')],
     *,
-    file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Input of every task.")] = None,
+    file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Input for every task.")] = None,
     model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
     check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
     hours: Annotated[
@@ -89,7 +89,7 @@ def jobs(context: typer.Context, as_json: Json = False) -> None:
 @jobs_app.command()
 def wait(
     job: JobId,
-    seconds: Annotated[int, typer.Option(min=1, max=1800, help="Longest wait, seconds.")] = 600,
+    seconds: Annotated[int, typer.Option(min=1, max=1800, help="Maximum wait in seconds.")] = 600,
     as_json: Json = False,
 ) -> None:
     """Wait until a batch ends, then print its result."""

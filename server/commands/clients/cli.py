@@ -29,7 +29,7 @@ Client = Annotated[
 ScopeOption = Annotated[str, typer.Option("--scope", help="user, or project for the current folder only.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the change without making it.")]
 ClaudeMd = Annotated[
-    bool, typer.Option("--claude-md", help="Claude Code: add a block to CLAUDE.md on when to offload.")
+    bool, typer.Option("--claude-md", help="Claude Code: add a block to CLAUDE.md that says when to offload.")
 ]
 HookOption = Annotated[
     bool,

@@ -33,12 +33,12 @@ def commit_changes(settings: Settings, folders: Folders, paths: Sequence[str], m
     staged = repository.has_staged()
     if staged and paths:
         raise BadArguments(
-            "Files are staged, and paths are named as well.",
+            "There are staged files, and paths were given as well.",
             "To commit the staged files, leave out PATHS; or unstage them first (`git restore --staged .`).",
         )
     if not staged and not paths:
         raise BadArguments(
-            "No file is staged, and no path is named.", "Name the files: token-saver commit PATHS."
+            "No files are staged, and no paths were given.", "Name the files: token-saver commit PATHS."
         )
     with repository.index_restored_on_error():
         if not staged:

@@ -151,7 +151,7 @@ class Repository:
         added = sum(len(line) for line in patch.split(b"\n") if line.startswith(b"+"))
         if added > MOST_PATCH:
             raise CommitFailed(
-                f"The change adds {added / 1e6:.0f} MB of text, more than is searched for secrets.",
+                f"The change adds {added / 1e6:.0f} MB of text, too much to search for secrets.",
                 "Commit it in parts, or with git itself.",
             )
         return patch.decode("utf-8", "replace")

@@ -4,13 +4,13 @@ import asyncio
 import datetime
 from pathlib import Path
 
+from server.claude_context.changes import Applied, applied, apply, plan, undo
+from server.claude_context.report import Context, claude_folders, context_text, context_values, read_context
+from server.claude_context.switches import Scope
 from server.commands.open_history import opened_history
 from server.commands.terminal.output import echo, print_json
 from server.config.folders import Folders
 from server.config.settings import Settings
-from server.context.changes import Applied, applied, apply, plan, undo
-from server.context.report import Context, claude_folders, context_text, context_values, read_context
-from server.context.switches import Scope
 from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck

@@ -139,7 +139,7 @@ def _literal(file: str, reference: Reference | None, first: int, last: int) -> s
         with open_allowed(file) as source:
             found = lines_of(source, first, last, MOST_LITERAL)
     if not found:
-        raise NotFound(f"{file} has no line {first}.", "Name lines that exist in it.")
+        raise NotFound(f"{file} has no line {first}.", "Give line numbers that exist.")
     return redact("\n".join(found)).text
 
 

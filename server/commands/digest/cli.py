@@ -15,7 +15,7 @@ def digest(
     most: Most = 2_000,
     lines: Annotated[str, typer.Option("--lines", help="Print these lines instead, for example 10-20.")] = "",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Estimate the savings by digests in past sessions.")
+        bool, typer.Option("--dry-run", help="Estimate how much digests would have saved in past sessions.")
     ] = False,
     days: Annotated[
         int, typer.Option("--days", min=1, help="With --dry-run: how many days of sessions to read.")

@@ -39,6 +39,6 @@ def check_findings(settings: Settings, folders: Folders) -> Iterator[Finding]:
     yield Finding(
         "checks",
         "ok",
-        f"their environment holds PATH, HOME, language, temporary folder; further variables: {more} "
+        f"their environment contains PATH, HOME, language, temporary folder; further variables: {more} "
         "([offload] check_env)",
     )

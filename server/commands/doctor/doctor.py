@@ -134,7 +134,7 @@ def _sandboxes(settings: Settings) -> Iterator[Finding]:
         proofs = asyncio.run(sandboxes.proofs(kind))
         held = next((proof for proof in proofs if proof.holds), None)
         if held is not None:
-            text = f"{what}: {held.barrier} holds, {len(held.blocked)} of its attacks were blocked"
+            text = f"{what}: {held.barrier} works; {len(held.blocked)} test attacks were blocked"
             yield Finding(f"sandbox {kind}", "ok", text)
             continue
         reasons = " ".join(f"{proof.barrier}: {proof.reason}" for proof in proofs)
@@ -151,7 +151,7 @@ def _settings(folders: Folders) -> Finding:
                 return Finding(
                     "settings",
                     "ok",
-                    f"{path} has changed since the hub started; most settings apply after a restart",
+                    f"{path} has changed since the hub started; most settings take effect after a restart",
                     "token-saver quit, then token-saver",
                 )
     return Finding("settings", "ok", str(path))
@@ -162,7 +162,7 @@ def _path() -> Finding:
     first = shutil.which(COMMAND)
     ours = Path(sys.executable).with_name(f"{COMMAND}.exe" if sys.platform == "win32" else COMMAND)
     if first is None:
-        return Finding("path", "ok", f"PATH contains no {COMMAND}; this one is {ours}")
+        return Finding("path", "ok", f"{COMMAND} is not on PATH; this one is {ours}")
     if not ours.exists() or _same_program(Path(first), ours):
         return Finding("path", "ok", first)
     another = "the app under its former name" if in_former_environment(Path(first)) else "another program"
@@ -267,7 +267,7 @@ def _client(place: Place, entry: dict[str, Any]) -> Finding:
     if not (Path(program).is_absolute() and os.access(program, os.X_OK)):
         return Finding(name, "error", f"its command does not exist: {program}", connect)
     if command != bridge_command():
-        what = "this app as set up by an earlier version" if is_of_this_app(entry) else "another installation"
+        what = "this app with an outdated command" if is_of_this_app(entry) else "another installation"
         return Finding(name, "warning", f"it starts {what}: {program}", connect)
     return Finding(name, "ok", f"connected in {place.path}")
 

@@ -77,7 +77,7 @@ def explain(tool: str, file: Path | None, *, as_json: bool = False) -> None:
             for rule in rules:
                 echo(f"  line {rule.line}: {rule.name}: {describe_rule(rule)}")
     if tool and tool not in policy.tools:
-        echo(f"{tool}: no rules of its own")
+        echo(f"{tool}: no rules for this tool")
     if tool in ("", EVERY_TOOL, *WITH_FILES):
         echo("files, by `[paths]` in config.toml:")
         for words in path_rules(settings.paths):

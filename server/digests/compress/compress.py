@@ -44,7 +44,7 @@ from server.offload.checks import codes
 from server.offload.files.search_threads import run_for, search
 from server.offload.files.workspace import Workspace
 from server.offload.pipeline import Offloader
-from server.offload.run.state import OffloadState
+from server.offload.run.recorder import OffloadState
 from server.offload.values import (
     Attempt,
     Caller,
@@ -213,7 +213,7 @@ class Compressor:
         run.add_seconds("queue", waited)
         cut = generation.finish_reason == "length"
         answer = await run_for(run.caller, lambda: checked(generation.text, places, cut=cut))
-        message = f"Dropped, because no fact says so: {answer.dropped[0]}" if answer.dropped else ""
+        message = f"Dropped, because no fact supports it: {answer.dropped[0]}" if answer.dropped else ""
         check = Check("backed", not message, message, codes.QUOTE_MISSING if message else "")
         text = "\n".join(said.sentence for said in answer.said)
         attempt = Attempt(1, prompt, generation, Verdict((check,), text))

@@ -27,7 +27,7 @@ def literal_lines(text: Text, focus: str, most_chars: int) -> str:
     with text.open() as file:
         found = lines_of(file, first, last, most_chars)
     if not found:
-        raise NotFound(f"{text.shown}: line {first} does not exist.", "Name lines that the text has.")
+        raise NotFound(f"{text.shown}: line {first} does not exist.", "Give line numbers that exist.")
     return "\n".join(found)
 
 
@@ -46,7 +46,7 @@ def _matching(text: Text, focus: str, first: int, last: int, most_chars: int) ->
             if stand and len(found) < MOST_MATCHES:
                 found.append((line, stand))
     if not found:
-        raise NotFound(f"{text.shown}: no line contains a word of {focus!r}.", "Try another word.")
+        raise NotFound(f"{text.shown}: no line contains any word of {focus!r}.", "Try another word.")
     weights = weights_of(Counter(stem for _, stand in found for stem in stand), total)
     scores = {line.number: sum(weights[stem] for stem in stand) for line, stand in found}
     best = max(scores.values())

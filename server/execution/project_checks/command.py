@@ -38,7 +38,7 @@ def sandboxed_command(check: ProjectCheck, words: tuple[str, ...]) -> Command | 
     if words[0].startswith("./"):
         found = str(check.folder / words[0])
     if found is None or not (Path(found).is_relative_to(check.folder) or found.startswith(_SYSTEM)):
-        return f"`{words[0]}` is not among the system's programs"
+        return f"`{words[0]}` is not an installed program"
     return Command((found, *words[1:]))
 
 

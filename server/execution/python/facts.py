@@ -188,5 +188,5 @@ def _expression(text: str) -> ast.expr:
 def _with_call(fact: Fact) -> Fact:
     """Return the fact if it says something about the code: ``left`` must contain a call or a name."""
     if not any(isinstance(node, ast.Call | ast.Name) for node in ast.walk(_expression(fact.left))):
-        raise FactError(f"`{fact.text[:80]}` names nothing of the code.")
+        raise FactError(f"`{fact.text[:80]}` does not name anything in the code.")
     return fact

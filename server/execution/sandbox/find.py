@@ -80,7 +80,7 @@ def _missing(barrier: str, platform: str) -> str | None:
     if platform != "linux":
         return f"It exists only on Linux; this is {platform}."
     if barrier == "landlock" and _landlock_version() == 0:
-        return "This kernel has no Landlock (Linux 5.13, and switched on)."
+        return "This kernel lacks Landlock (Linux 5.13 or newer, and switched on)."
     if barrier == "bubblewrap" and bubblewrap.program() is None:
         return "The program bwrap is not installed."
     return None

@@ -121,7 +121,7 @@ def _not_working(harmless: JobResult, endless: JobResult) -> str | None:
     if not worked:
         detail = harmless.reason or harmless.stderr.decode(errors="replace").strip()[-300:]
         return f"Harmless code does not run in it ({harmless.ending}): {detail}"
-    return None if endless.ending == "timeout" else f"It does not end endless code ({endless.ending})."
+    return None if endless.ending == "timeout" else f"It does not stop endless code ({endless.ending})."
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,9 @@ class ProcessLimit:
             most = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
         elif required:
-            raise OSError("root's processes cannot be bounded here: there is no control group for them")
+            raise OSError(
+                "root's processes cannot be limited here, because there is no control group for them"
+            )
 
     def close(self) -> None:
         """Remove the control group once its processes have ended."""

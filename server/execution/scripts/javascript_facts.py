@@ -212,7 +212,7 @@ def _longest_literal(text: str) -> str | None:
 
 def _with_name(fact: ScriptFact) -> ScriptFact:
     if not fact.names:
-        raise FactError(f"`{fact.text[:80]}` names nothing of the code.")
+        raise FactError(f"`{fact.text[:80]}` does not name anything in the code.")
     return fact
 
 

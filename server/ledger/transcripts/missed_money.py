@@ -51,7 +51,7 @@ class MissedForm:
         if not self.tool:
             return f"{said}; `token-saver context` switches them off."
         if self.success is None:
-            return f"{said}; you have no calls of {self.tool} for this form yet, so no saving is promised."
+            return f"{said}; you have not used {self.tool} for this yet, so no saving is estimated."
         return (
             f"{said}; {self.tool} succeeded in {self.success:.0%} of your calls for this: likely "
             f"${self.likely / 1e6:,.2f}."

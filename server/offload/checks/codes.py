@@ -41,5 +41,7 @@ REASONS = {
     DOES_NOT_RUN: "The result fails when it is loaded in the sandbox.",
     EXAMPLE_FAILED: "The result fails an example from the call or from the task.",
     NO_AGREEMENT: "The samples behave differently and no example decides; see `[offload] samples`.",
-    BELOW_BAR: "The model got too few chores of this kind right: not asked, or its result not delivered.",
+    BELOW_BAR: (
+        "The model got too few chores of this kind right: it was not asked, or its result was not delivered."
+    ),
 }

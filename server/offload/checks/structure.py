@@ -107,7 +107,7 @@ def hollow(before: str, after: str, language: Language | None) -> list[Notice]:
         head = after.find(unit.head.split("\n")[-1], unit.start)
         lines = zip(after[head : unit.end].split("\n"), code[head : unit.end].split("\n"), strict=True)
         if any(line.strip() and not rest.strip() for line, rest in lines) and not unit.docstring:
-            found.append(Notice(f"{unit.name} holds only a comment", likely=True))
+            found.append(Notice(f"{unit.name} contains only a comment", likely=True))
     return found
 
 

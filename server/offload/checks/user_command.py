@@ -78,7 +78,8 @@ def command_of(
         raise SettingsError(f"The check {name!r} is empty.", "Fix it in config.toml.")
     if any("{file}" in word and not _PLAIN.fullmatch(word) for word in words):
         raise SettingsError(
-            f"The check {name!r} has {{file}} inside a script: a file's name would run as part of it.",
+            f"The check {name!r} has {{file}} inside a script, so a file's name would run as part of the "
+            "script.",
             "Pass it as a separate word, such as `sh -c 'cd src && pytest \"$1\"' sh {file}`.",
         )
     if windows and _JOINS.fullmatch(words[0]) and (found := _ORDERS.search(str(file))):

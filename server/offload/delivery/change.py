@@ -161,7 +161,7 @@ def _lines(text: str) -> list[str]:
 
 def _require_same_place(workspace: Workspace, target: Target) -> None:
     if workspace.confine(str(target.path)) != target.path:
-        raise PathOutsideRoots(f"{target.shown} now leads to another place.", "Call again.")
+        raise PathOutsideRoots(f"{target.shown} now points to another place.", "Call again.")
 
 
 def _current(target: Target) -> bytes | None:

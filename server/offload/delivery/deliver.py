@@ -16,7 +16,7 @@ from server.offload.delivery.change import FileChange, apply, content_of, plan_c
 from server.offload.delivery.check_runner import CheckRunner
 from server.offload.delivery.rescue_copies import RescueCopies
 from server.offload.files.workspace import Workspace, split_selection
-from server.offload.run.state import OffloadState, check_folder
+from server.offload.run.recorder import OffloadState, check_folder
 from server.offload.values import STRENGTHS, Check, Delivery, Task, Verdict
 from server.store.history import History
 from server.store.records import UndoRecord

@@ -76,7 +76,8 @@ def _edits_by_file(
     for number, block in enumerate(blocks, start=1):
         if block.path not in known:
             raise EditFailed(
-                f"Edit {number} names no given file; begin it with FILE: and one of {', '.join(known)}."
+                f"Edit {number} does not name any given file; begin it with FILE: and one of "
+                f"{', '.join(known)}."
             )
         found.setdefault(block.path, []).append(block)
     return [(known[path], locate(known[path].text, tuple(own), path)) for path, own in found.items()]

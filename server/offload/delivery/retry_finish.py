@@ -3,7 +3,7 @@
 An offload is not delivered until its row says so. If the row cannot be written (full disk, locked database),
 the caller gets an error. Once the history is writable again, the file is restored and the row is marked as
 failed. If the file cannot be restored, the row records this and the undo bytes are kept. If the app exits
-first, the file is restored on the next start (``undo.recover``).
+first, the file is restored on the next start (``crash_recovery.recover``).
 """
 
 import asyncio
@@ -11,9 +11,9 @@ import logging
 
 from server.common.aio import BackgroundTasks
 from server.common.errors import StoreError, WorkspaceError
-from server.offload.delivery import undo
+from server.offload.delivery import crash_recovery
 from server.offload.delivery.rescue_copies import RescueCopies
-from server.offload.run.state import OffloadRecorder, OffloadState
+from server.offload.run.recorder import OffloadRecorder, OffloadState
 from server.store.history import History
 from server.store.records import UndoRecord
 
@@ -62,7 +62,7 @@ class FinishRetrier:
     async def _put_back(self, run: OffloadState, kept: UndoRecord) -> None:
         """Restore the file. A failure is recorded in the row and not retried."""
         try:
-            await undo.put_back(self._history, run.id, kept, self._rescue_copies)
+            await crash_recovery.put_back(self._history, run.id, kept, self._rescue_copies)
         except WorkspaceError as error:
             logger.warning("%s could not be restored: %s", kept.path, error)
             run.remarks.append(f"But {kept.path} could not be restored: {error.cause}")

@@ -94,7 +94,7 @@ class Walker:
                 if self._left < 0:
                     raise BadArguments(
                         f"The patterns cover more than {MOST_ENTRIES:,} files and folders.",
-                        "Start the patterns with a folder that holds fewer files.",
+                        "Start the patterns with a folder that contains fewer files.",
                     )
                 if found is not None:
                     entries.append(found)

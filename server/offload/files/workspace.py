@@ -164,7 +164,7 @@ def _found(workspace: Workspace, given: str) -> tuple[str, ...]:
         raise BadArguments(f"{given} matches more than {most:,} files.", "Narrow the pattern.")
     if not allowed:
         raise PathNotFound(
-            f"{given} matches no file.",
+            f"No file matches {given}.",
             "Check the pattern. Files that git ignores and names that are not UTF-8 are left out.",
         )
     return tuple(workspace.shown(path) for path in allowed)

@@ -1,1 +1,1 @@
-"""State, recording, progress and reply for one offload."""
+"""One running offload: its state and history rows (``recorder``), its progress, and the reply to Claude."""

@@ -29,7 +29,7 @@ def given_facts(runtime: Runtime, examples: Sequence[str]) -> list[Fact]:
     """
     if len(examples) > MOST_GIVEN:
         raise BadArguments(
-            f"examples has {len(examples)} lines; it takes {MOST_GIVEN}.", "Pass two to four examples."
+            f"examples has {len(examples)} lines; the limit is {MOST_GIVEN}.", "Pass two to four examples."
         )
     facts: list[Fact] = []
     for example in examples:
@@ -136,7 +136,7 @@ def _failure(runtime: Runtime, check: CodeCheck, before: str) -> Check | None:
     known = runtime.elsewhere(before) if elsewhere else ()
     lost = [name for name in elsewhere if name not in known]
     if lost:
-        message = f"It uses {lost[0]} where that is not bound; only another function binds it."
+        message = f"It uses {lost[0]} where that name is not defined; only another function defines it."
         return Check(RUNS, passed=False, message=message, code=codes.UNDEFINED_NAME)
     failed = [result for result in check.facts if result.verdict == "failed"]
     if not failed:
@@ -154,7 +154,7 @@ def _remarks(load: Load) -> list[str]:
     if load.threads:
         told.append("it leaves threads running when it is imported")
     if load.files:
-        told.append(f"it makes the file {load.files[0]} when it is imported")
+        told.append(f"it creates the file {load.files[0]} when it is imported")
     return told
 
 

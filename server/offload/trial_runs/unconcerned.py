@@ -36,7 +36,9 @@ async def changed_behaviour(
         if old is not None and new is not None and old == second.get(place) and old != new:
             different.setdefault(call.partition("(")[0], call)
     return [
-        Notice(f"`{call}` answers differently than before, and the task does not name {name}", likely=True)
+        Notice(
+            f"`{call}` returns a different result than before, and the task does not name {name}", likely=True
+        )
         for name, call in list(different.items())[:_MOST_NAMED]
     ]
 

@@ -130,13 +130,13 @@ class _Parser:
         keys = set(rule.entries)
         problem = ""
         if action == "deny" and keys & {"conditions", "rate_limit", "state"}:
-            problem = "a deny rule always denies: it takes no conditions, rate_limit or state"
+            problem = "a deny rule always denies: it cannot have conditions, rate_limit or state"
         elif "rate_limit" in keys and keys & {"conditions", "state"}:
             problem = "rate_limit cannot be combined with conditions or state; write two rules"
         elif action == "require_approval" and "rate_limit" in keys:
-            problem = "require_approval takes no rate_limit; write two rules"
+            problem = "require_approval cannot have a rate_limit; write two rules"
         elif action == "allow" and keys & {"conditions", "state"}:
-            problem = "an allow rule takes no conditions or state; use evaluate"
+            problem = "an allow rule cannot have conditions or state; use evaluate"
         elif action == "evaluate" and not conditions and "rate_limit" not in keys:
             problem = "an evaluate rule needs at least one condition or a rate_limit"
         elif action != "require_approval" and "approval_timeout" in keys:
@@ -156,7 +156,7 @@ class _Parser:
             if key not in state.entries:
                 raise broken(self._read.name, state.line, f"state needs a {key}")
         if {"increment", "increment_from"} <= set(state.entries):
-            raise broken(self._read.name, state.line, "increment and increment_from exclude each other")
+            raise broken(self._read.name, state.line, "increment and increment_from cannot be combined")
         increment, source = state.entries.get("increment"), state.entries.get("increment_from")
         counter = Counter(
             scope=scope,

@@ -43,7 +43,7 @@ class Loaded:
             return ""
         nothing_passes = self.policy is DENY_ALL
         return (
-            "Until then every call is denied." if nothing_passes else "Until then the last good rules apply."
+            "Until then every call is denied." if nothing_passes else "Until then the last valid rules apply."
         )
 
 

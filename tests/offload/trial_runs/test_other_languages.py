@@ -121,7 +121,7 @@ async def test_functions_that_an_edit_does_not_concern_answer_as_before(
         examples=("price(-1) == 0", "price(2) == 4"),
     )
     assert (outcome.name, outcome.strength) == ("delivered", "examples ran"), outcome.text
-    found = [each for each in outcome.notices if "answers differently" in each]
+    found = [each for each in outcome.notices if "returns a different result" in each]
     assert bool(found) is noticed, outcome.notices
 
 

@@ -68,7 +68,7 @@ async def _fetch_rest(client: httpx.AsyncClient, file: HubFile, partial: Path, a
     async with client.stream("GET", file.url, headers=headers) as response:
         if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             await asyncio.to_thread(partial.unlink, missing_ok=True)
-            raise httpx.RemoteProtocolError("the server does not know the rest of the file")
+            raise httpx.RemoteProtocolError("the server does not offer the rest of the file")
         if response.is_server_error:
             raise httpx.RemoteProtocolError(f"the server answered {response.status_code}")
         if response.is_error:
@@ -126,7 +126,7 @@ def _put_in_place(partial: Path, target: Path) -> None:
 def _refused(file: HubFile, status: int) -> DownloadError:
     if status in (401, 403):
         return DownloadError(
-            f"The server refuses {file.file_name} (status {status}): it needs your permission.",
+            f"The server refuses {file.file_name} (status {status}), because it is a gated model.",
             "Accept the model's terms on its page, and set HF_TOKEN to your token.",
         )
     return DownloadError(f"The server answered {status} for {file.file_name}.", "Check the address.")

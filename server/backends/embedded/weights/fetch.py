@@ -143,7 +143,7 @@ async def _pinned_file(client: httpx.AsyncClient, name: str, pinned: PinnedModel
     [file] = model.files
     if file.sha256 and file.sha256 != pinned.sha256:
         raise ChecksumMismatch(
-            f"The hub now has another file for {name}, so it was not downloaded.",
+            f"The hub now has a different file for {name}, so it was not downloaded.",
             "Update the app, or name the model by its reference (hf.co/org/repo:quantization).",
         )
     return HubFile(file.path, pinned.size, pinned.sha256, file.url)

@@ -174,7 +174,7 @@ def refused(
     page = f"{endpoint()}/{reference.repo}"
     if code == "GatedRepo" or (status in (401, 403) and code != "RepoNotFound"):
         return DownloadError(
-            f"{reference.name} needs your permission on the hub (status {status}).",
+            f"{reference.name} is a gated model on the hub (status {status}).",
             f"Accept its terms at {page}, and set HF_TOKEN to your token.",
         )
     if status in (401, 404):

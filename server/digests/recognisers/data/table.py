@@ -56,7 +56,10 @@ def table_facts(lines: Sequence[str], delimiter: str) -> list[Fact]:
     if odd:
         shown = ", ".join(f"L{line} has {width}" for line, width in odd[:8])
         found.append(
-            Fact(Section.WARNING, (computed(f"{len(odd)} rows with another number of fields: {shown}", 94),))
+            Fact(
+                Section.WARNING,
+                (computed(f"{len(odd)} rows with a different number of fields: {shown}", 94),),
+            )
         )
     found += [column.fact(place) for place, column in enumerate(columns)]
     for place, line in enumerate((1, first, last)):

@@ -4,10 +4,10 @@ import datetime
 
 import pytest
 
-from server.context.habits import costly_habits
-from server.context.report import Context, claude_folders, context_line, context_text, context_values
-from server.context.switches import ClaudeFolders
-from server.context.weights import plugin_of, weigh
+from server.claude_context.habits import costly_habits
+from server.claude_context.report import Context, claude_folders, context_line, context_text, context_values
+from server.claude_context.switches import ClaudeFolders
+from server.claude_context.weights import plugin_of, weigh
 from server.ledger.transcripts.summary import PartCost, Summary
 
 pytestmark = pytest.mark.fast
@@ -79,7 +79,7 @@ def test_the_report_in_words(tmp_path_factory: pytest.TempPathFactory) -> None:
     text = context_text(context, "project", frozenset({"agent:kit:worker"}))
     assert "skill:dataviz" in text
     assert "--off skill:dataviz" in text
-    assert "Listed and never used: $0.10" in text
+    assert "Listed but never used: $0.10" in text
     [row] = [line for line in text.splitlines() if line.startswith("agent:kit:worker")]
     assert row.endswith("off")
     assert "skill dataviz" in context_line(context)

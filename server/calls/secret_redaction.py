@@ -38,7 +38,7 @@ async def redact_text(hub: Hub, call: Call, text: str) -> str:
         await hub.gate.trail.record(
             TrailEntry(
                 "secrets",
-                f"Kept from the answer: {kinds}.",
+                f"Removed from the answer: {kinds}.",
                 call.tool,
                 call.client,
                 call.session,

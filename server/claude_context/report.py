@@ -9,10 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from server.claude_context.habits import CostlyHabit, costly_habits
+from server.claude_context.switches import ClaudeFolders, Scope, can_switch, find_switch
+from server.claude_context.weights import NAMES, ContextReport, Weight, weigh
 from server.config.settings import Settings
-from server.context.habits import CostlyHabit, costly_habits
-from server.context.switches import ClaudeFolders, Scope, can_switch, find_switch
-from server.context.weights import NAMES, ContextReport, Weight, weigh
 from server.ledger.transcripts.summary import Summary
 from server.store.transcript_checks import read_summaries
 
@@ -59,8 +59,8 @@ def context_text(context: Context, scope: Scope, off: frozenset[str] = frozenset
     report = context.report
     if not report.sessions:
         return (
-            "No session of the last 7 days is known. `token-saver savings --audit on` reads Claude Code's "
-            "transcripts."
+            "No sessions from the last 7 days are known. `token-saver savings --audit on` reads Claude "
+            "Code's transcripts."
         )
     head = ("part", "tokens", "characters", "sessions", "used", "a week", "switch off")
     rows = [head, *(_row(each, context, scope, off) for each in (*report.plugins, *report.weights)[:SHOWN])]
@@ -73,10 +73,10 @@ def context_text(context: Context, scope: Scope, off: frozenset[str] = frozenset
         for row in rows
     ]
     lines.append(
-        f"{report.sessions:,} sessions since {report.since} cost {_dollars(report.microusd)} at list prices "
-        f"(table of {report.priced}), by the token counts in Claude Code's transcripts. Listed and never "
-        f"used: {_dollars(report.unused)}. Characters are exact. Tokens are estimates, fitted to each "
-        "session's first request; a plugin is the sum of its parts."
+        f"{report.sessions:,} sessions since {report.since} cost {_dollars(report.microusd)} at list "
+        f"prices (table of {report.priced}), by the token counts in Claude Code's transcripts. Listed "
+        f"but never used: {_dollars(report.unused)}. Characters are exact. Tokens are estimates, fitted "
+        "to each session's first request; a plugin is the sum of its parts."
     )
     lines += [
         f"{each.name}: {each.amount} ({each.counted}), {_dollars(each.microusd)}. {each.help}"
@@ -96,7 +96,7 @@ def context_line(context: Context) -> str:
     most = f" (mostly {names})" if names else ""
     return (
         f"Context, 7 days: {_dollars(report.unused)} of {_dollars(report.microusd)} for {len(unused):,} "
-        f"parts that were listed and never used{most}; see `token-saver context`."
+        f"parts that were listed but never used{most}; see `token-saver context`."
     )
 
 

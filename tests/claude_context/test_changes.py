@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from server.claude_context.changes import Applied, applied, apply, plan, undo
+from server.claude_context.switches import MEMORY_LINES, ClaudeFolders, Scope
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders
-from server.context.changes import Applied, applied, apply, plan, undo
-from server.context.switches import MEMORY_LINES, ClaudeFolders, Scope
 
 pytestmark = pytest.mark.fast
 

@@ -4,8 +4,8 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from server.context.switches import DIGESTS, IDLE, MEMORY_LINES
-from server.context.weights import DAYS
+from server.claude_context.switches import DIGESTS, IDLE, MEMORY_LINES
+from server.claude_context.weights import DAYS
 from server.ledger.transcripts.summary import Summary
 
 _READS = ("result:Read", "result:Read+", "result:Read part", "result:Read part+")
@@ -43,7 +43,8 @@ def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[C
             "Caches gone cold",
             round(_sum(week, "rewritten")),
             round(_sum(week, "rewritten_money")),
-            "requests that wrote most of the context to the cache again; its price beyond a read",
+            "requests that wrote most of the context to the cache again; the extra price compared with a "
+            "read",
             "After a long pause, use /compact or /clear first. Claude Code's idleCompaction does "
             "this automatically, unless it is switched off.",
             remedy=f"habit:{IDLE}",
@@ -52,7 +53,7 @@ def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[C
             "Context above 100,000 tokens",
             round(_sum(week, "long_requests")),
             round(_sum(week, "long_money")),
-            "requests with more; cache reads of the tokens above",
+            "requests above this size; cache reads of the tokens above it",
             "Start a new session for a new task (/clear), or use /compact earlier.",
         ),
         CostlyHabit(
@@ -67,7 +68,7 @@ def costly_habits(summaries: Iterable[Summary], today: datetime.date) -> tuple[C
             "Files read again unchanged",
             round(_sum(week, "reads_again")),
             _again(week),
-            "results of Read equal to an earlier one in the session; their share of all results of Read",
+            "Read results identical to an earlier result in the session; their share of all Read results",
             f"One line for CLAUDE.md: {MEMORY_LINES['read-again']}",
             remedy="habit:read-again",
         ),
@@ -89,7 +90,7 @@ def _largest(week: Sequence[Summary]) -> list[CostlyHabit]:
             f"Large results of {name.removeprefix('result:').removesuffix('+')}",
             round(sum(each.parts[name].entered for each in week if name in each.parts)),
             round(amount),
-            "tokens in results of 500 tokens and more; their writes and re-reads",
+            "tokens in results of 500 tokens or more; their writes and re-reads",
             "A hook replaces large results with digests and keeps the whole output.",
             "tokens",
             f"habit:{DIGESTS}",

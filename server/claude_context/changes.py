@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from server.bridge.own_folders import make_folder
+from server.claude_context.switches import ClaudeFolders, Scope, Switch, find_switch, hook_removal
 from server.clients.project_links import refuse_foreign_link
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import Folders
 from server.config.textedit.jsonc import JsonError
-from server.context.switches import ClaudeFolders, Scope, Switch, find_switch, hook_removal
 
 RECORD = "context-switches.json"
 

@@ -1,1 +1,0 @@
-"""What fills Claude's context: the parts, their cost, and switches that remove them."""
