@@ -11,6 +11,8 @@ from server.offload.values import Prompt
 
 INPUT_TOKENS = 400
 """Token limit for the answer that proposes inputs: enough for about ten calls."""
+FEW_PROBES = 6
+"""Number of calls below which generated ones are added."""
 
 
 def inputs_prompt(runtime: Runtime, plan: Plan, first: Prompt, text: str, names: Sequence[str]) -> Prompt:
@@ -19,8 +21,15 @@ def inputs_prompt(runtime: Runtime, plan: Plan, first: Prompt, text: str, names:
     return Prompt("inputs", messages, first.num_ctx, min(INPUT_TOKENS, first.max_tokens), 0, counted=False)
 
 
-def probes(runtime: Runtime, plan: Plan, names: Sequence[str], proposed: str) -> list[str]:
-    """Return the calls used to compare samples: those from the task, those from the model, and variations."""
+def probes(runtime: Runtime, plan: Plan, names: Sequence[str], proposed: str, source: str) -> list[str]:
+    """Return the calls used to compare samples: those from the model and the task, and variations.
+
+    A small model may wrap its calls in other code, so they are looked for everywhere in its answer. If they
+    are few, calls with generated arguments are added; ``source`` is the first sample.
+    """
     lines = [line.strip().rstrip(",;") for line in proposed.splitlines()]
     known = [line for line in lines if line and not line.startswith(("```", "#", "//"))]
-    return runtime.probe_calls(f"{plan.task.task}\n{plan.task.context}", names, known)
+    calls = runtime.probe_calls(f"{plan.task.task}\n{plan.task.context}\n{proposed}", names, known)
+    if len(calls) < FEW_PROBES:
+        calls += [each for each in runtime.generated_calls(source, names) if each not in calls]
+    return calls

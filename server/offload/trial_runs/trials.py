@@ -129,7 +129,7 @@ class Trials:
 
         rules = Rules(self._settings.samples, self._settings.agreement)
         files = module_files(runtime, plan.sources, plan.edited)
-        calls = probes(runtime, plan, first.verdict.unproven, proposed)
+        calls = probes(runtime, plan, first.verdict.unproven, proposed, first.verdict.text)
         choice = await agreed(source, sandbox, runtime, calls, rules=rules, files=files)
         if choice.source is None:
             return first, _disagreement(choice)

@@ -55,9 +55,20 @@ async def test_javascript_is_held_to_its_examples(running: PipelineHarness, proj
     assert "`unique([2, 1, 2]) === [1, 2]` does not hold" in outcome.attempts[0].verdict.reason
 
 
-async def test_javascript_without_examples_needs_agreement(running: PipelineHarness, project: Path) -> None:
+@pytest.mark.parametrize(
+    "proposed",
+    [
+        "```javascript\nunique([3, 1, 3]);\nunique(['b', 'a', 'b']);\n```",
+        "```javascript\n// Test cases\nconsole.log(unique([3, 1, 3])); // [1, 3]\n```",
+        "I cannot think of any.",
+    ],
+    ids=["calls", "calls in other code", "no calls"],
+)
+async def test_javascript_without_examples_needs_agreement(
+    running: PipelineHarness, project: Path, proposed: str
+) -> None:
     answer_in_turn(running, "javascript", UNIQUE, REPEATS, UNIQUE.replace("items", "all"), UNIQUE)
-    running.ollama.answers.when(PROPOSE, "```javascript\nunique([3, 1, 3]);\nunique(['b', 'a', 'b']);\n```")
+    running.ollama.answers.when(PROPOSE, proposed)
     outcome = await running.run(TASK, output="unique.js")
     assert (outcome.name, outcome.strength) == ("delivered", "samples agree"), outcome.text
     assert (project / "unique.js").read_text() == UNIQUE
