@@ -188,8 +188,9 @@ class BridgeSession:
         version = (params.get("_meta") or {}).get(wire.META_VERSION)
         if version:
             headers[wire.PROTOCOL_VERSION] = _header_value(str(version))
-            headers[wire.METHOD] = _header_value(message["method"])
-            if (named_by := NAMED_BY.get(message["method"])) and isinstance(params.get(named_by), str):
+            method = message.get("method", "")  # an answer has none
+            headers[wire.METHOD] = _header_value(method)
+            if (named_by := NAMED_BY.get(method)) and isinstance(params.get(named_by), str):
                 headers[wire.NAME] = _header_value(params[named_by])
         elif message.get("method") != "initialize" and self._session_id:
             headers[wire.SESSION_ID] = self._session_id

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from server.bridge import wire
 from server.bridge.discovery import HubInfo, find_running, read_hub_file
 from server.bridge.hub_identity import make_proof
 from tests.bridge_client import BRIDGE, LEGACY, MODERN, RawClient
@@ -71,6 +72,23 @@ def test_a_broken_line_does_not_end_it(hub: HubProcess, tmp_path: Path) -> None:
             assert client.answer(None)["error"]["code"] == -32700
         client.write_line(b"")
         assert client.modern("server/discover")["result"]
+
+
+def test_a_message_of_no_known_kind_does_not_end_it(hub: HubProcess, tmp_path: Path) -> None:
+    meta = {"_meta": {wire.META_VERSION: MODERN}}
+    odd: list[dict[str, object]] = [
+        {},
+        {"params": meta},
+        {"id": 5, "result": {}, "params": meta},
+        {"method": "notifications/cancelled", "params": {"requestId": [[1]]}},
+        {"method": "notifications/cancelled", "params": {"requestId": None, **meta}},
+        {"method": "no/such\r\nnotification", "params": meta},
+    ]
+    with RawClient(hub.environ, tmp_path) as client:
+        client.initialize()
+        for message in odd:
+            client.write(message)
+        assert client.request("tools/list")["result"]
 
 
 def test_a_byte_order_mark_is_ignored(hub: HubProcess, tmp_path: Path) -> None:
