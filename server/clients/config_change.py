@@ -306,9 +306,9 @@ def _record(place: Place, folders: Folders) -> dict[str, Any] | None:
         record = json.loads(_record_path(place, folders).read_bytes())
     except (OSError, ValueError):
         return None
-    return (
-        record if isinstance(record, dict) and {"digest", "before", "made_folder"} <= record.keys() else None
-    )
+    if not isinstance(record, dict) or not {"digest", "before", "made_folder"} <= record.keys():
+        return None
+    return record if isinstance(record["before"], str | None) else None
 
 
 def _record_path(place: Place, folders: Folders) -> Path:
