@@ -1,9 +1,10 @@
 """Mutations of the protections in ``SECURITY.md``: ``python -m tests.bench.protections [WORD …]``.
 
 For each entry of ``tests/policy/protections.toml`` one protection is taken out of a copy of the project, and
-its test must fail there. A test that passes proves nothing. The command prints a table, writes it as JSON to
-``tests/bench/results/protections.json``, and exits with 1 if a test passed. Words select entries by text.
-All entries take about ten minutes on two cores.
+its test must fail there. A test that passes proves nothing, and neither does one whose fixture fails or that
+takes too long, unless its entry says that it waits. The command prints a table with the reason for each
+failure, writes it as JSON to ``tests/bench/results/protections.json``, and exits with 1 if a protection is
+unproven. Words select entries by text. All entries take about ten minutes on two idle cores.
 """
 
 import argparse
@@ -29,13 +30,16 @@ FAILED = 1
 
 @dataclass(frozen=True)
 class Protection:
-    """A protection, the change that takes it out, and the test that fails then."""
+    """A protection, the change that takes it out, and the test that fails then. ``waits`` means that the test
+    waits without end instead.
+    """
 
     takes_out: str
     file: str
     old: str
     new: str
     test: str
+    waits: bool = False
 
 
 def protections() -> tuple[Protection, ...]:
@@ -54,7 +58,8 @@ def main() -> int:
         rows = []
         for each in chosen:
             rows.append(_row(copy, each))
-            print(f"{rows[-1]['result']:<8} {rows[-1]['seconds']:>4} s  {each.takes_out}", flush=True)
+            result, seconds, reason = (rows[-1][key] for key in ("result", "seconds", "reason"))
+            print(f"{result:<8} {seconds:>4} s  {each.takes_out}: {reason}", flush=True)
     if not words:
         REPORT.parent.mkdir(exist_ok=True)
         REPORT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -75,19 +80,21 @@ def _copied(folder: Path) -> Path:
 def _row(copy: Path, each: Protection) -> dict[str, object]:
     file = copy / each.file
     text = file.read_text(encoding="utf-8")
-    began = time.monotonic()
+    began, reason = time.monotonic(), ""
     if text.count(each.old) != 1:
         result = "stale"
     else:
         file.write_text(text.replace(each.old, each.new), encoding="utf-8")
         try:
-            result = _outcome(copy, each.test)
+            result, reason = _outcome(copy, each)
         finally:
             file.write_text(text, encoding="utf-8")
-    return {**asdict(each), "result": result, "seconds": round(time.monotonic() - began)}
+    seconds = round(time.monotonic() - began)
+    return {**asdict(each), "result": result, "reason": reason, "seconds": seconds}
 
 
-def _outcome(copy: Path, test: str) -> str:
+def _outcome(copy: Path, each: Protection) -> tuple[str, str]:
+    """Return the result of the test and the reason for its failure."""
     command = [
         sys.executable,
         "-m",
@@ -98,16 +105,21 @@ def _outcome(copy: Path, test: str) -> str:
         "0",
         "-p",
         "no:cacheprovider",
-        f"tests/{test}",
+        "-rfE",
+        f"tests/{each.test}",
     ]
-    environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "400"}
     try:
         done = subprocess.run(
-            command, cwd=copy, env=environ, capture_output=True, timeout=SECONDS, check=False
+            command, cwd=copy, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return "failed"  # it waits for what the protection would have ended
-    return {0: "passed", FAILED: "failed"}.get(done.returncode, f"status {done.returncode}")
+        return ("failed" if each.waits else "too long"), f"it did not end within {SECONDS} s"
+    lines = done.stdout.splitlines()
+    reason = next((line for line in lines if line.startswith(("FAILED ", "ERROR "))), "").partition(" - ")[2]
+    if done.returncode == FAILED and any(line.startswith("ERROR ") for line in lines):
+        return "error", reason  # a fixture failed, so the test did not run
+    return {0: "passed", FAILED: "failed"}.get(done.returncode, f"status {done.returncode}"), reason
 
 
 if __name__ == "__main__":
