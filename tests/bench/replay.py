@@ -37,7 +37,8 @@ RIGHT = ("whole", "selection", "blocks")
 FOUND = ("refused", "named", "restored")
 """``counted`` is not among them: the history names the change, and the reply only counts it."""
 SHOWN_OF_NAME = 24
-"""Characters of a name that a notice must show; the middle of a long one is left out."""
+"""Characters that a notice must show of a name: its first ones, or half as many of its last ones. A long name
+loses its middle."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,9 @@ def _mutated(repository: str, form: str, each: Edited, mutation: Mutation, befor
     reason = "; ".join(notice.text for notice in verdict.notices)
     if any(word[:40] in notice.text for notice in verdict.notices for word in mutation.words):
         notice = noticed(verdict.notices)
-        named = any(word[:SHOWN_OF_NAME] in notice for word in mutation.words)
+        named = any(
+            word[:SHOWN_OF_NAME] in notice or word[-SHOWN_OF_NAME // 2 :] in notice for word in mutation.words
+        )
         return replace(result, outcome="named" if named else "counted", reason=reason, notice=notice)
     if _same(written) != _same(mutation.text):
         return replace(result, outcome="restored")

@@ -123,6 +123,12 @@ def test_a_cut_name_keeps_its_end() -> None:
     assert line.endswith(".ruby_new.")
 
 
+def test_a_signature_loses_its_parameters_before_its_name_is_cut() -> None:
+    signature = "removed method StreamHandler.__construct(resource|string $stream, int|string|Level $level)"
+    line = noticed([Notice(signature), Notice("changed method StreamHandler.writesToAnotherStreamAgain")])
+    assert "__construct(…)" in line
+
+
 @pytest.mark.parametrize("sign", ["🙂", "\u2063", "ǅ", "Ω≈ç√∫"], ids=["emoji", "invisible", "rare", "mixed"])
 def test_unusual_characters_are_counted_as_tokens(sign: str) -> None:
     assert estimate_tokens(noticed([Notice(sign * 200)]), "B") <= NOTICE_TOKENS

@@ -87,7 +87,7 @@ def noticed(notices: Sequence[Notice]) -> str:
     if not texts:
         return ""
     lines = [
-        _notice([_without_middle(each, length) for each in texts[:count]], len(texts) - count)
+        _notice([_shortened(each, length) for each in texts[:count]], len(texts) - count)
         for count in range(min(len(texts), MOST_NAMED), 0, -1)
         for length in NOTICE_LENGTHS
         if count == 1 or length >= SHORTEST_NAMED
@@ -96,15 +96,22 @@ def noticed(notices: Sequence[Notice]) -> str:
     return fitting or f"Notice: {counted(len(texts), 'remark')} in the history."
 
 
-def _without_middle(text: str, longest: int) -> str:
-    """Return a text on one line of at most ``longest`` characters, keeping its start and end.
+def _shortened(text: str, longest: int) -> str:
+    """Return a text on one line of at most ``longest`` characters.
 
-    The start says what happened; the end is the most specific part of a long name.
+    The first two words say what happened, the rest what it happened to. A signature loses its parameters, a
+    long name its middle, because its end is the most specific part, and prose its middle, but keeps more of
+    its start.
     """
     line = " ".join(text.split())
+    what = " ".join(line.split(" ")[:2])
+    name, parenthesis, _ = line[len(what) + 1 :].partition("(")
+    if len(line) > longest and parenthesis and " " not in name:
+        line = f"{what} {name}(…)"
     if len(line) <= longest:
         return line
-    head = longest * 3 // 5
+    is_name = " " not in name and len(what) < longest // 2
+    head = len(what) + 1 + (longest - len(what)) // 4 if is_name else longest * 3 // 5
     return f"{line[:head]}…{line[-(longest - head - 1) :]}"
 
 
