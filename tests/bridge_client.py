@@ -121,3 +121,10 @@ class RawClient:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self._lines.put(line)
+
+
+def tool_names(answer: Message) -> list[str]:
+    """Return the names in an answer to ``tools/list``."""
+    result = answer["result"]
+    assert isinstance(result, dict)
+    return [tool["name"] for tool in result["tools"]]

@@ -13,12 +13,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pydantic import BaseModel
 
+from tests.forks.program import allow_forks
 from tests.heavy_packages import install_now, install_on_import
 from tests.hub_process import HubProcess, start_hub
+from tests.slow_files import RANKS
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
 
 install_on_import()
+allow_forks()
 
 pytest_plugins = ("tests.engine_models", "tests.pipeline_harness")
 
@@ -57,6 +60,11 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """Install what the workers import, once and before they start."""
     if config.option.markexpr != FAST:
         install_now()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files first. A worker keeps a file, and one that starts late would be waited for."""
+    items.sort(key=lambda item: RANKS.get(item.nodeid.partition("::")[0].removeprefix("tests/"), len(RANKS)))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -1,5 +1,6 @@
 """A real hub in its own process and folder, on a free port."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -12,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.bridge.discovery import HubInfo, read_token, wait_for_hub
+import psutil
+
+from server.bridge.discovery import HubInfo, read_hub_file, read_token, wait_for_hub
+from tests.forks.program import start
 
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
@@ -79,22 +83,23 @@ def hub_environ(home: Path, **settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def start_hub(
-    home: Path, program: tuple[str, ...] = ("-m", "tray.main", "serve"), **settings: str
-) -> Iterator[HubProcess]:
+def start_hub(home: Path, program: tuple[str, ...] = (), **settings: str) -> Iterator[HubProcess]:
     """Run ``token-saver serve``, or another ``program`` of Python, within the ``with`` block."""
     environ = hub_environ(home, **settings)
     home.mkdir(parents=True, exist_ok=True)
     with (home / "output.log").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-P", *program],
-            env=environ,
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
-        )
+        if program:
+            process = subprocess.Popen(
+                [sys.executable, "-P", *program],
+                env=environ,
+                cwd=home,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+            )
+        else:
+            process = start("serve", env=environ, cwd=home, stdout=output, stderr=output)
     try:
         info = wait_for_hub(str(home), process, START_SECONDS)
         assert info is not None, (home / "output.log").read_text(errors="replace")
@@ -107,3 +112,14 @@ def start_hub(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def end_hub(home: Path) -> None:
+    """End the hub that a bridge started in ``home``, and wait until it has ended."""
+    info = read_hub_file(str(home))
+    if info is None:
+        return
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(info.pid)
+        process.terminate()
+        process.wait(STOP_SECONDS)

@@ -4,8 +4,6 @@ import asyncio
 import gzip
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ from server.store.history import History
 from server.store.jobs import Jobs
 from server.store.measurements import Measurements
 from server.store.records import OffloadFilter, OffloadRow
+from tests.forks import program
 from tests.hub_process import start_hub
 from tests.mcp_clients import bridge_client, text_of
 
@@ -205,12 +204,4 @@ def _figures(row: OffloadRow) -> tuple[str, str, int, int, int, int]:
 
 
 def _token_saver(environ: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "tray.main", *arguments],
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=180,
-    )
-    return done.stdout
+    return program.run(*arguments, env=environ, check=True).stdout

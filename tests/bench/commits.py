@@ -1,10 +1,11 @@
 """Benchmark of ``token-saver commit`` with a real model: ``uv run python -m tests.bench.commits [options]``.
 
 The embedded Qwen2.5-Coder 1.5B writes the messages of the prepared repositories of
-``tests/commands/test_commit.py``, and with ``--repository`` those of the latest commits of a repository, each
-made again on its parent. A message names a foreign thing if a path, an identifier, a number or a quoted text
-of it is neither in the change nor a count of its files or lines. Printed are the messages, those things, and
-why a message was made from the file names; the exit status is 1 if a message names a foreign thing.
+``tests/commands/commit/test_commit.py``, and with ``--repository`` those of the latest commits of a
+repository, each made again on its parent. A message names a foreign thing if a path, an identifier, a number
+or a quoted text of it is neither in the change nor a count of its files or lines. Printed are the messages,
+those things, and why a message was made from the file names; the exit status is 1 if a message names a
+foreign thing.
 """
 
 import argparse
@@ -19,7 +20,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.commands.test_commit import GOOD, Repo
+from tests.commands.commit.repo import Repo
+from tests.commands.commit.test_commit import GOOD
 from tests.engine_models import QWEN, put_model
 from tests.hub_process import start_hub
 

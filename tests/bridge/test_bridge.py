@@ -1,14 +1,10 @@
-"""Tests of the bridge between a client's standard streams and a real hub: protocols, restarts, exits."""
+"""Tests of the bridge between a client's standard streams and a real hub: protocols, errors, exits."""
 
 import contextlib
 import http.server
 import json
 import os
 import signal
-import socket
-import stat
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -16,19 +12,13 @@ import psutil
 import pytest
 
 from server.bridge import wire
-from server.bridge.discovery import HubInfo, find_running, read_hub_file
+from server.bridge.discovery import HubInfo
 from server.bridge.hub_identity import make_proof
-from tests.bridge_client import BRIDGE, LEGACY, MODERN, RawClient
-from tests.hub_process import HubProcess, hub_environ, start_hub
-from tests.standins.serving import wait_until
+from tests.bridge_client import LEGACY, MODERN, RawClient, tool_names
+from tests.forks import program
+from tests.hub_process import HubProcess, hub_environ
 
 SECONDS = 120
-
-
-def tool_names(answer: dict[str, object]) -> list[str]:
-    result = answer["result"]
-    assert isinstance(result, dict)
-    return [tool["name"] for tool in result["tools"]]
 
 
 def test_a_client_of_2025(hub: HubProcess, tmp_path: Path) -> None:
@@ -137,36 +127,6 @@ def test_a_malformed_message_is_answered(hub: HubProcess, tmp_path: Path) -> Non
         assert client.modern("server/discover")["result"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is in use")
-def test_a_removed_folder_is_not_a_project(hub: HubProcess, tmp_path: Path) -> None:
-    folder = tmp_path / "removed"
-    folder.mkdir()
-    command = ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *BRIDGE]
-    with RawClient(hub.environ, folder, command) as client:
-        assert first_answer(client, "file", []).startswith("path_outside_roots: ")
-    assert not folder.exists()
-
-
-def test_a_call_cancelled_while_the_hub_starts_never_runs(tmp_path: Path) -> None:
-    call = {"name": "compress_context", "arguments": {"content": "text " * 1000}}
-    with start_hub(tmp_path) as first:
-        client = RawClient(first.environ, tmp_path)
-        client.initialize()
-        first.stop()
-    try:
-        with client:
-            cancelled = [client.send("tools/call", call), client.send_modern("tools/call", call)]
-            for sent in cancelled:
-                client.notify("notifications/cancelled", {"requestId": sent})
-            # A later request takes as long, so an earlier one would be answered by then.
-            for _ in range(2):
-                assert client.request("tools/call", call)["result"]
-                assert client.modern("tools/call", call)["result"]
-        assert [message for message in client.received if message.get("id") in cancelled] == []
-    finally:
-        end_hub(tmp_path)
-
-
 def test_a_message_that_is_too_large_is_an_error(hub: HubProcess, tmp_path: Path) -> None:
     with RawClient(hub.environ, tmp_path) as client:
         arguments = {"task": "x" * 5_000_000}
@@ -212,10 +172,7 @@ def test_a_call_to_an_ending_hub_gets_the_next_step(tmp_path: Path) -> None:
         (tmp_path / "hub.json").write_text(json.dumps(vars(hub)))
         with RawClient(hub_environ(tmp_path), tmp_path) as client:
             errors = [client.modern("tools/call", call)["error"], client.modern("tools/list")["error"]]
-        command = [sys.executable, "-P", "-m", "tray.main", "jobs", "wait", "j1"]
-        shell = subprocess.run(
-            command, env=hub_environ(tmp_path), capture_output=True, text=True, check=False
-        )
+        shell = program.run("jobs", "wait", "j1", env=hub_environ(tmp_path))
         ending.shutdown()
     assert all(
         "The hub ended or stopped responding during this call (HTTP 500)" in e["message"] for e in errors
@@ -268,91 +225,6 @@ def test_ten_thousand_calls_do_not_take_a_thread_each(tmp_path: Path) -> None:
         holding.shutdown()
 
 
-def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
-    home = tmp_path / "state"
-    # A relative folder means the same for both, regardless of where the hub starts.
-    environ = {**hub_environ(home), "TOKEN_SAVER_HOME": home.name}
-    try:
-        with RawClient(environ, tmp_path) as client:
-            client.initialize()
-            assert "offload_work" in tool_names(client.request("tools/list"))
-        info = find_running(str(home))
-        assert info is not None
-        started = home / "start.log"
-        wait_until(lambda: "claude mcp add" in started.read_text(), SECONDS)
-        assert "/login" not in started.read_text()
-        assert os.name == "nt" or stat.S_IMODE(started.stat().st_mode) == 0o600
-    finally:
-        end_hub(home)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the environment of another process")
-def test_a_hub_does_not_inherit_the_secrets_of_the_client_that_starts_it(tmp_path: Path) -> None:
-    home = tmp_path / "state"
-    secrets = {"OTHER_PROJECTS_SECRET": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter2", "CLAUDECODE": "1"}
-    environ = {
-        **hub_environ(home),
-        **secrets,
-        "OLLAMA_KV_CACHE_TYPE": "q8_0",
-        "HTTPS_PROXY": "http://[::1]:9",
-    }
-    try:
-        with RawClient(environ, tmp_path) as client:
-            client.initialize()
-            info = find_running(str(home))
-            assert info is not None
-            kept = psutil.Process(info.pid).environ()
-    finally:
-        end_hub(home)
-    assert not secrets.keys() & kept.keys()
-    assert {"PATH", "HOME", "OLLAMA_KV_CACHE_TYPE", "HTTPS_PROXY", "TOKEN_SAVER_HOME"} <= kept.keys()
-
-
-def test_a_hub_that_cannot_start_is_explained(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = str(other.getsockname()[1])
-        environ = hub_environ(tmp_path, TOKEN_SAVER_PORT=port)
-        with RawClient(environ, tmp_path) as client:
-            message = client.initialize()["error"]["message"]
-            assert message.startswith("hub_unreachable: ")
-            assert "port_taken" in message
-            assert "TOKEN_SAVER_PORT" in message
-
-
-@pytest.mark.parametrize("new_token", [False, True])
-def test_a_hub_that_restarts_goes_unnoticed(tmp_path: Path, new_token: bool) -> None:
-    with start_hub(tmp_path) as first:
-        client = RawClient(first.environ, tmp_path)
-        client.initialize()
-        client.modern("server/discover")
-        first.stop()
-    if new_token:
-        (tmp_path / "token").unlink()
-    with start_hub(tmp_path) as second, client:
-        assert second.info.url != first.info.url
-        assert "offload_work" in tool_names(client.request("tools/list"))
-        called = client.request("tools/call", {"name": "list_loaded_models", "arguments": {}})
-        assert called["result"]["content"]
-        assert client.modern("server/discover")["result"]
-        assert [message for message in client.received if "id" in message] == []
-
-
-def test_a_call_after_a_crash_starts_a_new_hub(tmp_path: Path) -> None:
-    with start_hub(tmp_path) as first:
-        client = RawClient(first.environ, tmp_path)
-        client.initialize()
-        first.process.kill()
-        first.process.wait()
-    try:
-        with client:
-            assert "offload_work" in tool_names(client.request("tools/list"))
-            info = read_hub_file(str(tmp_path))
-            assert info is not None
-            assert info.pid != first.info.pid
-    finally:
-        end_hub(tmp_path)
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows neither")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it(hub: HubProcess, tmp_path: Path, stop: signal.Signals) -> None:
@@ -368,64 +240,3 @@ def test_piped_requests_are_answered(hub: HubProcess, tmp_path: Path) -> None:
         assert client.process.stdin is not None
         client.process.stdin.close()
         assert client.answer(sent)["result"]
-
-
-def end_hub(home: Path) -> None:
-    """End the hub that a bridge started in ``home``, and wait until it has ended."""
-    info = read_hub_file(str(home))
-    if info is not None:
-        process = psutil.Process(info.pid)
-        process.terminate()
-        process.wait(SECONDS)
-
-
-def first_answer(client: RawClient, file: str, roots: list[str]) -> str:
-    """Call a tool on ``file`` as a client with these MCP roots; return the answer, which needs no engine."""
-    client.initialize({"roots": {}})
-    arguments = {"task": "Say what it says.", "files": [file]}
-    call = client.send("tools/call", {"name": "offload_work", "arguments": arguments})
-    while True:
-        message = client.next()
-        if message.get("method") == "roots/list":
-            listed = {"roots": [{"uri": Path(root).as_uri()} for root in roots]}
-            client.write({"id": message["id"], "result": listed})
-        elif message.get("id") == call:
-            text: str = message["result"]["content"][0]["text"]
-            return text
-
-
-NOWHERE = [Path("/"), Path.home(), Path.home().parent]
-
-
-@pytest.mark.parametrize("folder", NOWHERE, ids=["root", "home", "above the home"])
-def test_a_client_started_outside_projects_can_read_nothing(
-    hub: HubProcess, folder: Path, tmp_path: Path
-) -> None:
-    missing = str(folder / "no such file 7283")
-    with RawClient(hub.environ, folder) as client:
-        assert first_answer(client, missing, []).startswith("path_outside_roots: ")
-    # Neither the variable nor the client's roots allow it.
-    with RawClient({**hub.environ, "CLAUDE_PROJECT_DIR": str(folder)}, tmp_path) as client:
-        answer = first_answer(client, missing, [str(folder)])
-        assert answer.startswith("path_outside_roots: ")
-        assert "roots" in answer
-
-
-def test_the_project_comes_from_variable_or_folder_and_roots_add_to_it(
-    hub: HubProcess, tmp_path: Path
-) -> None:
-    current, named, root = (tmp_path / name for name in ("current", "größer 1", "root"))
-    for folder in (current, named, root):
-        folder.mkdir()
-
-    def opened(environ: dict[str, str], cwd: Path) -> list[str]:
-        found = []
-        for folder in (current, named, root):
-            with RawClient(environ, cwd) as client:
-                # A path inside is looked up and missing; a path outside is not looked up.
-                answer = first_answer(client, str(folder / "missing"), [str(root)])
-                found += [folder.name] if not answer.startswith("path_outside_roots: ") else []
-        return found
-
-    assert opened(hub.environ, current) == ["current", "root"]
-    assert opened({**hub.environ, "CLAUDE_PROJECT_DIR": str(named)}, current) == ["größer 1", "root"]

@@ -5,8 +5,6 @@ import http.client
 import http.server
 import json
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +15,9 @@ import pytest
 from server.bridge.discovery import HubInfo, answers
 from server.bridge.http1 import HubConnection
 from server.bridge.hub_identity import NotOurHub, demand_proof, make_proof
-from tests.bridge.test_bridge import end_hub
 from tests.bridge_client import RawClient
-from tests.hub_process import HubProcess, start_hub
+from tests.forks import program
+from tests.hub_process import HubProcess, end_hub, start_hub
 
 SECONDS = 60
 PRIVATE = "a task that nobody else may read"
@@ -72,14 +70,13 @@ def impostor_of(hub: HubProcess) -> Iterator[Impostor]:
 
 
 def test_a_program_on_a_dead_hubs_port_receives_nothing(tmp_path: Path) -> None:
-    status = [sys.executable, "-P", "-m", "tray.main", "status"]
     call = {"name": "offload_work", "arguments": {"task": PRIVATE}}
     try:
         with start_hub(tmp_path) as hub, RawClient(hub.environ, tmp_path) as client:
             client.initialize()
             assert client.modern("tools/list")["result"]
             with impostor_of(hub) as impostor:
-                said = subprocess.run(status, env=hub.environ, capture_output=True, text=True, check=False)
+                said = program.run("status", env=hub.environ)
                 answers = [client.request("tools/call", call), client.modern("tools/call", call)]
                 heard = "".join(impostor.heard)
         assert "No hub is running" in said.stderr

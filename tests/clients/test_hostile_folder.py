@@ -18,9 +18,8 @@ from server.clients.hooks import hook_entries
 from server.clients.statusline import add_statusline
 from server.common.processes import find_program
 from server.reminder.__main__ import LARGE_READ, LARGE_WRITE
-from tests.bridge.test_bridge import end_hub
 from tests.bridge_client import RawClient
-from tests.hub_process import HubProcess, hub_environ
+from tests.hub_process import HubProcess, end_hub, hub_environ
 from tests.standins.claude_code import claude_binary, run_claude_code, shut_off
 from tests.standins.messages import MessagesStandIn, Text, ToolUse
 

@@ -5,10 +5,10 @@ import fcntl
 import os
 import pty
 import struct
-import subprocess
-import sys
 import termios
 from pathlib import Path
+
+from tests.forks import program
 
 
 def run_in_terminal(
@@ -17,14 +17,14 @@ def run_in_terminal(
     """Run ``token-saver`` in a terminal; return its exit status and everything that the terminal received."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tray.main", *arguments],
+    process = program.start(
+        *arguments,
+        env={"PATH": os.defpath, "TERM": "xterm-256color", "PAGER": "cat", **environ},
+        cwd=cwd,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={"PATH": os.defpath, "TERM": "xterm-256color", "PAGER": "cat", **environ},
-        cwd=cwd,
-        start_new_session=True,
+        new_session=True,
     )
     os.close(theirs)
     received = b""

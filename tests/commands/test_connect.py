@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from server.clients.config_files import ClientName, find_place
 from server.commands.clients.connect import Wish, connect_client, disconnect_client
 from server.config.folders import Folders, find_folders
 from tests.clients.configurations import CASES, broken, configuration
+from tests.forks import program
 from tests.hub_process import start_hub
 from tests.standins.claude_code import claude_binary, shut_off
 
@@ -40,17 +40,7 @@ def run(home: Path, *arguments: str, **more: str) -> "subprocess.CompletedProces
         "TOKEN_SAVER_BACKEND__URL": "http://127.0.0.1:9",
         **more,
     }
-    command = [sys.executable, "-P", "-m", "tray.main", *arguments]
-    return subprocess.run(
-        command,
-        env=environ,
-        cwd=home,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=180,
-    )
+    return program.run(*arguments, env=environ, cwd=home)
 
 
 def test_dry_run_connect_twice_and_disconnect(home: Path) -> None:

@@ -8,21 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.forks import program
+
 CRASH = "import sys\nfor i in range(300): print('working on', i)\nsys.exit('disk full on /dev/sdb')\n"
 
 
 def token_saver(*arguments: str, cwd: Path, stdin: str = "") -> "subprocess.CompletedProcess[str]":
     environ = {name: os.environ[name] for name in ("PATH", "TOKEN_SAVER_HOME")}
-    return subprocess.run(
-        [sys.executable, "-m", "tray.main", *arguments],
-        cwd=cwd,
-        env={**environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=120,
-    )
+    return program.run(*arguments, cwd=cwd, env=environ, stdin=stdin)
 
 
 def test_run_ends_with_the_status_of_its_command_and_keeps_the_output(tmp_path: Path) -> None:

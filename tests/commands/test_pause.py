@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,21 +12,14 @@ from server.commands.pause import seconds_of
 from server.common.errors import BadArguments
 from server.config.folders import find_folders
 from server.web.instance import claim
+from tests.forks import program
 from tests.hub_process import hub_environ, start_hub
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 
 
 def command(environ: dict[str, str], *arguments: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "tray.main", *arguments],
-        env=environ,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
+    done = program.run(*arguments, env=environ, cwd=cwd)
     assert done.returncode == 0, (done.stdout, done.stderr)
     return done.stdout
 
@@ -98,13 +89,7 @@ def test_status_says_that_the_hub_is_starting(tmp_path: Path) -> None:
 def test_status_names_a_command_with_a_hub_of_its_own(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
     ollama_standin.answers.default = Answer("The fox is red.\n", first_delay=600)
     environ = hub_environ(tmp_path / "home", TOKEN_SAVER_BACKEND__URL=ollama_standin.url)
-    offload = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tray.main", "offload", "Describe a fox", "--output", "fox.md"],
-        env=environ,
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    offload = program.start("offload", "Describe a fox", "--output", "fox.md", env=environ, cwd=tmp_path)
     try:
         deadline = time.monotonic() + 120
         while find_running(str(tmp_path / "home")) is None and time.monotonic() < deadline:

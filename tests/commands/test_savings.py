@@ -5,7 +5,6 @@ import csv
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from server.config.folders import find_folders
 from server.config.settings import load_settings
 from server.config.settings_file import set_setting
 from server.store.history import History
+from tests.forks import program
 from tests.ledger.conversation import Conversation
 from tests.store.offloads import end, start
 
@@ -38,11 +38,8 @@ def home(token_saver_home: Path) -> Path:
 
 
 def savings(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "tray.main", "savings", *arguments]
-    root = Path(__file__).parents[2]
-    home = os.environ["TOKEN_SAVER_HOME"]
-    variables = {**os.environ, "PYTHONPATH": str(root), "HOME": home, **environ}
-    return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=180)
+    variables = {**os.environ, "HOME": os.environ["TOKEN_SAVER_HOME"], **environ}
+    return program.run("savings", *arguments, env=variables)
 
 
 def test_a_table_with_signs(home: Path) -> None:

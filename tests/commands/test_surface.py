@@ -19,6 +19,7 @@ from server.commands.examples import EXAMPLES, EXIT_STATUS
 from server.config.folders import find_folders
 from server.config.settings import Settings
 from server.web.log_file import LOG_BYTES, LOGS_KEPT, log_to_file
+from tests.forks.program import run as run_program
 
 ROOT: Any = get_command(build_cli(lambda _: None, str))
 LONGEST_HELP = 54
@@ -33,14 +34,8 @@ def commands() -> dict[str, Any]:
 
 
 def run(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tray.main", *arguments],
-        env={"PATH": os.defpath, "TOKEN_SAVER_HOME": os.environ["TOKEN_SAVER_HOME"], **environ},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=180,
-    )
+    home = os.environ["TOKEN_SAVER_HOME"]
+    return run_program(*arguments, env={"PATH": os.defpath, "TOKEN_SAVER_HOME": home, **environ})
 
 
 def test_every_command_has_help_and_one_example() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from server.commands.terminal.output import shortened
 from server.config.folders import find_folders
 from server.store.history import History
+from tests.forks import program
 from tests.hub_process import start_hub
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
@@ -66,11 +66,8 @@ def test_outcomes_and_gains_are_coloured_on_a_terminal_only(home: dict[str, str]
     _, plain = run_in_terminal("history", environ={**home, "NO_COLOR": "1"})
     assert not re.search(r"\x1b\[3\dm", plain)
     piped = {"PATH": os.defpath, **home}
-    command = [sys.executable, "-P", "-m", "tray.main", "history"]
-    assert "\x1b" not in subprocess.run(command, env=piped, capture_output=True, text=True, check=True).stdout
-    forced = subprocess.run(
-        command, env={**piped, "FORCE_COLOR": "1"}, capture_output=True, text=True, check=True
-    )
+    assert "\x1b" not in program.run("history", env=piped, check=True).stdout
+    forced = program.run("history", env={**piped, "FORCE_COLOR": "1"}, check=True)
     assert f"{GREEN}delivered" in forced.stdout
 
 
@@ -90,7 +87,7 @@ def test_an_error_is_red_on_a_terminal(home: dict[str, str]) -> None:
 def test_a_batch_shows_a_live_table_until_its_end(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
     for number in range(3):
         (tmp_path / f"m{number}.txt").write_text("A fox.\n")
-    ollama_standin.answers.default = Answer("The fox is red.\n", delay=0.5)
+    ollama_standin.answers.default = Answer("The fox is red.\n", delay=0.1)
     with start_hub(tmp_path / "home", TOKEN_SAVER_BACKEND__URL=ollama_standin.url) as hub:
         arguments = ("batch", "Describe the fox", "--each", "*.txt", "--output", "{stem}.md")
         status, shown = run_in_terminal(*arguments, environ=hub.environ, cwd=tmp_path)

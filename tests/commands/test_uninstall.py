@@ -14,6 +14,7 @@ from server.bridge.discovery import find_running
 from server.bridge.own_folders import RECORD, make_folder
 from server.config.autostart import Autostart, find_autostart
 from tests.commands.test_connect import run
+from tests.forks import program
 from tests.hub_process import hub_environ, start_hub
 from tests.standins.claude_code import claude_binary, run_claude_code, shut_off
 from tests.standins.messages import MessagesStandIn, Text
@@ -51,17 +52,10 @@ def connect_everything(home: Path) -> None:
         for arguments in (("claude-code", *extras), ("cursor",)):
             done = run(home, "connect", *arguments, **in_project)
             assert done.returncode == 0, done.stderr
-        done = subprocess.run(
-            [*_program(), "connect", "claude-code", "--scope", "project", *extras],
-            env={
-                **hub_environ(home / "token-saver"),
-                **in_project,
-                "TOKEN_SAVER_HOME": str(home / "token-saver"),
-            },
+        done = program.run(
+            *("connect", "claude-code", "--scope", "project", *extras),
+            env={**hub_environ(home / "token-saver"), **in_project},
             cwd=home / "project",
-            capture_output=True,
-            text=True,
-            check=False,
         )
         assert done.returncode == 0, done.stderr
     start_at_login(home).enable()
@@ -85,10 +79,6 @@ def plugin(home: Path, *arguments: str | Path) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def _program() -> list[str]:
-    return [sys.executable, "-P", "-m", "tray.main"]
 
 
 def servers(home: Path) -> str:

@@ -3,11 +3,9 @@
 import re
 from threading import Event
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.components.frame.page_frame import PAGES
-from tests.dashboard.support.harness import DashboardHarness, ask, settle, visit
+from tests.dashboard.support.harness import DashboardHarness, ask, visit
 from tests.standins.answers import Answer, without_end
 from tests.standins.ollama import CODER
 from tests.standins.serving import wait_until
@@ -201,19 +199,3 @@ def wait_for_words(page: Page) -> None:
     """Wait until the page shows more words."""
     wanted = int(last_word(page)[1:]) + 20
     expect(page.locator(".ts-run .ts-stream-text")).to_contain_text(f"w{wanted:05}")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 2560], ids=["phone", "large-screen"])
-def test_nothing_is_wider_than_the_window(
-    browser: Browser, stage: DashboardHarness, width: int, scheme: str
-) -> None:
-    stage.ollama.loaded.clear()  # the state with the longest detail beside the heading
-    with visit(browser, stage.hub, width=width, scheme=scheme) as (page, _):
-        for path in (*(path for path, _, _ in PAGES), f"/offload/{stage.ids[-1]}", "/welcome"):
-            page.goto(stage.url(path))
-            expect(page.locator("h1")).to_be_visible()
-            settle(page)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 21)"
-        assert dark == (scheme == "dark")

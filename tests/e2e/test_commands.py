@@ -14,6 +14,7 @@ import pytest
 from server.models.chores import load_chores
 from tests.e2e.conftest import ClientHarness
 from tests.e2e.test_offload import FENCED, SLUGIFY, TASK, history
+from tests.forks import program
 from tests.hub_process import hub_environ
 from tests.models.test_chores import RIGHT
 from tests.standins.answers import Answer
@@ -23,16 +24,7 @@ SECONDS = 180
 
 
 def token_saver(environ: dict[str, str], folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tray.main", *arguments],
-        env=environ,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return program.run(*arguments, env=environ, cwd=folder)
 
 
 def run(stage: ClientHarness, *arguments: str) -> str:
@@ -149,13 +141,7 @@ def test_models(stage: ClientHarness) -> None:
 def test_a_running_download_is_visible(stage: ClientHarness) -> None:
     held = threading.Event()
     stage.ollama.registry["small:1b"] = Registered(layers=(1000,), held=held)
-    pulling = subprocess.Popen(
-        [sys.executable, "-P", "-m", "tray.main", "models", "pull", "small:1b"],
-        env=stage.hub.environ,
-        cwd=stage.project,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    pulling = program.start("models", "pull", "small:1b", env=stage.hub.environ, cwd=stage.project)
     try:
         wait_until(lambda: bool(stage.hub.get("/api/status")["activities"]))
         assert "download small:1b" in run(stage, "status")

@@ -1,7 +1,11 @@
-"""Test of a thousand simultaneous calls: the hub runs what its queue holds and refuses the rest."""
+"""Test of many simultaneous calls: the hub runs what its queue holds and refuses the rest.
+
+``TOKEN_SAVER_TEST_CROWD=1000`` runs the long form.
+"""
 
 import asyncio
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -16,7 +20,7 @@ from tests.standins.serving import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
-CALLS = 1000
+CALLS = int(os.environ.get("TOKEN_SAVER_TEST_CROWD", "300"))
 QUEUE = 100
 META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -25,7 +29,7 @@ META = {
 }
 
 
-async def test_a_thousand_calls_at_once(tmp_path: Path) -> None:
+async def test_many_calls_at_once(tmp_path: Path) -> None:
     project, home = tmp_path / "project", tmp_path / "home"
     project.mkdir()
     home.mkdir()

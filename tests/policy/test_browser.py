@@ -3,8 +3,6 @@
 import http.client
 import http.server
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.dashboard.support.browser import launch
 from tests.dashboard.support.harness import login_link
+from tests.forks import program
 from tests.hub_process import HubProcess, start_hub
 from tests.standins.serving import wait_until
 from tests.system import require
@@ -69,11 +68,8 @@ class Scene:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the trail's rows on connections."""
-        command = [sys.executable, "-P", "-m", "tray.main", "audit", "search", "--kind", "connection"]
-        done = subprocess.run(
-            [*command, "--json", "-n", "500"],
-            env=self.hub.environ, cwd=self.hub.home, capture_output=True, text=True, check=True, timeout=180,
-        )  # fmt: skip
+        command = ("audit", "search", "--kind", "connection", "--json", "-n", "500")
+        done = program.run(*command, env=self.hub.environ, cwd=self.hub.home, check=True)
         found: list[dict[str, Any]] = json.loads(done.stdout)
         return found
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.forks import program
 from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import bridge_client, text_of
 from tests.standins.answers import Answer
@@ -26,11 +25,7 @@ class Place:
     project: Path
 
     def command(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "tray.main", *arguments],
-            env=self.hub.environ, cwd=self.project, capture_output=True, text=True, check=True, timeout=180,
-        )  # fmt: skip
-        return done.stdout
+        return program.run(*arguments, env=self.hub.environ, cwd=self.project, check=True).stdout
 
     def call(self, tool: str, **arguments: Any) -> str:
         async def story() -> str:

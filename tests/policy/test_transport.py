@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from mcp_types import ElicitResult
 
+from tests.forks import program
 from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import ERAS, bridge_client, http_client, text_of
 from tests.standins.serving import wait_until
@@ -41,15 +41,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
 
 
 def command(hub: HubProcess, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tray.main", *arguments],
-        env=hub.environ,
-        cwd=hub.home,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
+    return program.run(*arguments, env=hub.environ, cwd=hub.home)
 
 
 @pytest.mark.parametrize("mode", ERAS)

@@ -18,22 +18,14 @@ import pytest
 from server.bridge.discovery import answers, find_running, read_hub_file, wait_for_hub
 from server.config.folders import find_folders
 from server.web.instance import claim
+from tests.forks import program
 from tests.hub_process import HubProcess, hub_environ, start_hub
 
 SECONDS = 180
 
 
 def run_app(environ: dict[str, str], home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tray.main", *arguments],
-        env=environ,
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return program.run(*arguments, env=environ, cwd=home)
 
 
 def printed(hub: HubProcess, last: str) -> str:

@@ -6,8 +6,6 @@ import os
 import re
 import socket
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 from server.bridge.discovery import read_token
 from server.bridge.keys import Keys
 from tests.bridge_client import RawClient
+from tests.forks import program
 from tests.hub_process import HubProcess, hub_environ, start_hub
 from tests.web.test_auth import WEBSOCKET, WEBSOCKET_PATH, bearer, log_in, send
 
@@ -31,8 +30,7 @@ def own_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
 
 
 def run(environ: dict[str, str], *arguments: str) -> str:
-    command = [sys.executable, "-P", "-m", "tray.main", *arguments]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = program.run(*arguments, env=environ)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

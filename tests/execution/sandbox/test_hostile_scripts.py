@@ -9,6 +9,7 @@ import pytest
 from server.execution.sandbox.values import CommandJob
 from server.execution.scripts.bash_runtime import BashRuntime, bash_program
 from server.execution.scripts.javascript import find_engine, javascript_job
+from tests.execution.sandbox.attack_time import brief
 from tests.execution.sandbox.surroundings import CONTENT, Surroundings
 from tests.execution.sandbox.users import Runner
 from tests.system import require
@@ -62,7 +63,7 @@ async def test_scripts_stay_inside(
     language: str, attack: str, surroundings: Surroundings, runner: Runner, barrier: str
 ) -> None:
     attack = attack.replace("FOLDER", str(surroundings.folder)).replace("PORT", str(surroundings.port))
-    (result,) = await runner.run([_job(language, attack)], barrier)
+    (result,) = await runner.run([brief(_job(language, attack))], barrier)
     assert CONTENT.encode() not in result.stdout + result.stderr
     assert surroundings.unchanged()
     assert surroundings.reached() == []

@@ -20,6 +20,7 @@ from server.execution.scripts.javascript import (
     javascript_job,
     javascript_records,
 )
+from tests.execution.sandbox.attack_time import brief
 from tests.system import require
 
 pytestmark = pytest.mark.anyio
@@ -176,7 +177,7 @@ async def test_nothing_gets_out_of_node(
     secret.write_text('"CANARY"')
     attack = attack.replace("PORT", str(listener.getsockname()[1]))
     source = f"const SECRET = {str(secret)!r};\nasync function attack() {{ return ({attack}); }}\n"
-    (result,) = await run([javascript_job(node, source, ("attack()",))], barrier)
+    (result,) = await run([brief(javascript_job(node, source, ("attack()",)))], barrier)
     assert b"CANARY" not in result.stdout + result.stderr
     assert secret.read_text() == '"CANARY"'
     listener.setblocking(False)
