@@ -43,7 +43,7 @@ LONG_TEXT = 50
 """Length from which a text is shortened to its words in a parameter id, characters."""
 MOST_WORDS = 6
 """Words of a generated parameter id."""
-WORKERS_PER_CORE = 1.5
+WORKERS_PER_CORE = 2
 """More than one, because many tests wait for a process or a clock."""
 
 

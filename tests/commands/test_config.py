@@ -11,6 +11,8 @@ from server.common.errors import BadArguments, NotFound, SettingsError
 from server.config.folders import find_folders
 from server.config.settings import load_settings
 
+pytestmark = pytest.mark.fast
+
 
 def test_every_setting_is_listed_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
     change_setting("batch.max_items", "7")

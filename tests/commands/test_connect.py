@@ -86,6 +86,7 @@ FOLDERS = (
 )
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(("client", "name"), CASES)
 def test_every_clients_file_is_shown_changed_and_restored(
     client: ClientName,

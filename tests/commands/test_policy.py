@@ -19,6 +19,8 @@ from server.policy.rules.evaluate import evaluate
 from server.policy.values import Call, Condition, Op, Policy, Rule
 from server.store.database import open_database
 
+pytestmark = pytest.mark.fast
+
 PROTECT = "`[paths] protect` in config.toml"
 
 

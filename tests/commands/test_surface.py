@@ -38,6 +38,7 @@ def run(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     return run_program(*arguments, env={"PATH": os.defpath, "TOKEN_SAVER_HOME": home, **environ})
 
 
+@pytest.mark.fast
 def test_every_command_has_help_and_one_example() -> None:
     assert commands().keys() == EXAMPLES.keys()
     for name, command in commands().items():

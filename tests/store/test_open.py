@@ -60,6 +60,7 @@ def schema(path: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.fast
 def test_new_database_equals_a_migrated_one(database: Path, migrated: Path) -> None:
     open_database(migrated).close_now()
     assert schema(database) == schema(migrated)
@@ -69,6 +70,7 @@ def test_new_database_equals_a_migrated_one(database: Path, migrated: Path) -> N
         connection.close()
 
 
+@pytest.mark.fast
 def test_migrations_create_the_tables_of_the_code(migrated: Path) -> None:
     engine = create_engine(f"sqlite:///{migrated}")
     with engine.connect() as connection:
@@ -76,6 +78,7 @@ def test_migrations_create_the_tables_of_the_code(migrated: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.fast
 def test_head_constant_names_the_newest_migration() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
 

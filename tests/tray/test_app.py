@@ -1,6 +1,7 @@
 """The whole app on a session bus without a display, used through its icon and menu."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +48,16 @@ async def until_colour(panel: Panel, wanted: tuple[int, int, int]) -> None:
     async with asyncio.timeout(PATIENCE):
         while await colour(panel) != pytest.approx(wanted, abs=24):
             await asyncio.sleep(0.05)
+
+
+@contextlib.contextmanager
+def ended_on_error(app: App) -> Iterator[None]:
+    """End the app if the block fails: a call that waits for an approval would keep its thread waiting."""
+    try:
+        yield
+    except BaseException:
+        app.process.kill()
+        raise
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -268,38 +279,40 @@ def test_a_call_is_approved_and_another_denied_in_the_tray(
 
     async def scene(app: App) -> None:
         async with Panel(bus.address) as panel, asyncio.TaskGroup() as group:
-            await panel.icon()
-            await panel.until_label("Load")
-            call = group.create_task(asyncio.to_thread(offload, app, "a.py"))
-            await panel.until_label("Approve offload_work")
-            await until_colour(panel, AMBER)
-            async with asyncio.timeout(PATIENCE):
-                title, text = await panel.notifications.notices.get()
-            assert title == "Approval needed"
-            assert "The user wants to be asked" in text
-            await panel.click("Approve offload_work", "Approve once")
-            answer = await call
-            assert not answer.failed, answer.text
-            assert (project / "a.py").exists()
-            await panel.until_no_label("Approve ")
-            notices = panel.notifications
-            first = max(notices.buttons)
-            await until(lambda: first in notices.closed)  # it was answered in the menu
-            await panel.until_label("Last result: a.py (written)")
-            assert [child.label for child in (await panel.find("Last result: a.py (written)")).children] == [
-                "Undo"
-            ]
-            await panel.click("Last result", "Undo")
-            await until(lambda: not (project / "a.py").exists())
+            with ended_on_error(app):
+                await panel.icon()
+                await panel.until_label("Load")
+                call = group.create_task(asyncio.to_thread(offload, app, "a.py"))
+                await panel.until_label("Approve offload_work")
+                await until_colour(panel, AMBER)
+                async with asyncio.timeout(PATIENCE):
+                    title, text = await panel.notifications.notices.get()
+                assert title == "Approval needed"
+                assert "The user wants to be asked" in text
+                await panel.click("Approve offload_work", "Approve once")
+                async with asyncio.timeout(PATIENCE):
+                    answer = await call
+                assert not answer.failed, answer.text
+                assert (project / "a.py").exists()
+                await panel.until_no_label("Approve ")
+                notices = panel.notifications
+                first = max(notices.buttons)
+                await until(lambda: first in notices.closed)  # it was answered in the menu
+                await panel.until_label("Last result: a.py (written)")
+                assert [
+                    child.label for child in (await panel.find("Last result: a.py (written)")).children
+                ] == ["Undo"]
+                await panel.click("Last result", "Undo")
+                await until(lambda: not (project / "a.py").exists())
 
-            call = group.create_task(asyncio.to_thread(offload, app, "b.py"))
-            async with asyncio.timeout(PATIENCE):
-                await notices.notices.get()
-            second = max(notices.buttons)
-            assert notices.buttons[second][:4] == ["approve", "Approve", "deny", "Deny"]
-            notices.action_invoked(second, "deny")
-            assert (await call).failed
-            assert not (project / "b.py").exists()
+                call = group.create_task(asyncio.to_thread(offload, app, "b.py"))
+                await until(lambda: max(notices.buttons) > first)
+                second = max(notices.buttons)
+                assert notices.buttons[second][:4] == ["approve", "Approve", "deny", "Deny"]
+                notices.action_invoked(second, "deny")
+                async with asyncio.timeout(PATIENCE):
+                    assert (await call).failed
+                assert not (project / "b.py").exists()
 
     with running_app(home, bus, ollama_standin.url) as app:
         asyncio.run(scene(app))
