@@ -16,7 +16,8 @@ from typing import Any
 
 from server.common.errors import TokenSaverError
 from server.common.events import Event, ResultDigested
-from server.digests import Digest, make_digest
+from server.digests import Digest
+from server.digests.engine import Findings, find_facts
 from server.digests.kept import KeptTexts
 from server.ledger.receipt import Ledger
 from server.ledger.tokens import Family, estimate_result
@@ -42,7 +43,12 @@ AT_ONCE = 2
 """Maximum number of concurrent digests. Further results pass through unchanged."""
 _LAST_LINE = 300
 """Room for the line that says where to find the full text (characters)."""
+_LAST_COST = _LAST_LINE // 5
 ROOM = MOST_CHARACTERS - _LAST_LINE
+LEAST_ROOM = 1_000
+"""Minimum room for a digest (characters). A text passes through unchanged if half of it is less."""
+_SHORTER = 0.9
+"""Factor by which a digest is made shorter than its estimate, because numbers have more tokens than words."""
 _MEASURED = 200_000
 """Number of characters used to estimate tokens. For longer texts, the rest is extrapolated."""
 _SOURCE_CHARACTERS = 300
@@ -164,9 +170,10 @@ class ResultDigester:
         with texts.writing(result.project, redact(result.command).text, source) as kept:
             kept.write(data)
             # The kept text has no secrets, so the digest cannot show a part of one.
-            made = make_digest(kept.whole(), ROOM, command=form.command, name=form.name)
+            found = find_facts(kept.whole(), command=form.command, name=form.name)
+            made = fitting_digest(found, whole, self._family)
             digest = redact(made.text).text
-            cost = tokens_of(digest, self._family) + _LAST_LINE // 5
+            cost = cost_of(digest, self._family)
             if not (states_facts(made) and spares_enough(cost, whole)):
                 kept.discard()
                 return None
@@ -209,6 +216,22 @@ def last_line(result: ToolResult, made: Made) -> str:
     if missing := result.lines_missing:
         line += f"; Read returned no lines from {missing[0]:,} on, of {missing[1]:,}"
     return f"{line}]"
+
+
+def fitting_digest(found: Findings, whole_tokens: int, family: Family) -> Digest:
+    """Return the longest digest that is short enough to replace its text, or a full one if none is."""
+    made = found.digest(ROOM)
+    cost = cost_of(made.text, family)
+    if spares_enough(cost, whole_tokens):
+        return made
+    most = whole_tokens * (1 - LEAST_SPARED) - _LAST_COST
+    room = int(len(made.text) * most / (cost - _LAST_COST) * _SHORTER)
+    return found.digest(room) if room >= LEAST_ROOM else made
+
+
+def cost_of(digest: str, family: Family) -> int:
+    """Return the tokens of a digest and its last line."""
+    return tokens_of(digest, family) + _LAST_COST
 
 
 def states_facts(digest: Digest) -> bool:

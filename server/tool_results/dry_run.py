@@ -15,13 +15,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from server.digests import make_digest
+from server.digests.engine import find_facts
 from server.ledger.prices import Prices
 from server.ledger.tokens import Family, family_of
 from server.ledger.transcripts.context_cost import request_money
 from server.ledger.transcripts.parse import blocks_of, usage_of
 from server.ledger.transcripts.reader import find_transcripts, new_lines
-from server.tool_results.digester import LEAST_TOKENS, ROOM, spares_enough, states_facts, tokens_of
+from server.tool_results.digester import (
+    LEAST_TOKENS,
+    cost_of,
+    fitting_digest,
+    spares_enough,
+    states_facts,
+    tokens_of,
+)
 from server.tool_results.losses import facts_key, source_key
 from server.tool_results.passing import Form, form_of
 from server.tool_results.result import ToolResult, parse_event
@@ -160,10 +167,13 @@ class _Run:
         reason = form.reason or self._loss(chain, result, form)
         if not reason and (form.kind, str(result.project)) in self._left_alone:
             reason = "digests stopped after a loss"
-        made = None if reason else make_digest(result.text, ROOM, command=form.command, name=form.name)
+        made = None
+        if not reason:
+            found = find_facts(result.text, command=form.command, name=form.name)
+            made = fitting_digest(found, whole, family)
         if made is not None and not states_facts(made):
             reason = "a text of an unknown kind"
-        digest = tokens_of(made.text, family) if made is not None else 0
+        digest = cost_of(made.text, family) if made is not None else 0
         if not reason and not spares_enough(digest, whole):
             reason = "a digest would not save half"
         if made is None or reason:

@@ -70,6 +70,9 @@ class DigesterHarness:
         new = output["hookSpecificOutput"]["updatedToolOutput"]
         if isinstance(new, list):
             return str(new[0]["text"])
+        if "result" in new:
+            assert {**new, "result": ""} == {**response, "result": ""}, "only the text is replaced"
+            return str(new["result"])
         return str(new["file"]["content"] if "file" in new else new["stdout"])
 
     async def edited(self) -> None:
@@ -82,7 +85,8 @@ class DigesterHarness:
 
 
 @pytest.fixture
-def harness(tmp_path: Path) -> DigesterHarness:
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DigesterHarness:
+    monkeypatch.setattr(module, "SECONDS", 60.0)  # a busy machine is another test's matter
     return DigesterHarness(tmp_path)
 
 
@@ -117,6 +121,33 @@ async def test_small_and_unknown_results_pass(harness: DigesterHarness) -> None:
     assert await harness.answer("mcp__a__b", {}, [{"type": "image", "data": LOG}]) is None
     assert await harness.records.latest(1) == ()
     assert not list(harness.texts.glob("*")), "no text is kept of what passes"
+
+
+async def test_a_fetched_page_is_digested_if_it_is_a_log_and_passes_if_it_is_prose(
+    harness: DigesterHarness,
+) -> None:
+    page = {"bytes": len(LOG), "code": 200, "codeText": "OK", "durationMs": 5, "url": "https://ci.test/log"}
+    asked = {"url": page["url"], "prompt": "Why did the build fail?"}
+    digest = await harness.answer("WebFetch", asked, {**page, "result": LOG})
+    assert digest is not None
+    assert len(digest) <= MOST_CHARACTERS
+    assert "6 failed, 1707 passed" in digest
+    assert (await harness.one()).kind == "WebFetch"
+    prose = "".join(f"Paragraph {number} explains the build and its history.\n\n" for number in range(900))
+    assert await harness.answer("WebFetch", {**asked, "prompt": "Sum up"}, {**page, "result": prose}) is None
+
+
+async def test_a_text_with_many_numbers_gets_a_digest_that_saves_half(harness: DigesterHarness) -> None:
+    rows = [
+        f"{number:>5} {number * 7919 % 99991:>7} {number % 7:>3}  worker-{number}" for number in range(240)
+    ]
+    table = "\n".join(["  PID     RSS  NI  COMMAND", *rows])
+    whole = tokens_of(table, FAMILY)
+    assert LEAST_TOKENS < whole < 2 * LEAST_TOKENS
+    digest = await harness.bash(table, "ps -eo pid,rss,ni,comm")
+    assert digest is not None
+    assert "240 rows" in digest
+    assert tokens_of(digest, FAMILY) <= whole / 2
 
 
 async def test_secrets_reach_neither_claude_nor_the_disk(harness: DigesterHarness) -> None:

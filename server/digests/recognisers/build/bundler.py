@@ -15,7 +15,7 @@ _FILE = re.compile(
 _GROUP = re.compile(
     r"^ *(?:(?:assets|modules) by (?:path|status|info|chunk|layer)"
     r"|(?:orphan|runtime|cacheable|asset|javascript) modules"
-    rf"|asset|\S*[./]\S*) .*?{_AMOUNT}.*$|^ *(?:\+|\|) .*|^ *\d+ related assets?$",
+    rf"|asset|(?=\S*[./])\S+) .*?{_AMOUNT}.*$|^ *(?:\+|\|) .*|^ *\d+ related assets?$",
     re.IGNORECASE,
 )
 _RESULT = re.compile(
@@ -28,6 +28,7 @@ _HEAD = re.compile(
     r"|^(?P<bang>\(!\)) (?P<note>\S.*)$"
     r"|^(?P<sign>[✘▲X]) \[(?P<word>ERROR|WARNING)\] (?P<said>.*)$"
     r"|^(?P<during>error during build):(?P<more>.*)$"
+    r"|^(?P<at>\S+\.\w{1,8} \(\d+:\d+\)): (?P<rollup>\S.*)$"
 )
 _STAGES = re.compile(r"^(?:transforming|rendering chunks|computing gzip size|watching for file changes)\b.*$")
 _CHAIN = re.compile(r"^ *@ \S")
@@ -35,6 +36,7 @@ _SCALE = {"k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _MOST_DETAILS = 5
 _MOST_BLANK = 1
 _LARGEST = 6
+_LISTED = 20
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Bundler(Recogniser):
         r"^\(!\) ",
         r"^[✘▲X] \[(?:ERROR|WARNING)\] ",
         r"^error during build:",
+        r"^\S+\.\w{1,8} \(\d+:\d+\): \S",
         r"^(?:[✓✔x✗] )?(?:built in [\d.]|[Bb]uild failed in |\d+ modules transformed|vite v\d)",
         r"^(?:webpack .*compiled |⚡ Done in |created .* in [\d.]+ ?m?s)",
         r"^(?:transforming|rendering chunks|computing gzip size)\b",
@@ -84,14 +87,18 @@ class Bundler(Recogniser):
             self._results.append(literal(line))
             self._end()
             return True
-        if self._current is not None and self._detail(self._current, line):
-            return True
         if found := _FILE.match(text):
+            self._end()
             self._total += 1
             if len(self._files) < MOST_KEPT:
                 self._files.append((_size(found["number"], found["unit"]), literal(line)))
             return True
-        return _STAGES.match(text) is not None or _GROUP.match(text) is not None
+        if _STAGES.match(text):
+            self._end()
+            return True
+        if self._current is not None and self._detail(self._current, line):
+            return True
+        return _GROUP.match(text) is not None
 
     def facts(self) -> list[Fact]:
         self._end()
@@ -115,7 +122,9 @@ class Bundler(Recogniser):
         ordered = sorted(self._files, key=lambda each: -each[0])
         label = computed(f"{self._total:,} files, the largest", 82)
         parts = (Part(p.text, p.line, 81 - 3 * i) for i, (_, p) in enumerate(ordered[:_LARGEST]))
-        rest = (Part(p.text, p.line, 40 - min(i // 4, 20)) for i, (_, p) in enumerate(self._files[:100]))
+        rest = (
+            Part(p.text, p.line, 40 - min(i // 4, 20)) for i, (_, p) in enumerate(ordered[_LARGEST:_LISTED])
+        )
         return [Fact(Section.NOTE, (label, *parts)), *(Fact(Section.REST, (part,)) for part in rest)]
 
     def _begin(self, line: Line, *, severe: bool) -> None:
@@ -124,11 +133,14 @@ class Bundler(Recogniser):
         self.open, self._blank = True, 0
 
     def _detail(self, current: _Message, line: Line) -> bool:
-        """Add a line to the current message. It ends at a blank line after its details."""
+        """Add a line to the current message. It ends at a blank line, unless its indented details follow."""
         if not line.text.strip():
             self._blank += 1
             if current.details or self._blank > _MOST_BLANK:
                 self._end()
+            return False
+        if self._blank and not line.text.startswith(" "):
+            self._end()
             return False
         if len(current.details) < _MOST_DETAILS and not _CHAIN.match(line.text):
             current.details.append(literal(line))

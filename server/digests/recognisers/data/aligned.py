@@ -24,7 +24,7 @@ _PREAMBLE = 4
 _WIDEST = 400
 """Maximum width of a header (characters)."""
 _NAME = re.compile(r"[A-Za-z%#*][\w%#*/().:+-]*(?: [\w%#*/().:+-]+)*$")
-_RULE = re.compile(r"[-=+|─═┼│ \t]*[-=─═]{2}[-=+|─═┼│ \t]*$")
+_RULE = frozenset("-=+|─═┼│ \t")
 _DIGIT = re.compile(r"\d")
 _WORDS = re.compile(r"\S+")
 
@@ -73,8 +73,8 @@ def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
 
 def _table(header: Line, below: Sequence[Line]) -> Table | None:
     head = header.text.expandtabs().rstrip()
-    has_rule = _RULE.match(below[0].text) is not None
-    body = [line for line in below if line.text != header.text and not _RULE.match(line.text)]
+    has_rule = _is_rule(below[0].text)
+    body = [line for line in below if line.text != header.text and not _is_rule(line.text)]
     if len(head) > _WIDEST or len(_WORDS.findall(head)) < 2 or len(body) < _LEAST_ROWS:
         return None
     spans = _spans(head, body[:_PROBE])
@@ -88,6 +88,11 @@ def _table(header: Line, below: Sequence[Line]) -> Table | None:
     if _are_names(names) and _is_table(rows, body) and _numeric(names, rows) >= _LEAST_NUMERIC:
         return Table(names, tuple(rows), tuple(irregular), len(below) + 1)
     return None
+
+
+def _is_rule(text: str) -> bool:
+    """Return whether a line only separates a header from its rows."""
+    return _RULE.issuperset(text) and any(mark in text for mark in ("--", "==", "──", "══"))
 
 
 def _are_names(names: Sequence[str]) -> bool:

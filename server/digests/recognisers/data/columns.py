@@ -11,6 +11,8 @@ NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?(?:e[+-]?\d+)?%?$", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?$")
 _MOST_VALUES = 5_000
 _WORTH = 86
+_FEW = 4
+"""Maximum number of values that are told though each occurs once."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,9 @@ class Column:
             told = ", ".join(f"{value[:40]} ×{count}" for value, count in common)
             parts.append(
                 computed(
-                    f"{different} values: {told}" if common[0][1] > 1 else f"{different} different values",
+                    f"{different} values: {told}"
+                    if common[0][1] > 1 or different <= _FEW
+                    else f"{different} different values",
                     worth - 4,
                 )
             )

@@ -14,9 +14,12 @@ from server.digests.values import Fact, Section
 _OUTCOMES = frozenset({"failure", "error", "rerunFailure", "rerunError", "flakyFailure", "flakyError"})
 """Elements that report the failure of the element around them (JUnit)."""
 _PLACE = re.compile(r"[\w./\\-]+\.\w{1,5}:\d+")
+_SCHEMA = ("xmlns", "xsi:")
+"""Attributes that name a schema begin like this."""
 _MOST_PATHS = 120
 _MOST_PROBLEMS = 60
 _MOST_RECORDS = 120
+_MOST_TOTALS = 4
 _LONGEST = 240
 _LONGEST_STATE = 40
 _LEAST_RECORDS = 3
@@ -35,18 +38,19 @@ def xml_facts(text: str) -> list[Fact]:
     counts = Counter(each.tag for each in elements)
     told = ", ".join(f"{count} {tag}" for tag, count in counts.most_common(10))
     found = [Fact(Section.RESULT, (computed(f"XML: {root.tag}, {len(elements):,} elements: {told}", 98),))]
-    found += _totals(elements)
+    found += _totals([each for each in elements if counts[each.tag] == 1])
     found += _problems(root)
     found += _paths(root)
     return [*found, *_records(elements, counts)]
 
 
 def _totals(elements: Sequence[Element]) -> Iterator[Fact]:
-    """Yield the attributes of the outermost elements, where reports have their totals."""
-    for place, each in enumerate(elements[:3]):
-        if each.attributes:
+    """Yield the attributes of elements that occur once, where reports have their totals."""
+    for place, each in enumerate(elements[:_MOST_TOTALS]):
+        own = {name: value for name, value in each.attributes.items() if not name.startswith(_SCHEMA)}
+        if own:
             worth = 94 - 8 * place
-            told = " ".join(f"{name}={_short(value, 60)}" for name, value in each.attributes.items())
+            told = " ".join(f"{name}={_short(value, 60)}" for name, value in own.items())
             yield Fact(Section.RESULT, (computed(f"{each.tag} (L{each.line}): {told}", worth),))
 
 
@@ -127,28 +131,31 @@ def _paths(root: Element) -> Iterator[Fact]:
         if depth < _DEEPEST:
             waiting += [(child, f"{path}/{child.tag}", depth + 1) for child in reversed(each.children)]
     for place, (depth, column) in enumerate(columns.values()):
-        if depth or column.filled > 1:
-            yield column.fact(min(4 * depth + place // 4, 30), 80)
+        worth = 80 - min(4 * depth + place // 4, 30)
+        if column.filled > 1:
+            yield column.fact(0, worth)
+        elif "@" not in column.name:
+            yield Fact(Section.NOTE, (computed(f"{column.name}: {next(iter(column.values))}", worth),))
 
 
 def _records(elements: Sequence[Element], counts: Counter[str]) -> Iterator[Fact]:
     """Yield the elements that recur with values alone, as lists of their values."""
     groups: dict[str, list[Element]] = {}
     for each in elements:
-        if (
-            counts[each.tag] >= _LEAST_RECORDS
-            and each.children
-            and all(not c.children for c in each.children)
-        ):
+        if counts[each.tag] >= _LEAST_RECORDS and len(_values(each)) > 1:
             groups.setdefault(each.tag, []).append(each)
     for tag, members in groups.items():
         if len(members) < _LEAST_RECORDS:
             continue
-        parts = [computed(f"{len(members)} {tag}", 48)]
+        parts = [computed(f"{len(members)} {tag}", 70)]
         for place, each in enumerate(members[:_MOST_RECORDS]):
-            values = ":".join(_short(child.text, 60) for child in each.children if child.text)
-            parts.append(computed(f"{values} (L{each.line})", 46 - min(place // 8, 12)))
+            parts.append(computed(f"{':'.join(_values(each))} (L{each.line})", 69 - min(place // 4, 30)))
         yield Fact(Section.NOTE, tuple(parts))
+
+
+def _values(element: Element) -> list[str]:
+    """Return the texts of the elements in an element, without those that have elements of their own."""
+    return [_short(each.text, 60) for each in element.children if each.text and not each.children]
 
 
 def _short(text: str, most: int) -> str:

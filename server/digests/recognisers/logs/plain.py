@@ -37,6 +37,11 @@ _ACCESS = re.compile(
 _KERNEL = re.compile(
     r"^(?:<\d+>|\w+ *:(?P<level>\w+) *: )?\[(?P<time> *\d+\.\d{6})\](?:\[ *[\w-]+\])? +(?P<text>\S.*)$"
 )
+_KERNEL_FAULT = re.compile(
+    r"\btraps: |\bBUG: |\bOops\b|\bgeneral protection fault|\bOut of memory\b|\bI/O error\b"
+    r"|blocked for more than"
+)
+"""Faults that the kernel reports in words of its own."""
 _LOGCAT = re.compile(rf"^(?P<time>\d\d-\d\d {_CLOCK}) +\d+ +\d+ (?P<level>[VDIWEF]) (?P<text>\S.*)$")
 _SEVERE = re.compile(
     r"\b(?:error|fail(?:ed|ure)?|panic(?!=)|segfault|oom(?!=)|killed|denied|refused|fatal)\b", re.IGNORECASE
@@ -76,6 +81,7 @@ class PlainLog(RecordLog):
             )
         if found := _KERNEL.match(text):
             level = LEVELS.get((found["level"] or "").casefold(), 0) or _level_of(found["text"])
+            level = max(level, 2 if _KERNEL_FAULT.search(found["text"]) else 0)
             return Record(level, found["text"], found["time"].strip())
         if found := _SYSLOG.match(text) or _TIMED.match(text):
             return Record(_level_of(found["text"]), found["text"], found["time"])
