@@ -159,6 +159,23 @@ async def test_an_endlessly_repeating_answer_is_stopped_and_asked_for_again(
     await eventually(lambda: pipeline.ollama.outcomes("/api/chat") == ["dropped", "answered"])
 
 
+async def test_an_answer_that_copies_the_file_instead_of_editing_it_is_stopped(
+    pipeline: PipelineHarness, project: Path
+) -> None:
+    functions = "\n".join(
+        f"def rate_{number}(amount):\n    return amount * {number}\n" for number in range(600)
+    )
+    (project / "rates.py").write_text(f"LIMIT = 3\n\n{functions}\nprint(LIMIT)\n")
+    edit = "<<<<<<< SEARCH\nLIMIT = 3\n=======\nLIMIT = 5\n>>>>>>> REPLACE\n"
+    pipeline.ollama.answers.when("LIMIT to 5", Answer(f"```python\n{functions}```"))
+    pipeline.ollama.answers.when("copies the file", Answer(edit))
+    outcome = await pipeline.run("Change LIMIT to 5.", files=("rates.py",), output="rates.py")
+    assert outcome.name == "delivered", outcome.text
+    assert outcome.attempts[0].verdict.reason.startswith("complete: The answer copies the file")
+    assert len(outcome.attempts[0].generation.text) < 4_000
+    assert (project / "rates.py").read_text().startswith("LIMIT = 5\n\ndef rate_0")
+
+
 async def test_repetition_in_the_file_is_allowed_in_the_answer(
     pipeline: PipelineHarness, project: Path
 ) -> None:

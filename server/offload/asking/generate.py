@@ -21,6 +21,14 @@ SAMPLE_TEMPERATURE = 0.7
 """Temperature for samples that are compared with each other. At 0.2 a small model repeats its mistake."""
 REPEATING = "repeating"
 """Finish reason for an answer stopped because it was repeating itself."""
+COPYING = "copying"
+"""Finish reason for an answer stopped because it copied the file instead of editing it."""
+EDIT_MARK = "<<<<<<<"
+"""What the first line of an edit begins with, in prompts and in answers."""
+COPIED = 1_500
+"""Number of characters copied from the prompt before the first edit that stop an answer of edits. A whole
+copy would not fit in the token limit anyway.
+"""
 WATCHED = 3_000
 """Number of characters at the end of an answer that are searched for a loop. A looping small model runs until
 its token limit, which takes minutes on a CPU.
@@ -100,9 +108,11 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
                     said = thoughts if thinking else texts
                     said.append(text)
                     progress.text("" if thinking else text, count, rate)
-                    if count % _WATCH_EVERY == 0 and _is_circling("".join(said), prompt):
+                    if count % _WATCH_EVERY == 0 and (reason := _useless("".join(said), prompt)):
                         progress.text("", count, rate, last=True)
-                        return _broken_off(texts, thoughts, prompt, count)
+                        return Generation(
+                            "".join(texts), "".join(thoughts), reason, prompt.prompt_tokens, count
+                        )
                 case Completed() as end:
                     rate = end.completion_tokens / end.generate_seconds if end.generate_seconds else 0.0
                     progress.text("", end.completion_tokens or count, rate, last=True)
@@ -110,6 +120,21 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
     raise BackendFailed(
         "The engine's stream ended without an end marker.", "Try again, and check the engine's log."
     )
+
+
+def _useless(text: str, prompt: Prompt) -> str | None:
+    """Return the finish reason for an answer that is not worth waiting for, or None."""
+    if _is_circling(text, prompt):
+        return REPEATING
+    return COPYING if _is_copying(text, prompt) else None
+
+
+def _is_copying(text: str, prompt: Prompt) -> bool:
+    """Return whether an answer that should consist of edits copies the file instead."""
+    if len(text) < COPIED or EDIT_MARK in text:
+        return False
+    asked = (each.content for each in prompt.messages if each.role == "user" and EDIT_MARK in each.content)
+    return any(text[-COPIED:] in content for content in asked)
 
 
 def _is_circling(text: str, prompt: Prompt) -> bool:
@@ -122,10 +147,6 @@ def _is_circling(text: str, prompt: Prompt) -> bool:
     if again < 0 or circle > LONGEST_CIRCLE or tail[circle:] != tail[:-circle]:
         return False
     return not any(tail in message.content for message in prompt.messages if message.role != "assistant")
-
-
-def _broken_off(texts: list[str], thoughts: list[str], prompt: Prompt, count: int) -> Generation:
-    return Generation("".join(texts), "".join(thoughts), REPEATING, prompt.prompt_tokens, count)
 
 
 def _generation(texts: list[str], thoughts: list[str], end: Completed) -> Generation:

@@ -14,6 +14,7 @@ CHECK_FAILED = "check_failed"
 QUOTE_MISSING = "quote_missing"
 TESTS_NOTHING = "tests_nothing"
 REPEATS_ITSELF = "repeats_itself"
+COPIES_THE_FILE = "copies_the_file"
 PITFALL = "pitfall"
 DAMAGED = "damaged_characters"
 DOES_NOT_RUN = "does_not_run"
@@ -35,6 +36,7 @@ REASONS = {
     CHECK_FAILED: "A check that the user named did not pass.",
     QUOTE_MISSING: "The result quotes names, numbers or words that the source does not have.",
     TESTS_NOTHING: "The tests assert nothing, or do not test the code that the task names.",
+    COPIES_THE_FILE: "The answer copied the file, and should have consisted of edits.",
     REPEATS_ITSELF: "The answer repeated the same lines again and again.",
     DAMAGED: "The engine sent damaged characters (U+FFFD) that the sources do not have.",
     PITFALL: "The result has a mistake that is never intended, such as a list as a dataclass default.",

@@ -12,7 +12,7 @@ from server.offload.answers import cleaning
 from server.offload.answers.edits import EditFailed, apply, without_blanks
 from server.offload.answers.extract import Muddled
 from server.offload.answers.readings import content_of, readings, require_content
-from server.offload.asking.generate import REPEATING
+from server.offload.asking.generate import COPYING, REPEATING
 from server.offload.asking.plan import Plan
 from server.offload.checks import codes
 from server.offload.checks.parses import parse_result
@@ -171,6 +171,9 @@ def _complete(generation: Generation, text: str) -> Check:
         )
     if generation.finish_reason == REPEATING:
         return failed("The answer repeats itself without end.", codes.REPEATS_ITSELF)
+    if generation.finish_reason == COPYING:
+        message = "The answer copies the file; give only the edits, in the form shown."
+        return failed(message, codes.COPIES_THE_FILE)
     if not text.strip():
         return _empty()
     return Check("complete", passed=True)
