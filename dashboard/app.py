@@ -82,6 +82,8 @@ def build_dashboard(hub: Hub) -> Dashboard:
         binding_refresh_interval=None,
         reconnect_timeout=RECONNECT_SECONDS,
         show_welcome_message=False,
+        # The browser runs on the same machine: to compress a page takes longer than to send it.
+        gzip_middleware_factory=None,
     )
     pages.on_startup(updates.start)
     pages.on_shutdown(updates.stop)

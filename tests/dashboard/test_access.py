@@ -1,4 +1,4 @@
-"""Keyboard access: the keyboard reaches everything that the mouse does."""
+"""Access to the pages: the keyboard reaches everything that the mouse does, and nothing is compressed."""
 
 from playwright.sync_api import Page, expect
 
@@ -15,3 +15,13 @@ def test_the_keyboard_reaches_the_content_and_every_page(page: Page) -> None:
         names.append(page.locator(":focus").inner_text())
     assert any("Now" in name for name in names)
     assert any("History" in name for name in names)
+
+
+def test_pages_are_sent_as_they_are(page: Page) -> None:
+    """Compression would only cost time: browser and hub run on one machine."""
+    settle(page)
+    for address in ("location.href", "document.querySelector('link[rel=stylesheet]').href"):
+        response = (
+            f"fetch({address}, {{cache: 'reload'}}).then(answer => answer.headers.get('content-encoding'))"
+        )
+        assert page.evaluate(response) is None, address
