@@ -101,7 +101,7 @@ def plan_each(
     _refuse_bad_task("The batch", {**shared, "task": task})
     if not inputs:
         raise BadArguments(
-            "No file matches the patterns in each.", "Check the pattern against the project's files."
+            "No file matches the patterns in `each`.", "Check the pattern against the project's files."
         )
     if len(inputs) > cap:
         raise BadArguments(

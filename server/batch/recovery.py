@@ -1,4 +1,7 @@
-"""Recovers items that were running when the app crashed or their job was stopped."""
+"""Recovers items that were running when the app crashed or their job was stopped.
+
+``offload/delivery/crash_recovery.py`` restores the files of interrupted offloads, also those outside batches.
+"""
 
 import hashlib
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """Pauses, either by the user (immediate and surviving restarts) or by the app to yield to another program.
 
 The user's pause is stored in ``pause.json`` in the state folder. The app's own pause is not stored, because
-its reason is checked again after a restart.
+its reason is checked again after a restart. ``gpu/yielding.py`` decides when another program needs the GPU.
 """
 
 import asyncio

@@ -104,7 +104,7 @@ def show(job: JobId, as_json: Json = False) -> None:
 
 @jobs_app.command()
 def pause(job: JobId, as_json: Json = False) -> None:
-    """Stop starting further items."""
+    """Pause a batch. Items that are running stop, and run again after `resume`."""
     _act(job, as_json=as_json, action="pause")
 
 
