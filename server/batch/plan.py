@@ -59,8 +59,8 @@ def plan_tasks(tasks: Sequence[dict[str, Any]], sequential: bool) -> Planned:
     """
     if not 1 <= len(tasks) <= MOST_LISTED_TASKS:
         raise BadArguments(
-            f"tasks has {len(tasks)} tasks; the limit is 1 to {MOST_LISTED_TASKS}.",
-            'For one task on many files use task with each=["src/**/*.py"].',
+            f"`tasks` has {len(tasks)} tasks; the limit is 1 to {MOST_LISTED_TASKS}.",
+            'For one task on many files, use `task` with each=["src/**/*.py"].',
         )
     for position, item in enumerate(tasks, start=1):
         _refuse_bad_task(f"Task {position}", item)
@@ -105,7 +105,7 @@ def plan_each(
         )
     if len(inputs) > cap:
         raise BadArguments(
-            f"each matches {len(inputs)} files; a batch takes at most {cap}.",
+            f"`each` matches {len(inputs)} files; a batch takes at most {cap}.",
             "Narrow the pattern, or raise [batch] max_items.",
         )
     _refuse_bad_pattern(output)
@@ -170,12 +170,12 @@ def require_few_names(arguments: Mapping[str, Any]) -> None:
     files, task = arguments.get("files"), arguments.get("task")
     if isinstance(files, list) and len(files) > MOST_FILES:
         raise BadArguments(
-            f"files has {len(files):,} names; a task takes at most {MOST_FILES}.",
+            f"`files` has {len(files):,} names; a task takes at most {MOST_FILES}.",
             "Use batch_offload with one item per file.",
         )
     if isinstance(task, str) and len(task) > MOST_TASK_CHARACTERS:
         raise BadArguments(
-            f"task has {len(task):,} characters; the limit is {MOST_TASK_CHARACTERS:,}.",
+            f"`task` has {len(task):,} characters; the limit is {MOST_TASK_CHARACTERS:,}.",
             "Say what to do, and pass long texts as files.",
         )
 
@@ -203,7 +203,7 @@ def _refuse_bad_task(which: str, item: object) -> None:
 def _refuse_bad_pattern(output: str) -> None:
     if not output:
         raise BadArguments(
-            "each needs an output pattern, because many answers do not fit into one call's result.",
+            "`each` needs an output pattern, because many answers do not fit into one call's result.",
             'Say where to write: output="{path}" edits in place, "{dir}/{stem}.md" writes next to the input.',
         )
     if output.endswith("/"):

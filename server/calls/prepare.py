@@ -108,7 +108,7 @@ def _plan(parsed: _Parsed, settings: Settings, workspace: Workspace, arguments: 
     else:
         if len(each) > settings.batch.max_items:
             raise BadArguments(
-                f"each names {len(each):,} files; a batch takes at most {settings.batch.max_items:,}.",
+                f"`each` names {len(each):,} files; a batch takes at most {settings.batch.max_items:,}.",
                 "Narrow the list, or raise [batch] max_items.",
             )
         parsed.inputs = expand_inputs(workspace, each)
@@ -125,8 +125,8 @@ def _plan(parsed: _Parsed, settings: Settings, workspace: Workspace, arguments: 
             )
     if parsed.plan is None or (tasks and each):
         raise BadArguments(
-            "batch_offload takes either tasks or each.",
-            'Pass tasks=[…], or task with each=["src/**/*.py"] and output="{path}".',
+            "batch_offload takes either `tasks` or `each`.",
+            'Pass tasks=[…], or `task` with each=["src/**/*.py"] and output="{path}".',
         )
     if tasks and arguments.get("sequential") is not True:
         parsed.plan = run_in_parallel(parsed.plan)

@@ -118,7 +118,7 @@ class Task:
         """
         text = str(arguments.get("task") or "")
         if not text.strip():
-            raise BadArguments("task is empty.", "Say what the local model should do.")
+            raise BadArguments("`task` is empty.", "Say what the local model should do.")
         wanted, kind = arguments.get("output_format"), arguments.get("category")
         return cls(
             task=text,

@@ -50,7 +50,7 @@ def batch_offload_tool(hub: Hub) -> Tool:
         hub.check_paused()
         planned = ctx.prepared.require_plan()
         if max_hours < 0:
-            raise BadArguments("max_hours is negative.", "Leave it out to use the limit in the settings.")
+            raise BadArguments("`max_hours` is negative.", "Leave it out to use the limit in the settings.")
         if dry_run:
             return await _preview(hub, planned)
         job_id = await hub.batches.submit(planned, ctx.caller, max_hours)

@@ -75,10 +75,10 @@ def _refuse_bad_values(wait: int, action: Action, item: int) -> None:
     # Checked here, because a limit in the schema would cost tokens in every session.
     if not 0 <= wait <= MOST_WAIT:
         raise BadArguments(
-            f"wait is {wait}; it must be from 0 to {MOST_WAIT} seconds.", "Correct `wait`, then call again."
+            f"`wait` is {wait}; it must be from 0 to {MOST_WAIT} seconds.", "Correct `wait`, then call again."
         )
     if item != EVERY_ITEM and action not in ("cancel", "retry"):
-        raise BadArguments(f"item cannot be used with {action}.", "Use it with cancel or retry.")
+        raise BadArguments(f"`item` cannot be used with {action}.", "Use it with cancel or retry.")
 
 
 def _list(items: tuple[ItemRecord, ...]) -> str:

@@ -175,7 +175,7 @@ def _changed(
         table[setting] = _changed_table(table[setting], action, values, config)
     else:
         if config or not (values or action == "set"):
-            raise BadArguments(f"{setting} takes values.", "Name them in values.")
+            raise BadArguments(f"{setting} takes values.", "Name them in `values`.")
         table[setting] = _changed_list(table[setting], action, values)
     try:
         return SelectorSettings.model_validate(table)
@@ -198,7 +198,7 @@ def _changed_table(
         gone = {*values, *config}
         return {category: model for category, model in kept.items() if category not in gone}
     if values or not (config or action == "set"):
-        raise BadArguments("custom_recommendations takes custom_config.", "Give its category and model.")
+        raise BadArguments("custom_recommendations takes `custom_config`.", "Give its category and model.")
     return {**(kept if action == "add" else {}), **config}
 
 

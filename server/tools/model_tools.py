@@ -88,7 +88,7 @@ def _pull_model(hub: Hub) -> Tool:
 
 def _named(model: str) -> str:
     if not model.strip():
-        raise BadArguments("model is empty.", "Name a model; list_loaded_models shows some.")
+        raise BadArguments("`model` is empty.", "Name a model; list_loaded_models shows some.")
     return model.strip()
 
 

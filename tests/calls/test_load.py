@@ -124,7 +124,7 @@ MANY_NAMES = [f"d1/f{n}.txt" for n in range(100_000)]
         pytest.param(
             "batch_offload",
             {"task": "x", "each": MANY_NAMES[:20_000], "output": "{path}"},
-            "each names 20,000 files; a batch takes at most 500",
+            "`each` names 20,000 files; a batch takes at most 500",
             id="each",
         ),
         pytest.param(

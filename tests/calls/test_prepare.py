@@ -94,13 +94,13 @@ async def test_a_batch_is_planned_and_each_item_is_judged(project: Path) -> None
 @pytest.mark.parametrize(
     ("tool", "arguments", "cause"),
     [
-        pytest.param("offload_work", {"task": " "}, "task is empty", id="no-task"),
+        pytest.param("offload_work", {"task": " "}, "`task` is empty", id="no-task"),
         pytest.param("offload_work", {"task": "x", "files": 7}, "offload_work", id="files-is-a-number"),
-        pytest.param("batch_offload", {}, "either tasks or each", id="neither-tasks-nor-each"),
+        pytest.param("batch_offload", {}, "either `tasks` or `each`", id="neither-tasks-nor-each"),
         pytest.param(
             "batch_offload",
             {"tasks": [{"task": "x"}], "each": ["*.py"]},
-            "either tasks or each",
+            "either `tasks` or `each`",
             id="tasks-and-each",
         ),
         pytest.param(

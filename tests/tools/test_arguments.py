@@ -73,9 +73,9 @@ async def test_a_pattern_as_output_is_refused_by_each_tool_that_writes_one_file(
     client: Client, output: str
 ) -> None:
     task = {"task": "Write notes.", "files": ["a.py"], "output": output}
-    assert (await _said(client, "offload_work", **task)).startswith("bad_arguments: output ")
+    assert (await _said(client, "offload_work", **task)).startswith("bad_arguments: `output` ")
     assert (await _said(client, "batch_offload", tasks=[task], dry_run=True)).startswith(
-        "bad_arguments: output "
+        "bad_arguments: `output` "
     )
 
 

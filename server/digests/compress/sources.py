@@ -67,7 +67,7 @@ def read(workspace: Workspace, wanted: Compression, kept: KeptTexts | None) -> t
         BadArguments: the call has neither files nor content, or both.
     """
     if bool(wanted.files) == bool(wanted.content):
-        raise BadArguments("compress_context takes either files or content.", "Pass paths in files.")
+        raise BadArguments("compress_context takes either `files` or `content`.", "Pass paths in `files`.")
     if wanted.content:
         data = wanted.content.encode(errors="replace")
         return (Text("content", lambda: io.BytesIO(data), len(data), _sha256(io.BytesIO(data)), given=True),)

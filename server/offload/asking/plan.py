@@ -87,7 +87,7 @@ def make_plan(task: Task, reading: Reading, most_output_tokens: int) -> Plan:
     """
     target, sources = reading.target, reading.sources
     if task.check and target is None:
-        raise BadArguments("check needs an output, because it checks the written file.", "Name an output.")
+        raise BadArguments("`check` needs an output, because it checks the written file.", "Name an output.")
     if task.output_format == "diff":
         return _diff_plan(task, sources, target, most_output_tokens)
     edited = _edited(sources, target)

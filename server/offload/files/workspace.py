@@ -124,11 +124,12 @@ def read_task(workspace: Workspace, task: Task) -> Reading:
         left -= source.end - source.start
         if len(sources) > MOST_FILES:
             raise BadArguments(
-                f"files names more than {MOST_FILES} files.", "Use batch_offload with one item per file."
+                f"`files` names more than {MOST_FILES} files.", "Use batch_offload with one item per file."
             )
         if left < 0:
             raise FileTooLarge(
-                f"files contain more than {MOST_CHARACTERS:,} characters, more than any model reads at once.",
+                f"The files contain more than {MOST_CHARACTERS:,} characters, more than any model reads "
+                "at once.",
                 "Use batch_offload with one item per file, or compress_context.",
             )
     target = read_target(workspace, task.output) if task.output else None
@@ -238,12 +239,12 @@ def _refuse_pattern(output: str) -> None:
     # Brackets and other braces can be part of names: `[id].tsx`, `{{name}}.py`.
     if found := _FILLED.search(output):
         raise BadArguments(
-            f"output contains {found[0]}, which only batch_offload with each fills in.",
+            f"`output` contains {found[0]}, which only batch_offload with `each` fills in.",
             'Name the file itself, or use batch_offload with each=["src/*.py"] and output="{path}".',
         )
     if "*" in output or "?" in output:
         raise BadArguments(
-            f"output must be the path of one file; {output} is a pattern.",
+            f"`output` must be the path of one file; {output} is a pattern.",
             'Name one file. For many files use batch_offload with each=["src/*.py"] and output="{path}".',
         )
 

@@ -29,7 +29,7 @@ def given_facts(runtime: Runtime, examples: Sequence[str]) -> list[Fact]:
     """
     if len(examples) > MOST_GIVEN:
         raise BadArguments(
-            f"examples has {len(examples)} lines; the limit is {MOST_GIVEN}.", "Pass two to four examples."
+            f"`examples` has {len(examples)} lines; the limit is {MOST_GIVEN}.", "Pass two to four examples."
         )
     facts: list[Fact] = []
     for example in examples:
