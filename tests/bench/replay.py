@@ -207,14 +207,15 @@ def _mutated(repository: str, form: str, each: Edited, mutation: Mutation, befor
         return replace(result, outcome="refused", reason=verdict.reason)
     written = decode(apply_edits(each.before, verdict.edits, each.path), each.path).text
     reason = "; ".join(notice.text for notice in verdict.notices)
-    if any(word[:40] in notice.text for notice in verdict.notices for word in mutation.words):
-        notice = noticed(verdict.notices)
-        named = any(
-            word[:SHOWN_OF_NAME] in notice or word[-SHOWN_OF_NAME // 2 :] in notice for word in mutation.words
-        )
-        return replace(result, outcome="named" if named else "counted", reason=reason, notice=notice)
+    notice = noticed(verdict.notices)
+    if any(
+        word[:SHOWN_OF_NAME] in notice or word[-SHOWN_OF_NAME // 2 :] in notice for word in mutation.words
+    ):
+        return replace(result, outcome="named", reason=reason, notice=notice)
     if _same(written) != _same(mutation.text):
         return replace(result, outcome="restored")
+    if any(word[:40] in each.text for each in verdict.notices for word in mutation.words):
+        return replace(result, outcome="counted", reason=reason, notice=notice)
     return replace(result, reason=reason)
 
 

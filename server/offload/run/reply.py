@@ -116,7 +116,14 @@ def _shortened(text: str, longest: int) -> str:
 
 
 def _notice(shown: list[str], more: int) -> str:
-    return f"Notice: {'; '.join(shown)}{f'; {more} more in the history' if more else ''}."
+    joined: list[str] = []
+    for text in shown:
+        what = " ".join(text.split(" ")[:2]) + " "
+        if joined and joined[-1].startswith(what):  # "removed key a, b"
+            joined[-1] += f", {text.removeprefix(what)}"
+        else:
+            joined.append(text)
+    return f"Notice: {'; '.join(joined)}{f'; {more} more in the history' if more else ''}."
 
 
 def returned(text: str, notices: Sequence[Notice] = (), strength: Strength = "not checked") -> str:
