@@ -38,6 +38,8 @@ def run(home: Path, *arguments: str, **more: str) -> "subprocess.CompletedProces
         "TOKEN_SAVER_PORT": "0",
         "TOKEN_SAVER_BACKEND__KIND": "ollama",
         "TOKEN_SAVER_BACKEND__URL": "http://127.0.0.1:9",
+        # A copy of the project is tested with this variable.
+        **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
         **more,
     }
     return program.run(*arguments, env=environ, cwd=home)
