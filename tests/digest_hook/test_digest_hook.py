@@ -45,8 +45,10 @@ def run(given: bytes, number: int = 0) -> tuple[bytes, float]:
 
 
 @contextmanager
-def listening(home: Path, *, proves: bool, answer: bytes = b"") -> Iterator[list[bytes]]:
-    """Listen as a hub that answers the event with ``answer``, or never; yields what it received."""
+def listening(home: Path, *, proves: bool, answer: bytes = b"", pause: float = 0.0) -> Iterator[list[bytes]]:
+    """Listen as a hub that answers the event with ``answer``, or never; yields what it received. With
+    ``pause``, each byte of the answer comes that many seconds after the one before it.
+    """
     received: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -75,7 +77,9 @@ def listening(home: Path, *, proves: bool, answer: bytes = b"") -> Iterator[list
                 while data := connection.recv(65_536):
                     received.append(data)
                     if answer and received[0].count(b"\r\n\r\n"):
-                        connection.sendall(answer)
+                        for byte in [answer[at : at + 1] for at in range(len(answer))] if pause else [answer]:
+                            connection.sendall(byte)
+                            time.sleep(pause)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -150,6 +154,13 @@ def test_a_slow_hub_is_left_in_time(token_saver_home: Path) -> None:
     assert output == b""
     assert received, "the event was sent"
     assert seconds < 2.0
+
+
+def test_a_hub_that_answers_byte_by_byte_is_left(token_saver_home: Path) -> None:
+    answer = b'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"a": 1}\n'
+    with listening(token_saver_home, proves=True, answer=answer, pause=0.1) as received:
+        assert run(event(stdout(LONG)))[0] == b""
+    assert received, "the event was sent"
 
 
 @pytest.mark.fast

@@ -17,7 +17,9 @@ import pytest
 from server.clients.statusline import add_statusline, remove_statusline, windows_command
 from server.digest_hook.main import ask_hub
 from server.ledger.quota import QuotaFile
+from server.statusline.main import ask_hub as ask_for_figures
 from server.statusline.main import in_shell, status_line
+from tests.digest_hook.test_digest_hook import listening
 from tests.hub_process import HubProcess
 from tests.standins.hub import hub_standin
 from tests.standins.serving import wait_until
@@ -221,3 +223,10 @@ def test_the_users_own_line_runs_in_claude_codes_shell(tmp_path: Path) -> None:
     assert in_shell("x", "win32", environ) == [bash.as_posix(), "-c", "x"]
     assert in_shell("x", "win32", {"CLAUDE_CODE_GIT_BASH_PATH": str(bash)}) == [str(bash), "-c", "x"]
     assert in_shell("x", "linux", environ) == ["/bin/sh", "-c", "x"]
+
+
+@pytest.mark.fast
+def test_another_program_at_the_hubs_address_gets_no_token(token_saver_home: Path) -> None:
+    with listening(token_saver_home, proves=False) as received:
+        assert ask_for_figures({"session_id": "s"}) is None
+    assert received == []
