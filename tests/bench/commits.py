@@ -120,7 +120,7 @@ def _undo(folder: Path, environ: dict[str, str], repository: Path, commit: str) 
 
 
 def _row(case: str, repo: Repo) -> Row:
-    shown = repo.git("diff", "--cached", "--find-renames")
+    shown = repo.git("-c", "core.quotePath=false", "diff", "--cached", "--find-renames")
     patch = re.sub(r"^(?:index [0-9a-f]+\.\..*|@@ [^@]*@@)", "", shown, flags=re.MULTILINE)
     numstat = repo.git("diff", "--cached", "--find-renames", "--numstat")
     started = time.monotonic()

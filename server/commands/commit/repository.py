@@ -21,6 +21,7 @@ _BINARY_BYTES = 8_000
 """Number of leading bytes in which git looks for a zero byte to detect a binary file."""
 _FOR_USER = {"GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true"}
 _DIFF = (
+    *("-c", "core.quotePath=false"),  # names that are not ASCII reach the model as they are
     *("diff", "--cached", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--find-renames"),
     *("--submodule=short", "--ignore-submodules=none"),
 )
