@@ -12,10 +12,10 @@ pytestmark = pytest.mark.fast
 
 NAMED = re.compile(r"`([\w/]*\.py)?::(test_\w+)`")
 WITHOUT = {
-    "a change to many files": "the rule is data: the shipped policy",
+    "to change many files": "the rule is data: the shipped policy",
     "to profit from a broken policy file": "three places keep the rules; one alone changes nothing",
     "to run any command through a permission": "advice that the app does not give",
-    "a policy pattern with exponential run time": "the library RE2",
+    "to use a policy pattern with exponential run time": "the library RE2",
     "to make the model write elsewhere": "the same code as the project's boundary",
     "to be executed when a client starts a hook": "options in data files, tested with hostile folders",
 }

@@ -158,7 +158,7 @@ def table(costs: Costs, price: Price) -> str:
     lines.append("| **all** | " + " | ".join(f"**{_cell(sums[way], price)}**" for way in ways) + " |")
     base = sums[ways[0]]
     shares = " | ".join(f"{100 * sums[way].microusd(price) / base.microusd(price):.0f} %" for way in ways)
-    lines.append(f"| in money, of Claude alone | {shares} |")
+    lines.append(f"| cost compared with Claude alone | {shares} |")
     more = " | ".join(f"{(sums[way].main.opening - base.main.opening) / len(costs):,.0f}" for way in ways)
     lines.append(f"| tokens at the start of a session | {more} |")
     return "\n".join(lines)
