@@ -132,7 +132,7 @@ class HubParts:
         closing.push_async_callback(engine.close)
         offloader = Offloader(settings, engine, history, ledger, events, folders)
         closing.push_async_callback(offloader.close)
-        # Answers and kept texts are contents as well.
+        # Answers and kept text are contents as well.
         cache = DigestCache(folders.cache / "digests") if history.contents else None
         kept = KeptTexts(folders.kept_texts, known=_secrets(keys)) if history.contents else None
         compressor = Compressor(

@@ -1,4 +1,4 @@
-"""Short, rounded numbers and texts for the menu and tooltip."""
+"""Short, rounded numbers and labels for the menu and tooltip."""
 
 import datetime
 import math

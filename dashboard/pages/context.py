@@ -47,15 +47,18 @@ async def show(hub: Hub, updates: HubUpdates, project: str) -> None:
             with card("Content of each request"):
                 PartTable(context, [each for each in off if each not in habits], switcher)
                 source_note(
-                    "Size: the latest session that listed the part. Sessions and uses are counted in the "
-                    "transcripts of the last 7 days; the money is the part's share of their bill. For "
-                    "content that transcripts do not show, the size is the rest of the request."
+                    "The size is from the latest session that listed the part. Sessions and uses are "
+                    "counted in the transcripts of the last 7 days; the money is the part's share of their "
+                    "bill. For content that transcripts do not show, the size is the rest of the request."
                 )
             with card("Habits"):
                 _habits(context, habits, switcher)
             with card("The rest of the bill"):
                 _others(context)
-                source_note("The same bill: results, Claude's own output, and your texts, with re-reads.")
+                source_note(
+                    "This is the rest of the same bill: results, Claude's own output and your messages, "
+                    "with re-reads."
+                )
 
     await page.reload_on(load, updates.transcript_check_changed, requested=acted)
 
@@ -87,10 +90,10 @@ def _sums(context: Context, error: str) -> None:
                 text(name, "ts-figure-name")
                 text(value, "ts-figure-value")
     source_note(
-        f"Since {report.since}, from the token counts in Claude Code's transcripts at list prices, table of "
-        f"{report.priced}. The cost of all parts adds up to the bill. Characters are exact. Tokens are "
-        f"estimates ({error}), scaled so that the parts of a session's first request add up to the size that "
-        "the API counted."
+        f"The figures start on {report.since}. They apply list prices, table of {report.priced}, to the "
+        "token counts in Claude Code's transcripts. The cost of all parts adds up to the bill. Characters "
+        f"are exact. Tokens are estimates ({error}), scaled so that the parts of a session's first request "
+        "add up to the size that the API counted."
     )
 
 

@@ -67,11 +67,13 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
             with box("ts-stack"):
                 with card("Tokens over time", aside="net" if view.stack else "up: saved, down: cost"):
                     savings_chart(data, view)
-                    source_note("The sums of the receipts, by the day on which a call began.")
+                    source_note("The receipts are added up by the day on which the call began.")
                 for name, rows in groups.items():
                     with card(f"By {name}"):
                         group_table(rows, name.capitalize())
-                        source_note("The same receipts as in the total, in groups. Losses are included.")
+                        source_note(
+                            "These are the same receipts as in the total, in groups. Losses are included."
+                        )
             with box("ts-stack"):
                 report = await hub.transcript_check.report()
                 with card("Total"):
@@ -89,7 +91,7 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
                 with card("Largest losses"):
                     if losses:
                         offload_list(losses, page.clock)
-                        source_note("Estimates. Open a call for the arithmetic of its receipt.")
+                        source_note("These are estimates. Open a call to see its receipt's arithmetic.")
                     else:
                         empty("No call lost tokens in this period.")
         await page.reload_on(audit.update, updates.transcript_check_changed)
@@ -156,11 +158,11 @@ def _sum(totals: Totals) -> None:
 def _sources(hub: Hub, report: TranscriptReport) -> str:
     ledger = hub.ledger
     return (
-        "Net, saved and cost are estimates from the texts of each call "
+        "Net, saved and cost are estimates from the text of each call "
         f"({error_text(ledger.family, report.accuracy)}), and from assumptions that each receipt names. "
-        f"Money: list prices of {ledger.settings.model}, {ledger.prices.named}; older receipts keep the "
-        "prices of their day. The number of calls is counted in this app's history. The tokens of the local "
-        "model are the engine's own counts."
+        f"Money uses the list prices of {ledger.settings.model}, {ledger.prices.named}; older receipts keep "
+        "the prices that applied when they were recorded. The number of calls is counted in this app's "
+        "history. The local model's tokens are the engine's own counts."
     )
 
 

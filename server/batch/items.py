@@ -36,7 +36,7 @@ async def task_of(
         return task if output in task.files else replace(task, files=(str(output), *task.files))
     answer = returned.get(before.position) or await _answer(before, history)
     if not answer:
-        return _blocked(item, f"({before.position}) returned a text that the history did not keep.")
+        return _blocked(item, f"({before.position}) returned text that the history did not keep.")
     result = f"Result of the task before ({before.arguments['task']}):\n{answer}"
     return replace(task, context=f"{task.context}\n\n{result}".strip())
 

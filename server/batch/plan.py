@@ -176,7 +176,7 @@ def require_few_names(arguments: Mapping[str, Any]) -> None:
     if isinstance(task, str) and len(task) > MOST_TASK_CHARACTERS:
         raise BadArguments(
             f"`task` has {len(task):,} characters; the limit is {MOST_TASK_CHARACTERS:,}.",
-            "Say what to do, and pass long texts as files.",
+            "Say what to do, and pass any long text as a file.",
         )
 
 

@@ -113,7 +113,7 @@ class BatchService:
             ``hours`` is 0.
         """
         arguments = None if caller.by_user else caller.arguments
-        # Estimating the cost of a text of megabytes takes a tenth of a second.
+        # Estimating the cost of megabytes of text takes a tenth of a second.
         bill = await asyncio.to_thread(self._costs.of_call, arguments)
         job = JobRecord(
             id=f"j{secrets.token_hex(4)}",

@@ -18,7 +18,8 @@ class Keys:
     """The token, the cookie that stands in for it in a browser, and the login links that set the cookie."""
 
     def __init__(self, token: str, port: int) -> None:
-        # The last token is the current token. Two tokens are valid while the token is being replaced.
+        # The last entry is the current token. While it is being replaced, both the old and the new token are
+        # valid.
         self._tokens: tuple[bytes, ...] = (token.encode(),)
         self._former: tuple[bytes, ...] = ()
         self._codes: dict[str, float] = {}
@@ -48,7 +49,7 @@ class Keys:
         token = secrets.token_urlsafe(32)
         with self._replacing:
             before = self._tokens
-            # Valid before clients can read it, so that no client uses a token that is not valid yet.
+            # The token is valid before clients can read it, so no client uses a token that is not valid yet.
             self._tokens = (token.encode(), *before)
             try:
                 write(token)

@@ -144,7 +144,7 @@ def _bounded(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _source_of(name: str, workspace: Workspace, kept: KeptTexts) -> str:
-    """Return the original file of a kept text. Other names, and texts from commands, stay unchanged."""
+    """Return the original file of kept text. Other names, and text from commands, stay unchanged."""
     try:
         reference = reference_of(name)
         project = project_of(workspace)

@@ -57,7 +57,7 @@ class Weight:
 @dataclass(frozen=True)
 class ContextReport:
     """Parts of the set-up, most expensive first. A plugin is the sum of its parts; all other costs (results,
-    output, the user's texts) are listed by part. ``sessions`` and ``microusd`` cover the week. ``priced`` is
+    output, the user's text) are listed by part. ``sessions`` and ``microusd`` cover the week. ``priced`` is
     the date of the price table; several dates if it changed during the week.
     """
 

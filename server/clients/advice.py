@@ -190,4 +190,4 @@ _EDITS: dict[Kind, tuple[Callable[[str], str], Callable[[str], str]]] = {
     "digest": (lambda text: add_hook(text, "digest"), lambda text: remove_hook(text, "digest")),
     "statusline": (add_statusline, remove_statusline),
 }
-"""Functions that insert each kind of extra into a text, and functions that remove it."""
+"""Functions that insert each kind of extra into text, and functions that remove it."""

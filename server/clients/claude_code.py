@@ -71,7 +71,7 @@ def require_version(extras: Iterable[str]) -> None:
 
 
 def add(claude: str, place: Place, folders: Folders) -> Path:
-    """Have Claude Code add the entry for ``place``. Return the path of the backup of the original file.
+    """Have Claude Code add the entry for ``place``. Return the path of the original file's backup.
 
     Raises:
         ClientFailed: its command failed. The file has its previous content.

@@ -86,7 +86,7 @@ def plan_disconnect(place: Place, folders: Folders) -> ConfigChange:
 def plan_undo(place: Place, folders: Folders, take_out: Callable[[str], str]) -> ConfigChange:
     """Return the change that restores the backup or, after a later edit, removes only the app's part.
 
-    ``take_out`` returns a text without the app's part. The backup can contain this part too, from before the
+    ``take_out`` returns text without the app's part. The backup can contain this part too, from before the
     user's edit or entered by hand.
 
     Raises:

@@ -245,7 +245,7 @@ def commit(
 def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines.")] = 50,
 ) -> None:
-    """Print the path of the log and the last lines of the log."""
+    """Print the log's path and its last few lines."""
     path = find_folders().log_file
     echo(path)
     try:

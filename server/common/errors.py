@@ -53,7 +53,7 @@ from typing import ClassVar
 
 
 class TokenSaverError(Exception):
-    """The base of all errors that a person or an agent (Claude) may see.
+    """The base class of all errors that a person or an agent (Claude) may see.
 
     Args:
         cause: the problem, in one sentence ending with a full stop.

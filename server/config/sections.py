@@ -198,9 +198,8 @@ class LedgerSettings(Section):
     cache_reads: float = Field(
         0.0,
         ge=0,
-        description="How often Claude reads a text in its context again from the prompt cache. 0 uses the "
-        "median of your transcripts, or of public sessions (22) until your transcripts are "
-        "read.",
+        description="How often Claude reads each token of its context again from the prompt cache. 0 uses "
+        "the median of your transcripts, or of public sessions (22) until your transcripts are read.",
     )
     calls_per_session: float = Field(
         5.0,

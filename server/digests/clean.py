@@ -40,7 +40,7 @@ def clean(text: str) -> str:
 
 
 def without_escapes(text: str) -> str:
-    """Return a text with colours and cursor movements removed."""
+    """Return the text with colours and cursor movements removed."""
     return _ESCAPE.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 

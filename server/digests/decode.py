@@ -66,7 +66,7 @@ def decoded_lines(file: BinaryIO, encoding: Encoding) -> Iterator[str]:
 
 
 def _without_mark(probe: bytes) -> str:
-    """Return the UTF-16 variant of a text without a byte order mark. In mostly ASCII text, every other byte
+    """Return the UTF-16 variant of the text without a byte order mark. In mostly ASCII text, every other byte
     is zero.
     """
     half = len(probe) // 2

@@ -1,4 +1,4 @@
-"""Digests of texts: facts in order of importance, within a character budget."""
+"""Digests of text: facts in order of importance, within a character budget."""
 
 import io
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -32,7 +32,7 @@ def make_digest(
     focus: str = "",
     name: str = "",
 ) -> Digest:
-    """Return a digest of a text, at most ``max_chars`` characters long; see ``find_facts``."""
+    """Return a digest of the text, at most ``max_chars`` characters long; see ``find_facts``."""
     found = find_facts(source, command=command, exit_status=exit_status, focus=focus, name=name)
     return found.digest(max_chars)
 
@@ -45,7 +45,7 @@ def find_facts(
     focus: str = "",
     name: str = "",
 ) -> "Findings":
-    """Return the facts in a text, in bytes, or in a seekable file.
+    """Return the facts in the text, in bytes, or in a seekable file.
 
     ``command`` and ``exit_status`` describe the command that produced the text, and ``name`` the file, if
     known. Lines that contain a word from ``focus`` come before others. Time grows linearly with the text;
@@ -68,7 +68,7 @@ def find_facts(
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The facts in a text, before layout.
+    """The facts in text, before layout.
 
     ``kinds`` names the recognised kinds of output. ``document`` is true if the text is a whole document
     (code, data, prose) rather than output. ``tail`` and ``errors`` are lines no recogniser claimed.
@@ -139,7 +139,7 @@ def _find(read: Callable[[], Iterable[str]], whole: str, asked: _Asked, *, liter
 
 @dataclass(slots=True)
 class _Scanned:
-    """What one pass over a text found."""
+    """What one pass over the text found."""
 
     facts: list[Fact]
     names: list[str]
@@ -148,7 +148,7 @@ class _Scanned:
 
 
 def _scanned(read: Callable[[], Iterable[str]], stems: tuple[str, ...]) -> _Scanned:
-    """Scan a text. If some recognisers claimed lines but found no facts, scan again without them."""
+    """Scan the text. If some recognisers claimed lines but found no facts, scan again without them."""
     asked = set(range(len(RECOGNISERS)))
     for _ in range(_MOST_PASSES):
         recognisers = {index: RECOGNISERS[index]() for index in sorted(asked)}
@@ -175,5 +175,5 @@ def _triggers() -> Triggers:
 
 
 def is_severe(text: str) -> bool:
-    """Return whether a text reports an error, judging by marks that apply to any output."""
+    """Return whether the text reports an error, judging by marks that apply to any output."""
     return _triggers().of(text)[1]

@@ -13,7 +13,7 @@ from server.digests.values import Fact, Line, Part, Section
 MOST_KINDS = 10_000
 """Maximum number of kinds of lines to keep. Beyond that, only lines with a rare word are kept."""
 MOST_MEMBERS = 6
-"""Number of different texts of one kind to keep word for word."""
+"""Number of different lines of one kind to keep word for word."""
 MOST_PASSAGES = 6
 PASSAGE_LINES = 14
 _LONGEST_KEY = 300
@@ -99,7 +99,7 @@ def passage_facts(lines: Sequence[str], stems: Sequence[str]) -> list[Fact]:
 
 
 def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last line of each run of lines without blank lines. Long runs are split."""
+    """Yield the first and last line of each run of nonblank lines. Long runs are split."""
     first = 0
     for index, line in enumerate([*lines, ""]):
         if not line.strip():

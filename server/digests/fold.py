@@ -36,7 +36,7 @@ class Kind:
         self._template: list[str] | None = None
 
     def add(self, number: int, text: str, most_members: int) -> None:
-        """Count one more line. Up to ``most_members`` distinct texts are kept."""
+        """Count one more line. Up to ``most_members`` distinct lines are kept."""
         self.count += 1
         self.last = number
         if text == self.text:

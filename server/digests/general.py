@@ -77,7 +77,7 @@ class General:
         return sorted(found, key=lambda fact: (fact.section, fact.parts[0].line))
 
     def errors(self) -> Iterator[Line]:
-        """Yield the first line of each kind of error no recogniser claimed."""
+        """Yield the first line of each kind of error that no recogniser claimed."""
         return (Line(seen.kind.first, seen.kind.text) for seen in self._seen.values() if seen.severity > 1)
 
     def _note(self, line: Line, severity: int) -> _Seen | None:

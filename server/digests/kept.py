@@ -1,9 +1,9 @@
-"""Kept texts: the full output behind the handle at the end of a digest.
+"""Kept text: the full output behind the handle at the end of a digest.
 
-A handle opens a text only for the user and project it was made for. Texts are stored in the cache folder with
-mode 0600, without secrets, for a few days and within a size limit. Handles of pruned texts are remembered, so
-that opening one explains what happened. A text read from a file has the file's path as its ``source``, and
-anyone who opens it is subject to the current path rules.
+A handle opens its text only for the user and project it was made for. The text is stored in the cache folder
+with mode 0600, without secrets, for a few days and within a size limit. Handles of pruned text are
+remembered, so that opening one explains what happened. Text read from a file has the file's path as its
+``source``, and anyone who opens it is subject to the current path rules.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from server.digests.decode import decoded_lines, encoding_of
 from server.digests.kept_writer import KeptWriter
 
 MOST_BYTES = 500_000_000
-"""Maximum total size of all kept texts (bytes). The oldest texts are removed first."""
+"""Maximum total size of all kept text (bytes). The oldest text is removed first."""
 MOST_DAYS = 7
-"""Number of days to keep a text."""
+"""Number of days for which text is kept."""
 REMEMBERED_DAYS = 60
 """Number of days to remember the handle of a pruned text."""
 PREFIX = "kept:"
@@ -95,7 +95,7 @@ def handle_line(handle: str, lines: int) -> str:
 
 
 class KeptTexts:
-    """The kept texts in one cache folder. ``known`` are additional values to remove: this app's tokens."""
+    """The kept text in one cache folder. ``known`` are additional values to remove: this app's tokens."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class KeptTexts:
 
     @contextlib.contextmanager
     def writing(self, project: Path, command: str = "", source: str = "") -> Iterator[KeptWriter]:
-        """Open a new text for writing, and for reading once complete. Then prune old texts.
+        """Open new text for writing, and for reading once complete. Then prune old text.
 
         A discarded text leaves no file behind.
 
@@ -148,11 +148,11 @@ class KeptTexts:
             raise NotFound(f"This project has no kept text {handle}.", _AGAIN)
         if kept.pruned or not self._text(handle).exists():
             limits = f"{self._most_days:g} days and {self._most_bytes // 1_000_000} MB"
-            raise NotFound(f"The kept text {handle} was removed: texts stay for {limits}.", _AGAIN)
+            raise NotFound(f"The kept text {handle} was removed: kept text stays for {limits}.", _AGAIN)
         return kept
 
     def open(self, handle: str, project: Path) -> BinaryIO:
-        """Open a kept text for reading.
+        """Open kept text for reading.
 
         Raises:
             NotFound: as in ``find``.
@@ -161,7 +161,7 @@ class KeptTexts:
         return self._text(handle).open("rb")
 
     def lines(self, reference: Reference, project: Path, most_chars: int) -> list[str]:
-        """Return lines of a text as a terminal shows them, up to ``most_chars`` characters.
+        """Return lines of kept text as a terminal shows them, up to ``most_chars`` characters.
 
         Raises:
             NotFound: as in ``find``, or the text has fewer lines.
@@ -173,7 +173,7 @@ class KeptTexts:
         return found
 
     def prune(self) -> None:
-        """Remove texts that are too old, the oldest texts beyond the size limit, and old handles."""
+        """Remove text that is too old, the oldest text beyond the size limit, and old handles."""
         now = time.time()
         kept = sorted(self._all(), key=lambda each: each.created, reverse=True)
         room = self._most_bytes

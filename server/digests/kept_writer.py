@@ -14,7 +14,7 @@ _PROBE = 4_096
 class KeptWriter:
     """Takes the bytes of some output piece by piece, and returns the whole text as it was kept.
 
-    Line numbers are preserved. UTF-16 and UTF-32 texts are kept as UTF-8. Other bytes are unchanged.
+    Line numbers are preserved. UTF-16 and UTF-32 text is kept as UTF-8. Other bytes are unchanged.
     """
 
     def __init__(self, handle: str, file: BinaryIO, known: Iterable[str] = ()) -> None:

@@ -45,7 +45,7 @@ def is_harmless(text: str) -> bool:
 
 
 def is_mark(text: str) -> bool:
-    """Return whether a text reports an error."""
+    """Return whether the text reports an error."""
     return _MARKS.search(text) is not None and not is_harmless(text)
 
 

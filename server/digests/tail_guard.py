@@ -22,7 +22,7 @@ def plain(tail: Sequence[Line], errors: Sequence[Line], room: int) -> tuple[Fact
 
 
 def holds(text: str, tail: Sequence[Line], errors: Sequence[Line]) -> int:
-    """Count the error lines and last lines whose words mostly appear in a text."""
+    """Count the error lines and last lines whose words mostly appear in the text."""
     words = set(_WORD.findall(text.casefold()))
     compared = {squeezed(line.text): line for line in [*errors, *tail[-_LAST:]]}
     return sum(_stands(line.text, words) for line in compared.values())

@@ -13,7 +13,7 @@ MOST = 24
 def probe_calls(
     text: str, names: Collection[str], known: Iterable[str] = (), *, most: int = MOST
 ) -> list[str]:
-    """Return calls to try: known calls, calls found in a text, then variations of their literal arguments.
+    """Return calls to try: known calls, calls found in the text, then variations of their literal arguments.
 
     Args:
         text: the task, which may contain calls to ``names``.

@@ -254,7 +254,7 @@ def _test_functions(tree: ast.Module) -> list[tuple[str, ast.stmt]]:
 
 
 def _cut(text: str, tree: ast.Module, gone: list[ast.stmt]) -> str:
-    """Remove statements from a text. A block that would become empty gets ``pass``."""
+    """Remove statements from the text. A block that would become empty gets ``pass``."""
     bodies = [
         body
         for node in ast.walk(tree)

@@ -62,7 +62,7 @@ def error_text(family: Family, measured: Mapping[str, Accuracy] | None = None) -
     """
     own = (measured or {}).get(family)
     if own is not None and own.median is not None:
-        return f"median error {own.median:.1%}, from {own.items:,} texts in your transcripts"
+        return f"median error {own.median:.1%}, from {own.items:,} samples in your transcripts"
     return f"median error {MEDIAN_ERROR[family]:.1%}, from the calibration"
 
 

@@ -10,9 +10,9 @@ from server.store.records import ReceiptRecord
 
 SOURCES = {
     "public": f"{PUBLIC_SESSIONS} public Claude Code sessions (January to August 2026), see docs/receipts.md",
-    "transcripts": "your own {sessions:,} sessions; where they have too few samples, the public ones",
+    "transcripts": "your own {sessions:,} sessions, or the public ones where yours have too few samples",
     "session": "the session of the call itself, counted in its transcript",
-    "setting": "the reads are the setting [ledger] cache_reads, the rest is from {sessions:,} sessions",
+    "setting": "the setting [ledger] cache_reads for the reads, and {sessions:,} sessions for the rest",
 }
 """Where the habits of a receipt come from, by the basis of its terms."""
 
@@ -96,13 +96,14 @@ def _notes(receipt: ReceiptRecord, terms: Terms) -> tuple[str, ...]:
         f"{priced}. A token in the context: one cache write of ${terms.write.normalize():f} "
         f"({terms.long_writes:.1%} kept for 1 hour at ${terms.cache_write_1h:,.2f}, the rest for 5 minutes "
         f"at ${terms.cache_write:,.2f}) and {terms.cache_reads:f} reads of ${terms.cache_read:,.2f} = "
-        f"${terms.context.normalize():f}. A token that Claude writes costs ${terms.output:,.2f} first. A "
+        f"${terms.context.normalize():f}. A token that Claude writes also costs ${terms.output:,.2f}. A "
         f"definition is read {terms.share_reads:f} times.",
         f"A turn reads {terms.turn_reads:,} tokens of context from the cache = "
         f"${terms.turn / 1_000_000:.6f}.",
-        f"Cache reads, cache writes and turns: {SOURCES[terms.basis].format(sessions=terms.sessions)}.",
+        "Source of cache reads, cache writes and turns: "
+        f"{SOURCES[terms.basis].format(sessions=terms.sessions)}.",
         (
-            f"Tokens are estimated from the texts (family {receipt.family}, median error "
+            f"Tokens are estimated from the text (family {receipt.family}, median error "
             f"{_error_of(receipt):.1%}, docs/benchmarks.md), unless the API's counts are named above. The "
             "answer includes the text that Claude is asked to look at."
         ),
@@ -116,17 +117,17 @@ def _error_of(receipt: ReceiptRecord) -> float:
 
 
 def _shared(receipt: ReceiptRecord, terms: Terms) -> list[str]:
-    """Return the source of the share of the tool definitions."""
+    """Return the source of the tool definitions' share."""
     if not receipt.spent_share:
         return []
     if terms.sources is None:
         return [
-            "The share: Token Saver's definitions and instructions, divided by [ledger] calls_per_session."
+            "The share is Token Saver's definitions and instructions, divided by [ledger] calls_per_session."
         ]
     return [
-        f"The share: {terms.sources.definitions:,} tokens of Token Saver's definitions and instructions, "
-        f"divided by {terms.sources.calls_per_session:g} calls ([ledger] calls_per_session); of a batch, "
-        "this item's part."
+        f"The share is {terms.sources.definitions:,} tokens of Token Saver's definitions and instructions, "
+        f"divided by {terms.sources.calls_per_session:g} calls ([ledger] calls_per_session). In a batch, "
+        "it is this item's part of that."
     ]
 
 

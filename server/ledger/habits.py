@@ -53,7 +53,7 @@ PUBLIC = Habits()
 
 @dataclass(frozen=True)
 class Baseline:
-    """The tokens of a text that Claude would have read: by habit, at least, and at most."""
+    """The tokens of text that Claude would have read: by habit, at least, and at most."""
 
     tokens: float
     least: float

@@ -17,7 +17,7 @@ from server.ledger.tokens import Family, estimate_call, estimate_result, estimat
 from server.store.records import ReadKind, ReceiptRecord
 
 DIGEST_TOKENS = 60
-"""Typical size of the summary of a delivered file, in tokens (at most 400 characters)."""
+"""Typical size of a delivered file's summary, in tokens (at most 400 characters)."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ class Ledger:
         Args:
             tool: the tool's name.
             arguments: as Claude wrote them.
-            inputs: the texts selected from the files, each once. Texts passed inline do not count because
-                Claude already has them.
+            inputs: the text selected from the files, each part once. Text passed inline does not count,
+                because Claude already has it.
             written: the text that was written to disk and passed the checks, or None. None means that nothing
                 was saved, unless ``returned`` is set.
             result: the text that Claude received: the summary, the text itself, or the reason for a

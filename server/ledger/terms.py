@@ -1,6 +1,6 @@
 """Terms of a receipt: the formula, prices and habits used to calculate its money.
 
-A text that enters Claude's context is written to the cache once, and read from it by every later request::
+Text that enters Claude's context is written to the cache once, and read from it by every later request::
 
     write   = long_writes x cache_write_1h + (1 - long_writes) x cache_write
     context = write + cache_reads x cache_read

@@ -24,12 +24,12 @@ _LAST_OF_A = (4, 6)
 _COSTLY_CALLS = (4, 7)
 # A tool's definition takes about 1.2 x the estimate of its compact JSON (± 20 %), measured.
 DEFINITION_FACTOR = 1.2
-# Tokens in family B per token in family A, from both estimates of all texts in the calibration table. For 9
+# Tokens in family B per token in family A, from both estimates of all items in the calibration table. For 9
 # in 10 items, the ratio is between 1.19 and 1.48.
 _B_FOR_A = 1.33
 
 MEDIAN_ERROR: dict[Family, float] = {"A": 0.030, "B": 0.038}
-"""Median error of the estimate by family, for texts of 100 tokens and more from projects that the fit had not
+"""Median error of the estimate by family, for items of at least 100 tokens from projects that the fit had not
 seen (``tests/data/calibration.md``).
 """
 
@@ -91,17 +91,17 @@ SCRIPT_FEATURES = (
 
 
 REMEMBERED = 20_000
-"""Maximum length of a text whose estimate is cached (characters). The cache takes up at most 5 MB."""
+"""Maximum length of text whose estimate is cached (characters). The cache takes up at most 5 MB."""
 
 
 def estimate_tokens(text: str, family: Family) -> float:
-    """Return the estimated tokens of a text, without framing."""
+    """Return the estimated tokens of the text, without framing."""
     return _remembered(text, family) if len(text) <= REMEMBERED else _weigh(count_features(text), family)
 
 
 @lru_cache(maxsize=256)
 def _remembered(text: str, family: Family) -> float:
-    """Cached version of ``estimate_tokens``, because a single offload prices the same texts several times."""
+    """Cached version of ``estimate_tokens``, because a single offload prices the same text several times."""
     return _weigh(count_features(text), family)
 
 
@@ -217,7 +217,7 @@ def _membership(members: bytes) -> bytes:
 
 
 class _Runs:
-    """The runs of certain ASCII characters in a text, as one large integer: a byte is 1 where the text has a
+    """The runs of certain ASCII characters in text, as one large integer: a byte is 1 where the text has a
     member, otherwise 0. Shifting the integer by one byte compares every character with its neighbour in one
     step.
     """

@@ -164,7 +164,7 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except UnicodeEncodeError as error:
         raise StoreError(
-            f"The history {path} cannot store a text that is not UTF-8 ({error.object[error.start]!a}).",
+            f"The history {path} cannot store text that is not UTF-8 ({error.object[error.start]!a}).",
             "The text is probably the name of a folder. Rename that folder.",
         ) from error
     except DBAPIError as error:

@@ -23,7 +23,7 @@ class Jobs:
     """Reads and writes jobs and their items. Every method can raise ``StoreError``.
 
     Args:
-        contents: False removes a job's texts (its tasks, and messages about their results) once the job is
+        contents: False removes a job's text (its tasks, and messages about their results) once the job is
             done or cancelled. Until then, the work needs them.
     """
 

@@ -1,6 +1,6 @@
 """Tables for the history. Instants are seconds since the epoch; money is in micro-dollars.
 
-``offload`` holds the columns needed for lists, filters and totals in narrow rows; long texts are in separate
+``offload`` holds the columns needed for lists, filters and totals in narrow rows; long text is in separate
 tables, joined by ``seq``. ``seq`` increases in order of arrival and orders every list. Triggers maintain the
 totals of the rows in ``total`` (see ``totals.py``); ``removed`` holds the totals of rows removed by
 retention, so that the overall savings do not shrink.
@@ -205,7 +205,7 @@ charged_message = Table(
     Index("ix_charged_message_owner", "owner"),
 )
 
-# Number of requests of a transcript that sent the result of one of the app's calls. A forked session sends it
+# Number of a transcript's requests that sent the result of one of the app's calls. A forked session sends it
 # again.
 call_requests = Table(
     "call_requests",

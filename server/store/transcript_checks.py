@@ -152,7 +152,9 @@ def read_arms(connection: Connection) -> Mapping[str, bool]:
 
 
 def _cost_alone(receipt: Table) -> dict[str, Any]:
-    """Return a receipt's columns in ``offload`` or ``audit``, without savings."""
+    """Return the column values that reduce a receipt in ``offload`` or ``audit`` to its cost, with no
+    savings.
+    """
     cost = receipt.c.spent_output + receipt.c.spent_input + receipt.c.spent_share
     return {
         "spared_input": 0,

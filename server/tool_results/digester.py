@@ -46,7 +46,7 @@ _LAST_LINE = 300
 _LAST_COST = _LAST_LINE // 5
 ROOM = MOST_CHARACTERS - _LAST_LINE
 LEAST_ROOM = 1_000
-"""Minimum room for a digest (characters). A text passes through unchanged if half of it is less."""
+"""Minimum room for a digest (characters). Text passes through unchanged if half of it is less."""
 _SHORTER = 0.9
 """Factor by which a digest is made shorter than its estimate, because numbers have more tokens than words."""
 _MEASURED = 200_000
@@ -245,7 +245,7 @@ def spares_enough(digest_tokens: int, whole_tokens: int) -> bool:
 
 
 def tokens_of(text: str, family: Family) -> int:
-    """Return the estimated number of tokens in a text of any length."""
+    """Return the estimated number of tokens in text of any length."""
     measured = text[:_MEASURED]
     found = estimate_result(measured, family)
     return round(found * len(text) / len(measured)) if measured else 0

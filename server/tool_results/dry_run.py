@@ -172,7 +172,7 @@ class _Run:
             found = find_facts(result.text, command=form.command, name=form.name)
             made = fitting_digest(found, whole, family)
         if made is not None and not states_facts(made):
-            reason = "a text of an unknown kind"
+            reason = "text of an unknown kind"
         digest = cost_of(made.text, family) if made is not None else 0
         if not reason and not spares_enough(digest, whole):
             reason = "a digest would not save half"

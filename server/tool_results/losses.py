@@ -10,7 +10,7 @@ from server.tool_results.result import ToolResult
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _HANDLE = re.compile(r"kept:([0-9a-f]{16})")
 WHOLE_SHARE = 0.5
-"""Minimum share of a text that is treated as the whole text."""
+"""Minimum share of kept text that is treated as all of it."""
 
 
 def source_key(result: ToolResult) -> str:

@@ -12,10 +12,11 @@ from server.batch.plan import LISTS
 def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments as the tool reads them, so that the policy judges the real call.
 
-    The package accepts a list that is written as JSON text. Here, a plain text in place of a list of texts
-    becomes a list with one entry, or an empty list if the text is empty. This includes the ``tasks`` of a
-    batch. Some clients send null, the text ``null`` or ``["null"]`` for every unused argument; such an
-    argument gets its default. A number in place of a text (``keep_alive``) becomes a text.
+    The package accepts a list that is written as JSON text. Here, a plain string in place of a list of
+    strings becomes a list with one entry, or an empty list if the string is empty. This includes the
+    ``tasks`` of a batch. Some clients send null, the string ``null`` or ``["null"]`` for every unused
+    argument; such an argument gets its default. A number in place of a string (``keep_alive``) becomes a
+    string.
     """
     fields = tool.fn_metadata.arg_model.model_fields
     optional = {name for name, field in fields.items() if not field.is_required()}
@@ -34,7 +35,7 @@ def as_read(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _converted(tool: Tool, read: dict[str, Any]) -> dict[str, Any]:
-    """Return the numbers and booleans that the package accepts as texts, such as ``"true"``."""
+    """Return the numbers and booleans that the package accepts as strings, such as ``"true"``."""
     try:
         values = tool.fn_metadata.validate_arguments(read)
     except ValidationError:

@@ -51,7 +51,7 @@ def test_another_user_opens_nothing(tmp_path: Path) -> None:
 def test_the_oldest_go_first_and_are_remembered(tmp_path: Path) -> None:
     texts = KeptTexts(tmp_path / "texts", most_bytes=2_500)
     first, second, third = (keep(texts, tmp_path, "x" * 1_000) for _ in range(3))
-    with pytest.raises(NotFound, match="was removed: texts stay for 7 days"):
+    with pytest.raises(NotFound, match="was removed: kept text stays for 7 days"):
         texts.find(first, tmp_path)
     assert texts.find(second, tmp_path).size == 1_000
     assert texts.find(third, tmp_path).size == 1_000

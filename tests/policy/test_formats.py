@@ -259,7 +259,7 @@ BROKEN = [
     (condition("lt", "many"), 5, "needs a number"),
     (condition("lt", "true"), 5, "needs a number"),
     (condition("exists", "1"), 5, "true or false"),
-    (condition("regex", "5"), 5, "needs a text"),
+    (condition("regex", "5"), 5, "needs a string"),
     (condition("regex", '"("'), 5, "not a regular expression"),
     (condition("regex", '"' + "a" * 501 + '"'), 5, "at most 500"),
     (condition("lte", "5", "state.t.unknown"), 5, "no rule's state counts it"),

@@ -1,4 +1,4 @@
-"""Time-dependent texts that stay correct while a page is open: elapsed, remaining, "3 min ago"."""
+"""Time-dependent labels that stay correct while a page is open: elapsed, remaining, "3 min ago"."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ Words = Callable[[float], str]
 
 
 class Clock:
-    """A page's clock. Every second, it updates the texts that have changed.
+    """A page's clock. Every second, it updates the labels that have changed.
 
     A hidden page is updated as soon as it becomes visible.
     """
@@ -25,7 +25,7 @@ class Clock:
         visibility.became_visible.subscribe(lambda: self.tick(time.time()))
 
     def show(self, words: Words, classes: str = "") -> "TimeText":
-        """Show a text that depends on the current time."""
+        """Show a label that depends on the current time."""
         moment = TimeText(words)
         moment.classes(classes)
         self._times.append(moment)
@@ -49,7 +49,7 @@ class Clock:
 
 
 class TimeText(LiveText):
-    """A text that depends on the current time."""
+    """A label that depends on the current time."""
 
     def __init__(self, words: Words, tag: str = "span") -> None:
         super().__init__(words(time.time()), tag)

@@ -1,4 +1,4 @@
-// A text that changes often. It changes in place; the rest of the page is not rendered again.
+// Text that changes often. It changes in place; the rest of the page is not rendered again.
 export default {
   template: "<component :is='tag'>{{ shown }}</component>",
   props: { words: String, tag: { type: String, default: "span" } },

@@ -9,7 +9,7 @@ NAMES = {"system": "Instructions", "user": "Prompt", "assistant": "Previous answ
 
 
 def attempt_view(attempt: AttemptRecord) -> None:
-    """Show an attempt, with long texts folded."""
+    """Show an attempt, with long text folded."""
     with box("ts-attempt", "section", f"Attempt {attempt.number}"):
         with box("ts-attempt-head"):
             text(f"Attempt {attempt.number}", tag="h3")

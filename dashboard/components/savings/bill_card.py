@@ -52,7 +52,7 @@ def bill_card(
             "the transcripts do not list. It comes from the client's own totals."
         )
     source_note(
-        f"The bill: token counts of all transcripts at list prices, {prices}. Saved: the net of the "
-        "receipts, corrected where the transcript check has seen the call, otherwise estimated. The "
-        f"share is a percentage of the bill without the savings.{estimated}"
+        f"The bill applies list prices, {prices}, to the token counts of all transcripts. The saved amount "
+        "is the receipts' net, corrected where the transcript check has seen the call, otherwise "
+        f"estimated. The share is a percentage of the bill without the savings.{estimated}"
     )

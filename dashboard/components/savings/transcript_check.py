@@ -80,10 +80,11 @@ def _found(totals: Totals, report: TranscriptReport) -> None:
             ]
     _facts(facts)
     source_note(
-        "Estimated: the receipts of the checked calls as recorded. Actual: the same receipts with the API's "
-        "counts and with what Claude did afterwards, from the transcripts; sizes that a transcript does not "
-        "show stay estimates. Corrected total: the actual figures, and the estimates of all other calls. The "
-        "errors compare estimates with the API's counts."
+        "The estimated figures are from the checked calls' receipts as recorded. The actual figures are from "
+        "the same receipts, with the API's counts and with what Claude did afterwards according to the "
+        "transcripts; sizes that a transcript does not show remain estimates. The corrected total adds the "
+        "actual figures and the estimates of all other calls. The errors compare estimates with the API's "
+        "counts."
     )
     _missed(report)
 
@@ -94,9 +95,9 @@ def _missed(report: TranscriptReport) -> None:
     text("Missed opportunities", tag="h3")
     _facts([(_form_words(each), _worth(each)) for each in report.forms])
     source_note(
-        "From all transcripts: the cost of these results and files, including re-reads, and the part "
-        "that could probably be saved, based on the success rate of your own calls of the same kind. "
-        "Subagent reports and files that Claude edited later do not count."
+        "The figures are from all transcripts. They show the cost of these results and files, including "
+        "re-reads, and the part that could probably be saved, based on the success rate of your own calls of "
+        "the same kind. Subagent reports and files that Claude edited later do not count."
     )
     if advice := report.missed.advice:
         text("These lines in your CLAUDE.md would help:", "ts-sub", "p")

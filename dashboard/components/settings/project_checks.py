@@ -18,10 +18,10 @@ from server.hub import Hub
 
 MOST_PROJECTS = 8
 RUNS_CODE = (
-    "Found in the files of your projects. These checks run the project's code, so each check runs only "
-    "after you accept it: in the sandbox, without network access and without changes to the project."
+    "Found in your projects' files. These checks run project code, so each one runs only after you accept "
+    "it. It runs in the sandbox, has no network access and cannot change the project."
 )
-_KINDS: tuple[tuple[Kind, str], ...] = (("python", "New Python code"), ("command", "Checks of projects"))
+_KINDS: tuple[tuple[Kind, str], ...] = (("python", "New Python code"), ("command", "Project checks"))
 
 
 class ProjectCheckList:

@@ -13,7 +13,7 @@ from server.config.settings import Settings, load_settings
 from server.hub import AT_ONCE, Hub
 
 RETURNS_SECONDS = 4.0
-"""Delay before the page is reloaded (seconds): roughly a start on a slow machine."""
+"""Seconds to wait before reloading the page: roughly how long the app takes to start on a slow machine."""
 
 
 class RestartNotice:

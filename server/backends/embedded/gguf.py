@@ -169,7 +169,7 @@ def _text(file: BinaryIO) -> str:
     length = _length(file)
     data = file.read(length)
     if len(data) < length:
-        raise ValueError("it ends in the middle of a text")
+        raise ValueError("it ends in the middle of a string")
     return data.decode()
 
 
@@ -179,7 +179,7 @@ def _length(file: BinaryIO) -> int:
 
 def _checked_length(length: int) -> int:
     if length > LONGEST_TEXT:
-        raise ValueError(f"a text of {length} bytes")
+        raise ValueError(f"a string of {length} bytes")
     return length
 
 

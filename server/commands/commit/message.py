@@ -113,7 +113,7 @@ def _content(patch: str) -> str:
 
 
 def _occurs(name: str, known: str) -> bool:
-    """Return whether a name stands in a text, not as a piece of a longer name or number."""
+    """Return whether a name stands in the text, not as a piece of a longer name or number."""
     plural = "s?" if _ABBREVIATIONS.fullmatch(name) else ""
     name = name.removesuffix("s").casefold() if plural else name.casefold()
     before = r"(?<!\w)" if name[0].isalnum() or name[0] == "_" else ""

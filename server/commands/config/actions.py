@@ -95,7 +95,7 @@ def name_of(setting: Setting) -> str:
 
 
 def value_of(setting: Setting, text: str) -> Any:
-    """Return the value that a text represents. Invalid values are left to validation.
+    """Return the value that the text represents. Invalid values are left to validation.
 
     Raises:
         BadArguments: the text is not a list, or neither true nor false.

@@ -59,7 +59,7 @@ def export(output: Path) -> None:
 
 
 def search(text: str, kind: str, limit: int, *, as_json: bool) -> None:
-    """Print rows that contain a text, newest first."""
+    """Print the rows that contain a given text, newest first."""
     records = with_database(
         _trail_folders(),
         lambda database: database.read(lambda connection: find(connection, text, kind, limit, None)),

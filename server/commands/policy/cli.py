@@ -145,7 +145,7 @@ def search(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number of rows.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """Print rows that contain a text, newest first."""
+    """Print the rows that contain a given text, newest first."""
     from server.commands.policy import audit  # noqa: PLC0415
 
     audit.search(text, kind, limit, as_json=as_json)

@@ -21,7 +21,7 @@ LONGEST = 100
 
 @dataclass(frozen=True)
 class Step:
-    """Progress of some work: ``done`` of ``total`` units (None if unknown), and a text with the unit."""
+    """Progress of some work: ``done`` of ``total`` units (None if unknown), and a label with the unit."""
 
     text: str
     done: float = 0.0

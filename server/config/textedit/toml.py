@@ -157,7 +157,7 @@ def _checked(changed: str, before: str, path: tuple[str, ...], value: Any) -> st
     """Return ``changed`` if it differs from ``before`` only in the value at ``path``.
 
     Raises:
-        TomlError: one of the texts is not TOML, or anything besides this value differs.
+        TomlError: one of the two is not TOML, or anything besides this value differs.
     """
     wanted = _with_value(_load(before), path, value)
     found = _load(changed)

@@ -1,1 +1,1 @@
-"""`compress_context`: digests of files and texts, supplemented by the local model's answers."""
+"""`compress_context`: digests of files and text, supplemented by the local model's answers."""

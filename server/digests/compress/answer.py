@@ -1,4 +1,4 @@
-"""The local model's answer to a question. The model is shown facts from the texts, and only sentences
+"""The local model's answer to a question. The model is shown facts from the text, and only sentences
 supported by a fact are kept.
 """
 

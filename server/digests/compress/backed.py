@@ -47,7 +47,7 @@ class Backing:
 def backing_of(sentence: str, fact: Fact, is_severe: Callable[[str], bool]) -> Backing | None:
     """Return the lines of a fact that support a sentence, or None if the sentence says anything else.
 
-    ``is_severe`` tells whether a text reports an error.
+    ``is_severe`` tells whether the text reports an error.
     """
     parts = [part for part in fact.parts if part.line]
     for chosen in _choices(parts):
@@ -148,7 +148,7 @@ def _same_stem(one: str, other: str) -> bool:
 
 
 def _parts_of(text: str) -> Iterator[str]:
-    """Yield the words of a text, including the words within its names."""
+    """Yield the words of the text, including the words within its names."""
     for word in _WORD.findall(text):
         yield word.casefold()
         if not word.isalpha() or not word[1:].islower():

@@ -1,4 +1,4 @@
-"""``compress_context``: digests of files, texts and kept texts.
+"""``compress_context``: digests of files, inline text and kept text.
 
 The deterministic digest is made first and always returned, even without an engine. If there is a question, or
 prose without a focus, the local model is asked too. It is shown the facts, and only sentences supported by a
@@ -83,7 +83,7 @@ class _Made:
 
 
 class Compressor:
-    """Makes digests. Writes only to its cache and the kept texts.
+    """Makes digests. Writes only to its cache and the kept text.
 
     ``kept`` and ``cache`` are None if the history must not store contents.
     """
@@ -114,7 +114,7 @@ class Compressor:
         offload_id: str | None = None,
         workspace: Workspace | None = None,
     ) -> Outcome:
-        """Condense files or a text; ``returned`` gets the digest. Ends and raises like ``Offloader.run``."""
+        """Condense files or text; ``returned`` gets the digest. Ends and raises like ``Offloader.run``."""
         task = Task(wanted.focus or "Condense", wanted.files, model=wanted.model, tool=wanted.tool)
         run = self._offloader.new_run(task, caller, report, arguments_of_compression(wanted), offload_id)
         place = workspace or self._offloader.workspace(caller)

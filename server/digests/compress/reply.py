@@ -1,4 +1,4 @@
-"""The reply to a compression: digests of the texts, the model's sentences, and handles, within a length
+"""The reply to a compression: digests of the text, the model's sentences, and handles, within a length
 limit.
 """
 
@@ -44,7 +44,7 @@ def compose(
 def _digests(
     texts: Sequence[Text], findings: Sequence[Findings], answer: Answer | None, room: int
 ) -> Mapping[int, str]:
-    """Return the digests by index. Short texts go first so that long texts get the room left over."""
+    """Return the digests by index. Short inputs go first so that long ones get the room left over."""
     meant = [said.place for said in answer.said if not said.quote] if answer is not None else []
     made: dict[int, str] = {}
     for index in sorted(range(len(texts)), key=lambda each: texts[each].size):

@@ -1,4 +1,4 @@
-"""Sources for a compression: files, an inline text, kept texts; and the copies that handles refer to."""
+"""Sources for a compression: files, inline text and kept text; and the copies that handles refer to."""
 
 import hashlib
 import io
@@ -31,7 +31,7 @@ class Text:
 
     ``file_name`` determines the kind of document, ``command`` the tool that printed the text. ``handle`` is
     the handle of the kept copy; empty if there is none. ``wanted`` are the lines the caller asked for.
-    ``given`` marks a text that the caller passed inline.
+    ``given`` marks text that the caller passed inline.
     """
 
     shown: str
@@ -104,7 +104,7 @@ def keep(text: Text, project: Path, kept: KeptTexts) -> Text:
 def _kept_text(workspace: Workspace, given: str, reference: Reference, kept: KeptTexts | None) -> Text:
     project = project_of(workspace)
     if kept is None or project is None:
-        raise BadArguments("Kept texts are not available here.", "Pass the path of a file.")
+        raise BadArguments("Kept text is not available here.", "Pass the path of a file.")
     found = kept.find(reference.handle, project)
     if found.source:
         workspace.confine_to_read(found.source)

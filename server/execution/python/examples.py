@@ -18,7 +18,7 @@ _MOST = 20
 
 
 def find_examples(text: str, names: Collection[str]) -> list[Fact]:
-    """Return the facts that a text states about calls to ``names``, without duplicates.
+    """Return the facts that the text states about calls to ``names``, without duplicates.
 
     Statements about other names are skipped, as are those whose result is not a literal.
     """
@@ -30,7 +30,7 @@ def find_examples(text: str, names: Collection[str]) -> list[Fact]:
 
 
 def find_calls(text: str, names: Collection[str]) -> list[str]:
-    """Return the calls to ``names`` in a text that parse, with or without a result."""
+    """Return the calls to ``names`` in the text that parse, with or without a result."""
     return [text[start:end] for start, end in call_spans(text, names) if _is_expression(text[start:end])]
 
 
@@ -54,7 +54,7 @@ def _from_calls(text: str, names: Collection[str]) -> Iterator[Fact]:
 
 
 def call_spans(text: str, names: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Yield the spans of calls to ``names`` in a text, up to their closing brackets."""
+    """Yield the spans of calls to ``names`` in the text, up to their closing brackets."""
     for name in sorted(names):
         start = text.find(f"{name}(")
         while start >= 0:
@@ -101,7 +101,7 @@ def _end_of_call(text: str, opening: int) -> int | None:
 
 
 def _longest_value(text: str) -> str | None:
-    """Return the longest prefix of a text that is a literal.
+    """Return the longest prefix of the text that is a literal.
 
     It may include a full stop: ``3.`` at the end of a sentence reads as 3.0, which equals 3.
     """

@@ -1,4 +1,4 @@
-"""A hard limit on the number of processes of a command, set before the command starts.
+"""A hard limit on a command's number of processes, set before the command starts.
 
 Counting from outside is too slow to stop a process that forks endlessly. For ordinary users, RLIMIT_NPROC
 limits all of the user's processes. Root is exempt from it and needs a control group.
@@ -18,7 +18,7 @@ _REMOVE_SECONDS = 2.0
 
 
 class ProcessLimit:
-    """Limits the number of processes of one command."""
+    """Limits one command's number of processes."""
 
     def __init__(self, most: int) -> None:
         self.most = most

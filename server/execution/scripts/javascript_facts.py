@@ -68,7 +68,7 @@ def parse_fact(text: str) -> ScriptFact:
 
 
 def find_examples(text: str, names: Collection[str]) -> list[Fact]:
-    """Return the facts a text states about calls to ``names``: a call, ``==`` or an arrow, then a literal."""
+    """Return the facts in the text about calls to ``names``: a call, ``==`` or an arrow, then a literal."""
     found: dict[str, Fact] = {}
     for start, end in call_spans(text, names):
         rest = text[end:].partition("\n")[0].lstrip(" `")
@@ -81,7 +81,7 @@ def find_examples(text: str, names: Collection[str]) -> list[Fact]:
 
 
 def probe_calls(text: str, names: Collection[str], proposed: Collection[str]) -> list[str]:
-    """Return calls to try: proposed ones, those in a text, then variations of their literal arguments."""
+    """Return calls to try: proposed ones, those in the text, then variations of their literal arguments."""
     seeds: dict[str, None] = {}
     for each in (*proposed, *(text[start:end] for start, end in call_spans(text, names))):
         if (call := _tried(each, names)) is not None:
@@ -200,7 +200,7 @@ def _literal_object(node: Node) -> tuple[bool, object]:
 
 
 def _longest_literal(text: str) -> str | None:
-    """Return the longest prefix of a text that is a literal."""
+    """Return the longest prefix of the text that is a literal."""
     for end in range(min(len(text), _LONGEST // 2), 0, -1):
         candidate, following = text[:end].strip(), text[end : end + 1]
         if (following.isalnum() or following == "_") and candidate[-1:].isalnum():

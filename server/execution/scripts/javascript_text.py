@@ -41,7 +41,7 @@ def uses(source: str, name: str, *, typescript: bool) -> frozenset[str]:
 
 
 def is_module(source: str) -> bool:
-    """Return whether a text is an ES module: it has imports, exports or a top-level ``await``."""
+    """Return whether the text is an ES module: it has imports, exports or a top-level ``await``."""
     return any(
         node.type in ("import_statement", "export_statement")
         or (node.type == "expression_statement" and any(c.type == "await_expression" for c in node.children))

@@ -130,7 +130,7 @@ class Accountant:
             self._chain(turn.chain).cost.expect("user", rough_tokens(len(text)))
 
     def inject(self, injected: Injected, tokens: dict[str, float]) -> None:
-        """Add a text inserted by the client to the context. ``tokens``: estimates by part."""
+        """Add text inserted by the client to the context. ``tokens``: estimates by part."""
         chain = self._chain(injected.chain)
         characters: dict[str, int] = {}
         for part, text in injected.parts:
@@ -323,7 +323,7 @@ def programs_of(command: str) -> list[str]:
 
 
 def injected_tokens(injected: Injected, model: str) -> dict[str, float]:
-    """Return the estimated tokens of each part of a text inserted by the client."""
+    """Return the estimated tokens of each part of text inserted by the client."""
     family = family_of(model)
     found: dict[str, float] = {}
     for part, text in injected.parts:

@@ -9,7 +9,7 @@ Corrections, in terms of the figures in ``receipt.py``:
   lines add to the cost;
 * a file that Claude **rewrote** saved nothing;
 * an input that Claude read itself, before or after, was not saved;
-* a text returned inline saved the part that Claude did not write again.
+* text returned inline saved the part that Claude did not write again.
 
 Transcripts are only read with ``[savings] audit = true``, and never written.
 """

@@ -1,4 +1,4 @@
-"""Texts that the client itself puts into the context, split by the part of the set-up they belong to.
+"""Text that the client itself puts into the context, split by the part of the set-up it belongs to.
 
 An ``attachment`` line has the values behind the text and, since 2026, the text as Claude reads it
 (``rendered``). ``prompt_snapshot`` and ``api-request-shape`` hold the system prompt and the tool definitions.
@@ -31,7 +31,7 @@ def parse_attachment(record: dict[str, Any], chain: str) -> Injected | None:
         return Injected(chain, kind, (*parts, *_rest(kind, parts, rendered)), path)
     if kind in _SILENT:
         return None
-    if parts:  # an older client: the small amount of text around these texts is unknown
+    if parts:  # an older client: the small amount of text around these parts is unknown
         return Injected(chain, kind, parts, path)
     texts = [text for key in _TEXT_KEYS if (text := string(attachment.get(key)))]
     parts = tuple((f"client:{kind}", text) for text in texts)

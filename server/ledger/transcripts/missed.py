@@ -68,7 +68,7 @@ def kind_of(tool: str) -> str:
 
 
 def rough_tokens(characters: int) -> int:
-    """Return a rough token count for a text with this many characters."""
+    """Return a rough token count for text with this many characters."""
     return int(characters / CHARACTERS_A_TOKEN)
 
 

@@ -56,7 +56,7 @@ def session_of(path: Path) -> str:
 
 
 def is_uuid(text: str) -> bool:
-    """Return whether a text is a UUID in its usual form, as used for Claude Code's session ids."""
+    """Return whether the text is a UUID in its usual form, as used for Claude Code's session ids."""
     try:
         return str(uuid.UUID(text)) == text
     except ValueError:

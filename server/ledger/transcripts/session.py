@@ -2,7 +2,7 @@
 
 A request's prompt contains everything before it. The next prompt's total, minus this prompt's total and this
 answer's output, is therefore the true size of whatever came between the two requests: results, and the
-client's own texts (reminders, hook output, notes about changed files). For an answer without thinking, the
+client's own text (reminders, hook output, notes about changed files). For an answer without thinking, the
 output is the true size of its calls and text. If several items share a size, it is divided in proportion to
 their estimates.
 """

@@ -45,7 +45,7 @@ class FollowedCall:
 class Chain:
     """The current answer in the main conversation or one subagent, with its results: estimates by tool use id
     (0 for a result that was not sampled). ``tools`` holds the tool names, ``injected`` the estimate for the
-    client's and the user's texts since then.
+    client's and the user's text since then.
     """
 
     message_id: str = ""

@@ -112,7 +112,7 @@ def only_sentences(text: str) -> bool:
 
 
 def _is_wide_sentence(text: str) -> bool:
-    """Return whether a text is a sentence in a script that puts no spaces between words."""
+    """Return whether the text is a sentence in a script that puts no spaces between words."""
     return text[0].isalpha() and not text[0].isascii() and text.endswith(_SENTENCE_ENDS)
 
 
@@ -151,5 +151,5 @@ def _take_thought(text: str, opening: str, closing: str) -> tuple[str, str] | No
 
 
 def _is_open(text: str) -> bool:
-    """Return whether a text ends inside a fenced block."""
+    """Return whether the text ends inside a fenced block."""
     return sum(1 for line in text.split("\n") if line.lstrip().startswith("```")) % 2 == 1

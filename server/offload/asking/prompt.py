@@ -198,7 +198,7 @@ def _room(plan: Plan) -> tuple[int, int]:
 
 
 def _answered(plan: Plan) -> list[str]:
-    """Return the texts that the answer will rewrite."""
+    """Return the parts of the files that the answer will rewrite."""
     if plan.edited is None:
         return []
     if plan.parts:

@@ -195,7 +195,7 @@ def _is_template(language: Language, text: str) -> bool:
 
 
 def _known_to_fail(before: str, after: str, language: Language) -> Parsed:
-    """Check only the brackets in a text, because its grammar also rejects valid code."""
+    """Check only the brackets in the text, because its grammar also rejects valid code."""
     now = balance(after, language)
     if now != (0, 0, 0) and (not before.strip() or balance(before, language) == (0, 0, 0)):
         pairs = dict(zip(("()", "[]", "{}"), now, strict=True))

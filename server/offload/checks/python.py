@@ -86,7 +86,7 @@ def _new_lines(
 
 
 def _new(find: Find, before: str, after: str) -> list[tuple[str, int]]:
-    """Return the findings that are new in a text, along with their lines."""
+    """Return the findings that are new in the text, along with their lines."""
     found = find(after)
     known = {name for name, _ in find(before)} if found else set()
     return [each for each in found if each[0] not in known]

@@ -244,7 +244,7 @@ def _copied(plan: Plan, after: str) -> Check | None:
 
 
 def _quotes(plan: Plan, text: str) -> Check | None:
-    """Check that quotes in an answer about logs or other texts occur in them verbatim.
+    """Check that quotes in an answer about logs or other text occur there verbatim.
 
     Answers about code are exempt, because they can quote suggested code.
     """

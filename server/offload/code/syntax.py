@@ -74,7 +74,7 @@ class Found:
 
 @lru_cache(maxsize=8)
 def tree_of(text: str, language: Language) -> Tree:
-    """Return a text's syntax tree. Recent trees are cached."""
+    """Return the text's syntax tree. Recent trees are cached."""
     return parser_of(language).parse(text.encode())
 
 
@@ -345,7 +345,7 @@ def text_of(node: Node | None) -> str:
 
 @lru_cache(maxsize=8)
 def offsets_of(text: str) -> "Offsets":
-    """Return a converter from byte offsets to character offsets for a text."""
+    """Return a converter from byte offsets to character offsets for the text."""
     return Offsets(text, text.encode())
 
 

@@ -147,7 +147,7 @@ class Unit:
 
 @lru_cache(maxsize=8)
 def units_of(text: str, language: Language) -> tuple[Unit, ...]:
-    """Return all definitions in a text, in the order of ``syntax.definitions``."""
+    """Return all definitions in the text, in the order of ``syntax.definitions``."""
     starts = line_starts(text)
     traits: dict[str, str] = {}
     return tuple(_unit(found, text, starts, traits) for found in found_definitions(text, language))

@@ -44,7 +44,7 @@ def bare_uses(text: str, language: Language) -> Counter[str]:
 
 
 def uses_within(text: str, start: int, end: int, language: Language) -> Counter[str]:
-    """Return how often each name occurs in part of a text. The part is not parsed separately."""
+    """Return how often each name occurs in part of the text. The part is not parsed separately."""
     return Counter(match["name"] for match in _NAME.finditer(code_of(text, language), start, end))
 
 

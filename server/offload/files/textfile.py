@@ -185,7 +185,7 @@ def _ending(raw: str) -> re.Pattern[str] | None:
 
 
 def _short(raw: str) -> str:
-    """Return a text with ``\n`` in place of each line ending."""
+    """Return the text with ``\n`` in place of each line ending."""
     ending = _ending(raw)
     return raw.replace("\r", "\n") if ending is None else ending.sub("\n", raw)
 

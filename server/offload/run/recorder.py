@@ -41,7 +41,7 @@ MOST_FILES = 3
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts for the receipt: inputs that Claude did not have to read, the text that was written (None if
+    """The text for the receipt: inputs that Claude did not have to read, the text that was written (None if
     nothing was), and the text that Claude is asked to look at.
     """
 
@@ -258,7 +258,7 @@ class OffloadRecorder:
     async def _receipt_of(
         self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None
     ) -> Receipt:
-        """Return the receipt. Long texts are counted in a thread (0.1 s per megabyte)."""
+        """Return the receipt. Long text is counted in a thread (0.1 s per megabyte)."""
         passed = sum(len(each) for each in run.as_called.values() if isinstance(each, str | list))
         if passed + sum(len(each.selected) for each in texts.inputs) < AT_ONCE:
             return self._count(run, texts, said, name)

@@ -97,7 +97,7 @@ def noticed(notices: Sequence[Notice]) -> str:
 
 
 def _shortened(text: str, longest: int) -> str:
-    """Return a text on one line of at most ``longest`` characters.
+    """Return the text on one line of at most ``longest`` characters.
 
     The first two words say what happened, the rest what it happened to. A signature loses its parameters, a
     long name its middle, because its end is the most specific part, and prose its middle, but keeps more of

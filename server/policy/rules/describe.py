@@ -50,7 +50,7 @@ def describe_rule(rule: Rule) -> str:
     elif not limited:
         parts.append("allows")
     if limited and rule.counter is not None and rule.limit is not None:
-        whose = " and client session" if rule.counter.per_grant else ""
+        whose = " for each client session" if rule.counter.per_grant else ""
         parts.append(f"at most {rule.limit:,.0f} calls per {rule.counter.window}{whose}")
     return ", ".join(parts)
 

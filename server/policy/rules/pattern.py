@@ -35,7 +35,7 @@ def search(pattern: str, text: str) -> bool:
     """Return whether a pattern that passed ``check_pattern`` matches anywhere in the text."""
     if len(text) > MOST_SUBJECT:
         return False
-    # Texts from JSON can contain lone surrogates, which patterns cannot name.
+    # Strings from JSON can contain lone surrogates, which patterns cannot name.
     readable = text.encode("utf-8", "replace").decode("utf-8")
     return _compiled(pattern).search(readable) is not None
 

@@ -164,7 +164,7 @@ def _misfit(op: str, value: Any) -> str | None:
     if op == "exists":
         return None if isinstance(value, bool) else "needs true or false"
     if op == "regex":
-        return check_pattern(value) if isinstance(value, str) else "needs a text"
+        return check_pattern(value) if isinstance(value, str) else "needs a string"
     if isinstance(value, list | dict) or value is None:
-        return "needs a single text, number, true or false"
+        return "needs a single value: a string, a number, true or false"
     return None

@@ -1,5 +1,5 @@
 """Finds secrets in any text and replaces them with markers.
 
 ``calls/secret_redaction.py`` applies this to every result before Claude sees it, and ``digests/kept.py`` to
-kept texts. ``policy/files/paths.py`` decides which credential files are never read.
+kept text. ``policy/files/paths.py`` decides which credential files are never read.
 """

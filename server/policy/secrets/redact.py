@@ -93,7 +93,7 @@ _ASSIGNED = re.compile(
 )
 _NAMED = re.compile(r"(?:pass|pwd|secret|token|key|credential)[^\n]{0,60}?[:=]")
 """Matches lower-cased text that could assign a value to a telling name. Used as a quick filter, because most
-texts do not match.
+text does not match.
 """
 _SAMPLE = re.compile(r"(?i)example|placeholder|change_?me|dummy|your[_-]|xxx|\*\*\*|\.\.\.|redacted")
 _NO_VALUE = re.compile(r"[<>\\]|\$\{|\{\{|%\(|://")

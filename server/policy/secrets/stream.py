@@ -20,7 +20,7 @@ _BLOCK_END = re.compile(r"-----END [A-Z0-9 ]{0,40}-----|Private-MAC:[^\n]*\n")
 
 
 class StreamRedactor:
-    """Removes secrets from a text piece by piece.
+    """Removes secrets from text piece by piece.
 
     Pieces are released at the end of a line, never within a private key. ``known`` holds values known to be
     secret.

@@ -49,7 +49,7 @@ class Table:
 
 
 def aligned_tables(lines: Sequence[Line]) -> list[Table]:
-    """Return the tables in a text. A table ends at a blank line."""
+    """Return the tables in the text. A table ends at a blank line."""
     found = []
     for block in _blocks(lines):
         for start in range(min(_PREAMBLE, len(block) - _LEAST_ROWS)):

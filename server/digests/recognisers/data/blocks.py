@@ -52,7 +52,7 @@ class Blocks:
 
 
 def blocks_of(lines: Sequence[Line]) -> Blocks | None:
-    """Return the records in a text, or None if it does not consist of records."""
+    """Return the records in the text, or None if it does not consist of records."""
     filled = [line for line in lines if line.text.strip()]
     fields = {line.number: found for line in filled if (found := _FIELD.match(line.text))}
     if len(fields) < max(_LEAST_RECORDS * _LEAST_NAMES, _COVERED * len(filled)):

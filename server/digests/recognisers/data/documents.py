@@ -37,7 +37,7 @@ class Document:
 
 
 def document_of(text: str, command: str, name: str = "") -> Document | None:
-    """Return the facts of a text that is a whole document, or None for any other output."""
+    """Return the facts of text that is a whole document, or None for any other output."""
     if len(text) > LARGEST or not text.strip():
         return None
     lines = [line.text for line in clean_lines(text.split("\n"))]

@@ -154,7 +154,7 @@ def _records(elements: Sequence[Element], counts: Counter[str]) -> Iterator[Fact
 
 
 def _values(element: Element) -> list[str]:
-    """Return the texts of the elements in an element, without those that have elements of their own."""
+    """Return the text of each element in an element, except of those that contain elements themselves."""
     return [_short(each.text, 60) for each in element.children if each.text and not each.children]
 
 

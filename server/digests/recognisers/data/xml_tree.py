@@ -87,7 +87,7 @@ class _Builder:
 
 
 def _parsed(text: str, above: int) -> Element | None:
-    """Parse a text with ``above`` lines before it."""
+    """Parse the text with ``above`` lines before it."""
     parser = expat.ParserCreate()
     builder = _Builder(parser, above)
     try:

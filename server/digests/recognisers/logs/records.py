@@ -54,7 +54,7 @@ class RecordLog(Recogniser):
     """Base class for recognisers of such logs."""
 
     least = 3
-    """Minimum number of records for a text to be considered a log."""
+    """Minimum number of records for text to be considered a log."""
 
     def __init__(self) -> None:
         super().__init__()
