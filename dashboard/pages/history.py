@@ -45,7 +45,7 @@ class Listing:
         with box("ts-listing"):
             self._rows = OffloadList(self._page.clock, head=True)
             self._empty = RebuiltSection(box())
-            with box("ts-pager", "nav", "Pages of the history"):
+            with box("ts-pager", "nav", "History pages"):
                 self._newest = link("", "ts-btn-link", "Newest")
                 self._older = link("", "ts-btn-link", "Older")
 

@@ -160,7 +160,7 @@ def _change(detail: OffloadDetail) -> None:
 
 def _rounds(detail: OffloadDetail) -> None:
     if detail.attempts:
-        with card("Attempts of the model"):
+        with card("The model's attempts"):
             for each in detail.attempts:
                 attempt_view(each)
 

@@ -30,11 +30,11 @@ from server.hub import Hub
 CARDS = (
     ("clients", "Connections"),
     ("checks", "Your own checks"),
-    ("project-checks", "Checks of your projects"),
+    ("project-checks", "Project checks"),
     ("sandboxes", "Sandboxes"),
     ("transcripts", "Transcripts"),
     ("prices", "Prices"),
-    ("file", "Files of the app"),
+    ("file", "App files"),
 )
 """The cards that follow the groups of settings: anchor and name."""
 
@@ -68,7 +68,7 @@ def _written_settings(hub: Hub) -> tuple[Setting, ...]:
 
 def _index() -> None:
     """Show links to the groups and cards. The links stay in view while scrolling."""
-    with box("ts-settings-index", "nav", "Sections of this page"), box("ts-settings-links"):
+    with box("ts-settings-index", "nav", "Page sections"), box("ts-settings-links"):
         for group in GROUPS:
             link(f"#settings-{group.key}", "ts-settings-link", group.name)
         box("ts-settings-rule")
@@ -102,7 +102,7 @@ def _cards(hub: Hub) -> tuple[ClientConnections, ProjectCheckList, AuditSwitch]:
         connect_by_hand()
     with card("Your own checks", aside="[checks]", anchor="settings-checks"):
         CheckList(hub)
-    with card("Checks of your projects", anchor="settings-project-checks"):
+    with card("Project checks", anchor="settings-project-checks"):
         checks = ProjectCheckList(hub)
     with card("Sandboxes", anchor="settings-sandboxes"):
         SandboxState()

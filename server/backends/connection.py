@@ -35,8 +35,8 @@ ANSWER_SECONDS = 30.0
 timeout for a non-streamed response body once its headers have arrived.
 """
 HEAD_MARGIN = 5.0
-"""Timeout for sending the request, and for the rest of the headers or of a piece of the body after its first
-byte (seconds).
+"""Timeout for sending the request, and for the rest of the headers or of a body piece after its first byte
+(seconds).
 """
 
 

@@ -74,9 +74,9 @@ def context_text(context: Context, scope: Scope, off: frozenset[str] = frozenset
     ]
     lines.append(
         f"{report.sessions:,} sessions since {report.since} cost {_dollars(report.microusd)} at list "
-        f"prices (table of {report.priced}), by the token counts in Claude Code's transcripts. Listed "
-        f"but never used: {_dollars(report.unused)}. Characters are exact. Tokens are estimates, fitted "
-        "to each session's first request; a plugin is the sum of its parts."
+        f"prices (table of {report.priced}), according to the token counts in Claude Code's transcripts. "
+        f"Listed but never used: {_dollars(report.unused)}. Characters are exact. Tokens are estimates, "
+        "fitted to each session's first request; a plugin is the sum of its parts."
     )
     lines += [
         f"{each.name}: {each.amount} ({each.counted}), {_dollars(each.microusd)}. {each.help}"

@@ -210,7 +210,7 @@ class LedgerSettings(Section):
         "dollars", description="Show money in dollars, or as a share of your subscription's quota."
     )
     quota_dollars: float = Field(
-        0.0, ge=0, description="Price of a week of your subscription in dollars at list prices; 0 if unknown."
+        0.0, ge=0, description="Weekly price of your subscription in dollars at list prices; 0 if unknown."
     )
 
 

@@ -59,7 +59,7 @@ class Runtime(Protocol):
         """Return the names that are not bound where they are used, but are bound in another scope."""
 
     def as_script(self, source: str, detail: str) -> str | None:
-        """Return why a failure to load is no evidence against a script; None if the failure counts."""
+        """Return why a failure to load is not evidence against a script; None if the failure counts."""
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
         """Return the cause of a reported error if it lies outside the code; None if the code is at fault."""

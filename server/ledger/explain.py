@@ -137,18 +137,20 @@ def _assumed(receipt: ReceiptRecord, terms: Terms) -> list[str]:
     notes = []
     if receipt.spared_input and assumed.input_least != assumed.input_most:
         notes.append(
-            f"Assumed: Claude would have read {receipt.spared_input:,} tokens of the input, by habit; at "
-            f"least {assumed.input_least:,}, at most {assumed.input_most:,}."
+            f"Assumption: from habit, Claude would have read {receipt.spared_input:,} tokens of the input "
+            f"(at least {assumed.input_least:,}, at most {assumed.input_most:,})."
         )
         if sources is not None:
             notes.append(_reading(sources))
     if receipt.spared_turns:
         rate = (
-            f", at {sources.calls_per_turn:g} calls a turn" if sources and sources.calls_per_turn > 1 else ""
+            f", at {sources.calls_per_turn:g} calls per turn"
+            if sources and sources.calls_per_turn > 1
+            else ""
         )
         notes.append(
-            f"Assumed: Claude would have needed {receipt.spared_turns / TURN:g} turns to read and write "
-            f"this{rate}; at least {assumed.turns_least / TURN:g}, at most {assumed.turns_most / TURN:g}."
+            f"Assumption: Claude would have needed {receipt.spared_turns / TURN:g} turns to read and write "
+            f"this{rate} (at least {assumed.turns_least / TURN:g}, at most {assumed.turns_most / TURN:g})."
         )
     return notes
 

@@ -38,7 +38,7 @@ def update_catalogue(folders: Folders, source: str) -> str:
     )
     if date and current and date < current:
         raise SettingsError(
-            f"{source} is of {date}, older than the present catalogue of {current}.",
+            f"{source} dates from {date} and is older than the present catalogue ({current}).",
             f"To use it anyway, remove {present} first.",
         )
     make_folder(present.parent)

@@ -205,7 +205,7 @@ async def _argument(request: Request, name: str, missing: str | None = None) -> 
         body = None
     value = body.get(name, missing) if isinstance(body, dict) else None
     if not isinstance(value, str) or (not value and missing is None):
-        raise BadArguments(f"The body lacks the text `{name}`.", f'Send {{"{name}": "…"}} as JSON.')
+        raise BadArguments(f"The body lacks the string `{name}`.", f'Send {{"{name}": "…"}} as JSON.')
     return value
 
 

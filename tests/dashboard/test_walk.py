@@ -262,7 +262,7 @@ def settings(walk: Walk) -> None:
     page.get_by_role("textbox", name=roots).fill(str(walk.stage.project))
     walk.press(roots)
     expect(page.locator(".ts-setting-row", has_text=str(walk.stage.project))).to_be_visible()
-    page.get_by_label("Name of the check").fill("test")
+    page.get_by_label("Check name").fill("test")
     page.get_by_label("Command", exact=True).fill("true")
     walk.press("Add check")
     connect = page.get_by_label("Claude Code", exact=True)

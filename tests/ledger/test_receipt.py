@@ -277,7 +277,7 @@ def test_every_number_of_the_arithmetic_has_a_source(settings: dict[str, float],
         assert source in text
     assert ("the last 417 tokens" in text) is measured
     assert ("the setting [ledger] cache_reads" in text) is ("cache_reads" in settings)
-    invented = text.replace("Assumed: ", "Assumed: 987,654 ", 1)
+    invented = text.replace("Assumption: ", "Assumption: 987,654 ", 1)
     assert unexplained(invented, receipt, ledger.prices) == ["987,654"]
 
 

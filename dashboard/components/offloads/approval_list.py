@@ -43,7 +43,7 @@ class _WaitingCall:
         with box("ts-approval", "section", f"Approval for {call.tool}") as self.element:
             with box("ts-approval-head"):
                 icon("front_hand")
-                text(task or f"A call of {call.tool}", "ts-task ts-grow")
+                text(task or f"A call to {call.tool}", "ts-task ts-grow")
                 clock.show(
                     lambda now: f"denied automatically in {formats.countdown(approval.deadline - now)}",
                     "ts-sub ts-num",

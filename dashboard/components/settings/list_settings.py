@@ -113,7 +113,7 @@ class CheckList:
                 command=EXAMPLE,
             )
         with box("ts-setting-editor"):
-            self._name = ui.input("Name of the check").props("outlined dense")
+            self._name = ui.input("Check name").props("outlined dense")
             self._command = ui.input("Command").props("outlined dense").classes("ts-grow")
             self._command.on("keydown.enter", self._add)
             button("Add check", self._add)

@@ -43,23 +43,23 @@ GROUPS = (
 )
 
 NAMES: Mapping[str, PlainName] = {
-    "appearance": PlainName("general", "Appearance", about="Colours of the dashboard."),
+    "appearance": PlainName("general", "Appearance", about="The dashboard's colours."),
     "roots": PlainName(
         "general", "Folders Claude can work in", about="In addition to each session's project."
     ),
     "port": PlainName("general", "Port", advanced=True),
-    "log_level": PlainName("general", "Detail of the log", advanced=True),
+    "log_level": PlainName("general", "Log detail", advanced=True),
     "backend.kind": PlainName(
         "engine", "Engine", about="The program that runs the model; usually found automatically."
     ),
     "backend.url": PlainName(
-        "engine", "Address of the engine", about="Empty for the engine's usual address on this machine."
+        "engine", "Engine address", about="Empty for the engine's usual address on this machine."
     ),
     "backend.model": PlainName("engine", "Default model"),
     "backend.keep_alive": PlainName(
         "engine", "Keep a model loaded for", about="After its last use: 10m, 2h, or -1 for always."
     ),
-    "backend.api_key": PlainName("engine", "API key of the engine", advanced=True),
+    "backend.api_key": PlainName("engine", "Engine API key", advanced=True),
     "backend.ca_file": PlainName("engine", "Certificate authority", advanced=True),
     "backend.num_ctx": PlainName("engine", "Context length", "tokens", advanced=True),
     "backend.slots": PlainName("engine", "Tasks in parallel", advanced=True),
@@ -70,7 +70,7 @@ NAMES: Mapping[str, PlainName] = {
     "backend.allow_remote": PlainName("engine", "Use an engine on another machine", advanced=True),
     "embedded.model": PlainName(
         "engine",
-        "Model of the built-in engine",
+        "Built-in engine's model",
         about="A name from the Models page, hf.co/org/repo:Q4_K_M, a path, or auto.",
     ),
     "embedded.use_caches": PlainName("engine", "Use models from other programs"),
@@ -99,18 +99,18 @@ NAMES: Mapping[str, PlainName] = {
     "offload.least_right_unrun": PlainName(
         "answers", "Minimum share of correct results, if they are not run", span=(0, 1, 0.05), advanced=True
     ),
-    "offload.check_timeout": PlainName("answers", "Time limit of a check", "seconds", advanced=True),
+    "offload.check_timeout": PlainName("answers", "Time limit for a check", "seconds", advanced=True),
     "offload.check_env": PlainName("answers", "Variables for checks", advanced=True),
     "offload.checks_network": PlainName("answers", "Checks that may use the network", advanced=True),
     "offload.checks_outside": PlainName("answers", "Checks outside the sandbox", advanced=True),
     "offload.client_patience": PlainName(
         "answers", "Wait before Claude gets a job id", "seconds", advanced=True
     ),
-    "offload.queue_limit": PlainName("answers", "Length of the queue", "tasks", advanced=True),
-    "batch.max_items": PlainName("batches", "Maximum items of a batch", "items"),
+    "offload.queue_limit": PlainName("answers", "Queue length", "tasks", advanced=True),
+    "batch.max_items": PlainName("batches", "Maximum items in a batch", "items"),
     "batch.max_hours": PlainName("batches", "Longest batch", "hours"),
     "batch.stop_failing": PlainName("batches", "Stop a batch that mostly fails"),
-    "batch.max_tokens": PlainName("batches", "Maximum tokens of a batch", "tokens", advanced=True),
+    "batch.max_tokens": PlainName("batches", "Maximum tokens for a batch", "tokens", advanced=True),
     "paths.protect": PlainName("files", "Ask before writing"),
     "paths.never_read": PlainName("files", "Never read"),
     "paths.never_write": PlainName("files", "Never write"),
@@ -119,12 +119,12 @@ NAMES: Mapping[str, PlainName] = {
     "ledger.unit": PlainName("savings", "Show money as"),
     "ledger.model": PlainName("savings", "Claude model"),
     "ledger.quota_dollars": PlainName(
-        "savings", "Price of a week of your subscription", "dollars", about="At list prices; 0 if unknown."
+        "savings", "Weekly price of your subscription", "dollars", about="At list prices; 0 if unknown."
     ),
     "savings.holdout": PlainName(
         "savings", "Sessions without Token Saver, for comparison", span=(0, 0.95, 0.05), advanced=True
     ),
-    "savings.transcripts": PlainName("savings", "Folder of Claude Code", advanced=True),
+    "savings.transcripts": PlainName("savings", "Claude Code's folder", advanced=True),
     "ledger.cache_reads": PlainName("savings", "Reads from the prompt cache", "times", advanced=True),
     "ledger.calls_per_session": PlainName("savings", "Calls in a session", "calls", advanced=True),
     "history.contents": PlainName("privacy", "Keep prompts, answers and diffs"),

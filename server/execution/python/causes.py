@@ -30,7 +30,7 @@ _SINCE = {
 
 
 def outside_cause(error: Mapping[str, Any], project_modules: Collection[str] = ()) -> str | None:
-    """Return why an error reported by the sandbox is no evidence against the code; None if the code is at
+    """Return why an error reported by the sandbox is not evidence against the code; None if the code is at
     fault.
 
     Args:

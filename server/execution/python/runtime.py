@@ -79,7 +79,7 @@ class PythonRuntime:
             return ()
 
     def as_script(self, source: str, detail: str) -> str | None:
-        """Return why a failure to load is no evidence against a script."""
+        """Return why a failure to load is not evidence against a script."""
         names = {node.attr for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
         if detail.startswith("SystemExit"):
             return "it ends its process, as a script does"

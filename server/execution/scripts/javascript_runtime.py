@@ -102,7 +102,7 @@ class JavaScriptRuntime:
         return ()
 
     def as_script(self, source: str, detail: str) -> str | None:
-        """Return why a failure to load is no evidence against a script."""
+        """Return why a failure to load is not evidence against a script."""
         if detail.startswith("It ended its process") and "process." in source:
             return "it ends its process, as a script does"
         if "within its time" in detail and not self.definitions(source):

@@ -200,7 +200,7 @@ def _outer(text: str, wraps: Callable[[str], bool]) -> str | None:
         and len(found["marks"]) >= len(marks)
     ]
     if len(inner) % 2:
-        raise Muddled("It is not clear where the block ends; put more backticks around the whole of it.")
+        raise Muddled("It is not clear where the block ends; put more backticks around all of it.")
     tail = [line for line in lines[closing[-1] + 1 :] if line.strip()]
     if len(tail) > 12:
         raise Muddled("It is not clear which part is the content; put the whole result into one block.")

@@ -79,7 +79,7 @@ def _headless(plan: Plan, after: str, edits: Sequence[Edit]) -> str:
     if not selected or inside:
         return ""
     head = selected[0].head.strip().split("\n")[0]
-    return f"The answer lacks {selected[0].last} itself; give the whole of it, beginning with `{head}`."
+    return f"The answer lacks {selected[0].last} itself; give all of it, beginning with `{head}`."
 
 
 def _beside(mentions: Mentions, places: Places, named: Sequence[Unit]) -> list[Notice]:

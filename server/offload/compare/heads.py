@@ -50,7 +50,7 @@ def _of(  # noqa: PLR0917 - the fields of a change
 
 
 def _altered(attribute: str, old: Unit, new: Unit) -> bool:
-    """Return whether an attribute still exists with other arguments, in a list that is no shorter."""
+    """Return whether an attribute still exists with other arguments, in a list that is not shorter."""
     name = attribute.split("(", maxsplit=1)[0].rstrip("]")
     fresh = [each for each in new.attributes if each not in old.attributes]
     return any(each.split("(")[0].rstrip("]").startswith(name) for each in fresh) or (
