@@ -238,7 +238,7 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
 
     def _stop(self) -> None:
         if self._loop is not None:
-            # Also on the loop's own thread: a signal handler must wake the loop.
+            # This is needed even on the loop's own thread, because a signal handler must wake the loop.
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     def ask(

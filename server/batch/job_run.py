@@ -151,7 +151,7 @@ class JobRun:
             if self._services.is_paused():
                 await asyncio.sleep(PAUSED_LOOK)
                 continue
-            # Checked before an item starts, because each start is a row in the history.
+            # The engine is checked before an item starts, because each start is a row in the history.
             if not await self._engine_is_there():
                 await asyncio.sleep(ENGINE_LOOK)
                 continue

@@ -1,6 +1,7 @@
 """Recovers items that were running when the app crashed or their job was stopped.
 
-``offload/delivery/crash_recovery.py`` restores the files of interrupted offloads, also those outside batches.
+``offload/delivery/crash_recovery.py`` restores the files of interrupted offloads, including offloads outside
+batches.
 """
 
 import hashlib

@@ -208,7 +208,7 @@ class BatchService:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self.closed:
-                    # Created before the state is read, so that no change in between is missed.
+                    # This is created before the state is read, so that no change in between is missed.
                     changed = self._notifier.next(job_id)
                     if (await self.get(job_id)).state != "running":
                         break

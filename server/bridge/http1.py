@@ -143,7 +143,7 @@ class _Body(io.RawIOBase):
 
 def _connected(address: tuple[str, int], timeout: float) -> socket.socket:
     failure = OSError(f"{address[0]} does not resolve to an address")
-    # As bytes, because a string would load the codec for international names, which takes 10 ms.
+    # The host is passed as bytes. A string would load the codec for international names, which takes 10 ms.
     host = address[0].encode("ascii")
     for family, kind, protocol, _, place in socket.getaddrinfo(host, address[1], 0, socket.SOCK_STREAM):
         found = socket.socket(family, kind, protocol)

@@ -54,7 +54,7 @@ def begin_record(home: str | os.PathLike[str]) -> None:
     """
     if MadeFolders(home).is_valid:
         return
-    # In a folder that an app without a record has used, files are known by their names alone.
+    # In a folder that an app without a record has used, files are known only by their names.
     used = os.path.lexists(os.path.join(home, _LOCK))
     found = [] if used else sorted(entry.name for entry in os.scandir(home) if not _is_folder(entry))
     _append(home, {"home": _inode(home), "found": found})

@@ -65,7 +65,7 @@ async def _asked(context: ToolContext) -> tuple[str, ...]:
     if capabilities is None or capabilities.roots is None or not context.session.can_send_request:
         return ()
     try:
-        # Related to the call, so that the request uses the call's own stream.
+        # The request is related to the call, so that it uses the call's own stream.
         result = await context.session.send_request(
             ListRootsRequest(),
             ListRootsResult,

@@ -56,8 +56,7 @@ async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str
     )
     assert process.stderr is not None
     try:
-        # Not communicate(): it closes standard input, and the child would conclude that this process has
-        # ended.
+        # communicate() would close standard input, and the child would conclude that this process has ended.
         errors = await process.stderr.read()
         status = await process.wait()
     finally:

@@ -67,7 +67,7 @@ class Caller:
     @property
     def lane(self) -> str:
         """The party that takes turns for threads and the engine: a single client connection. HTTP clients may
-        have no session and are told apart by project.
+        have no session and are distinguished by project.
         """
         return f"{self.client} {self.session} {self.project}"
 

@@ -153,7 +153,7 @@ class Gate:
             raise
         finally:
             if passage.failed and decision.reservations:
-                # Not awaited, because a cancelled call must not wait.
+                # This is not awaited, because a cancelled call must not wait.
                 self._giving_back.start(self._give_back(decision.reservations))
 
     async def close(self) -> None:

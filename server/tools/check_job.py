@@ -72,7 +72,7 @@ def check_job_tool(hub: Hub) -> Tool:
 
 
 def _refuse_bad_values(wait: int, action: Action, item: int) -> None:
-    # Checked here, because a limit in the schema would cost tokens in every session.
+    # The limit is checked here, because a limit in the schema would cost tokens in every session.
     if not 0 <= wait <= MOST_WAIT:
         raise BadArguments(
             f"`wait` is {wait}; it must be from 0 to {MOST_WAIT} seconds.", "Correct `wait`, then call again."

@@ -129,7 +129,7 @@ class AuthMiddleware:
         return known
 
     def _login(self, scope: Scope, headers: Headers) -> Response:
-        # Checked first, so that no one else uses up the link: browser arguments are visible to other users.
+        # This is checked first, so that no one else uses up the link. Other users can see browser arguments.
         if not may_be_ours(scope["client"], scope["server"]):
             self._refusals.note("another user of this machine opened it", "", scope["path"])
             return _plain(403, "This login link belongs to another user of this machine.")

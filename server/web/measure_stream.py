@@ -71,8 +71,8 @@ async def _lines(hub: Hub, model: str | None, own: tuple[Chore, ...]) -> AsyncIt
         async for line in _until_ended(news, working):
             yield line
     finally:
-        # Not awaited, because closing the connection cancels this repeatedly, which would also cancel the
-        # work's own clean-up.
+        # The task is not awaited: closing the connection cancels this coroutine repeatedly, which would also
+        # cancel the task's own clean-up.
         working.cancel()
 
 

@@ -1,6 +1,6 @@
 """Translates Ollama's error messages into the app's own errors.
 
-Ollama has no error codes beyond the HTTP status, so they are told apart by message.
+Ollama has no error codes beyond the HTTP status, so they are distinguished by their message.
 """
 
 import re

@@ -104,7 +104,7 @@ def _system_cause(error: Mapping[str, Any]) -> str | None:
 
 
 def _grammar_reads(source: str) -> bool:
-    import tree_sitter_python  # noqa: PLC0415 - needed for code that the interpreter cannot read alone
+    import tree_sitter_python  # noqa: PLC0415 - needed for code that the interpreter alone cannot read
     from tree_sitter import Language, Parser  # noqa: PLC0415
 
     return not Parser(Language(tree_sitter_python.language())).parse(source.encode()).root_node.has_error

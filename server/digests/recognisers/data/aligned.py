@@ -1,5 +1,5 @@
 """Tables with aligned columns under a header, as ``ps``, ``kubectl get``, ``pip list`` and PowerShell print
-them. They are recognised by the blanks between the columns alone.
+them. They are recognised only by the blanks between the columns.
 """
 
 import re

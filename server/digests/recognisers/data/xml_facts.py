@@ -139,7 +139,7 @@ def _paths(root: Element) -> Iterator[Fact]:
 
 
 def _records(elements: Sequence[Element], counts: Counter[str]) -> Iterator[Fact]:
-    """Yield the elements that recur with values alone, as lists of their values."""
+    """Yield the elements that recur and contain only values, as lists of their values."""
     groups: dict[str, list[Element]] = {}
     for each in elements:
         if counts[each.tag] >= _LEAST_RECORDS and len(_values(each)) > 1:
