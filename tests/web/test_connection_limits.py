@@ -70,6 +70,31 @@ def test_too_many_connections_close_the_oldest(hub: HubProcess, half: str) -> No
         assert known.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
+def test_the_oldest_connection_is_closed_although_its_time_has_not_passed() -> None:
+    ask_for_open_files()
+    with guarded(set(), threading.Event(), seconds=1_000) as port, contextlib.ExitStack() as all_of_them:
+        opened = [
+            all_of_them.enter_context(socket.create_connection(("127.0.0.1", port), timeout=SECONDS))
+            for _ in range(MOST_STRANGERS + 1)
+        ]
+        assert ended(opened[0])
+        opened[-1].settimeout(0.1)
+        assert not ended(opened[-1])
+
+
+@pytest.mark.parametrize("part", [b"X: y\r\n", b"X: " + b"y" * 1000 + b"\r\n"], ids=["many", "large"])
+def test_a_head_without_end_closes_its_connection_before_its_time(part: bytes) -> None:
+    with (
+        guarded(set(), threading.Event(), seconds=1_000) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection,
+        contextlib.suppress(ConnectionError),
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        for _ in range(2 * max(MOST_HEADERS, MOST_HEAD_BYTES // len(part))):
+            connection.sendall(part)
+        assert ended(connection)
+
+
 def test_a_connection_without_a_key_is_closed_after_a_time() -> None:
     begun: set[str] = set()
     go_on = threading.Event()
