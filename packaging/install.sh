@@ -7,7 +7,7 @@
 # Environment variables:
 #   UV_DOWNLOAD_URL   the folder with uv's release archives (default: the release on GitHub)
 #   UV_CACHE_DIR      a cache to use instead of one that is removed after the installation
-#   XDG_DATA_HOME     the app's programs are installed in its subfolder claude-token-saver-install
+#   XDG_DATA_HOME     the app's programs are installed in its subfolder token-saver-install
 #   XDG_BIN_HOME      the command token-saver is linked here (default: ~/.local/bin)
 set -eu
 
@@ -27,7 +27,7 @@ main() {
     shift
   done
   [ -n "${HOME:-}" ] || fail "HOME is not set. Set it to your home folder."
-  prefix=${XDG_DATA_HOME:-$HOME/.local/share}/claude-token-saver-install
+  prefix=${XDG_DATA_HOME:-$HOME/.local/share}/token-saver-install
   bin=${XDG_BIN_HOME:-$HOME/.local/bin}
   "$action"
 }
