@@ -72,22 +72,31 @@ def _blocks(lines: Sequence[Line]) -> Iterator[list[Line]]:
 
 
 def _table(header: Line, below: Sequence[Line]) -> Table | None:
+    """Return the table, or None. The first rows decide, so that a long text without a table costs little."""
     head = header.text.expandtabs().rstrip()
-    has_rule = _is_rule(below[0].text)
-    body = [line for line in below if line.text != header.text and not _is_rule(line.text)]
-    if len(head) > _WIDEST or len(_WORDS.findall(head)) < 2 or len(body) < _LEAST_ROWS:
+    probe = _body(header, below[:_PROBE])
+    if len(head) > _WIDEST or len(_WORDS.findall(head)) < 2 or len(probe) < _LEAST_ROWS:
         return None
-    spans = _spans(head, body[:_PROBE])
+    spans = _spans(head, probe)
     names = tuple(head[first:end].strip().lstrip("|/ ") for first, end in spans)  # dpkg begins with ||/
-    if _are_names(names):
+    if _are_names(names) and _is_table(_rows(spans, head, probe)[0], probe):
+        body = _body(header, below)
         rows, irregular = _rows(spans, head, body)
+        has_rule = _is_rule(below[0].text)
         if _is_table(rows, body) and _is_header(names, rows, has_rule=has_rule):
             return Table(names, tuple(rows), tuple(irregular), len(below) + 1)
     names = tuple(_WORDS.findall(head))
-    rows, irregular = _rows_of_words(len(names), body)
-    if _are_names(names) and _is_table(rows, body) and _numeric(names, rows) >= _LEAST_NUMERIC:
-        return Table(names, tuple(rows), tuple(irregular), len(below) + 1)
+    if _are_names(names) and _is_table(_rows_of_words(len(names), probe)[0], probe):
+        body = _body(header, below)
+        rows, irregular = _rows_of_words(len(names), body)
+        if _is_table(rows, body) and _numeric(names, rows) >= _LEAST_NUMERIC:
+            return Table(names, tuple(rows), tuple(irregular), len(below) + 1)
     return None
+
+
+def _body(header: Line, below: Sequence[Line]) -> list[Line]:
+    """Return the lines below a header that are neither a rule nor the header again."""
+    return [line for line in below if line.text != header.text and not _is_rule(line.text)]
 
 
 def _is_rule(text: str) -> bool:

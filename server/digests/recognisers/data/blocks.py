@@ -11,6 +11,8 @@ from server.digests.recognisers.base import computed
 from server.digests.recognisers.data.rows import Row, row_facts
 from server.digests.values import Fact, Line, Part, Section
 
+_PROBE = 2_000
+"""Number of lines that decide whether a long text consists of records."""
 _LEAST_RECORDS = 5
 _LEAST_NAMES = 3
 _COMMON = 0.6
@@ -52,7 +54,15 @@ class Blocks:
 
 
 def blocks_of(lines: Sequence[Line]) -> Blocks | None:
-    """Return the records in the text, or None if it does not consist of records."""
+    """Return the records in the text, or None if it does not consist of records. In a long text, the first
+    lines decide whether it can.
+    """
+    if len(lines) > 2 * _PROBE and _blocks_of(lines[:_PROBE]) is None:
+        return None
+    return _blocks_of(lines)
+
+
+def _blocks_of(lines: Sequence[Line]) -> Blocks | None:
     filled = [line for line in lines if line.text.strip()]
     fields = {line.number: found for line in filled if (found := _FIELD.match(line.text))}
     if len(fields) < max(_LEAST_RECORDS * _LEAST_NAMES, _COVERED * len(filled)):
