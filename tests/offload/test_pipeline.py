@@ -176,6 +176,17 @@ async def test_an_answer_that_copies_the_file_instead_of_editing_it_is_stopped(
     assert (project / "rates.py").read_text().startswith("LIMIT = 5\n\ndef rate_0")
 
 
+async def test_thoughts_may_copy_the_file_before_an_edit(pipeline: PipelineHarness, project: Path) -> None:
+    functions = "\n".join(
+        f"def rate_{number}(amount):\n    return amount * {number}\n" for number in range(600)
+    )
+    (project / "rates.py").write_text(f"LIMIT = 3\n\n{functions}\nprint(LIMIT)\n")
+    edit = "<<<<<<< SEARCH\nLIMIT = 3\n=======\nLIMIT = 5\n>>>>>>> REPLACE\n"
+    pipeline.ollama.answers.when("LIMIT to 5", Answer(edit, thinking=functions[:9_000]))
+    outcome = await pipeline.run("Change LIMIT to 5.", files=("rates.py",), output="rates.py")
+    assert (outcome.name, len(outcome.attempts)) == ("delivered", 1), outcome.text
+
+
 async def test_repetition_in_the_file_is_allowed_in_the_answer(
     pipeline: PipelineHarness, project: Path
 ) -> None:

@@ -23,8 +23,8 @@ REPEATING = "repeating"
 """Finish reason for an answer stopped because it was repeating itself."""
 COPYING = "copying"
 """Finish reason for an answer stopped because it copied the file instead of editing it."""
-EDIT_MARK = "<<<<<<<"
-"""What the first line of an edit begins with, in prompts and in answers."""
+EDIT_MARK = "<<<<<"
+"""The shortest start of an edit's first line that is read in answers; prompts show a longer one."""
 COPIED = 1_500
 """Number of characters copied from the prompt before the first edit that stop an answer of edits. A whole
 copy would not fit in the token limit anyway.
@@ -108,7 +108,9 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
                     said = thoughts if thinking else texts
                     said.append(text)
                     progress.text("" if thinking else text, count, rate)
-                    if count % _WATCH_EVERY == 0 and (reason := _useless("".join(said), prompt)):
+                    if count % _WATCH_EVERY == 0 and (
+                        reason := _useless("".join(said), prompt, thinking=thinking)
+                    ):
                         progress.text("", count, rate, last=True)
                         return Generation(
                             "".join(texts), "".join(thoughts), reason, prompt.prompt_tokens, count
@@ -122,11 +124,13 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
     )
 
 
-def _useless(text: str, prompt: Prompt) -> str | None:
-    """Return the finish reason for an answer that is not worth waiting for, or None."""
+def _useless(text: str, prompt: Prompt, *, thinking: bool) -> str | None:
+    """Return the finish reason for an answer that is not worth waiting for, or None. Thoughts may quote the
+    file.
+    """
     if _is_circling(text, prompt):
         return REPEATING
-    return COPYING if _is_copying(text, prompt) else None
+    return COPYING if not thinking and _is_copying(text, prompt) else None
 
 
 def _is_copying(text: str, prompt: Prompt) -> bool:

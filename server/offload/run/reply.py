@@ -104,7 +104,7 @@ def _shortened(text: str, longest: int) -> str:
     its start.
     """
     line = " ".join(text.split())
-    what = " ".join(line.split(" ")[:2])
+    what = _what(line)
     name, parenthesis, _ = line[len(what) + 1 :].partition("(")
     if len(line) > longest and parenthesis and " " not in name:
         line = f"{what} {name}(…)"
@@ -115,10 +115,15 @@ def _shortened(text: str, longest: int) -> str:
     return f"{line[:head]}…{line[-(longest - head - 1) :]}"
 
 
+def _what(text: str) -> str:
+    """Return the words that say what happened, such as "removed key"."""
+    return " ".join(text.split(" ")[:2])
+
+
 def _notice(shown: list[str], more: int) -> str:
     joined: list[str] = []
     for text in shown:
-        what = " ".join(text.split(" ")[:2]) + " "
+        what = f"{_what(text)} "
         if joined and joined[-1].startswith(what):  # "removed key a, b"
             joined[-1] += f", {text.removeprefix(what)}"
         else:
