@@ -67,7 +67,9 @@ class LimitedConnection(HttpToolsProtocol):
         super().__init__(*args, **settings)
         self._limits = limits
         self._received = 0
-        self._head_bytes = 0
+        self._head_bytes = self._unfinished = 0
+        self._messages = 0
+        self._in_head = False
         self.address: Address = ("", 0)
         self._time: asyncio.TimerHandle | None = None
 
@@ -92,12 +94,25 @@ class LimitedConnection(HttpToolsProtocol):
             self.cut_off()
             return
         self._received += len(data)
+        message = self._messages if self._in_head else None
         super().data_received(data)
+        if self._in_head and self._messages == message:
+            # The parser keeps a header to itself until the header's end.
+            self._unfinished += len(data)
+            if self._unfinished > MOST_HEAD_BYTES:
+                self.send_400_response("The head is too long.")
 
     def on_message_begin(self) -> None:
-        """Reset the byte count for each request's headers."""
-        self._head_bytes = 0
+        """Reset the byte counts for each request's head."""
+        self._head_bytes = self._unfinished = 0
+        self._messages += 1
+        self._in_head = True
         super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Note the end of a head."""
+        self._in_head = False
+        super().on_headers_complete()
 
     def on_url(self, url: bytes) -> None:
         """Process a part of the request URL."""

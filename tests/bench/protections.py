@@ -3,11 +3,16 @@
 For each entry of ``tests/policy/protections.toml`` one protection is taken out of a copy of the project, and
 its test must fail there. A test that passes proves nothing, and neither does one whose fixture fails or that
 takes too long, unless its entry says that it waits. The command prints a table with the reason for each
-failure, writes it as JSON to ``tests/bench/results/protections.json``, and exits with 1 if a protection is
-unproven. Words select entries by text. All entries take about ten minutes on two idle cores.
+failure, and exits with 1 if a protection is unproven. Words select entries by text.
+
+``tests/policy/proven.json`` records each proof with its date. ``--resume`` skips entries that it contains and
+that have not changed since; ``--minutes`` starts no further test after this time. All entries take about ten
+minutes on two idle cores.
 """
 
 import argparse
+import ast
+import hashlib
 import json
 import os
 import shutil
@@ -21,7 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "policy" / "protections.toml"
-REPORT = Path(__file__).parent / "results" / "protections.json"
+PROVEN = ROOT / "tests" / "policy" / "proven.json"
 COPIED = ("server", "tray", "dashboard", "assets", "tests", "docs", "packaging", "skills")
 SECONDS = 300
 FAILED = 1
@@ -47,25 +52,57 @@ def protections() -> tuple[Protection, ...]:
     return tuple(Protection(**each) for each in tomllib.loads(DATA.read_text(encoding="utf-8"))["protection"])
 
 
+def proven() -> dict[str, dict[str, str]]:
+    """Return the recorded proofs by the protection that each one takes out."""
+    proofs: dict[str, dict[str, str]] = (
+        json.loads(PROVEN.read_text(encoding="utf-8")) if PROVEN.exists() else {}
+    )
+    return proofs
+
+
+def digest(each: Protection) -> str:
+    """Return a hash of the mutation and of its test's source. A proof is valid for these alone."""
+    file, _, name = each.test.partition("::")
+    source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+    [test] = [node for node in ast.walk(ast.parse(source)) if getattr(node, "name", "") == name]
+    return hashlib.sha256(f"{asdict(each)}{ast.get_source_segment(source, test)}".encode()).hexdigest()[:16]
+
+
 def main() -> int:
     """Apply the chosen mutations one after the other."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="*")
-    words = parser.parse_args().words
-    chosen = [each for each in protections() if all(word in str(each) for word in words)]
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    options = parser.parse_args()
+    known = proven() if options.resume else {}
+    chosen = [each for each in protections() if all(word in str(each) for word in options.words)]
+    end = time.monotonic() + options.minutes * 60
+    open_ = [each for each in chosen if known.get(each.takes_out, {}).get("mutation") != digest(each)]
+    failed = len(chosen) - len(open_)
     with tempfile.TemporaryDirectory(prefix="protections-") as folder:
         copy = _copied(Path(folder))
-        rows = []
-        for each in chosen:
-            rows.append(_row(copy, each))
-            result, seconds, reason = (rows[-1][key] for key in ("result", "seconds", "reason"))
+        for each in open_:
+            if time.monotonic() > end:
+                break
+            result, reason, seconds = _row(copy, each)
             print(f"{result:<8} {seconds:>4} s  {each.takes_out}: {reason}", flush=True)
-    if not words:
-        REPORT.parent.mkdir(exist_ok=True)
-        REPORT.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    unproven = [row for row in rows if row["result"] != "failed"]
-    print(f"{len(rows) - len(unproven)} of {len(rows)} tests fail without their protection.")
-    return 1 if unproven else 0
+            failed += result == "failed"
+            _record(each, result, reason)
+    print(f"{failed} of {len(chosen)} tests fail without their protection.")
+    return 1 if failed < len(chosen) else 0
+
+
+def _record(each: Protection, result: str, reason: str) -> None:
+    """Record a proof, or remove one that no longer holds."""
+    proofs = proven()
+    proofs.pop(each.takes_out, None)
+    if result == "failed":
+        today = time.strftime("%Y-%m-%d")
+        proofs[each.takes_out] = {"date": today, "mutation": digest(each), "failure": reason[:200]}
+    current = {each.takes_out for each in protections()}
+    kept = {name: proof for name, proof in sorted(proofs.items()) if name in current}
+    PROVEN.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _copied(folder: Path) -> Path:
@@ -77,20 +114,19 @@ def _copied(folder: Path) -> Path:
     return folder
 
 
-def _row(copy: Path, each: Protection) -> dict[str, object]:
+def _row(copy: Path, each: Protection) -> tuple[str, str, int]:
+    """Return the result, the reason and the seconds of one mutation."""
     file = copy / each.file
     text = file.read_text(encoding="utf-8")
-    began, reason = time.monotonic(), ""
     if text.count(each.old) != 1:
-        result = "stale"
-    else:
-        file.write_text(text.replace(each.old, each.new), encoding="utf-8")
-        try:
-            result, reason = _outcome(copy, each)
-        finally:
-            file.write_text(text, encoding="utf-8")
-    seconds = round(time.monotonic() - began)
-    return {**asdict(each), "result": result, "reason": reason, "seconds": seconds}
+        return "stale", "", 0
+    began = time.monotonic()
+    file.write_text(text.replace(each.old, each.new), encoding="utf-8")
+    try:
+        result, reason = _outcome(copy, each)
+    finally:
+        file.write_text(text, encoding="utf-8")
+    return result, reason, round(time.monotonic() - began)
 
 
 def _outcome(copy: Path, each: Protection) -> tuple[str, str]:

@@ -40,7 +40,16 @@ SPELLINGS = [
     "src/../.claude/settings.json", ".claude/worktrees/a/../../settings.json", ".claude\\settings.json",
     ".claude./settings.json", "link/settings.json", ".cl\u200daude/settings.json",
     ".claude/settings.json::x", ".claude/settings.json:1-2",
-    ".claude/worktrees/fix/.claude/settings.json",
+    ".claude/worktrees/fix/.claude/settings.json", ".cla\u034fude/settings.json",
+    ".claude\ufe0f/settings.json", "\uff0eclaude/settings.json", ".claude /settings.json",
+    ".claude/./settings.json", "./a/b/../../.claude/settings.json", ".claude:x/settings.json",
+    ".claude/worktrees/x\\../../settings.json", "link/worktrees/../settings.json", "renamed.json",
+    "chain/settings.json", "renamed.json:1-2",
+]  # fmt: skip
+DISGUISED = [
+    ".hu\u017fky/pre-commit", ".\uff27\uff29\uff34\uff28\uff35\uff22/workflows/a.yml", "AGENTS.md.",
+    "Agents.MD::section", "lib/SITECUSTOMIZE.PY", "x/.vscode./tasks.json", "CLAUDE.md\u200b", "a.PTH ",
+    ".mcp.json::$DATA", "sub\\.idea\\x.xml", ".\u24d6ithub/a.yml", ".envrc\ufeff",
 ]  # fmt: skip
 FREE = [
     "src/a.py", "claude.py", "docs/claude.txt", "Makefile", "package.json", "setup.py", "Dockerfile",
@@ -57,6 +66,12 @@ def asks(output: str, project: Path = PROJECT, allow: tuple[str, ...] = (), *, c
 def test_each_file_needs_approval(output: str) -> None:
     assert asks(output)
     assert asks(str(PROJECT / output))
+
+
+@pytest.mark.parametrize("output", DISGUISED)
+def test_another_systems_spellings_need_approval_as_well(output: str) -> None:
+    assert asks(output)
+    assert asks(f"src/../{output}")
 
 
 @pytest.mark.parametrize("output", FREE)
@@ -105,7 +120,10 @@ class User:
 async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
     project = tmp_path / "project"
     (project / ".claude").mkdir(parents=True)
+    (project / ".claude" / "settings.json").write_text("{}")
     (project / "link").symlink_to(".claude")
+    (project / "chain").symlink_to("link")
+    (project / "renamed.json").symlink_to(project / "chain" / "settings.json")
     for name in ("a.py", "b.py"):
         (project / name).write_text("x = 1\n")
     folders = find_folders()

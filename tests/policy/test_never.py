@@ -1,6 +1,7 @@
 """Tests of files that are never read or written: Claude Code's ``permissions.deny`` and ``[paths]``."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from server.config.sections import BackendSettings, PathsSettings
 from server.config.settings import Settings
 from server.offload.files.workspace import Workspace, confine_target, expand, open_workspace
 from server.offload.values import Caller
+from server.policy.files.never import MANAGED
 from server.tools.mcp_server import build_mcp
 from tests.hub_in_process import running_hub
 from tests.mcp_clients import text_of
@@ -24,7 +26,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "home" / ".claude"))
     project = tmp_path / "home" / "project"
-    for name in ("a.py", "secrets/a.txt", "sub/secrets/b.txt", "private.md", "sub/private.md"):
+    names = ("a.py", "secrets/a.txt", "sub/secrets/b.txt", "private.md", "sub/private.md")
+    for name in (*names, "a:b.txt", "dotted.", "caf\u00e9.txt"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("text\n")
     (project / "link").symlink_to("secrets")
@@ -69,6 +72,11 @@ def writable(workspace: Workspace, name: str) -> bool:
         ("Read(**/secrets/**)", ["secrets/a.txt", "sub/secrets/b.txt"], ["private.md"]),
         ("Read", ["a.py", "secrets/a.txt"], []),
         ("Bash(cat:*)", [], ["a.py"]),
+        ("Read(a:b.txt)", ["a:b.txt", "./a:b.txt"], ["a.py"]),
+        ("Read(dotted.)", ["dotted."], ["a.py"]),
+        ("Read(cafe\u0301.txt)", ["caf\u00e9.txt", "CAF\u00c9.txt"], ["a.py"]),
+        ("Read(caf\u00e9.txt)", ["caf\u00e9.txt", "ca\u034ffe\u0301.txt"], ["a.py"]),
+        ("Read(PRIVATE.MD)", ["private.md", "sub/../other.md"], ["a.py"]),
     ],
 )
 def test_claude_codes_rules_hold_for_reading_and_writing(
@@ -79,6 +87,17 @@ def test_claude_codes_rules_hold_for_reading_and_writing(
     workspace = workspace_of(project)
     assert [name for name in denied if readable(workspace, name) or writable(workspace, name)] == []
     assert [name for name in free if not (readable(workspace, name) and writable(workspace, name))] == []
+
+
+def test_an_organisations_rules_count(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    managed = tmp_path / "managed" / "managed-settings.json"
+    monkeypatch.setitem(MANAGED, sys.platform, managed)
+    deny(managed, "Read(private.md)")
+    deny(managed.with_name("managed-settings.d") / "20-more.json", "Read(secrets/**)")
+    workspace = workspace_of(project)
+    assert not readable(workspace, "private.md")
+    assert not readable(workspace, "secrets/a.txt")
+    assert readable(workspace, "a.py")
 
 
 def test_an_absolute_rule_and_rules_for_editing(project: Path) -> None:

@@ -12,7 +12,23 @@ from server.policy.files.special_names import (
 pytestmark = pytest.mark.fast
 
 
-@pytest.mark.parametrize("name", [".git", ".GIT", "git~1", ".git.", ".git::$INDEX_ALLOCATION", ".ssh"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".git",
+        ".GIT",
+        "git~1",
+        ".git.",
+        ".git::$INDEX_ALLOCATION",
+        ".ssh",
+        ".g\u034fit",
+        ".git\ufe0f",
+        "\uff0egit",
+        ".\u017f\u017fh",
+        ".git .",
+        ".a\u115fws",
+    ],
+)
 def test_every_spelling_of_a_protected_folder_counts(name: str) -> None:
     assert is_protected_folder(name)
 
@@ -22,7 +38,9 @@ def test_other_folders_are_not_protected(name: str) -> None:
     assert not is_protected_folder(name)
 
 
-@pytest.mark.parametrize("name", ["id_rsa", "id_rsa.bak", "ID_ED25519", ".netrc"])
+@pytest.mark.parametrize(
+    "name", ["id_rsa", "id_rsa.bak", "ID_ED25519", ".netrc", "id\u180b_rsa", ".netrc:x", "server.\uff4bey"]
+)
 def test_a_copy_of_a_credential_file_counts_too(name: str) -> None:
     assert is_credential_file(name)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import http.client
 import socket
 import subprocess
 import sys
@@ -82,17 +83,56 @@ def test_the_oldest_connection_is_closed_although_its_time_has_not_passed() -> N
         assert not ended(opened[-1])
 
 
-@pytest.mark.parametrize("part", [b"X: y\r\n", b"X: " + b"y" * 1000 + b"\r\n"], ids=["many", "large"])
-def test_a_head_without_end_closes_its_connection_before_its_time(part: bytes) -> None:
-    with (
-        guarded(set(), threading.Event(), seconds=1_000) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection,
-        contextlib.suppress(ConnectionError),
-    ):
-        connection.sendall(b"GET / HTTP/1.1\r\n")
-        for _ in range(2 * max(MOST_HEADERS, MOST_HEAD_BYTES // len(part))):
-            connection.sendall(part)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"X: y\r\n" * MOST_HEADERS,
+        b"X: " + b"y" * MOST_HEAD_BYTES + b"\r\n",
+        b"X: " + b"y" * 32_000 + b"\r\nY: " + b"y" * 33_600 + b"\r\n",
+    ],
+    ids=["many", "one large", "two large"],
+)
+def test_a_long_head_is_refused_even_with_a_key(hub: HubProcess, headers: bytes) -> None:
+    with known(hub) as connection:
+        connection.sendall(head(hub) + headers + b"\r\n")
+        assert status(connection) == 400
         assert ended(connection)
+    with known(hub) as connection:
+        connection.sendall(head(hub) + headers[: len(headers) // 2].rpartition(b"\r\n")[0] + b"\r\n\r\n")
+        assert status(connection) == 200
+
+
+def test_a_header_without_end_is_not_kept_even_with_a_key(hub: HubProcess) -> None:
+    with known(hub) as connection:
+        connection.settimeout(SECONDS / 4)
+        connection.sendall(head(hub) + b"X: ")
+        sent = 0
+        with contextlib.suppress(ConnectionError):
+            while sent < 64 * MOST_HEAD_BYTES:
+                sent += connection.send(b"y" * 8192)
+        assert ended(connection)
+
+
+def head(hub: HubProcess) -> bytes:
+    """Return the begin of a request's head with the token."""
+    address = f"127.0.0.1:{hub.port}"
+    return f"GET /api/status HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {hub.token}\r\n".encode()
+
+
+def known(hub: HubProcess) -> socket.socket:
+    """Open a connection and present the token on it, after which no limit for strangers applies to it."""
+    connection = connect(hub)
+    connection.sendall(head(hub) + b"\r\n")
+    assert status(connection) == 200
+    return connection
+
+
+def status(connection: socket.socket) -> int:
+    """Read one response and return its status."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    response.read()
+    return response.status
 
 
 def test_a_connection_without_a_key_is_closed_after_a_time() -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from server.common.errors import PathProtected
-from server.policy.files.special_names import folded
+from server.policy.files.special_names import folded, folded_text
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Never:
             PathProtected: a spelling is denied.
         """
         for base, spec in self.write if writes else self.read:
-            if any(spec.match_file(inner) for path in paths if (inner := _inner(path, base))):
+            if any(spec.match_file(inner) for path in paths for inner in _spellings(path, base)):
                 raise PathProtected(
                     f"The user's rules forbid {'writing' if writes else 'reading'} {given}.",
                     "See [paths] in config.toml and permissions.deny in Claude Code's settings.",
@@ -76,7 +76,9 @@ def never_of(
 
 
 def _settings_files(project: Path | None, env: Mapping[str, str]) -> Iterator[Path]:
-    yield MANAGED.get(sys.platform, Path("/etc/claude-code/managed-settings.json"))
+    managed = MANAGED.get(sys.platform, Path("/etc/claude-code/managed-settings.json"))
+    yield managed
+    yield from sorted(managed.with_suffix(".d").glob("*.json"))
     user = env.get("CLAUDE_CONFIG_DIR")
     yield (Path(user) if user else Path.home() / ".claude") / "settings.json"
     if project is not None:
@@ -129,14 +131,17 @@ def _escaped(pattern: str) -> str:
 def _compiled(table: Mapping[Path, list[str]]) -> tuple[tuple[Path, GitIgnoreSpec], ...]:
     compiled = []
     for base, patterns in table.items():
-        lines = [pattern.casefold() for pattern in patterns]
+        lines = [folded_text(pattern) for pattern in patterns]
         if lines:
             compiled += [(each, GitIgnoreSpec.from_lines(lines)) for each in {base, base.resolve()}]
     return tuple(compiled)
 
 
-def _inner(path: Path, base: Path) -> str:
-    """Return the path below ``base`` as lenient file systems compare it; empty if it is elsewhere."""
-    if not path.is_relative_to(base):
-        return ""
-    return "/".join(folded(part) for part in path.relative_to(base).parts)
+def _spellings(path: Path, base: Path) -> set[str]:
+    """Return the path below ``base`` as lenient file systems compare it, with and without the endings that
+    Windows drops; nothing if it is elsewhere.
+    """
+    if not path.is_relative_to(base) or path == base:
+        return set()
+    parts = path.relative_to(base).parts
+    return {"/".join(map(folded, parts)), "/".join(map(folded_text, parts))}

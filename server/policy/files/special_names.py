@@ -47,6 +47,14 @@ _PATTERN_OF_ONE = re.compile(
     r".*[-_.](example|sample|template|dist)([-_.][a-z]+)?|(example|sample|template)\.env"
 )
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\..*)?", re.IGNORECASE)
+_IGNORED = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+)
+"""Unicode's ``Default_Ignorable_Code_Point`` (DerivedCoreProperties.txt). Linux ignores them in folders that
+ignore case (``include/linux/unicode.h``).
+"""
 _SHORT_NAME = re.compile(r"(git|hg|svn|ssh|gnupg|aws|kube)~[0-9]+")
 
 
@@ -54,9 +62,16 @@ def folded(name: str) -> str:
     """Normalise a name as the most lenient file system would: case, accent forms, invisible characters, and
     the trailing dots, spaces and streams that Windows drops.
     """
-    compatible = unicodedata.normalize("NFKC", name)
-    visible = "".join(each for each in compatible if unicodedata.category(each) not in ("Cf", "Cc", "Cs"))
-    return visible.casefold().partition(":")[0].rstrip(" .") or visible
+    visible = folded_text(name)
+    return visible.partition(":")[0].rstrip(" .") or visible
+
+
+def folded_text(text: str) -> str:
+    """Normalise case and accent forms, and remove invisible characters."""
+    compatible = unicodedata.normalize("NFKC", text)
+    visible = _IGNORED.sub("", compatible)
+    kept = "".join(each for each in visible if unicodedata.category(each) not in ("Cf", "Cc", "Cs"))
+    return unicodedata.normalize("NFKC", kept.casefold())
 
 
 def is_protected_folder(name: str) -> bool:
