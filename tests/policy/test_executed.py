@@ -33,7 +33,12 @@ FILES = [
     "Jenkinsfile.release", "azure-pipelines.yml", ".tekton/a.yaml", ".ci/run", ".ci/deep/run",
     ".devin/hooks.v1.json", ".devin/rules/a.md", ".windsurf/workflows/a.md", "AGENTS.override.md",
     ".agents/skills/a/SKILL.md", "lefthook.yml", ".lefthook.yaml", ".config/lefthook.jsonc",
-    "lefthook-local.toml", ".lefthook/pre-commit/a.sh", "mise.local.toml", ".config/mise/config.toml",
+    "lefthook-local.toml", ".clinerules/hooks/a.sh", ".roo/mcp.json", ".continue/config.yaml",
+    ".kiro/hooks/a.kiro.hook", ".junie/mcp/mcp.json", ".aider.conf.yml", ".goosehints", ".exrc",
+    ".nvim.lua", "src/.dir-locals.el", ".cargo/config.toml", ".mvn/extensions.xml",
+    "gradle/wrapper/gradle-wrapper.properties", ".python-version", ".cirrus.yml",
+    ".teamcity/settings.kts", ".semaphore/semaphore.yml", ".builds/a.yml", "buildspec.yml", ".zuul.d/a.yaml",
+    "codemagic.yaml", ".lefthook/pre-commit/a.sh", "mise.local.toml", ".config/mise/config.toml",
 ]  # fmt: skip
 SPELLINGS = [
     ".Claude/settings.json", ".CLAUDE/SETTINGS.JSON", "./.claude//settings.json",
