@@ -32,6 +32,65 @@ ESCAPES = {
         "import os, sys; os.fork() or (os.setsid(), os.execv(sys.executable, "
         "[sys.executable, '-c', 'import time; time.sleep(600)', '{marker}'])); raise OSError"
     ),
+    "a file by the process's folder": "open('/proc/self/cwd/.claude/settings.json', 'w').write('{marker}')",
+    "a file by the process's root": "open('/proc/self/root{project}/.git/config', 'a').write('{marker}')",
+    "an agent's settings by a link": (
+        "import os; os.symlink('.claude/settings.json', 's'); open('s', 'w').write('{marker}')"
+    ),
+    "a replaced settings file": "import os; open('n', 'w').close(); os.replace('n', '.claude/settings.json')",
+    "a second git folder": (
+        "import os; os.makedirs('sub/.git/hooks'); open('sub/.git/hooks/pre-commit', 'w').write('{marker}')"
+    ),
+    "a git file": "import os; os.mkdir('w'); open('w/.git', 'w').write('gitdir: /{marker}')",
+    "other processes' variables": (
+        "import glob; t = b''.join(open(f, 'rb').read() for f in glob.glob('/proc/[0-9]*/environ')); "
+        "assert b'{marker}' in t"
+    ),
+    "any setting of the kernel": (
+        "import os\n"
+        "for d, _, files in os.walk('/proc/sys'):\n"
+        " for f in files:\n"
+        "  try: open(os.path.join(d, f), 'r+').close()\n"
+        "  except OSError: continue\n"
+        "  raise SystemExit(print('escaped: ' + d + f))\n"
+        "raise OSError"
+    ),
+    "own variables": "import os; assert '{marker}' in str(os.environ)",
+    "an inherited descriptor": (
+        "import os; assert len([f for f in os.listdir('/proc/self/fd') if int(f) > 2]) > 1"
+    ),
+    "a socket of a virtual machine": "import socket; socket.socket(40, socket.SOCK_STREAM)",
+    "a socket of the kernel": "import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)",
+    "a raw socket": "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)",
+    "an asynchronous system call": (
+        "import ctypes; assert ctypes.CDLL(None).syscall(425, 1, ctypes.create_string_buffer(120)) >= 0"
+    ),
+    "a namespace": "import ctypes; assert ctypes.CDLL(None).unshare(0x10000000) == 0",
+    "an unmounted folder": "import ctypes; assert ctypes.CDLL(None).umount2(b'{project}/.git', 2) == 0",
+    "another root": "import os; os.mkdir('r'); os.chroot('r')",
+    "a device": "import os; os.mknod('m', 0o020666, os.makedev(1, 1)); print(open('m', 'rb').read(1))",
+    "the machine's memory": "open('/dev/mem', 'rb').read(1)",
+    "a setting of the kernel": "open('/proc/sys/kernel/core_pattern', 'r+').close()",
+    "the interpreter's own files": "import os; open(os.__file__, 'a').close()",
+    "keys of the kernel": "import ctypes; assert ctypes.CDLL(None).syscall(250, 0, -3, 0) > 0",
+    "a process by its descriptor": "import os; os.pidfd_open({pid})",
+    "shared memory": "open('/dev/shm/token-saver-escape', 'w').write('{marker}')",
+    "the common temporary folder": "open('/tmp/token-saver-escape', 'w').write('{marker}')",
+    "a process that ignores signals": (
+        "import os, signal, sys\n"
+        "for s in (1, 2, 3, 15): signal.signal(s, signal.SIG_IGN)\n"
+        "if os.fork(): raise OSError\n"
+        "os.setsid()\n"
+        "if os.fork(): os._exit(0)\n"
+        "os.closerange(0, 256); "
+        "os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(600)', '{marker}'])"
+    ),
+    "a child for each end": (
+        "import os, sys\n"
+        "for _ in range(8): os.fork()\n"
+        "os.setsid() if os.getpid() % 2 else None\n"
+        "os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(600)', '{marker}'])"
+    ),
     "memory without end": "x = bytearray(6 << 30)\nfor i in range(0, len(x), 4096): x[i] = 1",
     "processes without end": "import os\nfor _ in range(100000): os.fork()",
 }
@@ -41,8 +100,18 @@ ESCAPES = {
 ``{home}`` the user's; ``{pid}`` is a process outside, ``{port}`` and ``{socket}`` belong to it; ``{marker}``
 is what the code leaves."""
 
-PRIVATE = frozenset({"a file next to the project"})
-"""Ways that may seem to succeed, in a folder that exists in the sandbox alone."""
+PRIVATE = frozenset(
+    {
+        "a file next to the project",
+        "a second git folder",
+        "a git file",
+        "shared memory",
+        "the common temporary folder",
+    }
+)
+"""Ways that may seem to succeed: in a folder that exists in the sandbox alone, or with a file that is moved
+away when the check ends.
+"""
 
 
 def script_of(way: str, **places: object) -> str:

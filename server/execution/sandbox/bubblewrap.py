@@ -19,6 +19,10 @@ NETWORK_FILES = tuple(
 """Files needed for name resolution by a command that may use the machine's network."""
 _CLOSED = ("--remount-ro", "/")
 """The root is an in-memory file system that jobs must not fill up."""
+_KERNEL = ("acpi", "asound", "bus", "driver", "fs", "irq", "mtrr", "pressure", "scsi", "sys", "sysrq-trigger")
+"""Settings of the kernel in ``/proc``. Root owns them, even without capabilities, so a hub that runs as root
+could change them: bubblewrap's own cover leaves out folders without a mode for writing, such as ``sys``.
+"""
 DEVICES = ("/dev/null", "/dev/urandom", "/dev/random", "/dev/zero")
 
 
@@ -54,7 +58,8 @@ def around_command(job: Mapping[str, Any], folder: str, system: Iterable[str], f
     host = job["network"] == "host"
     return [
         *_start((*system, *(NETWORK_FILES if host else ())), network=host),
-        *("--proc", "/proc", "--dev", "/dev", "--bind", f"{folder}/shm", "/dev/shm"),  # noqa: S108 - inside
+        *("--proc", "/proc", *_readable(f"/proc/{name}" for name in _KERNEL)),
+        *("--dev", "/dev", "--bind", f"{folder}/shm", "/dev/shm"),  # noqa: S108 - inside
         *("--bind", f"{folder}/tmp", "/tmp"),  # noqa: S108 - inside
         *_readable(job["readable"]),
         *_writable([*job["writable"], folder]),

@@ -152,6 +152,7 @@ EVERYWHERE = {
     "remove outside": lambda: os.unlink(TARGETS["secret"]) or "removed",
     "change a mode outside": lambda: os.chmod(TARGETS["secret"], 0o777) or "changed",
     "change times outside": lambda: os.utime(TARGETS["secret"], (1, 1)) or "changed",
+    "change a setting of the kernel": lambda: open("/proc/sys/kernel/core_pattern", "r+").close() or "opened",
     "change an attribute outside": lambda: os.setxattr(TARGETS["secret"], "user.x", b"1") or "changed",
     "TCP to this machine": lambda: connect(socket.AF_INET, ("127.0.0.1", TARGETS["tcp"])),
     "UDP to this machine": lambda: connect(socket.AF_INET, ("127.0.0.1", TARGETS["udp"]), socket.SOCK_DGRAM),

@@ -1,4 +1,4 @@
-"""Tests of the user's checks in the sandbox: twenty ways out, and what a check may do."""
+"""Tests of the user's checks in the sandbox: fifty ways out, and what a check may do."""
 
 import os
 import shutil
@@ -39,6 +39,7 @@ async def project(tmp_path: Path) -> Path:
     for folder in (project / ".git" / "hooks", project / ".claude", tmp_path / "work" / "other"):
         folder.mkdir(parents=True)
     (project / "a.py").write_text("x = 1\n")
+    (project / ".git" / "config").touch()
     (project / ".claude" / "settings.json").write_text("{}")
     (tmp_path / "work" / "other" / ".env").write_text(f"KEY={SECRET}\n")
     folders = find_folders()
@@ -61,7 +62,10 @@ def runner(**settings: object) -> CheckRunner:
 
 
 @pytest.mark.parametrize("way", ESCAPES)
-async def test_a_check_does_not_get_out(project: Path, tmp_path: Path, way: str) -> None:
+async def test_a_check_does_not_get_out(
+    project: Path, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_OF_ANOTHER_PROJECT", MARKER)
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_UNIX) as unix:
         listener.settimeout(0.1)
         place = tmp_path / "u"
@@ -85,7 +89,10 @@ async def test_a_check_does_not_get_out(project: Path, tmp_path: Path, way: str)
             listener.accept()
     found = [path for path in tmp_path.parent.rglob("*escape*") if path.is_file()]
     assert found == []
-    assert not (Path.home() / "token-saver-escape").exists()
+    for folder in (Path.home(), Path("/tmp"), Path("/dev/shm")):
+        assert not (folder / "token-saver-escape").exists()
+    assert [path for path in project.rglob("*") if path.is_file() and MARKER in path.read_text()] == []
+    assert (project / ".git" / "config").read_text() == ""
     assert list((project / ".git" / "hooks").iterdir()) == []
     assert (project / ".claude" / "settings.json").read_text() == "{}"
     assert [each for each in psutil.process_iter(["cmdline"]) if MARKER in (each.info["cmdline"] or [])] == []
