@@ -5,10 +5,13 @@ Signed numbers carry a plus sign or a true minus sign, so that gains and losses 
 
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import PurePath
 
 from server.config.sections import LedgerSettings
 from server.ledger.savings import share_of_quota
+from server.offload.run.reply import hand_back_reason
+from server.store.records import DASHBOARD, SHELL
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MINUS = "−"
@@ -99,6 +102,37 @@ def size(count: int) -> str:
     return f"{scaled:.{1 if scaled < 99.95 else 0}f} {unit}"
 
 
+def file_size(count: int) -> str:
+    """Format the size of a model file or a download in decimal units, as engines and registries do:
+    ``986 MB``, ``4.7 GB``.
+    """
+    if count < 1e9:
+        return f"{max(1, round(count / 1e6))} MB" if count >= 1e6 else size(count)
+    return f"{count / 1e9:.1f} GB"
+
+
+def model_name(name: str) -> str:
+    """Return the short name of a model: ``hf.co/unsloth/Devstral-Small-2-24B-GGUF:Q4_K_M`` →
+    ``Devstral-Small-2-24B Q4_K_M``. Names without a ``/`` are already short.
+    """
+    if "/" not in name:
+        return name
+    repository, _, version = name.rpartition("/")[2].partition(":")
+    return f"{repository.removesuffix('-GGUF')} {version}".rstrip()
+
+
+def client_name(client: str) -> str:
+    """Return the name of a client as users know it; the app's own clients are the shell and the dashboard."""
+    return {SHELL: "from the shell", DASHBOARD: "from the dashboard"}.get(client, client)
+
+
+def target(output: str, files: Collection[str] = ()) -> str:
+    """Return what an offload writes: ``→ fees.md``, or ``edits fees.py`` if it also reads the file."""
+    if not output:
+        return ""
+    return f"{'edits' if output in files else '→'} {PurePath(output).name}"
+
+
 def duration(seconds: float) -> str:
     """Format a duration in seconds: ``0.4 s``, ``15.5 s``, ``2 min 05 s``, ``1 h 04 min``."""
     if seconds < 0.05:
@@ -183,6 +217,11 @@ def one_line(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
+def reason(summary: str, code: str = "") -> str:
+    """Return why an offload ended without a result, for a user who sees the outcome and code elsewhere."""
+    return hand_back_reason(summary).removeprefix(f"{code}: ")
+
+
 STAGES: Mapping[str, str] = {
     "read": "Reading files",
     "fit": "Fitting the prompt into the context",
@@ -213,6 +252,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
     "denied": ("Denied", "block"),
     "interrupted": ("Interrupted", "power_off"),
     "running": ("Running", "pending"),
+    "waiting": ("Waiting", "hourglass_empty"),
 }
 """Display word and icon name for each offload outcome."""
 

@@ -122,7 +122,7 @@ class _Item:
         self._link.set_visibility(item.offload_id is not None)
         self._name.set_visibility(item.offload_id is None)
         set_prop(self._link, "href", f"/offload/{item.offload_id}")
-        self._summary.set_text(formats.one_line(item.summary))
+        self._summary.set_text(formats.one_line(formats.reason(item.summary)))
         self._seconds.set_text(formats.duration(item.seconds) if item.seconds else "")
         self._ended = item.state in ENDED
         word = "Retry" if self._ended else "Cancel"

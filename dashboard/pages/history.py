@@ -1,12 +1,15 @@
 """The *History* page: every offload, newest first, with the filters in the address."""
 
 import datetime
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from nicegui import Event, ui
 
+from dashboard import formats
+from dashboard.app_status import split
 from dashboard.components.controls.card import empty
-from dashboard.components.controls.elements import box, link, set_prop
+from dashboard.components.controls.elements import box, link, set_prop, text
 from dashboard.components.controls.keyed_list import RebuiltSection
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.offloads.history_filters import HistoryFilters
@@ -15,6 +18,8 @@ from dashboard.history_address import HistoryAddress
 from dashboard.hub_updates import HubUpdates
 from server.commands.welcome import connect_line
 from server.hub import Hub
+from server.state.snapshot import Snapshot
+from server.store.records import OffloadRow, Totals
 
 ROWS = 50
 
@@ -27,7 +32,27 @@ async def show(hub: Hub, updates: HubUpdates, address: HistoryAddress) -> None:
         with box("ts-card"):
             HistoryFilters(address, facets, listing.change)
             listing.place()
+        page.follow_changes(listing.update)
     await page.reload_on(listing.load, updates.history_changed, requested=listing.requested)
+
+
+def own_calls(totals: Totals) -> str:
+    """Return how many calls the user made and what these would have saved; empty if there are none."""
+    if not totals.by_user:
+        return ""
+    return (
+        f"Your own calls: {formats.number(totals.by_user)}, counted as 0. Made by Claude, they would have "
+        f"saved {formats.signed(totals.would_save_tokens)} tokens."
+    )
+
+
+def with_queue(rows: Sequence[OffloadRow], queued: Collection[str]) -> tuple[OffloadRow, ...]:
+    """Return the rows; those in ``queued`` are waiting, although the history counts them as running."""
+    return tuple(replace(row, outcome="waiting") if row.id in queued else row for row in rows)
+
+
+def _queued(snapshot: Snapshot) -> frozenset[str]:
+    return frozenset(each.id for each in split(snapshot.running)[1])
 
 
 class Listing:
@@ -39,15 +64,25 @@ class Listing:
         self._page = page
         self._address = address
         self._shown: HistoryAddress | None = None
+        self._loaded: tuple[OffloadRow, ...] = ()
+        self._queued: frozenset[str] = frozenset()
 
     def place(self) -> None:
         """Create the list in the current container."""
         with box("ts-listing"):
+            self._own = text("", "ts-sub", "p")
             self._rows = OffloadList(self._page.clock, head=True)
             self._empty = RebuiltSection(box())
             with box("ts-pager", "nav", "History pages"):
                 self._newest = link("", "ts-btn-link", "Newest")
                 self._older = link("", "ts-btn-link", "Older")
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show which offloads wait for the engine."""
+        queued = _queued(snapshot)
+        if queued != self._queued:
+            self._queued = queued
+            self._rows.update(with_queue(self._loaded, queued))
 
     def change(self, address: HistoryAddress) -> None:
         """Show the rows for a different address without reloading the page."""
@@ -63,7 +98,10 @@ class Listing:
         where = wanted.filter(datetime.date.today())  # noqa: DTZ011 - days are those of the local time zone
         rows = await self._page.hub.history.page(where, ROWS + 1, wanted.before or None)
         self._shown = wanted
-        self._rows.update(rows[:ROWS])
+        self._own.set_text(own_calls(await self._page.hub.history.totals()))
+        self._loaded = tuple(rows[:ROWS])
+        self._queued = _queued(self._page.hub.snapshot())
+        self._rows.update(with_queue(self._loaded, self._queued))
         self._rows.element.set_visibility(bool(rows))
         self._empty.show(None if rows else wanted, lambda: None if rows else self._say_empty(wanted))
         self._newest.set_visibility(bool(wanted.before))

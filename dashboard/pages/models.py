@@ -1,11 +1,13 @@
 """The *Models* page: installed and recommended models, memory, downloads."""
 
+from collections.abc import Sequence
+
 from nicegui import ui
 
 from dashboard.components.controls.button import button
 from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, set_prop, text
-from dashboard.components.controls.notices import run_action
+from dashboard.components.controls.notices import run_action, show_notice
 from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
@@ -31,7 +33,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             with card("Memory"):
                 memory = MemoryBars()
                 idle = IdleGpuHint()
-            with card("Download a model"):
+            with card("Add a model"):
                 download = DownloadForm(hub)
         with card("Installed"):
             listing = ModelList(page)
@@ -68,7 +70,7 @@ def downloadable(capabilities: Capabilities) -> str:
         )
     return (
         "Any name from the engine's registry, such as qwen2.5-coder:7b, or a recommended model. "
-        "A 7B model in Q4 takes about 5 GiB."
+        "A 7B model in Q4 takes about 5 GB."
     )
 
 
@@ -81,7 +83,7 @@ class DownloadForm:
         with box("ts-load") as self._form:
             self._name = ui.input("Model name").props("outlined dense")
             self._name.classes("ts-grow").on("keydown.enter", self._pull)
-            button("Download", self._pull, icon="cloud_download", label="Download the named model")
+            button("Add", self._pull, icon="cloud_download", label="Add the named model")
         self._hint = text("", "ts-sub", "p")
 
     def update(self, snapshot: Snapshot) -> None:
@@ -109,8 +111,21 @@ class DownloadForm:
         async def look_up() -> None:
             about.append(await self._hub.engine.look_up(name))
 
-        if name and await run_action(look_up()) and (not about[0] or await _agrees(name, about[0])):
-            await run_action(self._hub.engine.pull(name, ignore_progress), f"{name} is installed.")
+        if not name or not await run_action(look_up()) or (about[0] and not await _agrees(name, about[0])):
+            return
+        before = {each.name for each in self._hub.snapshot().engine.installed}
+        if await run_action(self._hub.engine.pull(name, ignore_progress)):
+            after = [each.name for each in self._hub.snapshot().engine.installed]
+            show_notice(added([each for each in after if each not in before], name))
+
+
+def added(names: Sequence[str], wanted: str) -> str:
+    """Return which models an action added; a folder can add several, and known models add none."""
+    if not names:
+        return f"{wanted} was already installed."
+    if len(names) == 1:
+        return f"{names[0]} is installed."
+    return f"{len(names)} models were added: {', '.join(names)}."
 
 
 async def _agrees(name: str, about: str) -> bool:

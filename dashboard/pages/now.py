@@ -1,5 +1,7 @@
 """The *Now* page: running work, tokens saved, the engine, the latest results."""
 
+from nicegui.element import Element
+
 from dashboard.app_status import split
 from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, link
@@ -8,7 +10,7 @@ from dashboard.components.models.engine_card import EngineCard
 from dashboard.components.offloads.approval_list import ApprovalList
 from dashboard.components.offloads.last_result import LastResult
 from dashboard.components.offloads.nothing_runs import NothingRuns
-from dashboard.components.offloads.offload_list import OffloadList
+from dashboard.components.offloads.offload_list import OffloadList, grouped
 from dashboard.components.offloads.running_offloads import RunningList, WaitingList
 from dashboard.components.savings.saved_figures import CHART_DAYS, WEEK, SavedFigures
 from dashboard.components.savings.today_line import TodayLine
@@ -22,6 +24,8 @@ from server.store.records import OffloadFilter
 from server.store.reviews import Reviews
 
 LAST_OFFLOADS = 10
+ROWS_READ = 60
+"""Number of ended offloads to read, because the items of a batch take one line together."""
 
 
 async def show(hub: Hub, updates: HubUpdates) -> None:
@@ -33,11 +37,11 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         with box("ts-now"):
             work = Work(page)
             with box("ts-now-side"):
-                with card("Tokens saved", aside="net, estimated"):
+                with box() as totals, card("Tokens saved", aside="net, estimated"):
                     saved = SavedFigures()
                 with card("Model and memory"):
                     engine = EngineCard(hub, page.clock)
-            past = Past(page, results, saved)
+            past = Past(page, results, saved, totals)
         page.follow_changes(work.update)
         page.follow_changes(
             lambda snapshot: engine.update(snapshot.engine, snapshot.activities, updates.machine)
@@ -83,10 +87,11 @@ class Work:
 class Past:
     """Past totals, the latest result, and earlier results."""
 
-    def __init__(self, page: Page, today: TodayLine, saved: SavedFigures) -> None:
+    def __init__(self, page: Page, today: TodayLine, saved: SavedFigures, totals: Element) -> None:
         self._hub = page.hub
         self._today = today
         self._saved = saved
+        self._totals = totals
         self._reviews = Reviews(page.hub.history.database, STRENGTHS)
         self._bill = 0
         with box("ts-now-last ts-stack") as self._results:
@@ -105,20 +110,23 @@ class Past:
         history = self._hub.history
         days, everything = await history.by_day(CHART_DAYS), await history.totals()
         self._saved.update(days, everything)
+        # A chart of zeros says nothing while all calls are the user's own.
+        self._totals.set_visibility(everything.by_user < everything.offloads or not everything.offloads)
         self._today.update(
             days[-1].totals,
             await history.totals(midnight(WEEK - 1).timestamp()),
+            everything,
             bill=self._bill,
             quota_dollars=self._hub.settings.ledger.quota_dollars,
             waiting=await self._reviews.count(),
         )
-        rows = await history.page(OffloadFilter(), LAST_OFFLOADS + 1 + len(self._hub.snapshot().running))
-        ended = [row for row in rows if row.outcome != "running"][: LAST_OFFLOADS + 1]
+        rows = await history.page(OffloadFilter(), ROWS_READ + len(self._hub.snapshot().running))
+        ended = [row for row in rows if row.outcome != "running"]
         detail = await history.get(ended[0].id) if ended else None
         if detail is not None:
             self._last.update(detail)
         self._latest.set_visibility(detail is not None)
-        self._rows.update(ended[1:])
+        self._rows.update(*grouped(ended[1:], LAST_OFFLOADS))
         self._before.set_visibility(len(ended) > 1)
         self._results.set_visibility(bool(ended))
 

@@ -11,7 +11,7 @@ from dashboard.components.controls.copy_button import copy_button
 from dashboard.components.controls.diff_view import diff_view
 from dashboard.components.controls.elements import box, link, text
 from dashboard.components.controls.keyed_list import RebuiltSection
-from dashboard.components.controls.net_tokens import ASKED_ABOUT, NOT_BY_CLAUDE
+from dashboard.components.controls.net_tokens import ASKED_ABOUT, not_by_claude
 from dashboard.components.controls.notices import run_action, show_error
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.offloads.attempt_view import attempt_view, fold
@@ -121,7 +121,11 @@ class OffloadView:
             return
         with card("Receipt"):
             if detail.row.by_user:
-                text(ASKED_ABOUT if receipt.net_tokens else NOT_BY_CLAUDE, "", "p")
+                text(
+                    ASKED_ABOUT if receipt.net_tokens else not_by_claude(detail.row.would_save_tokens),
+                    "",
+                    "p",
+                )
             if not detail.row.by_user or receipt.net_tokens:
                 receipt_view(receipt, self._page.hub.ledger, detail.audit)
                 if detail.row.strength:

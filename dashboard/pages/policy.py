@@ -122,9 +122,9 @@ class _Row:
             clock.ago(row.at, "ts-sub")
             text(row.kind, "ts-tag")
             with box("ts-grow"):
-                text(row.text, "ts-trail-text", "p")
-                about = (row.tool, row.verdict, row.client, row.project)
-                text(" · ".join(part for part in about if part), "ts-sub", "p")
+                text(row.text, "ts-trail-text", "p", title=row.text)
+                about = " · ".join(part for part in (row.tool, row.verdict, row.client, row.project) if part)
+                text(about, "ts-sub ts-trail-about", "p", title=about)
 
     def update(self, _row: Record) -> None:
         """Do nothing: a record never changes."""

@@ -99,6 +99,7 @@ class ReviewView:
             with box("ts-card-head"):
                 text(row.output or row.id, tag="h2")
                 text(f"evidence: {row.strength or 'unknown'}", "ts-aside")
+                link(f"/offload/{row.id}", "ts-aside-link", "Details")
             text(row.task, "ts-summary", "p")
             if item.notices:
                 with box("ts-notices"):
@@ -110,7 +111,6 @@ class ReviewView:
                     button("Undo", self._act(self._undo), icon="undo", label="Undo (u)")
                 self._place_run_again(row.model)
                 button("Open", self._act(self._open), icon="edit", label="Open in the editor (o)")
-                link(f"/offload/{row.id}", "ts-more", "Details")
             if len(batch) > 1:
                 self._place_batch(batch)
             if item.diff:

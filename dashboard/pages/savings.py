@@ -144,6 +144,7 @@ def _sum(totals: Totals) -> None:
         ("Failed, cancelled, denied, interrupted", formats.number(_ended_otherwise(totals))),
         ("Calls that lost tokens", formats.number(totals.losing)),
         ("Your own calls (not counted as savings)", formats.number(totals.by_user)),
+        ("What your own calls would have saved", formats.signed(totals.would_save_tokens)),
         ("Tokens read by the local model", formats.short(totals.prompt_tokens)),
         ("Tokens written by the local model", formats.short(totals.completion_tokens)),
     )

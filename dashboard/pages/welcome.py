@@ -5,20 +5,22 @@ import asyncio
 from nicegui import background_tasks, ui
 
 from dashboard import formats
+from dashboard.app_status import to_fetch
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, link, text
-from dashboard.components.controls.notices import show_notice
+from dashboard.components.controls.notices import run_action, show_notice
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.frame.step_card import StepCard
 from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
-from dashboard.components.models.recommended_models import RecommendedModels
+from dashboard.components.models.recommended_models import RecommendedModels, ignore_progress
 from dashboard.components.offloads.first_offload import FirstOffload
 from dashboard.components.offloads.nothing_runs import any_connected
 from dashboard.components.offloads.running_offloads import RunningList
 from dashboard.components.settings.client_connections import ClientConnections, connect_by_hand
 from dashboard.hub_updates import HubUpdates
+from server.backends.embedded.catalogue import pinned_models
 from server.engine.view import EngineView
 from server.gpu.hardware import Machine
 from server.hub import Hub
@@ -101,6 +103,7 @@ class ModelStep:
         with self._step.body():
             self._words = text("", "", "p")
             self._activities = ModelActivities(hub)
+            self._first = FirstModel(hub)
             self._better = text("", "ts-sub", "p")
             self.recommended = RecommendedModels(hub, most=1)
             link("/models", "ts-more", "All models that suit this machine")
@@ -109,9 +112,42 @@ class ModelStep:
         """Show the latest state."""
         names = [each.name for each in snapshot.engine.installed if each.generates]
         self._words.set_text(_installed(snapshot.engine, names))
-        self._better.set_text("Best fit for this machine:" if names else "This model suits your machine:")
+        starts = self._first.update(snapshot.engine)
+        better = "A better model for later, larger and slower to download:"
+        self._better.set_text(better if starts else "Best fit for this machine:")
         self._step.show_done(bool(names), "Installed")
         self._activities.update(snapshot.activities)
+
+
+class FirstModel:
+    """The small model that the app's own engine starts with, until a model is installed."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._name = ""
+        with box("ts-model") as self._line:
+            with box("ts-model-words"):
+                self._title = text("", "ts-model-name", "p")
+                self._about = text("", "ts-sub", "p")
+            button(
+                "Download", self._pull, look="main", icon="cloud_download", label="Download the first model"
+            )
+
+    def update(self, view: EngineView) -> bool:
+        """Show the model if it must still be downloaded. Return whether it must."""
+        wanted = to_fetch(view)
+        self._line.set_visibility(bool(wanted))
+        if wanted:
+            self._name = view.default_model
+            pinned = pinned_models()[self._name]
+            self._title.set_text(self._name)
+            self._about.set_text(
+                f"Enough to start · {formats.file_size(pinned.size)} download · {pinned.license}"
+            )
+        return bool(wanted)
+
+    async def _pull(self) -> None:
+        await run_action(self._hub.engine.pull(self._name, ignore_progress), f"{self._name} is installed.")
 
 
 class ConnectStep:

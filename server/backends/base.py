@@ -50,7 +50,8 @@ class EngineDevice:
 class InstalledModel:
     """A model that the engine can load. Unknown sizes are 0, and unknown strings are empty.
 
-    ``generates`` is False for embedding and ranking models.
+    ``generates`` is False for embedding and ranking models. ``place`` is the folder of files that belong to
+    the user or another program, so the app does not delete them; empty if the app or the engine owns them.
     """
 
     name: str
@@ -60,6 +61,7 @@ class InstalledModel:
     family: str = ""
     context_length: int = 0
     generates: bool = True
+    place: str = ""
 
 
 @dataclass(frozen=True)

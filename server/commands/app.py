@@ -31,6 +31,9 @@ from server.config.folders import HOME_VARIABLE, Folders, find_folders
 if TYPE_CHECKING:
     from server.config.settings import Settings
 
+WORK, RESULTS, APP, SETUP = "Work for the local model", "Results and savings", "The app", "Installation"
+"""Headings of the commands in the help."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -97,12 +100,31 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
         elif context.invoked_subcommand is None:
             start_app(_start(tray=True, background=background))
 
-    @app.command()
+    _add(app, WORK, offload, batch, digest, commit)
+    app.command(rich_help_panel=WORK, context_settings={"ignore_unknown_options": True})(run)
+    app.add_typer(jobs_app, name="jobs", rich_help_panel=WORK)
+    _add(app, RESULTS, status, dashboard, history, undo, savings, context)
+    app.add_typer(audit_app, name="audit", rich_help_panel=RESULTS)
+    _add(app, APP, pause, resume)
+
+    @app.command(rich_help_panel=APP)
     def serve() -> None:
         """Run the hub and the dashboard without a tray icon."""
         start_app(_start(tray=False, background=False))
 
-    @app.command()
+    app.command("quit", rich_help_panel=APP)(quit_app)
+    app.command(rich_help_panel=APP)(logs)
+    for group, name in (
+        (models_app, "models"),
+        (config_app, "config"),
+        (policy_app, "policy"),
+        (checks_app, "checks"),
+        (token_app, "token"),
+    ):
+        app.add_typer(group, name=name, rich_help_panel=APP)
+    _add(app, SETUP, connect, disconnect)
+
+    @app.command(rich_help_panel=SETUP)
     def doctor(
         as_json: Json = False,
         no_offload: Annotated[bool, typer.Option("--no-offload", help="Skip the model test.")] = False,
@@ -112,34 +134,16 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
 
         raise typer.Exit(examine(find_folders(), missing_tray, as_json=as_json, offload=not no_offload))
 
-    app.command()(offload)
-    app.command()(digest)
-    app.command(context_settings={"ignore_unknown_options": True})(run)
-    app.command()(status)
-    app.command()(savings)
-    app.command()(context)
-    app.command()(dashboard)
-    app.command("quit")(quit_app)
-    app.command()(history)
-    app.command()(undo)
-    app.command()(commit)
-    app.command()(pause)
-    app.command()(resume)
-    app.command()(logs)
-    app.command()(connect)
-    app.command()(disconnect)
-    app.command()(uninstall)
+    app.command(rich_help_panel=SETUP)(uninstall)
     app.command(hidden=True)(statusline)
-    app.add_typer(models_app, name="models")
-    app.command()(batch)
-    app.add_typer(jobs_app, name="jobs")
-    app.add_typer(config_app, name="config")
-    app.add_typer(policy_app, name="policy")
-    app.add_typer(audit_app, name="audit")
-    app.add_typer(token_app, name="token")
-    app.add_typer(checks_app, name="checks")
     add_examples(app)
     return app
+
+
+def _add(app: typer.Typer, panel: str, *commands: Callable[..., None]) -> None:
+    """Add commands under a heading of the help."""
+    for each in commands:
+        app.command(rich_help_panel=panel)(each)
 
 
 def offload(

@@ -105,9 +105,14 @@ def _cells(row: OffloadRow) -> tuple[str, ...]:
         _when(row),
         _outcome(row),
         row.output or "",
-        "not by Claude" if row.by_user and not row.net_tokens else net,
+        _own(row.would_save_tokens) if row.by_user and not row.net_tokens else net,
         " ".join(row.task.split())[:LONGEST_TASK],
     )
+
+
+def _own(would_save: int) -> str:
+    """Return the mark of the user's own call, with what it would have saved if Claude had made it."""
+    return f"not by Claude ({would_save:+,})" if would_save else "not by Claude"
 
 
 def _when(row: OffloadRow) -> str:
@@ -126,7 +131,7 @@ def _attempt(attempt: AttemptRecord) -> str:
 
 def _receipt(detail: OffloadDetail) -> str:
     if detail.row.by_user and not detail.row.net_tokens:
-        return "net 0: not by Claude"
+        return f"net 0: {_own(detail.row.would_save_tokens)}"
     receipt = detail.receipt
     if receipt is None:
         return f"net {detail.row.net_tokens:+,} tokens"

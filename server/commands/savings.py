@@ -65,6 +65,8 @@ def explain_savings(settings: Settings, folders: Folders, given: str) -> None:
     echo(f"{row.id}  {row.tool}, {row.outcome}: {row.output or row.task}")
     if row.by_user and not row.net_tokens:
         echo("You made this call yourself. It neither saves Claude anything nor costs Claude anything.")
+        if row.would_save_tokens:
+            echo(f"Made by Claude, it would have saved {row.would_save_tokens:+,} tokens.")
         return
     if detail.receipt is not None:
         echo(f"Estimated at the end of the call (tokenizer family {detail.receipt.family}):")

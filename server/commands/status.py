@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from pathlib import PurePath
 from typing import Any
 
 import psutil
@@ -57,11 +58,14 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
     for model in engine["loaded"]:
         echo(in_line(f"loaded   {model['name']}  {gib(model['size'])}".rstrip()))
     for offload in snapshot["running"]:
-        echo(f"running  {in_line(_running(offload))}")
+        echo(in_line(_running(offload)))
     echo(f"saved    {_saved(snapshot['saved_today'])} today, {_saved(snapshot['saved_all'])} in total")
     everything = snapshot["saved_all"]
     if everything["by_user"]:
-        echo(f"your own calls: {everything['by_user']:,} of {everything['offloads']:,} (no savings counted)")
+        echo(
+            f"your own calls: {everything['by_user']:,} of {everything['offloads']:,} (no savings counted); "
+            f"made by Claude, they would have saved {everything['would_save_tokens']:+,} tokens"
+        )
     unwritten = "" if folders.config_file.exists() else "  (does not exist yet)"
     echo(f"settings {in_line(str(folders.config_file))}{unwritten}")
 
@@ -125,8 +129,12 @@ def activity_line(activity: dict[str, Any]) -> str:
 
 
 def _running(offload: dict[str, Any]) -> str:
+    """Return a line about an offload that runs or waits for the engine, with the file that it writes."""
     speed = f"{offload['tokens']} tokens, {offload['tokens_per_second']:.1f}/s" if offload["tokens"] else ""
-    return "  ".join(part for part in (offload["stage"], offload["task"][:60], speed) if part)
+    waits = offload["stage"] == "queue"
+    state, stage = ("waiting", "") if waits else ("running", offload["stage"])
+    written = f"→ {PurePath(offload['output']).name}" if offload["output"] else ""
+    return "  ".join(part for part in (state, stage, offload["task"][:60], written, speed) if part)
 
 
 def _saved(totals: dict[str, Any]) -> str:

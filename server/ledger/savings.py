@@ -21,6 +21,7 @@ COLUMNS = (
     "failed",
     "losing",
     "by_user",
+    "would_save_tokens",
     "spared_tokens",
     "spent_tokens",
     "net_tokens",

@@ -266,6 +266,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         "code": end.code,
         "strength": end.strength,
         "chore_kind": end.chore_kind,
+        "would_save_tokens": end.would_save_tokens,
         # The text of a returned result is content. The reply of a delivery consists of figures.
         "summary": end.summary if contents or end.outcome == "delivered" else "",
         "model": end.model,

@@ -17,7 +17,7 @@ from server.store import (  # noqa: F401 - they fill the metadata
 )
 from server.store.tables import metadata
 
-HEAD = "0017"
+HEAD = "0018"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 

@@ -117,7 +117,8 @@ class OffloadEnd:
     stage: queue, load, prompt, generate, check, write, total. ``attempts`` holds attempts that have not been
     written yet. ``notices`` holds the result's notices. ``strength`` is the evidence for the result
     (``offload.values.STRENGTHS``; empty if there is none). ``chore_kind`` is one of
-    ``offload.routing.kinds``.
+    ``offload.routing.kinds``. ``would_save_tokens`` is the net of the user's own call, as if Claude had made
+    it.
     """
 
     ended_at: float
@@ -137,6 +138,7 @@ class OffloadEnd:
     notices: tuple[str, ...] = ()
     strength: str = ""
     chore_kind: str = ""
+    would_save_tokens: int = 0
 
 
 DASHBOARD = "dashboard"
@@ -178,6 +180,10 @@ class OffloadRow:
     strength: str = ""
     reviewed: str = ""
     """The user's verdict (see ``reviews.Review``); empty if there is none."""
+    would_save_tokens: int = 0
+    """Net of the user's own call, as if Claude had made it; 0 for other calls."""
+    job_id: str | None = None
+    """The batch that contains the offload."""
 
     @property
     def by_user(self) -> bool:
@@ -242,8 +248,9 @@ class Totals:
     """Exact totals over offloads that have ended.
 
     ``losing`` counts offloads with a negative net, ``by_user`` those started by the user, and ``audited``
-    those covered by a transcript check. ``audited_estimate_*`` and ``audited_net_*`` total the estimates and
-    the checked nets of the audited offloads.
+    those covered by a transcript check. ``would_save_tokens`` is what the user's own offloads would have
+    saved if Claude had made them. ``audited_estimate_*`` and ``audited_net_*`` total the estimates and the
+    checked nets of the audited offloads.
     """
 
     offloads: int = 0
@@ -260,6 +267,7 @@ class Totals:
     interrupted: int = 0
     losing: int = 0
     by_user: int = 0
+    would_save_tokens: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     spared_microusd: int = 0

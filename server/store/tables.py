@@ -45,6 +45,7 @@ MEASURES = (
     "interrupted",
     "losing",
     "by_user",
+    "would_save_tokens",
     "prompt_tokens",
     "completion_tokens",
     "spared_tokens",
@@ -110,6 +111,8 @@ offload = Table(
     _text("strength"),
     _text("chore_kind"),
     _text("reviewed"),
+    # Net of the user's own call, as if Claude had made it; 0 for other calls.
+    _count("would_save_tokens"),
     # Each filter is one range of its index. The range is in the list's order, because SQLite appends seq.
     *(Index(f"ix_offload_{name}", name) for name in ("tool", "outcome", "model", "project", "client")),
     Index("ix_offload_started_at", "started_at"),

@@ -125,14 +125,17 @@ def write_transcript_check(connection: Connection, offload_id: str, audit: Trans
 
 
 def set_savings_to_zero(connection: Connection, seq: int) -> None:
-    """Set an offload's savings to zero, in both its receipt and its checked receipt. The cost remains."""
+    """Set an offload's savings to zero, in both its receipt and its checked receipt. The cost remains. The
+    user's own call would have saved nothing either.
+    """
     audit = tables.audit
     connection.execute(update(audit).where(audit.c.seq == seq).values(**_cost_alone(audit)))
     found = connection.execute(
         select(audit.c.net_tokens, audit.c.net_microusd).where(audit.c.seq == seq)
     ).first()
     audited = dict(zip(("audited_net_tokens", "audited_net_microusd"), found or (None, None), strict=True))
-    connection.execute(update(offload).where(offload.c.seq == seq).values(**_cost_alone(offload), **audited))
+    values = _cost_alone(offload) | audited | {"would_save_tokens": 0}
+    connection.execute(update(offload).where(offload.c.seq == seq).values(**values))
 
 
 def read_arm(connection: Connection, session: str) -> bool | None:

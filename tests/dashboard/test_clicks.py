@@ -70,7 +70,7 @@ def test_a_model_loads_by_one_press_while_another_is_downloaded(page: Page, stag
     stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0, held=Event())
     page.goto(stage.url("/models"))
     page.get_by_label("Model name").fill("slow:70b")
-    press(page, page.get_by_role("button", name="Download the named model"))
+    press(page, page.get_by_role("button", name="Add the named model"))
     expect(page.locator(".ts-activity")).to_contain_text("Downloading slow:70b")
     line = page.locator(".ts-models .ts-model", has_text=CODER)
     for _ in range(3):

@@ -118,4 +118,7 @@ def test_an_offload_is_shown_live_undone_and_run_again(page: Page, stage: Dashbo
     expect(page.locator(".ts-receipt")).to_have_count(0)
     expect(page.locator("summary", has_text="Your call")).to_have_count(1)
     page.goto(stage.url("/history"))
-    expect(page.locator(".ts-offload").nth(1)).to_contain_text("your own")
+    own = page.locator(".ts-rows .ts-offload .ts-num.ts-sub").first
+    expect(own).to_have_text(re.compile(r"^\([+−][\d.k]+\)$"))
+    expect(own).to_have_attribute("title", re.compile("Made by Claude, it would have saved"))
+    expect(page.locator(".ts-listing > p")).to_contain_text("Made by Claude, they would have saved")

@@ -173,7 +173,7 @@ def models(walk: Walk) -> None:
     walk.open("/models")
     expect(walk.button("Download", page.get_by_label("Recommended for this machine"))).to_be_visible()
     page.get_by_label("Model name").fill("slow:70b")
-    walk.press("Download the named model")
+    walk.press("Add the named model")
     expect(page.locator(".ts-activity")).to_contain_text("Downloading slow:70b")
     walk.open("/")  # its size is not known yet
     expect(page.locator(".ts-activity")).to_contain_text("Downloading slow:70b")

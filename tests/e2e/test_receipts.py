@@ -81,6 +81,10 @@ class Client:
         """The tokens of the newest offload's diff."""
         return int(estimate_tokens(self._details()[-1].diff, "B") + 0.5)
 
+    def rows(self) -> list[OffloadRow]:
+        """The rows of this project's offloads, oldest first."""
+        return [each.row for each in self._details()]
+
     def _details(self) -> list[OffloadDetail]:
         async def read() -> list[OffloadDetail]:
             history = await History.open(self.stage.hub.home / "history.db", owner=False)
@@ -271,9 +275,15 @@ def test_the_users_own_calls_save_claude_nothing(own_stage: ClientHarness) -> No
         (each.net_tokens, each.spared_microusd, each.spent_microusd) == (0, 0, 0)
         for each in client.receipts()
     )
-    assert "your own calls: 3 of 3 (no savings counted)" in run(own_stage, "status")
+    would_save = sum(each.would_save_tokens for each in client.rows())
+    assert would_save  # a loss, because of the long context
+    said = run(own_stage, "status")
+    assert "your own calls: 3 of 3 (no savings counted)" in said
+    assert f"they would have saved {would_save:+,} tokens" in said
     [line] = DictReader(io.StringIO(run(own_stage, "savings", "--csv", "--by", "day")))
     assert (line["offloads"], line["by_user"], line["net_tokens"]) == ("3", "3", "0")
+    assert line["would_save_tokens"] == str(would_save)
+    assert f"not by Claude ({client.rows()[0].would_save_tokens:+,})" in run(own_stage, "history")
 
 
 @pytest.mark.parametrize("name", ["dashboard", "token-saver"])

@@ -152,6 +152,7 @@ def _shares(row: Any) -> dict[str, int]:
         **{name: int(row.outcome == name) for name in (*OUTCOMES, "interrupted")},
         "losing": int(row.net_tokens < 0),
         "by_user": int(row.client in {"dashboard", "token-saver"}),
+        "would_save_tokens": row.would_save_tokens,
         "prompt_tokens": row.prompt_tokens,
         "completion_tokens": row.completion_tokens,
         "spared_tokens": row.spared_input + row.spared_output,

@@ -74,7 +74,7 @@ class BatchCard:
             self._bar = StackedBar()
             with box("ts-sub ts-job-line", "p"):
                 self._facts = [text("") for _ in range(4)]
-                text(job.client)
+                text(formats.client_name(job.client))
                 clock.ago(job.created_at)
             self._reason = text("", "ts-job-reason", "p")
             self._failures = KeyedList[FailureGroup](
@@ -156,12 +156,14 @@ class _Failure:
 
     def __init__(self, _group: FailureGroup) -> None:
         with box("", "li") as self.element:
-            self._count = text("", "ts-code")
-            self._example = text("", "ts-sub")
+            self._count = text("", "ts-num")
+            self._example = text("", "ts-failure-reason")
+            self._code = text("", "ts-code")
 
     def update(self, group: FailureGroup) -> None:
-        self._count.set_text(f"{group.count} × {group.code}")
-        self._example.set_text(formats.one_line(group.example))
+        self._count.set_text(f"{formats.number(group.count)} ×")
+        self._example.set_text(formats.one_line(formats.reason(group.example, group.code)))
+        self._code.set_text(group.code)
 
 
 def _segments(counts: JobCounts) -> list[BarSegment]:

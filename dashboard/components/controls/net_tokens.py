@@ -3,10 +3,7 @@
 from dashboard import formats
 from dashboard.components.controls.elements import set_classes, set_title, text
 
-NOT_BY_CLAUDE = (
-    "You started this yourself. It saved Claude nothing and cost Claude nothing. The result shows how "
-    "much the same call would have saved Claude."
-)
+NOT_BY_CLAUDE = "You started this yourself. It saved Claude nothing and cost Claude nothing."
 
 ASKED_ABOUT = (
     "You started this yourself, so it saved Claude nothing. The cost comes from Claude's questions about it."
@@ -21,6 +18,14 @@ def tone(value: int) -> str:
     return "ts-gain" if value > 0 else "ts-loss" if value < 0 else "ts-zero"
 
 
+def not_by_claude(would_save: int) -> str:
+    """Return why the user's own call has no net, with what it would have saved if that is known."""
+    if not would_save:
+        return NOT_BY_CLAUDE
+    figure = formats.signed_exact(would_save)
+    return f"{NOT_BY_CLAUDE} Made by Claude, it would have saved {figure} tokens."
+
+
 class NetTokens:
     """A net figure that may change."""
 
@@ -28,12 +33,14 @@ class NetTokens:
         self._classes = classes
         self._figure = text("", f"ts-num {classes}")
 
-    def update(self, tokens: int, microusd: int, *, by_user: bool = False) -> None:
-        """Show a different figure. A call made by the user has none unless it cost something."""
+    def update(self, tokens: int, microusd: int, *, by_user: bool = False, would_save: int = 0) -> None:
+        """Show a different figure. A call made by the user shows what it would have saved, in parentheses,
+        unless it cost something.
+        """
         if by_user and not tokens:
-            self._figure.set_text("your own")
-            set_classes(self._figure, f"ts-sub {self._classes}")
-            set_title(self._figure, NOT_BY_CLAUDE)
+            self._figure.set_text(f"({formats.signed(would_save)})" if would_save else "your own")
+            set_classes(self._figure, f"ts-num ts-sub {self._classes}")
+            set_title(self._figure, not_by_claude(would_save))
             return
         self._figure.set_text(formats.signed(tokens))
         set_classes(self._figure, f"ts-num {tone(tokens)} {self._classes}")

@@ -63,7 +63,10 @@ class EngineCard:
         self._next.set_text(f"No model is loaded. The next offload loads {what}, which takes a moment.")
         names = [model.name for model in view.installed if model.generates]
         if names != self._choice.options:
+            idle = [name for name in names if all(each.name != name for each in view.loaded)]
             chosen = self._choice.value if self._choice.value in names else view.default_model
+            if chosen not in idle and idle:  # a model in memory needs no loading
+                chosen = idle[0]
             self._choice.set_options(names, value=chosen if chosen in names else next(iter(names), None))
         self._load.set_visibility(view.capabilities.load and bool(names))
 
@@ -98,8 +101,6 @@ class _Loaded:
 def about(model: LoadedModel) -> str:
     """Describe a loaded model: size, share on the GPU, context, slots."""
     parts = [formats.size(model.size)] if model.size else []
-    if model.size and model.estimated:
-        parts.append(f"estimate was {formats.size(model.estimated)}")
     if model.size and 0 < model.size_vram < model.size:
         parts.append(f"{model.size_vram / model.size:.0%} on the GPU")
     if model.num_ctx:

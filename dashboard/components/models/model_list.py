@@ -60,7 +60,7 @@ class ModelList:
                 default=model.name == view.default_model,
                 measuring=self._page.hub.measuring.running == model.name,
                 capabilities=view.capabilities,
-                deletes=view.capabilities.delete,
+                deletes=view.capabilities.delete and not model.place,
                 evidence=known.get(model.name.removesuffix(":latest"), NOTHING),
                 free=machine.model_memory if machine else None,
                 on_gpu=bool(machine and machine.gpus),
@@ -141,7 +141,7 @@ class _Line:
             await run_action(work, f"{self._name} was measured.")
 
     async def _ask_to_delete(self) -> None:
-        size = formats.size(self._entry.model.size) if self._entry.model.size else "its space"
+        size = formats.file_size(self._entry.model.size) if self._entry.model.size else "its space"
         with ui.dialog() as dialog, box("ts-card ts-dialog"):
             dialog.props["aria-label"] = f"Delete {self._name}?"
             text(f"Delete {self._name}?", tag="h2")
@@ -158,9 +158,10 @@ def _about(model: InstalledModel) -> str:
     parts: Sequence[str] = (
         model.parameters,
         model.quantization,
-        formats.size(model.size) if model.size else "",
+        formats.file_size(model.size) if model.size else "",
         f"context up to {formats.number(model.context_length)}" if model.context_length else "",
         "" if model.generates else "does not generate text",
+        f"in {model.place}" if model.place else "",
     )
     return " · ".join(part for part in parts if part)
 
@@ -168,10 +169,8 @@ def _about(model: InstalledModel) -> str:
 def _fit(entry: ModelEntry) -> str:
     if entry.free is None or not entry.model.size:
         return ""
-    need = f"needs {formats.size(entry.model.size)} plus its context"
     free = f"{formats.size(entry.free)} of {'GPU memory' if entry.on_gpu else 'RAM'} free"
-    verdict = "Fits" if entry.model.size <= entry.free else "Does not fit now"
-    return f"{verdict}: {need} · {free}"
+    return f"{'Fits' if entry.model.size <= entry.free else 'Does not fit now'}: {free}"
 
 
 def _known(evidence: Evidence) -> str:

@@ -2,22 +2,25 @@
 
 from collections.abc import Awaitable, Callable
 
-from nicegui.elements.mixins.text_element import TextElement
-
 from dashboard import formats
 from dashboard.components.controls.button import button
 from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import run_action
-from dashboard.components.models.recommended_models import fit_of, ignore_progress, ranked_for_code, speed_of
+from dashboard.components.models.recommended_models import (
+    fit_of,
+    ignore_progress,
+    ranked_for_code,
+    rate_note,
+    rate_of,
+)
 from server.hub import Hub
 from server.models.default_model import make_default
-from server.models.evidence import Evidence
 from server.models.recommend import Recommendation
 
 MOST = 8
-COLUMNS = ("Model", "Fits", "Speed", "Right on your chores", "Licence", "Download", "")
+COLUMNS = ("Model", "Memory", "Speed", "Right results", "Licence", "Download", "")
 
 
 class ModelTable:
@@ -61,9 +64,11 @@ class _Row:
         with box("", "tr") as self.element:
             with box("", "th") as head:
                 head.props["scope"] = "row"
-                text(name, "ts-group-name", title=name)
+                text(formats.model_name(name), "ts-group-name", title=name)
                 self._default = text("default", "ts-tag", title="Used unless a call names another model")
-            self._fit, self._speed, self._chores, self._licence, self._download = map(_cell, COLUMNS[1:6])
+                if formats.model_name(name) != name:
+                    text(name, "ts-sub ts-coach-id", "p")
+            self._fit, self._speed, self._chores, self._licence, self._download = map(_Cell, COLUMNS[1:6])
             with box("ts-coach-action", "td"):
                 self._pull = button(
                     "Download", self._pull_it, icon="cloud_download", label=f"Download {name}"
@@ -75,10 +80,10 @@ class _Row:
         each, default = entry
         about = "≈ " if each.model.size_estimated else ""
         self._fit.set_text(fit_of(each))
-        self._speed.set_text(speed_of(each) or "–")
-        self._chores.set_text(chores_of(each.evidence))
+        self._speed.set_text(rate_of(each) or "–", rate_note(each))
+        self._chores.set_text(*results_of(each))
         self._licence.set_text(each.model.license or "unknown")
-        size = f"{about}{each.model.size / 1e9:.1f} GB" if each.model.size else "–"
+        size = f"{about}{formats.file_size(each.model.size)}" if each.model.size else "–"
         self._download.set_text("installed" if each.installed else size)
         self._default.set_visibility(default)
         self._pull.set_visibility(not each.installed)
@@ -96,17 +101,30 @@ class _Row:
             await self._reload()
 
 
-def _cell(heading: str) -> TextElement:
-    """Show a cell. In a narrow window, the heading precedes the value."""
-    cell = text("", tag="td")
-    cell.props["data-heading"] = heading
-    return cell
+class _Cell:
+    """A cell with a value and a small note below it. In a narrow window, the heading precedes the value."""
+
+    def __init__(self, heading: str) -> None:
+        with box("", "td") as cell:
+            cell.props["data-heading"] = heading
+            self._value = text("", "ts-coach-value")
+            self._note = text("", "ts-sub", "p")
+
+    def set_text(self, value: str, note: str = "") -> None:
+        self._value.set_text(value)
+        self._note.set_text(note)
+        self._note.set_visibility(bool(note))
 
 
-def chores_of(evidence: Evidence) -> str:
-    """Return the share of correct results with its 95 % interval, or why there is no share yet."""
-    if evidence.quality is None:
-        return "not measured"
-    low, high = evidence.interval
-    share = f"{evidence.quality:.0%} of {formats.number(round(evidence.weight))}"
-    return f"{share} ({low:.0%} to {high:.0%})"
+def results_of(each: Recommendation) -> tuple[str, str]:
+    """Return the share of right results on this machine and its 95 % interval. Without results, return a
+    published figure and the name of its benchmark, or that nothing is known.
+    """
+    evidence, published = each.evidence, each.model.quality
+    if evidence.quality is not None:
+        low, high = evidence.interval
+        share = f"{evidence.quality:.0%} of {formats.count(round(evidence.weight), 'task')}"
+        return share, f"likely {low:.0%} to {high:.0%}"
+    if published is not None:
+        return f"{published.value:g} of 100", published.benchmark
+    return "not measured", ""

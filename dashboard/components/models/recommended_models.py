@@ -55,7 +55,7 @@ class _Line:
 
         with box("ts-model") as self.element:
             with box("ts-model-words"):
-                text(name, "ts-model-name", "p")
+                text(formats.model_name(name), "ts-model-name", "p", title=name)
                 self._why = text("", "ts-sub", "p")
             self._pull = button("Download", pull, icon="cloud_download", label=f"Download {name}")
 
@@ -73,8 +73,12 @@ def facts(each: Recommendation) -> str:
     quality = model.quality if evidence.quality is None else None
     parts = (
         "Your choice" if each.custom else "",
-        fit_of(each),
-        "installed" if each.installed else f"{about}{model.size / 1e9:.1f} GB download" if model.size else "",
+        _fits(each),
+        "installed"
+        if each.installed
+        else f"{about}{formats.file_size(model.size)} download"
+        if model.size
+        else "",
         speed_of(each),
         ""
         if evidence.quality is None
@@ -86,26 +90,37 @@ def facts(each: Recommendation) -> str:
 
 
 def fit_of(each: Recommendation) -> str:
-    """Return whether the model fits, and how much memory is left over or missing."""
+    """Return how much memory is left over or missing."""
     if not each.model.size:
         return "Size unknown"
     if each.fits:
-        return f"Fits ({formats.size(each.left)} spare)"
-    return f"Does not fit now ({formats.size(each.missing)} short)"
+        return f"{formats.size(each.left)} spare"
+    return f"{formats.size(each.missing)} short"
+
+
+def _fits(each: Recommendation) -> str:
+    if not each.model.size:
+        return fit_of(each)
+    return f"{'Fits' if each.fits else 'Does not fit now'} ({fit_of(each)})"
+
+
+def rate_of(each: Recommendation) -> str:
+    """Return the measured or expected speed; empty if unknown."""
+    if each.evidence.generate_rate:
+        return formats.speed(each.evidence.generate_rate)
+    return f"≈ {each.rate:.0f} tokens/s" if each.rate else ""
+
+
+def rate_note(each: Recommendation) -> str:
+    """Return where the speed comes from, or that it is slow; empty if neither is known."""
+    if each.evidence.generate_rate:
+        return "measured, slow" if each.slow else "measured"
+    return "slow without a GPU" if each.slow else ""
 
 
 def speed_of(each: Recommendation) -> str:
-    """Return the measured or expected speed; empty if unknown."""
-    measured = each.evidence.generate_rate
-    known = (
-        f"{formats.speed(measured)} measured"
-        if measured
-        else f"≈ {each.rate:.0f} tokens/s"
-        if each.rate
-        else ""
-    )
-    slow = ("slow here" if measured else "slow without a GPU") if each.slow else ""
-    return ", ".join(part for part in (known, slow) if part)
+    """Return the speed with its note; empty if unknown."""
+    return " ".join(part for part in (rate_of(each), rate_note(each)) if part)
 
 
 async def ignore_progress(_progress: PullProgress) -> None:

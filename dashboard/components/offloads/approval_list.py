@@ -11,9 +11,9 @@ from dashboard.components.controls.elements import box, icon, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import show_notice
 from dashboard.components.live.clock import Clock
-from dashboard.components.offloads.attempt_view import fold
 from server.hub import Hub
 from server.policy.approvals import Approval, ApprovalAnswer, Extent
+from server.policy.rules.evaluate import asks
 
 
 class ApprovalList:
@@ -48,10 +48,11 @@ class _WaitingCall:
                     lambda now: f"denied automatically in {formats.countdown(approval.deadline - now)}",
                     "ts-sub ts-num",
                 )
-            who = (call.client or "A client", call.tool, call.project)
+            who = (formats.client_name(call.client) or "A client", call.tool, call.project)
             text(" · ".join(part for part in who if part), "ts-sub", "p")
-            text(approval.reason, "ts-approval-reason", "p")
             self._facts = box("ts-approval-facts")
+            if approval.reason.rstrip(".") != asks(approval.rule):  # otherwise the facts say more
+                text(approval.reason, "ts-approval-reason", "p")
             with box("ts-actions"):
                 button("Approve", lambda: self._answer(approved=True), look="main", icon="check")
                 button("Deny", lambda: self._answer(approved=False), look="danger", icon="block")
@@ -87,30 +88,45 @@ class _WaitingCall:
 
 def _show(facts: ApprovalFacts) -> None:
     if facts.files:
-        with box("ts-files", "ul"):
+        with box("ts-touched", "ul"):
             for file in facts.files:
                 _file(file)
-    for number, what in ((facts.more_written, "written"), (facts.more_read, "read")):
-        if number:
-            text(f"and {formats.count(number, 'more file', 'more files')} {what}", "ts-sub", "p")
-    text(f"Asked by {facts.rule}.", "ts-sub", "p")
+    more = ((facts.more_written, "written"), (facts.more_read, "read"))
+    rest = [f"{formats.count(number, 'more file')} {what}" for number, what in more if number]
+    undo = any(file.written and file.size is not None for file in facts.files)
+    notes = ([f"and {', '.join(rest)}"] if rest else []) + (
+        ["old versions are kept for undo"] if undo else []
+    )
+    if notes:
+        text(" · ".join(notes), "ts-sub", "p")
+    text(f"Asked by {facts.rule}.", "ts-approval-reason", "p")
     if facts.always:
         text(facts.always, "ts-sub", "p")
 
 
 def _file(file: TouchedFile) -> None:
-    with box("ts-file", "li"):
-        icon("edit_note" if file.written else "description")
-        with box("ts-grow"):
-            text(file.path, "ts-mono")
-            text(_what_happens(file), "ts-sub", "p")
-            if file.preview:
-                fold("Current contents", file.preview)
+    with box("", "li"):
+        if not file.preview:
+            with box("ts-touched-file"):
+                _name(file)
+            return
+        with box("ts-touched-fold", "details"):
+            with box("ts-touched-file", "summary"):
+                _name(file)
+            pane = text(file.preview, "ts-long-text", "pre")
+            pane.props.update(
+                {"tabindex": "0", "role": "region", "aria-label": f"Current contents of {file.path}"}
+            )
+
+
+def _name(file: TouchedFile) -> None:
+    icon("edit_note" if file.written else "description")
+    text(file.path, "ts-mono ts-grow")
+    text(_what_happens(file), "ts-sub ts-num")
 
 
 def _what_happens(file: TouchedFile) -> str:
+    size = f", {formats.size(file.size)}" if file.size is not None else ""
     if not file.written:
-        return "is read" + (f" · {formats.size(file.size)}" if file.size is not None else "")
-    if file.size is None:
-        return "is created"
-    return f"will be changed · {formats.size(file.size)} now; the old version is kept for undo"
+        return f"read{size}"
+    return "created" if file.size is None else f"changed{size} now"

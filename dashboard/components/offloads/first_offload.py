@@ -39,8 +39,11 @@ class FirstOffload:
         self._on_success = on_success
         self.offload_id = ""
         self._about = text("", "ts-sub", "p")
+        self._examples = text(f"Examples: {' · '.join(EXAMPLES)}", "ts-sub ts-mono", "p")
         with box("ts-load"):
-            self._task = ui.input("Task", value=FIRST_TASK).props("outlined dense").classes("ts-grow")
+            self._task = (
+                ui.textarea("Task", value=FIRST_TASK).props("outlined dense autogrow").classes("ts-grow")
+            )
             button("Try it", self._run, look="main", icon="play_arrow", label="Try it: offload this task")
 
     def place_result(self) -> None:

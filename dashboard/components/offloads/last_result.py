@@ -4,7 +4,7 @@ from dashboard import formats
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, link, text
 from dashboard.components.controls.keyed_list import RebuiltSection
-from dashboard.components.controls.net_tokens import net_tokens
+from dashboard.components.controls.net_tokens import NetTokens
 from dashboard.components.controls.notices import run_action
 from dashboard.components.live.clock import Clock
 from dashboard.components.offloads.offload_list import title
@@ -33,13 +33,16 @@ class LastResult:
             if row.strength:
                 text(row.strength, "ts-tag", title="Evidence for the result")
             box("ts-grow")
-            net_tokens(row.net_tokens, row.net_microusd)
+            NetTokens().update(
+                row.net_tokens, row.net_microusd, by_user=row.by_user, would_save=row.would_save_tokens
+            )
             self._clock.ago(row.started_at, "ts-sub ts-num")
         link(f"/offload/{row.id}", "ts-run-task", title(row))
         about = [f"→ {row.output}" if row.output else "", row.model, formats.duration(row.seconds)]
         text(" · ".join(part for part in about if part), "ts-sub", "p")
         failed = row.outcome not in ("delivered", "returned")
-        words = detail.notices[0] if detail.notices else row.summary if failed else ""
+        why = formats.reason(row.summary, row.code) if failed else ""
+        words = detail.notices[0] if detail.notices else why
         if words:
             text(formats.one_line(words, 300), "ts-last-notice", "p")
         with box("ts-actions"):

@@ -1,7 +1,7 @@
 """A list of offloads; each row links to that offload's page."""
 
-from collections.abc import Sequence
-from pathlib import PurePath
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from dashboard import formats
 from dashboard.components.controls.elements import box, link, set_title, text
@@ -13,6 +13,7 @@ from server.store.records import OffloadRow
 
 REVIEWS = {"kept": "reviewed: kept", "rerun": "reviewed: run again"}
 """Display text for the user's verdicts. An undone result has its own outcome."""
+NO_MORE: Mapping[str, int] = MappingProxyType({})
 COLUMNS = ("Outcome", "Task", "Time", "Net tokens", "When")
 
 
@@ -27,11 +28,32 @@ class OffloadList:
                     for name in COLUMNS:
                         text(name)
             rows = box("ts-rows", "ul")
-        self._rows = KeyedList[OffloadRow](rows, lambda row: row.id, lambda row: _Row(row, clock))
+        self._more: dict[str, int] = {}
+        self._rows = KeyedList[OffloadRow](rows, lambda row: row.id, lambda row: _Row(row, clock, self._more))
 
-    def update(self, rows: Sequence[OffloadRow]) -> None:
-        """Show these rows in the list."""
+    def update(self, rows: Sequence[OffloadRow], more: Mapping[str, int] = NO_MORE) -> None:
+        """Show these rows in the list. ``more`` counts the other items of a row's batch, by the row's id."""
+        self._more.clear()
+        self._more.update(more)
         self._rows.update(rows)
+
+
+def grouped(rows: Sequence[OffloadRow], most: int) -> tuple[list[OffloadRow], dict[str, int]]:
+    """Return at most ``most`` rows, with only the newest one of each batch, and how many rows of the same
+    batch each stands for, by id.
+    """
+    newest: dict[str, OffloadRow] = {}
+    more: dict[str, int] = {}
+    shown: list[OffloadRow] = []
+    for row in rows:
+        first = newest.get(row.job_id or "")
+        if first is not None:
+            more[first.id] = more.get(first.id, 0) + 1
+            continue
+        shown.append(row)
+        if row.job_id:
+            newest[row.job_id] = row
+    return shown[:most], more
 
 
 def offload_list(rows: Sequence[OffloadRow], clock: Clock) -> None:
@@ -40,7 +62,8 @@ def offload_list(rows: Sequence[OffloadRow], clock: Clock) -> None:
 
 
 class _Row:
-    def __init__(self, row: OffloadRow, clock: Clock) -> None:
+    def __init__(self, row: OffloadRow, clock: Clock, more: Mapping[str, int]) -> None:
+        self._more = more
         with box("", "li") as self.element, link(f"/offload/{row.id}", "ts-offload"):
             self._outcome = OutcomeBadge()
             with box("ts-offload-task", "span"):
@@ -52,14 +75,18 @@ class _Row:
 
     def update(self, row: OffloadRow) -> None:
         self._outcome.update(row.outcome, undone=row.undone)
-        self._about.set_text(_about(row))
+        more = self._more.get(row.id, 0)
+        rest = f" · and {formats.count(more, 'more file')} of this batch" if more else ""
+        self._about.set_text(_about(row) + rest)
         set_title(self._about, _about_in_full(row))
         if row.ended_at is None:
             self._time.set_text("")
             self._net.clear()
         else:
             self._time.set_text(formats.duration(row.seconds))
-            self._net.update(row.net_tokens, row.net_microusd, by_user=row.by_user)
+            self._net.update(
+                row.net_tokens, row.net_microusd, by_user=row.by_user, would_save=row.would_save_tokens
+            )
 
 
 def title(row: OffloadRow) -> str:
@@ -68,12 +95,13 @@ def title(row: OffloadRow) -> str:
 
 
 def _about(row: OffloadRow) -> str:
-    failed = row.outcome not in ("delivered", "returned", "running")
+    failed = row.outcome not in ("delivered", "returned", "running", "waiting")
     if failed and row.summary:
-        return formats.one_line(row.summary.removeprefix(f"{row.code}: "))
-    output = PurePath(row.output).name if row.output else "no file"
+        return formats.one_line(formats.reason(row.summary, row.code))
+    target = formats.target(row.output or "") or "no file"
     reviewed = REVIEWS.get(row.reviewed, "")
-    return " · ".join(part for part in (f"→ {output}", reviewed, row.model, row.client) if part)
+    client = formats.client_name(row.client)
+    return " · ".join(part for part in (target, reviewed, row.model, client) if part)
 
 
 def _about_in_full(row: OffloadRow) -> str:

@@ -64,7 +64,9 @@ class RunningPane:
                 clock.show(lambda _: _tokens(self._offload), "ts-num")
                 clock.show(self._speed, "ts-num")
                 self._rates = RateLine()
-                clock.show(lambda now: formats.duration(max(0.0, now - offload.started_at)), "ts-num")
+                clock.show(
+                    lambda now: formats.duration(max(0.0, now - offload.started_at)), "ts-num ts-run-time"
+                )
             with box("ts-run-prompt") as self._prompt:
                 with box("ts-meter") as meter:
                     meter.props["aria-hidden"] = "true"
@@ -79,15 +81,17 @@ class RunningPane:
     def update(self, offload: RunningOffload) -> None:
         """Show the offload's progress."""
         self._offload = offload
+        # While the model writes, the detail is its name, which stands above.
+        model = offload.detail if offload.stage == "generate" else ""
         about = (
-            offload.client,
-            f"→ {PurePath(offload.output).name}" if offload.output else "",
-            offload.model,
+            formats.target(offload.output, offload.files),
+            offload.model or model,
+            formats.client_name(offload.client),
         )
         self._about.set_text(" · ".join(part for part in about if part))
         set_title(self._about, offload.output)
         self._stage.set_text(formats.stage(offload.stage))
-        self._detail.set_text(offload.detail)
+        self._detail.set_text("" if model else offload.detail)
         at = next((at for at, (_, stages) in enumerate(PHASES) if offload.stage in stages), 0)
         for number, step in enumerate(self._steps):
             set_classes(
@@ -152,11 +156,9 @@ class WaitingList:
 
 def _waits_for(offload: RunningOffload) -> str:
     """Return a waiting offload's file names and client."""
-    read = ", ".join(PurePath(each).name for each in offload.files)
-    written = f"→ {PurePath(offload.output).name}" if offload.output else ""
-    return " · ".join(
-        part for part in (" ".join(part for part in (read, written) if part), offload.client) if part
-    )
+    read = ", ".join(PurePath(each).name for each in offload.files if each != offload.output)
+    files = " ".join(part for part in (read, formats.target(offload.output, offload.files)) if part)
+    return " · ".join(part for part in (files, formats.client_name(offload.client)) if part)
 
 
 class _Line:

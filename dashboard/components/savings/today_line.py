@@ -19,15 +19,29 @@ class TodayLine:
             box("ts-grow")
             self._review = link("/review", "ts-btn-link", "")
 
-    def update(self, today: Totals, week: Totals, *, bill: int, quota_dollars: float, waiting: int) -> None:
+    def update(
+        self,
+        today: Totals,
+        week: Totals,
+        everything: Totals,
+        *,
+        bill: int,
+        quota_dollars: float,
+        waiting: int,
+    ) -> None:
         """Show today's savings.
 
         Args:
             week: totals for the last seven days. ``bill`` is the user's bill for that period (micro-dollars,
             0 if unknown).
+            everything: totals of the whole history.
             quota_dollars: price of one week of the subscription; 0 if unknown.
             waiting: number of results awaiting review.
         """
+        if 0 < everything.by_user == everything.offloads:
+            self._show_own(everything)
+            self._offer_review(waiting)
+            return
         net = today.net_tokens
         self._figure.set_text(formats.signed(net))
         set_classes(self._figure, f"ts-today-figure {tone(net)}")
@@ -40,5 +54,17 @@ class TodayLine:
         if quota_dollars:
             parts.append(f"{share_of_quota(week.net_microusd, quota_dollars)} saved this week")
         self._words.set_text(" · ".join(parts))
+        self._offer_review(waiting)
+
+    def _offer_review(self, waiting: int) -> None:
         self._review.set_text(f"Review {formats.count(waiting, 'result')}")
         self._review.set_visibility(waiting > 0)
+
+    def _show_own(self, everything: Totals) -> None:
+        """Explain why nothing is saved while all calls are the user's own."""
+        self._figure.set_text("")
+        tasks = formats.count(everything.by_user, "task")
+        self._words.set_text(
+            f"{tasks} of your own. Made by Claude, they would have saved "
+            f"{formats.signed(everything.would_save_tokens)} tokens. Savings count once Claude sends work."
+        )

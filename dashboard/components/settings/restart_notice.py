@@ -2,8 +2,6 @@
 
 import asyncio
 
-from nicegui import ui
-
 from dashboard import formats
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, icon, set_title, text
@@ -11,9 +9,6 @@ from dashboard.components.settings.plain_names import NAMES
 from server.common.errors import SettingsError
 from server.config.settings import Settings, load_settings
 from server.hub import AT_ONCE, Hub
-
-RETURNS_SECONDS = 4.0
-"""Seconds to wait before reloading the page: roughly how long the app takes to start on a slow machine."""
 
 
 class RestartNotice:
@@ -41,8 +36,8 @@ class RestartNotice:
         set_title(self._words, "\n".join(names))
 
     def _restart(self) -> None:
+        # The page reconnects and reloads by itself once the new process answers, however long that takes.
         self._words.set_text("Restarting. This page reloads automatically.")
-        ui.run_javascript(f"setTimeout(() => location.reload(), {RETURNS_SECONDS * 1000:.0f})")
         self._hub.request_quit(restart=True)
 
 

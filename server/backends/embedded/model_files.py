@@ -1,6 +1,7 @@
 """Finds and deletes the embedded engine's model files, and chooses the default model."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -39,7 +40,7 @@ class ModelFiles:
     def installed(self) -> tuple[InstalledModel, ...]:
         """Return the models as their headers describe them."""
         return tuple(
-            describe_gguf(each.path, each.name, each.files)
+            replace(describe_gguf(each.path, each.name, each.files), place=self._place(each))
             for each in self.found().values()
             if all(file.exists() for file in each.files)
         )
@@ -119,6 +120,10 @@ class ModelFiles:
             raise BackendUnsupported(f"{found.path} is {owner} file.", "Delete the file yourself.")
         for each in found.files:
             each.unlink(missing_ok=True)
+
+    def _place(self, found: FoundModel) -> str:
+        own = found.path == self._own_file() or not found.path.is_relative_to(self._folder)
+        return str(found.path.parent) if own else ""
 
     def _own_file(self) -> Path | None:
         """Return the GGUF file that ``[embedded] model`` points to; None if the setting is a name."""

@@ -143,7 +143,7 @@ class OffloadRecorder:
 
     async def _open(self, run: OffloadState) -> None:
         task, caller = run.task, run.caller
-        receipt = await self._receipt_of(run, Texts(), "")
+        receipt = self._recorded(run, await self._receipt_of(run, Texts(), ""))
         start = OffloadStart(
             id=run.id,
             started_at=run.began,
@@ -177,12 +177,10 @@ class OffloadRecorder:
         """Return the receipt for an offload that ended as ``name`` with the result ``text``. Inputs that an
         earlier call already saved the session from reading are not counted again.
         """
-        return self._count(run, self._figures(run, delivery), text, name)
+        return self._recorded(run, self._by_claude(run, self._figures(run, delivery), text, name))
 
     def net_if_by_claude(self, run: OffloadState, delivery: Delivery, text: str) -> int:
-        """Return the net tokens of the user's own call as if Claude had made it. This figure is shown but
-        never recorded.
-        """
+        """Return the net tokens of the user's own call as if Claude had made it."""
         return self._by_claude(run, self._figures(run, delivery), text, "delivered").net_tokens
 
     async def close(
@@ -200,7 +198,8 @@ class OffloadRecorder:
         self, run: OffloadState, name: OutcomeName, text: str, code: str, delivery: Delivery | None
     ) -> Outcome:
         text = " ".join(dict.fromkeys((text, *run.remarks)))
-        receipt = await self._receipt_of(run, self._figures(run, delivery), text, name)
+        counted = await self._receipt_of(run, self._figures(run, delivery), text, name)
+        receipt = self._recorded(run, counted)
         if name in ("delivered", "returned"):
             self._once.add(run.session, run.inputs)
         generations = [attempt.generation for attempt in run.attempts]
@@ -223,6 +222,7 @@ class OffloadRecorder:
             notices=notices,
             strength=strength,
             chore_kind=run.chore_kind,
+            would_save_tokens=counted.net_tokens if run.caller.by_user else 0,
             attempts=(history_rows.attempt_record(run.unwritten),) if run.unwritten else (),
         )
         outcome = Outcome(
@@ -258,18 +258,21 @@ class OffloadRecorder:
     async def _receipt_of(
         self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None
     ) -> Receipt:
-        """Return the receipt. Long text is counted in a thread (0.1 s per megabyte)."""
+        """Return the receipt as if Claude had made the call. Long text is counted in a thread (0.1 s per
+        megabyte).
+        """
         passed = sum(len(each) for each in run.as_called.values() if isinstance(each, str | list))
         if passed + sum(len(each.selected) for each in texts.inputs) < AT_ONCE:
-            return self._count(run, texts, said, name)
-        return await asyncio.to_thread(self._count, run, texts, said, name)
+            return self._by_claude(run, texts, said, name)
+        return await asyncio.to_thread(self._by_claude, run, texts, said, name)
 
-    def _count(self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None) -> Receipt:
-        if run.caller.by_user:
-            return self._ledger.price(Figures())
-        return self._by_claude(run, texts, said, name)
+    def _recorded(self, run: OffloadState, by_claude: Receipt) -> Receipt:
+        """Return the receipt to record: the user's own calls neither save nor cost Claude anything."""
+        return self._ledger.price(Figures()) if run.caller.by_user else by_claude
 
-    def _by_claude(self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None) -> Receipt:
+    def _by_claude(
+        self, run: OffloadState, texts: Texts, said: str, name: OutcomeName | None = None
+    ) -> Receipt:
         return self._ledger.receipt(
             run.task.tool,
             run.as_called,

@@ -20,6 +20,8 @@ LONG_TEXT = 2_000
 """Length, in characters, above which the hint about ``output`` in a returned text is worth its tokens."""
 RUN: tuple[Strength, ...] = ("tests ran", "examples ran", "samples agree")
 """Strengths that a reply names along with the text itself, because the text was executed."""
+HANDED_BACK = "Handed back"
+NOTHING_WRITTEN = "Nothing was written"
 NOT_BY_CLAUDE = "net 0, not by Claude"
 _ENDS = (".", "!", "?", "…", ":")
 """Endings that need no full stop after them."""
@@ -62,12 +64,22 @@ def handed_back(
 ) -> str:
     """Return the reason for the hand-back, where to find the best attempt, and the next step."""
     where = f": `token-saver history {offload_id}`" if by_user else f" in the history under {offload_id}"
-    tail = f"Nothing was written ({_tries(attempts, where)})."
+    tail = f"{NOTHING_WRITTEN} ({_tries(attempts, where)})."
     if attempts and not by_user:
         tail += " Do this task yourself."
-    head = f"Handed back, {failure.code} ({failure.name}): "
+    head = f"{HANDED_BACK}, {failure.code} ({failure.name}): "
     why = short(failure.message, LONGEST - len(head) - len(tail) - 2)
     return f"{head}{why}{'' if why.endswith(_ENDS) else '.'} {tail}"
+
+
+def hand_back_reason(text: str) -> str:
+    """Return the reason in the reply of a hand-back, without the code, the tries and the advice for Claude.
+    Other texts are returned unchanged.
+    """
+    head, colon, rest = text.partition("): ")
+    if not colon or not head.startswith(f"{HANDED_BACK}, "):
+        return text
+    return rest.partition(f" {NOTHING_WRITTEN} (")[0]
 
 
 def _tries(attempts: tuple[Attempt, ...], where: str) -> str:

@@ -33,6 +33,11 @@ ReadCounter = Callable[[str, Window, int], float]
 _MISSING = object()
 
 
+def asks(rule: Rule) -> str:
+    """Return the reason for an approval by a rule that gives none of its own."""
+    return f"The rule {rule.where} requires the user's approval"
+
+
 def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decision:
     """Return the policy's decision on the call at ``now`` (seconds since the epoch)."""
     if (unknown := _not_for_clients(policy, call.tool)) is not None:
@@ -60,7 +65,7 @@ def evaluate(policy: Policy, call: Call, read: ReadCounter, now: float) -> Decis
 def asked(decision: Decision, rules: Iterable[Rule]) -> Decision:
     """Return the decision, changed to request the approvals required by all these rules."""
     first, *others = {rule.fingerprint: rule for rule in rules}.values()
-    why = (rule.on_deny or f"The rule {rule.where} requires the user's approval" for rule in (first, *others))
+    why = (rule.on_deny or asks(rule) for rule in (first, *others))
     reason = " ".join(map(_sentence, why))
     return replace(decision, verdict="approve", reason=reason, rule=first, also=tuple(others))
 

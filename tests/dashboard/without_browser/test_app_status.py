@@ -60,7 +60,7 @@ def test_a_missing_default_model_is_named_with_its_size() -> None:
     engine = EngineView(
         "embedded", "Embedded llama.cpp", "", Capabilities(run_by_app=True), default_model=name
     )
-    assert to_fetch(engine) == f"{name} (1.0 GiB)"
+    assert to_fetch(engine) == f"{name} (1.1 GB)"
     assert to_fetch(engine) in headline(replace(REST, engine=engine)).detail
     there = replace(engine, installed=(InstalledModel(name),))
     assert to_fetch(there) == to_fetch(OLLAMA) == ""

@@ -6,6 +6,8 @@ import pytest
 
 from dashboard import formats
 from server.config.sections import LedgerSettings
+from server.offload.run.reply import handed_back
+from server.offload.values import Check
 
 pytestmark = pytest.mark.fast
 
@@ -231,7 +233,33 @@ def test_counts_and_names() -> None:
 def test_every_outcome_of_the_app_has_a_word() -> None:
     from server.offload.values import OUTCOMES
 
-    assert {*OUTCOMES, "running", "interrupted"} == set(formats.OUTCOMES)
+    assert {*OUTCOMES, "running", "waiting", "interrupted"} == set(formats.OUTCOMES)
+
+
+def test_model_files_have_decimal_sizes_and_short_names() -> None:
+    assert formats.file_size(986_061_892) == "986 MB"
+    assert formats.file_size(1_117_320_736) == "1.1 GB"
+    assert formats.file_size(300) == "300 B"
+    long = "hf.co/unsloth/Devstral-Small-2-24B-Instruct-2512-GGUF:Q4_K_M"
+    assert formats.model_name(long) == "Devstral-Small-2-24B-Instruct-2512 Q4_K_M"
+    assert formats.model_name("qwen2.5-coder:7b") == "qwen2.5-coder:7b"
+
+
+def test_clients_and_targets_read_as_words() -> None:
+    assert formats.client_name("token-saver") == "from the shell"
+    assert formats.client_name("claude-code") == "claude-code"
+    assert formats.target("src/fees.py", ("src/fees.py",)) == "edits fees.py"
+    assert formats.target("src/fees.py", ("src/berths.py",)) == "→ fees.py"
+    assert formats.target("") == ""
+
+
+def test_a_reason_leaves_out_what_the_page_shows_elsewhere() -> None:
+    check = Check("parses", False, "Line 1: expected ':': def f()", "does_not_parse")
+    for by_user in (False, True):
+        text = handed_back("af69c1d2", check, (), by_user=by_user)
+        assert formats.reason(text, "does_not_parse") == "Line 1: expected ':': def f()."
+    assert formats.reason("backend_failed: Ollama broke off.", "backend_failed") == "Ollama broke off."
+    assert formats.reason("Wrote it.") == "Wrote it."
 
 
 def at(*moment: int) -> float:

@@ -16,12 +16,11 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from filelock import FileLock, Timeout
 
-from server.backends.base import InstalledModel, PullProgress, ReportPull
+from server.backends.base import PullProgress, ReportPull
 from server.backends.embedded.catalogue import PinnedModel, pinned_models
 from server.backends.embedded.weights.download import download
 from server.backends.embedded.weights.hub import HubFile, HubModel, find_on_hub, open_client, unreachable
 from server.backends.embedded.weights.references import AtAddress, OnDisk, OnHub, Reference, parse_reference
-from server.backends.model_names import not_found
 from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 from server.common.errors import BadArguments, ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace
@@ -117,7 +116,11 @@ def _reference(name: str) -> Reference | None:
         return None
     reference = parse_reference(name)
     if reference is None:
-        raise not_found(name, [InstalledModel(each) for each in pinned_models()])
+        raise ModelNotFound(
+            f"{name!r} is not a model that can be added.",
+            "Give a GGUF model on Hugging Face (hf.co/org/repo:Q4_K_M), the path of a GGUF file or of a "
+            f"folder with such files, or {' or '.join(pinned_models())}.",
+        )
     return reference
 
 

@@ -1,0 +1,54 @@
+"""What pages say about calls that the user made."""
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.components.controls.net_tokens import not_by_claude
+from dashboard.components.offloads.offload_list import grouped
+from dashboard.pages.history import own_calls, with_queue
+from server.store.records import OffloadRow, Totals
+
+pytestmark = pytest.mark.fast
+
+ROW = OffloadRow(
+    id="a",
+    started_at=0.0,
+    ended_at=1.0,
+    tool="offload_work",
+    task="Do it",
+    client="token-saver",
+    project="/p",
+    output="a.py",
+    outcome="delivered",
+    code="",
+    summary="",
+    model="m",
+    prompt_tokens=1,
+    completion_tokens=1,
+    seconds=1.0,
+    net_tokens=0,
+    net_microusd=0,
+    undone=False,
+)
+
+
+def test_the_history_says_what_own_calls_would_have_saved() -> None:
+    assert own_calls(Totals(offloads=3)) == ""
+    assert own_calls(Totals(offloads=12, by_user=3, would_save_tokens=1234)) == (
+        "Your own calls: 3, counted as 0. Made by Claude, they would have saved +1.23k tokens."
+    )
+    assert not_by_claude(-20).endswith("Made by Claude, it would have saved −20 tokens.")
+    assert not_by_claude(0).endswith("cost Claude nothing.")
+
+
+def test_the_items_of_a_batch_take_one_line() -> None:
+    rows = [replace(ROW, id=str(number), job_id="j1" if number % 2 else None) for number in range(6)]
+    shown, more = grouped(rows, 3)
+    assert [each.id for each in shown] == ["0", "1", "2"]
+    assert more == {"1": 2}
+
+
+def test_a_queued_offload_is_shown_as_waiting() -> None:
+    rows = (replace(ROW, id="a", outcome="running"), replace(ROW, id="b", outcome="running"))
+    assert [each.outcome for each in with_queue(rows, {"b"})] == ["running", "waiting"]
