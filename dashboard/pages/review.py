@@ -60,7 +60,9 @@ class ReviewView:
             link("/history", "ts-more", "All offloads")
         with box("ts-review") as self._view:
             with box("ts-card ts-review-side", "section", "Results to review"):
-                self._summary = text("", "ts-sub", "p")
+                with box("ts-review-summary"):
+                    self._summary = text("", "ts-sub ts-grow", "p")
+                    self._keep_all = button("Keep all…", self._keep_everything, look="quiet")
                 self._list = ReviewList(self._choose)
                 with box("ts-review-keys", "ul", "Keys"):
                     for keys, meaning in KEYS:
@@ -89,6 +91,7 @@ class ReviewView:
         noticed = sum(bool(each.notices) for each in self._items)
         waiting = formats.count(len(self._items), "file")
         self._summary.set_text(f"{waiting} to review, {noticed} with notices. Riskiest first.")
+        self._keep_all.set_visibility(len(self._items) > 1)
         self._list.update(self._items, self._chosen)
         batch = tuple(each for each in self._items if chosen.job_id and each.job_id == chosen.job_id)
         self._result.show((chosen, len(batch)), lambda: self._show_result(chosen, batch))
@@ -187,6 +190,21 @@ class ReviewView:
     async def _open(self, item: Unreviewed) -> None:
         if item.row.output:  # relative to the project, if the file lies inside the project
             await run_action(open_file(str(PurePath(item.row.project, item.row.output))))
+
+    async def _keep_everything(self) -> None:
+        """Mark every result in the list as kept, after a question."""
+        items = self._items
+        heading = f"Keep all {formats.count(len(items), 'file')}?"
+        with ui.dialog() as dialog, box("ts-card ts-dialog"):
+            dialog.props["aria-label"] = heading
+            text(heading, tag="h2")
+            text("They then count as reviewed. The files stay as they are.", "", "p")
+            with box("ts-actions"):
+                button("Keep all", lambda: dialog.submit(True), look="main", icon="check")
+                button("Cancel", lambda: dialog.submit(False))
+        if await dialog:
+            await self._record(items, "kept")
+        dialog.delete()
 
     async def _keep_batch(self, batch: tuple[Unreviewed, ...]) -> None:
         await self._record(batch, "kept")

@@ -66,14 +66,15 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
         with box("ts-two-columns ts-savings"):
             with box("ts-stack"):
                 with card("Tokens over time", aside="net" if view.stack else "up: saved, down: cost"):
-                    savings_chart(data, view)
-                    source_note("The receipts are added up by the day on which the call began.")
+                    if totals.by_user < totals.offloads:
+                        savings_chart(data, view)
+                        source_note("The receipts are added up by the day on which the call began.")
+                    else:
+                        empty("All calls in this period are your own. Savings count once Claude sends work.")
                 for name, rows in groups.items():
                     with card(f"By {name}"):
                         group_table(rows, name.capitalize())
-                        source_note(
-                            "These are the same receipts as in the total, in groups. Losses are included."
-                        )
+                        source_note("The receipts of the total, in groups, with losses.")
             with box("ts-stack"):
                 report = await hub.transcript_check.report()
                 with card("Total"):

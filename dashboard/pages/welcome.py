@@ -8,6 +8,7 @@ from dashboard import formats
 from dashboard.app_status import to_fetch
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, link, text
+from dashboard.components.controls.keyed_list import RebuiltSection
 from dashboard.components.controls.notices import run_action, show_notice
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.frame.step_card import StepCard
@@ -124,30 +125,26 @@ class FirstModel:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._name = ""
-        with box("ts-model") as self._line:
-            with box("ts-model-words"):
-                self._title = text("", "ts-model-name", "p")
-                self._about = text("", "ts-sub", "p")
-            button(
-                "Download", self._pull, look="main", icon="cloud_download", label="Download the first model"
-            )
+        self._offer = RebuiltSection(box())
 
     def update(self, view: EngineView) -> bool:
-        """Show the model if it must still be downloaded. Return whether it must."""
-        wanted = to_fetch(view)
-        self._line.set_visibility(bool(wanted))
-        if wanted:
-            self._name = view.default_model
-            pinned = pinned_models()[self._name]
-            self._title.set_text(self._name)
-            self._about.set_text(
-                f"Enough to start · {formats.file_size(pinned.size)} download · {pinned.license}"
-            )
+        """Offer the model if it must still be downloaded. Return whether it must."""
+        wanted = view.default_model if to_fetch(view) else ""
+        self._offer.show(wanted, lambda: self._show(wanted) if wanted else None)
         return bool(wanted)
 
-    async def _pull(self) -> None:
-        await run_action(self._hub.engine.pull(self._name, ignore_progress), f"{self._name} is installed.")
+    def _show(self, name: str) -> None:
+        pinned = pinned_models()[name]
+
+        async def pull() -> None:
+            await run_action(self._hub.engine.pull(name, ignore_progress), f"{name} is installed.")
+
+        with box("ts-model"):
+            with box("ts-model-words"):
+                text(name, "ts-model-name", "p")
+                size = formats.file_size(pinned.size)
+                text(f"Enough to start · {size} download · {pinned.license}", "ts-sub", "p")
+            button("Download", pull, look="main", icon="cloud_download", label=f"Download {name}")
 
 
 class ConnectStep:

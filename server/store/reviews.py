@@ -23,15 +23,23 @@ _ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
 
 @dataclass(frozen=True)
 class Unreviewed:
-    """A written result without a verdict. ``job_id`` is empty if it is not part of a batch. ``undoable`` is
-    false if the earlier contents are gone.
-    """
+    """A written result without a verdict. ``undoable`` is false if the earlier contents are gone."""
 
     row: OffloadRow
     notices: tuple[str, ...]
     diff: str
-    job_id: str
     undoable: bool
+
+    @property
+    def job_id(self) -> str:
+        """Return the id of the batch; empty if the result is not part of one."""
+        return self.row.job_id or ""
+
+    @property
+    def changed(self) -> tuple[int, int]:
+        """Return the number of lines added and removed."""
+        lines = self.diff.split("\n")[2:]  # after the names of both files
+        return sum(each.startswith("+") for each in lines), sum(each.startswith("-") for each in lines)
 
 
 class Reviews:
@@ -46,7 +54,9 @@ class Reviews:
         self._strengths = tuple(strengths)
 
     async def waiting(self) -> tuple[Unreviewed, ...]:
-        """Return the unreviewed results: those with notices first, then weakest evidence first."""
+        """Return the unreviewed results: those with notices first, then weakest evidence first, then those
+        that removed the most lines.
+        """
         found = await self._database.read(_read_waiting)
         return tuple(sorted(found, key=self._risk))
 
@@ -59,11 +69,11 @@ class Reviews:
         change = update(offload).where(offload.c.id.in_(offload_ids)).values(reviewed=review)
         await self._database.write(lambda connection: connection.execute(change))
 
-    def _risk(self, each: Unreviewed) -> tuple[int, int, float]:
+    def _risk(self, each: Unreviewed) -> tuple[int, int, int, float]:
         known = each.row.strength in self._strengths
         # Results of older versions have no strength, because nothing is known about them.
         strength = self._strengths.index(each.row.strength) if known else len(self._strengths)
-        return -len(each.notices), -strength, -each.row.started_at
+        return -len(each.notices), -strength, -each.changed[1], -each.row.started_at
 
 
 def _waiting() -> Select[int]:
@@ -79,7 +89,7 @@ def _waiting() -> Select[int]:
 def _read_waiting(connection: Connection) -> tuple[Unreviewed, ...]:
     texts, undo = tables.offload_text, tables.undo
     query = (
-        select(*_ROW, offload.c.job_id, texts.c.diff, texts.c.notices, undo.c.path)
+        select(*_ROW, texts.c.diff, texts.c.notices, undo.c.path)
         .outerjoin(texts, texts.c.seq == offload.c.seq)
         .outerjoin(undo, undo.c.seq == offload.c.seq)
         .where(offload.c.seq.in_(_waiting()))
@@ -89,7 +99,6 @@ def _read_waiting(connection: Connection) -> tuple[Unreviewed, ...]:
             row=OffloadRow(*row[: len(_ROW)]),
             notices=tuple(json.loads(row.notices or "[]")),
             diff=row.diff or "",
-            job_id=row.job_id or "",
             undoable=row.path is not None,
         )
         for row in connection.execute(query)

@@ -114,7 +114,9 @@ def test_notices_come_first_with_their_words(browser: Browser, stage: DashboardH
     with visit(browser, stage.hub) as (page, _):
         page.goto(stage.url("/review"))
         settle(page)
-        expect(page.locator(".ts-review-side > .ts-sub")).to_contain_text(re.compile(r"\d+ files to review"))
+        expect(page.locator(".ts-review-summary > .ts-sub")).to_contain_text(
+            re.compile(r"\d+ files to review")
+        )
         expect(page.locator(".ts-diff-added").first).to_contain_text("def berth_fee(length: float")
         expect(page.locator(".ts-diff-word").first).to_be_visible()
         expect(page.locator(".ts-syntax-keyword").first).to_have_text("def")
@@ -132,3 +134,17 @@ def test_the_page_fits_and_is_accessible(
         page.locator(".ts-diff").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert serious(page) == []
+
+
+def test_the_whole_list_is_kept_after_a_question(browser: Browser, fresh: DashboardHarness) -> None:
+    with visit(browser, fresh.hub) as (page, _):
+        page.goto(fresh.url("/review"))
+        settle(page)
+        page.get_by_role("button", name="Keep all…").click()
+        dialog = page.get_by_role("dialog", name="Keep all 4 files?")
+        dialog.get_by_role("button", name="Cancel").click()
+        expect(page.locator(".ts-review-item")).to_have_count(4)
+        page.get_by_role("button", name="Keep all…").click()
+        dialog.get_by_role("button", name="Keep all", exact=True).click()
+        expect(page.locator("h2")).to_have_text("Nothing to review")
+        assert all((fresh.project / f"{name}.md").exists() for name in NAMES)

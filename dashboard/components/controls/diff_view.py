@@ -13,7 +13,9 @@ SIGNS = {"added": "+", "removed": "-", "same": " "}
 
 def diff_view(diff: str) -> None:
     """Show a diff. The sign at the start of each line conveys the same meaning as its colour."""
-    shown = "".join(_line(line) for line in read_diff(diff, MOST_LINES))
+    # The page names the file, and the first hunk begins where the numbers say.
+    lines = [line for line in read_diff(diff, MOST_LINES) if line.kind != "file"]
+    shown = "".join(_line(line) for number, line in enumerate(lines) if number or line.kind != "hunk")
     left = diff.count("\n") - MOST_LINES
     if left > 0:
         shown += f'<span class="ts-diff-hunk">… {left:,} more lines</span>'

@@ -42,7 +42,11 @@ class _Entry:
 
     def update(self, item: Unreviewed) -> None:
         notices = formats.count(len(item.notices), "notice") if item.notices else ""
-        about = (notices, item.row.strength, formats.one_line(item.row.task, 60))
+        added, removed = item.changed
+        lines = f"+{added} {formats.MINUS}{removed}" if item.diff else ""
+        place = PurePath(item.row.output or "")
+        folder = "" if place.is_absolute() or len(place.parts) < 2 else f"{place.parent}/"
+        about = (notices, lines, item.row.strength, folder, formats.one_line(item.row.task, 60))
         self._about.set_text(" · ".join(part for part in about if part))
 
     def mark(self, *, chosen: bool) -> None:

@@ -13,7 +13,7 @@ def group_table(groups: Sequence[GroupTotal], name: str) -> None:
     most = max((abs(group.totals.net_tokens) for group in groups), default=0)
     with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):
-            for head in (name, "Offloads", "Accepted", "Net tokens", "Money"):
+            for head in (name, "Offloads", "Done", "Net tokens", "Money"):
                 text(head, tag="th").props["scope"] = "col"
         with box("", "tbody"):
             for group in sorted(groups, key=lambda each: -each.totals.net_tokens):

@@ -82,7 +82,7 @@ NAMES: Mapping[str, PlainName] = {
     "embedded.threads": PlainName("engine", "CPU threads (built-in engine)", advanced=True),
     "embedded.gpu_layers": PlainName("engine", "Layers on the GPU (built-in engine)", advanced=True),
     "embedded.cache_mib": PlainName("engine", "Memory for earlier prompts", "MiB", advanced=True),
-    "offload.run_code": PlainName("answers", "Run new Python code before it is written"),
+    "offload.run_code": PlainName("answers", "Run new code before it is written"),
     "offload.repair_rounds": PlainName("answers", "Attempts after a failed check", span=(0, 5, 1)),
     "offload.samples": PlainName("answers", "Answers to compare for new code", span=(1, 12, 1)),
     "offload.max_output_tokens": PlainName("answers", "Longest answer", "tokens"),

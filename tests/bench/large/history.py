@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ SECONDS_APART = 7
 STEMS = "parse write read sum log test doc type rename convert fix add".split()  # noqa: SIM905 - easier to read
 WORDS = [stem + end for stem in STEMS for end in ("", "r", "file", "Config", "user", "api")]
 WORDS += [f"w{number}" for number in range(20_000)]
-COMMONNESS = [1 / (rank + 1) ** 0.8 for rank in range(len(WORDS))]
+COMMONNESS = list(accumulate(1 / (rank + 1) ** 0.8 for rank in range(len(WORDS))))
+"""Cumulative weights of the words."""
 
 
 async def main(rows: int, path: Path) -> None:
@@ -95,7 +97,7 @@ def fill(connection: Connection, rows: int, began: float) -> None:
 
 
 def _row(number: int, started: float, chance: random.Random) -> dict[str, Any]:
-    words = chance.choices(WORDS, COMMONNESS, k=14)
+    words = chance.choices(WORDS, cum_weights=COMMONNESS, k=14)
     output = f"src/{words[0]}/{words[1]}_{words[2]}.py"
     net = chance.randrange(2000) - 300
     return {

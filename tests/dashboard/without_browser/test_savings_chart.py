@@ -2,7 +2,7 @@
 
 import pytest
 
-from dashboard.colours import COLOURS, colours_of
+from dashboard.colours import COLOURS, Palette, colours_of
 from dashboard.savings_chart import COST, MOST_SERIES, REST, SAVED, ChartView, chart_data, running_sums
 from server.store.series import SeriesPoint
 
@@ -81,3 +81,10 @@ def test_a_name_keeps_its_colour_and_others_differ() -> None:
     assert len(set(colours.values())) == len(names)
     assert colours_of(reversed(names)) == colours
     assert len(set(colours_of(f"m{number}" for number in range(COLOURS)).values())) == COLOURS
+
+
+def test_a_name_keeps_its_colour_beside_other_names() -> None:
+    palette = Palette()
+    alone = palette.colours_of(["qwen2.5-coder:7b"])
+    both = palette.colours_of(["qwen2.5-coder:1.5b", "qwen2.5-coder:7b"])
+    assert both["qwen2.5-coder:7b"] == alone["qwen2.5-coder:7b"] != both["qwen2.5-coder:1.5b"]
