@@ -303,6 +303,10 @@ class ReportsDevices(Backend, Protocol):
     known_devices: tuple[EngineDevice, ...] | None
     """The GPUs; empty if the engine runs on the CPU, None if it has not been asked yet."""
 
+    @property
+    def rejected_builds(self) -> tuple[str, ...]:
+        """Builds that the engine found but cannot use, and why; one sentence each, without a full stop."""
+
     async def devices(self) -> tuple[EngineDevice, ...]:
         """Query the engine's GPUs and return them."""
 

@@ -75,6 +75,7 @@ class EngineMonitor:
                 default_model=self._default(backend, loaded, admission.largest(backend)),
                 notice=self.notice,
                 devices=backend.known_devices if isinstance(backend, ReportsDevices) else None,
+                rejected_builds=backend.rejected_builds if isinstance(backend, ReportsDevices) else (),
             )
         )
         return loaded

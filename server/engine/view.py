@@ -24,3 +24,5 @@ class EngineView:
     """The GPUs that the engine says it uses; None if it does not report any or has not been asked yet."""
     notice: str = ""
     """Why this is not the engine the user expects; empty if it is."""
+    rejected_builds: tuple[str, ...] = ()
+    """Builds that the engine found but cannot use, and why; one sentence each, without a full stop."""

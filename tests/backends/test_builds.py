@@ -16,6 +16,7 @@ from server.backends.embedded.arguments import command_line
 from server.backends.embedded.backend import EmbeddedBackend
 from server.backends.embedded.buffers import device_memory
 from server.backends.embedded.builds import BUILT_IN, choose_build, parse_devices
+from server.backends.embedded.vulkan_extra import PACKAGE, VERSION
 from server.common.errors import SettingsError
 from server.common.events import EventBus
 from server.config.folders import find_folders
@@ -35,6 +36,7 @@ pytestmark = [
 
 MIB = 2**20
 TOY = EngineDevice("Vulkan0", "Toy Radeon", 8192 * MIB, 7168 * MIB)
+OTHER_PROCESSOR = "it crashed with SIGILL, so it was built for another processor"
 HELLO = (Message("user", "Say hello in one word."),)
 
 
@@ -42,7 +44,6 @@ HELLO = (Message("user", "Say hello in one word."),)
 def on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Path]:
     """Put a program on the path, which holds no other one."""
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    monkeypatch.setattr(builds, "EXTRA", "no_such_package")
     return lambda **how: put_program(tmp_path / "bin" / "llama-server", **how)
 
 
@@ -99,12 +100,28 @@ async def test_the_program_ends_with_the_app_that_is_killed(
 async def test_a_program_that_dies_is_replaced_by_the_library(
     on_path: Callable[..., Path], smollm2: Path
 ) -> None:
-    on_path(dies=True)
+    program = on_path(dies="loading")
     engine = backend()
     assert await engine.uses_gpu()
+    assert engine.rejected_builds == ()
     assert await _say_hello(engine)
     assert engine.label == "Embedded llama.cpp"
     assert await engine.devices() == ()
+    assert engine.rejected_builds == (f"{program} is not used: {OTHER_PROCESSOR}",)
+    await engine.close()
+
+
+async def test_a_program_that_dies_is_replaced_by_the_next_one(
+    on_path: Callable[..., Path], smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    first = on_path(dies="asked")
+    second = put_program(tmp_path / "home" / ".local" / "bin" / "llama-server")
+    engine = backend()
+    assert (await engine.build()).program == str(second)
+    assert await engine.devices() == (TOY,)
+    assert engine.rejected_builds == (f"{first} is not used: {OTHER_PROCESSOR}",)
+    assert await _say_hello(engine)
     await engine.close()
 
 
@@ -134,6 +151,24 @@ async def test_the_named_program_is_run_whatever_it_computes_on(
 async def test_a_named_program_that_is_none_is_a_setting_to_fix(program: str) -> None:
     with pytest.raises(SettingsError, match=r"\[embedded\] program"):
         await choose_build(program)
+
+
+async def test_an_extra_with_other_files_is_not_run(
+    on_path: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = put_program(tmp_path / "packages" / PACKAGE / "bin" / "llama-server")
+    monkeypatch.syspath_prepend(str(tmp_path / "packages"))
+    rejected: dict[str, str] = {}
+    assert (await choose_build("", rejected)).program == ""
+    assert rejected == {str(program): f"its files are not those of version {VERSION}"}
+    second = on_path()
+    assert (await choose_build("", rejected)).program == str(second)
+
+
+async def test_a_named_program_that_dies_is_a_setting_to_fix(tmp_path: Path) -> None:
+    program = put_program(tmp_path / "llama-server", dies="asked")
+    with pytest.raises(SettingsError, match=OTHER_PROCESSOR):
+        await choose_build(str(program))
 
 
 @pytest.mark.fast

@@ -12,6 +12,7 @@ import pytest
 
 from tests.forks import program
 from tests.standins.answers import Answer
+from tests.standins.llama_server_program import put_program
 from tests.standins.ollama import OllamaStandIn
 
 Findings = dict[str, dict[str, Any]]
@@ -177,3 +178,18 @@ def test_another_token_saver_first_on_the_path_is_a_warning(tmp_path: Path) -> N
     assert str(ours.parent) in findings["path"]["mend"]
     _, findings = doctor(home, dead, "--no-offload", PATH=f"{ours.parent}{os.pathsep}{other.parent}")
     assert (findings["path"]["level"], findings["path"]["text"]) == ("ok", str(ours))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_a_llama_server_for_another_processor_is_named(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    program = put_program(home / ".local" / "bin" / "llama-server", dies="asked")
+    engine = {"TOKEN_SAVER_BACKEND__KIND": "embedded"}
+    status, findings = doctor(home, "", "--no-offload", **engine)
+    assert status == 4
+    assert findings["engine"]["text"] == "Embedded llama.cpp"
+    assert findings["llama-server"]["level"] == "warning"
+    assert findings["llama-server"]["text"] == (
+        f"{program} is not used: it crashed with SIGILL, so it was built for another processor"
+    )
+    assert findings["llama-server"]["mend"]

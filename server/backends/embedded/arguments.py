@@ -11,6 +11,9 @@ BATCH_TOKENS, BATCH_THREADS, BATCH_WEIGHTS = 64, 2, 1_117_320_768
 ALL_LAYERS = 999
 KEY_VARIABLE = "LLAMA_API_KEY"
 """Environment variable that passes ``llama-server`` its key, keeping it off the command line."""
+VERBOSITY_VARIABLE, VERBOSITY = "LLAMA_ARG_LOG_VERBOSITY", 4
+"""Log level at which llama.cpp reports the sizes of its buffers (see ``buffers``); its default is one lower.
+Prompts are not logged at this level. Builds too old for the variable report the sizes in any case."""
 
 
 def command_line(order: dict[str, Any]) -> list[str]:
@@ -54,6 +57,7 @@ def library_parameters(order: dict[str, Any]) -> Any:
     # Finished prompts are kept in RAM for reuse. The library's default of 8 GiB is too much for a background
     # app.
     params.cache_ram_mib = order["cache_mib"]
+    params.verbosity = VERBOSITY
     params.ui = False
     params.offline = True
     return params

@@ -86,7 +86,7 @@ class EmbeddedBackend:
         self._build: Build | None = None
         self.known_devices: tuple[EngineDevice, ...] | None = None
         self._choosing = asyncio.Lock()
-        self._rejected: frozenset[str] = frozenset()
+        self._rejected: dict[str, str] = {}
         self._changing = asyncio.Lock()
         self._users = 0
         self._unused = asyncio.Event()
@@ -208,6 +208,11 @@ class EmbeddedBackend:
         self.known_devices = build.devices if self._settings.embedded.gpu_layers else ()
         return self.known_devices
 
+    @property
+    def rejected_builds(self) -> tuple[str, ...]:
+        """See ``ReportsDevices``."""
+        return tuple(f"{program} is not used: {reason}" for program, reason in self._rejected.items())
+
     async def build(self) -> Build:
         """Return the llama.cpp build that is running or will be started.
 
@@ -280,7 +285,7 @@ class EmbeddedBackend:
             if not build.program or self._settings.embedded.program not in ("", BUILT_IN):
                 raise
             logger.warning("%s is no longer used: %s", build.program, error.cause)
-            self._rejected |= {build.program}
+            self._rejected[build.program] = error.cause.partition(": ")[2].rstrip(".") or error.cause
             self._build = None
             return await self._start_build(model, path, num_ctx)
 

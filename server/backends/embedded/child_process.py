@@ -3,7 +3,6 @@
 import asyncio
 import json
 import secrets
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO
 
 import psutil
 
-from server.backends.embedded.builds import own_environ
+from server.backends.embedded.builds import crash_reason, own_environ
 from server.common.errors import BackendFailed
 from server.common.processes import NO_WINDOW
 
@@ -196,7 +195,7 @@ def _ending(status: int, log: Path) -> str:
         return _last_words(log)
     if status == -9:
         return "it was killed, probably because memory ran out"
-    return f"it crashed with {signal.Signals(-status).name}"
+    return crash_reason(-status)
 
 
 def _last_words(log: Path) -> str:

@@ -19,7 +19,13 @@ from typing import Any, TextIO
 
 import psutil
 
-from server.backends.embedded.arguments import KEY_VARIABLE, command_line, library_parameters
+from server.backends.embedded.arguments import (
+    KEY_VARIABLE,
+    VERBOSITY,
+    VERBOSITY_VARIABLE,
+    command_line,
+    library_parameters,
+)
 from server.common.parent_death import die_with_parent, end_with_parent
 from server.common.processes import NO_WINDOW
 
@@ -65,7 +71,12 @@ def _run_program(order: dict[str, Any]) -> None:
         stdin=subprocess.DEVNULL,
         stdout=2,
         stderr=2,
-        env={**os.environ, **order["environ"], KEY_VARIABLE: order["api_key"]},
+        env={
+            **os.environ,
+            **order["environ"],
+            VERBOSITY_VARIABLE: str(VERBOSITY),
+            KEY_VARIABLE: order["api_key"],
+        },
         creationflags=NO_WINDOW,
         preexec_fn=_die_with_this(),  # noqa: PLW1509 - no other thread runs yet
     )

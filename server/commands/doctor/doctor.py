@@ -292,6 +292,11 @@ def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
     if engine["notice"]:
         yield Finding("configured engine", "warning", engine["notice"], "token-saver logs")
     yield from _idle_gpu(engine)
+    yield from _model(hub, engine, offload=offload)
+    yield from _rejected_builds(hub)
+
+
+def _model(hub: HubClient, engine: dict[str, Any], *, offload: bool) -> Iterator[Finding]:
     if not engine["installed"]:
         yield Finding("model", "warning", "no model is installed yet", "token-saver models pull")
         return
@@ -301,6 +306,13 @@ def _work(hub: HubClient, *, offload: bool) -> Iterator[Finding]:
     )
     if offload:
         yield _offload(hub)
+
+
+def _rejected_builds(hub: HubClient) -> Iterator[Finding]:
+    """Report the programs that the embedded engine found but cannot use, which some show only by loading."""
+    for rejected in hub.get("/api/status")["engine"]["rejected_builds"]:
+        fix = "install a llama-server that is built for this processor, or uninstall this one"
+        yield Finding("llama-server", "warning", rejected, fix)
 
 
 def _idle_gpu(engine: dict[str, Any]) -> Iterator[Finding]:
