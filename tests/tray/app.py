@@ -1,13 +1,13 @@
 """The real app, started as by a user, in its own session."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from server.bridge.discovery import HubInfo, wait_for_hub
+from tests.forks import program
 from tests.hub_process import START_SECONDS, STOP_SECONDS
 from tests.tray.panel import SessionBus
 
@@ -43,14 +43,7 @@ def running_app(home: Path, session: SessionBus | None, engine_url: str, **setti
     }
     home.mkdir(parents=True, exist_ok=True)
     with (home / "output.log").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tray.main"],
-            env=environ,
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
+        process = program.start(env=environ, cwd=home, stdout=output, stderr=output)
     try:
         info = wait_for_hub(str(home), process, START_SECONDS)
         assert info is not None, (home / "output.log").read_text(errors="replace")
