@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.dashboard.support.browser import launch
-from tests.dashboard.support.harness import DashboardHarness, visit
+from tests.dashboard.support.harness import HEIGHT, WIDTH, DashboardHarness, Witness, visit
 from tests.dashboard.support.sample import write_month
 from tests.hub_process import start_hub
 from tests.standins.ollama import OllamaStandIn
@@ -39,7 +39,21 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def tab(browser: Browser, stage: DashboardHarness) -> Iterator[tuple[Page, Witness]]:
+    """A browser that is logged in. From the second test on, its cache holds the scripts of the pages."""
+    with visit(browser, stage.hub) as visited:
+        yield visited
+
+
 @pytest.fixture
-def page(browser: Browser, stage: DashboardHarness) -> Iterator[Page]:
-    with visit(browser, stage.hub) as (page, _):
-        yield page
+def page(tab: tuple[Page, Witness]) -> Iterator[Page]:
+    """The tab of the module's browser. Any recorded error fails the test at the end."""
+    page, witness = tab
+    yield page
+    page.goto("about:blank")
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    found = [*witness.errors]
+    witness.errors.clear()  # they are of this test alone
+    assert found == []

@@ -87,6 +87,7 @@ def test_a_model_loads_by_one_press_while_another_is_downloaded(page: Page, stag
 def test_an_open_fold_and_the_focus_survive_updates_of_the_offload(
     page: Page, stage: DashboardHarness
 ) -> None:
+    page.goto(stage.url())
     stage.ollama.answers.when("a fold", "one\ntwo\n")
     with stage.client() as client:
         client.answer(ask(client, "Write a fold", output="fold.txt"))

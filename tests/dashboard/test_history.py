@@ -88,6 +88,7 @@ def test_a_text_is_copied(browser: Browser, stage: DashboardHarness) -> None:
 
 
 def test_an_offload_is_shown_live_undone_and_run_again(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     file = stage.project / "double.py"
     before = "def double(number):\n    return 2 * number\n"
     file.write_text(before)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from dashboard.components.frame.page_frame import PAGES
 from dashboard.components.frame.tab_title import tab_title
@@ -44,6 +44,7 @@ def test_every_page_has_a_key_of_its_own() -> None:
 
 
 def test_two_keys_open_each_page(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     pages = {"h": "History", "r": "Review", "b": "Batches", "m": "Models", "s": "Savings", "n": "Now"}
     for key, name in pages.items():
         settle(page)
@@ -64,6 +65,7 @@ def test_a_slash_goes_to_the_search_and_letters_are_then_text(page: Page, stage:
 
 
 def test_the_palette_finds_pages_and_actions(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     settle(page)
     page.keyboard.press("Control+k")
     box = page.get_by_role("combobox", name="Find a page or a command")
@@ -95,7 +97,8 @@ def test_j_and_k_move_through_a_list_and_enter_opens_a_row(page: Page, stage: Da
     page.wait_for_url(f"**/offload/{stage.ids[-1]}")
 
 
-def test_a_question_mark_lists_the_keys(page: Page, browser: Browser) -> None:
+def test_a_question_mark_lists_the_keys(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     settle(page)
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keys")

@@ -24,6 +24,7 @@ HIDE = """hidden => {
 
 
 def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     seen = Event()
     stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```", delay=0.02, held=seen))
     in_all = page.locator(".ts-figure", has_text="Total").locator(".ts-figure-value")
@@ -55,6 +56,7 @@ def test_the_page_follows_an_offload_from_start_to_end(page: Page, stage: Dashbo
 
 
 def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     words = " ".join(f"w{number:05}_{'x' * 24}" for number in range(600))
     stage.ollama.answers.when("count on", Answer(words, delay=0.005, held=Event()))
     with stage.client() as client:
@@ -69,6 +71,7 @@ def test_a_long_answer_is_shown_without_a_gap(page: Page, stage: DashboardHarnes
 
 
 def test_running_and_waiting_offloads_can_be_cancelled(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     stage.ollama.answers.when("essay", without_end())
     with stage.client() as first, stage.client() as second:
         ask(first, "Write the first essay", output="a.txt")
@@ -87,6 +90,7 @@ def test_running_and_waiting_offloads_can_be_cancelled(page: Page, stage: Dashbo
 
 
 def test_a_model_is_loaded_and_unloaded(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     stage.ollama.loaded.clear()
     expect(page.locator(".ts-loaded .ts-model")).to_have_count(0)
     page.get_by_role("button", name="Load the chosen model into memory").click()
@@ -100,6 +104,7 @@ def test_a_model_is_loaded_and_unloaded(page: Page, stage: DashboardHarness) -> 
 
 
 def test_an_error_names_its_code_and_next_step(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     stage.ollama.memory = 1
     model = stage.ollama.models[CODER]
     stage.ollama.models[CODER] = type(model)(needs=8 << 30)
@@ -114,6 +119,7 @@ def test_an_error_names_its_code_and_next_step(page: Page, stage: DashboardHarne
 
 
 def test_offloading_is_paused_and_resumed(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("For 1 hour").click()
     expect(page.locator(".ts-chip-word")).to_have_text("Paused")
@@ -124,6 +130,7 @@ def test_offloading_is_paused_and_resumed(page: Page, stage: DashboardHarness) -
 
 
 def test_times_stay_correct_while_the_page_is_open(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     stage.ollama.answers.when("slugify", Answer(f"```python\n{SLUGIFY}```"))
     with stage.client() as client:
         client.answer(ask(client, TASK, output="again.py"))

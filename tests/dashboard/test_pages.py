@@ -192,6 +192,7 @@ def test_the_user_allows_the_transcript_check_and_sees_its_result(
 def test_waiting_calls_are_approved_and_denied(
     page: Page, stage: DashboardHarness, client: RawClient
 ) -> None:
+    page.goto(stage.url())
     (stage.hub.home / "policy.yaml").write_text(POLICY)
     stage.ollama.answers.when("careful", "done\n")
     try:

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.pages.welcome import DONE_FILE
-from tests.dashboard.support.axe import serious
-from tests.dashboard.support.harness import DashboardHarness, settle, visit
+from tests.dashboard.support.examine import examine, fits, looks
+from tests.dashboard.support.harness import HEIGHT, DashboardHarness, settle, visit
+from tests.dashboard.test_looks import PATHS
 from tests.hub_process import start_hub
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
@@ -123,17 +124,16 @@ def test_notices_come_first_with_their_words(browser: Browser, stage: DashboardH
         assert page.locator(".ts-diff-added").first.get_attribute("data-numbers") == "          1"
 
 
-@pytest.mark.parametrize("width", [360, 1280, 2560])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_fits_and_is_accessible(
-    browser: Browser, stage: DashboardHarness, width: int, scheme: str
-) -> None:
-    with visit(browser, stage.hub, width=width, scheme=scheme) as (page, _):
-        page.goto(stage.url("/review"))
+def test_the_page_fits_and_is_accessible(page: Page, stage: DashboardHarness) -> None:
+    """With the schemes that ``test_looks`` leaves out at each width."""
+    page.goto(stage.url("/review"))
+    settle(page)
+    page.locator(".ts-diff").wait_for()
+    for width, scheme, closely in looks(1 - PATHS.index("/review")):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.emulate_media(color_scheme=scheme)
         settle(page)
-        page.locator(".ts-diff").wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert serious(page) == []
+        (examine if closely else fits)(page, width)
 
 
 def test_the_whole_list_is_kept_after_a_question(browser: Browser, fresh: DashboardHarness) -> None:

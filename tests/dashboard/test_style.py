@@ -62,6 +62,7 @@ def test_every_class_of_the_pages_has_the_prefix() -> None:
 
 
 def test_menus_options_and_notices_have_the_frameworks_size(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
     page.get_by_role("button", name="Pause offloading").click()
     item = page.locator(".q-menu .q-item").first
     expect(item).to_be_visible()

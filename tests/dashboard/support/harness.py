@@ -17,6 +17,8 @@ from tests.standins.ollama import OllamaStandIn
 
 # The browser reports broken connections, which tests that stop the hub cause.
 EXPECTED_WHILE_DOWN = re.compile(r"ERR_CONNECTION_REFUSED|WebSocket connection to")
+WIDTH, HEIGHT = 1280, 900
+"""Size of the window, unless a test sets another (CSS pixels)."""
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,12 @@ class Witness:
 
 @contextmanager
 def visit(
-    browser: Browser, hub: HubProcess, *, width: int = 1280, scheme: str = "light", **context_options: object
+    browser: Browser, hub: HubProcess, *, width: int = WIDTH, scheme: str = "light", **context_options: object
 ) -> Iterator[tuple[Page, Witness]]:
     """Open the dashboard in a new browser context, logged in. Any recorded error fails the test at the
     end."""
     context = browser.new_context(
-        viewport={"width": width, "height": 900},
+        viewport={"width": width, "height": HEIGHT},
         color_scheme=scheme,  # type: ignore[arg-type]
         **context_options,  # type: ignore[arg-type]
     )
