@@ -19,6 +19,7 @@ from server.ledger.receipt import Ledger
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller, Outcome, Task
 from server.store.history import History
+from tests.new_database import copy_new_database
 from tests.standins.ollama import OllamaStandIn
 
 
@@ -94,6 +95,7 @@ async def make_pipeline(
     folders.create()
     whole = Settings(**{"backend": {"kind": "ollama", "url": ollama.url}, **settings})
     bus = EventBus()
+    copy_new_database(folders.database)
     history = await history_type.open(folders.database, whole.history.contents)
     engine = Engine(whole, folders, bus)
     ledger = Ledger(whole.ledger, load_prices(folders.prices_file), 800)
