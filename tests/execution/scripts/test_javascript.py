@@ -11,6 +11,7 @@ from server.execution.sandbox.find import Sandbox
 from server.execution.scripts import javascript_facts, javascript_text
 from server.execution.scripts.javascript import Engine, find_engine
 from server.execution.scripts.javascript_runtime import JavaScriptRuntime
+from tests.execution.sandbox.attack_time import BriefSandbox
 from tests.system import require
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +85,6 @@ async def test_facts(
                      id="other scope"),
         pytest.param("const f = () => <b/>;", "not run", "it has JSX", id="JSX"),
         pytest.param("require('fs').readFileSync('data.txt');", "not run", "it needs more than", id="file"),
-        pytest.param("while (true) {}", "failed", "It did not end within its time", id="endless"),
     ],
 )  # fmt: skip
 async def test_loading(
@@ -92,6 +92,12 @@ async def test_loading(
 ) -> None:
     found = await check(runtime, command_sandbox, source, src__help="exports.g = () => 1;")
     assert (found.load.verdict, found.load.detail[: len(detail)]) == (verdict, detail)
+
+
+async def test_an_endless_module_is_stopped(runtime: JavaScriptRuntime, command_sandbox: Sandbox) -> None:
+    found = await check(runtime, BriefSandbox(command_sandbox.proof), "while (true) {}")
+    assert found.load.verdict == "failed"
+    assert found.load.detail.startswith("It did not end within its time")
 
 
 @pytest.mark.parametrize(
