@@ -9,21 +9,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 from pydantic import BaseModel
 
+from tests.compiled_tests import compile_tests
 from tests.forks.program import allow_forks
 from tests.heavy_packages import install_now, install_on_import
 from tests.hub_process import HubProcess, start_hub
-from tests.slow_files import RANKS
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
 
 install_on_import()
 allow_forks()
 
-pytest_plugins = ("tests.engine_models", "tests.pipeline_harness")
+pytest_plugins = ("tests.engine_models", "tests.pipeline_harness", "tests.slow_files")
 
 # A shell makes background programs ignore Ctrl-C, and their children inherit that: a test that interrupts a
 # command would wait forever.
@@ -35,7 +36,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # A slow example shows that the machine is busy; it says nothing about the code.
-settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "busy machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=int(os.environ.get("TOKEN_SAVER_TEST_EXAMPLES", "40")),
+)
 settings.load_profile("busy machine")
 
 FAST = "fast"
@@ -43,28 +49,26 @@ LONG_TEXT = 50
 """Length from which a text is shortened to its words in a parameter id, characters."""
 MOST_WORDS = 6
 """Words of a generated parameter id."""
-WORKERS_PER_CORE = 2
+WORKERS_PER_CORE = 3
 """More than one, because many tests wait for a process or a clock."""
+WORKER_BYTES = 3 << 29
+"""Memory for a worker with a hub and a browser."""
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Run the whole suite and the fast group in parallel, and a few named tests in this process."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if config.option.markexpr == FAST:
-        return cores  # nothing waits there, and each worker imports the app anew
-    whole = config.args == config.getini("testpaths")
-    return max(2, int(cores * WORKERS_PER_CORE)) if whole else 0
+        return _cores()  # nothing waits there, and each worker imports the app anew
+    fitting = psutil.virtual_memory().available // WORKER_BYTES
+    return max(2, min(_cores() * WORKERS_PER_CORE, fitting)) if _is_whole(config) else 0
 
 
 def pytest_xdist_setupnodes(config: pytest.Config) -> None:
-    """Install what the workers import, once and before they start."""
+    """Install and compile what the workers import, once and before they start."""
     if config.option.markexpr != FAST:
         install_now()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow files first. A worker keeps a file, and one that starts late would be waited for."""
-    items.sort(key=lambda item: RANKS.get(item.nodeid.partition("::")[0].removeprefix("tests/"), len(RANKS)))
+        if _is_whole(config):
+            compile_tests(_cores())
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -83,6 +87,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if config.option.markexpr != FAST or not collection_path.name.startswith("test_"):
         return None
     return f"pytest.mark.{FAST}" not in collection_path.read_text(encoding="utf-8") or None
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    return bool(config.args == config.getini("testpaths"))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @pytest.fixture(autouse=True)

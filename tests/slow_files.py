@@ -1,108 +1,42 @@
-"""The files with the slowest tests, slowest first; a whole run starts with them."""
+"""The order of the test files: slow files first, as an earlier run measured them.
 
-SLOWEST_FIRST = (
-    "dashboard/test_walk.py",
-    "dashboard/test_looks.py",
-    "faults/test_campaign.py",
-    "commands/commit/test_commit.py",
-    "commands/commit/test_errors.py",
-    "commands/commit/test_hostile_repository.py",
-    "execution/sandbox/test_hostile_scripts.py",
-    "commands/test_doctor.py",
-    "dashboard/test_now.py",
-    "execution/sandbox/test_javascript_sandbox.py",
-    "dashboard/test_settings.py",
-    "e2e/test_litellm.py",
-    "e2e/test_digest_hook.py",
-    "tray/test_app.py",
-    "commands/test_uninstall.py",
-    "dashboard/test_pages.py",
-    "execution/sandbox/test_hostile_answers.py",
-    "dashboard/test_review.py",
-    "packaging/test_platforms.py",
-    "e2e/test_commands.py",
-    "e2e/test_real_model.py",
-    "backends/test_embedded.py",
-    "web/test_lifecycle.py",
-    "dashboard/test_clicks.py",
-    "bridge/test_hub_start.py",
-    "bridge/test_bridge.py",
-    "commands/test_digest.py",
-    "commands/test_terminal.py",
-    "faults/test_crowd.py",
-    "offload/test_answer_cases.py",
-    "e2e/test_readme.py",
-    "dashboard/test_history.py",
-    "dashboard/test_faults.py",
-    "policy/test_transport.py",
-    "dashboard/test_connection.py",
-    "models/test_measure.py",
-    "e2e/test_batches.py",
-    "digests/test_compress.py",
-    "tray/test_panel.py",
-    "dashboard/test_plain_pages.py",
-    "clients/test_hostile_folder.py",
-    "e2e/test_receipts.py",
-    "commands/test_pause.py",
-    "offload/checks/test_check_sandbox.py",
-    "offload/test_answers.py",
-    "faults/test_approval_kill.py",
-    "offload/checks/test_project_checks.py",
-    "dashboard/test_welcome.py",
-    "web/test_token.py",
-    "batch/test_service.py",
-    "policy/test_hostile_engine.py",
-    "calls/test_tasks_extension.py",
-    "faults/test_batch_kill.py",
-    "dashboard/test_download.py",
-    "execution/sandbox/test_probe.py",
-    "ledger/test_calibration.py",
-    "dashboard/test_keys.py",
-    "execution/scripts/test_javascript.py",
-    "packaging/test_wheel.py",
-    "dashboard/test_digests.py",
-    "policy/test_browser.py",
-    "e2e/test_adversity.py",
-    "clients/test_claude_code.py",
-    "policy/test_everything_is_on_the_trail.py",
-    "commands/test_connect.py",
-    "commands/test_advice.py",
-    "digests/test_properties.py",
-    "faults/test_versions.py",
-    "e2e/test_transcript_check.py",
-    "policy/fuzz/test_tools.py",
-    "e2e/test_offload.py",
-    "policy/test_model_server.py",
-    "dashboard/test_style.py",
-    "batch/test_bounds.py",
-    "e2e/test_context.py",
-    "backends/test_weights.py",
-    "digests/fuzz/test_fuzzed.py",
-    "calls/test_load.py",
-    "offload/trial_runs/test_trial_runs.py",
-    "execution/scripts/test_bash.py",
-    "bridge/test_hub_identity.py",
-    "policy/test_spellings.py",
-    "dashboard/test_context.py",
-    "faults/test_job_kill.py",
-    "e2e/test_holdout.py",
-    "tools/test_models_over_mcp.py",
-    "offload/trial_runs/test_other_languages.py",
-    "policy/test_secrets.py",
-    "engine/test_busy.py",
-    "commands/test_savings.py",
-    "execution/python/test_check.py",
-    "store/test_totals.py",
-    "backends/test_builds.py",
-    "dashboard/test_access.py",
-    "offload/test_properties.py",
-    "e2e/test_transcripts.py",
-    "execution/test_candidates.py",
-    "bridge/test_slow_peers.py",
-    "faults/test_full_disk.py",
-    "execution/test_mutants.py",
-    "offload/test_still_downloading.py",
-    "policy/test_paths.py",
-    "offload/checks/test_user_command.py",
-)
-RANKS = {file: rank for rank, file in enumerate(SLOWEST_FIRST)}
+A worker keeps a file, and the run would wait for a slow file that starts late. After larger changes,
+``TOKEN_SAVER_TEST_ORDER=write uv run pytest`` writes ``slow_files.txt`` anew.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+FILE = Path(__file__).with_suffix(".txt")
+"""Names of files relative to this folder, slowest first, one a line."""
+LISTED_SECONDS = 5.0
+"""Time from which a file is listed (seconds)."""
+SLOWEST_FIRST = tuple(FILE.read_text(encoding="utf-8").split())
+
+_ranks = {file: rank for rank, file in enumerate(SLOWEST_FIRST)}
+_seconds: Counter[str] = Counter()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files first."""
+    items.sort(key=lambda item: _ranks.get(_file(item.nodeid), len(_ranks)))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up the time of each file."""
+    _seconds[_file(report.nodeid)] += report.duration  # type: ignore[assignment]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the order, if the run is asked to."""
+    is_worker = hasattr(session.config, "workerinput")
+    if os.environ.get("TOKEN_SAVER_TEST_ORDER") == "write" and not is_worker:
+        slow = [file for file, seconds in _seconds.most_common() if seconds >= LISTED_SECONDS]
+        FILE.write_text("".join(f"{file}\n" for file in slow), encoding="utf-8")
+
+
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0].removeprefix("tests/")
