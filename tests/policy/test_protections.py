@@ -12,6 +12,7 @@ pytestmark = pytest.mark.fast
 
 NAMED = re.compile(r"`([\w/]*\.py)?::(test_\w+)`")
 WITHOUT = {
+    "to hide a request in the body of another": "the library llhttp",
     "to change many files": "the rule is data: the shipped policy",
     "to profit from a broken policy file": "three places keep the rules; one alone changes nothing",
     "to run any command through a permission": "advice that the app does not give",
