@@ -251,7 +251,8 @@ class Offloader:
     async def _answer(self, run: OffloadState, workspace: Workspace, plan: Plan) -> Outcome:
         """Choose the model, generate an answer, and deliver or hand back the result."""
         run.model = await self.model_for(run)
-        if (below := await self._below_bar(run, plan)) is not None:
+        run.chore_kind = kind_of(plan, runs=await self._trials.can_run(plan))
+        if (below := await self._refusal(run, run.chore_kind)) is not None:
             return await self.hand_back(run, below)
         run.progress.stage("fit", run.model)
         prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
@@ -273,15 +274,11 @@ class Offloader:
             return await self.recorder.close(run, "returned", text, "")
         return await self._delivered(run, delivery)
 
-    async def _below_bar(self, run: OffloadState, plan: Plan) -> Check | None:
-        """Return the reason for not asking the model, if any. There is none for the user's own calls and for
-        calls that name a model.
-        """
-        run.chore_kind = kind_of(plan, runs=await self._trials.can_run(plan))
-        return await self._refusal(run, run.chore_kind)
-
     async def _refusal(self, run: OffloadState, kind: ChoreKind) -> Check | None:
-        """Return why the model does not get chores of this kind, if it does not."""
+        """Return why the model does not get chores of this kind, if it does not.
+
+        The user's own calls and calls that name a model are never refused.
+        """
         if run.caller.by_user or run.task.model:
             return None
         shown = await Measurements(self._history.database).shown(run.model, kind, days_ago(EVIDENCE_DAYS))

@@ -115,8 +115,10 @@ class Rounds:
 
         More samples are worthwhile only for an unrequested import, which is a likely mistake.
         """
-        if self.if_unrun is None or plan.edited is not None or run.task.check or not verdict.passed:
+        if self.if_unrun is None or run.task.check or not verdict.passed:
             return None
+        if plan.edited is not None and not run.task.examples:
+            return None  # it was not supposed to be run
         if {each.name for each in verdict.checks} & TRIED:
             return None
         avoidable = any(notice.likely for notice in verdict.notices)

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import PurePath
 
 from server.offload.answers.cleaning import is_tool_call, only_sentences, token_in
@@ -18,7 +19,7 @@ from server.offload.answers.extract import Content, Muddled, all_code_of, text_o
 from server.offload.answers.merge import by_definitions, selected_definition
 from server.offload.asking.plan import Plan
 from server.offload.code.languages import PLAIN_FENCES, PROSE_ENDINGS, Language
-from server.offload.code.syntax import definitions
+from server.offload.code.syntax import definitions, imports
 from server.offload.compare.compare import DATA, XML
 from server.offload.compare.usage import uses, uses_within
 from server.offload.values import Edit, Source
@@ -78,19 +79,59 @@ def content_of(plan: Plan, text: str) -> Content:
     """
     fence = PLAIN_FENCES.get("." + plan.file_name.rpartition(".")[2].lower(), "")
     known = plan.edited.text if plan.edited is not None else ""
-    content = text_of_file(text, plan.file_name, plan.language, fence, known)
-    if plan.edited is not None and plan.language is not None and plan.shows_outline:
-        return Content(_marks_put_back(plan.edited, content.text, plan.language), content.fenced)
-    return content
+    return text_of_file(text, plan.file_name, plan.language, fence, known)
 
 
 def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
     """Yield possible readings of an answer as edits to a file, most likely first.
 
+    If the app chose the parts that the model sees, the text that it was not shown stays as it is.
+
     Raises:
         Muddled: the result cannot be determined.
         EditFailed: the answer's edits cannot be applied.
     """
+    if not plan.narrowed:
+        yield from _possible(plan, edited, text)
+        return
+    found = False
+    for reading in chain(_possible(plan, edited, text), _by_definitions(plan, edited, text)):
+        seen = _without_hidden(plan, edited, reading)
+        if seen is not None:
+            found = True
+            yield seen
+    if not found:
+        raise EditFailed("The answer changes code that was not shown; give only the definitions shown.")
+
+
+def _without_hidden(plan: Plan, edited: Source, reading: Reading) -> Reading | None:
+    """Return the reading without its edits of text that the app left out of the prompt. Insertions and
+    changed import statements stay. None if nothing remains, or if such an edit also changes other text.
+    """
+    shown = [*plan.parts, *_import_spans(edited.text, plan.language)]
+    kept: list[Edit] = []
+    for edit in reading.edits:
+        spans = shown if edit.text.strip() else plan.parts
+        if edit.start == edit.end or any(start <= edit.start and edit.end <= end for start, end in spans):
+            kept.append(edit)
+        elif any(start < edit.end and edit.start < end for start, end in plan.parts):
+            return None
+    return replace(reading, edits=tuple(kept)) if kept or not reading.edits else None
+
+
+def _by_definitions(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
+    if plan.language is not None and plan.language.has_definitions:
+        merged = by_definitions(edited, all_code_of(text, plan.language), plan.language)
+        if merged:
+            yield Reading(merged, "definitions")
+
+
+def _import_spans(text: str, language: Language | None) -> list[tuple[int, int]]:
+    found = [(text.find(each), each) for each in imports(text, language)] if language is not None else []
+    return [(at, at + len(each)) for at, each in found if at >= 0]
+
+
+def _possible(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
     if plan.kind == "edit_blocks" or ("<<<<<<< SEARCH" in text and "<<<<<<< SEARCH" not in edited.text):
         yield from _blocks(plan, edited, text)
         return
@@ -252,23 +293,3 @@ def _is_part(edited: Source, text: str, language: Language) -> bool:
     changed = any(edited.text[each.start : each.end] not in text for each in kept)
     explained = all(each.last in needed and each.last not in after for each in lost)
     return changed and not explained
-
-
-def _marks_put_back(edited: Source, text: str, language: Language) -> str:
-    """Return an answer with its omission markers, copied from the outline in the prompt, replaced by the
-    omitted definitions.
-    """
-    mark = re.compile(rf"^[ \t]*{re.escape(language.comment)} \((?P<name>\S+): given below\)[ \t]*$")
-    if "given below)" not in text:
-        return text
-    given = {each.last for each in definitions(text, language)}
-    lines: list[str] = []
-    for line in text.split("\n"):
-        found = mark.match(line)
-        if found is None or line in edited.text:
-            lines.append(line)
-            continue
-        own = [each for each in definitions(edited.text, language) if each.last == found["name"]]
-        if own and found["name"] not in given:
-            lines.append(edited.text[own[0].start : own[0].end])
-    return "\n".join(lines)

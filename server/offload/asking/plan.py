@@ -50,11 +50,6 @@ class Plan:
         return tuple((each.start, each.end) for each in own)
 
     @property
-    def shows_outline(self) -> bool:
-        """Return whether the prompt outlines the rest of the edited file around the parts to change."""
-        return bool(self.parts) or (self.edited is not None and not self.edited.whole)
-
-    @property
     def known(self) -> str:
         """All the text the model was given. It did not invent any name that appears here."""
         texts = [source.text for source in self.sources]

@@ -249,7 +249,7 @@ def _outlines(sources: Sequence[Source], longest: int) -> list[str]:
 def _outline(source: Source, parts: Sequence[tuple[int, int]], longest: int) -> list[str]:
     """Return the outline of a file without the given parts, or an empty string if nothing remains."""
     around = selection.outline(source.text, language_of(source.path.name), parts, longest)
-    return [f"What `{source.shown}` holds besides, in outline:\n{_block(around, source)}"] if around else []
+    return [f"The rest of `{source.shown}`, which stays as it is:\n{around}"] if around else []
 
 
 def _block(text: str, source: Source) -> str:

@@ -1,5 +1,6 @@
 """Compares definition heads: decorators, modifiers, parameters, bases, doc comments."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -86,8 +87,28 @@ def _parameters(old: Unit, new: Unit, language: Language) -> Iterator[Change]:
         if other is not None and each.default and other.default != each.default and other.type == each.type:
             change = f"{each.name}={each.default}" + (f", now {other.default}" if other.default else "")
             yield _of(old, "changed" if other.default else "removed", "default", change, "loss", (each.name,))
+    for name, fresh_name in _moved_back(old.parameters, new.parameters):
+        yield _of(old, "moved", "parameter", name, "slip", (fresh_name, name))
     if language.overloads and old.parameters and _retyped(old.parameters, new.parameters):
         yield Change("changed", "signature", label(old), old.line, "loss", ())
+
+
+def _moved_back(old: Sequence[Parameter], new: Sequence[Parameter]) -> Iterator[tuple[str, str]]:
+    """Yield the first positional parameter that stands behind a new optional one, with the new one: calls
+    that pass it by position now pass it as the other.
+    """
+    known = {each.name for each in old}
+    if known - {each.name for each in new}:
+        return  # renamed or replaced
+    positional = [each.name for each in _positional(old)]
+    for fresh, following in itertools.pairwise(_positional(new)):
+        if fresh.name not in known and fresh.default and following.name in positional:
+            yield following.name, fresh.name
+            return
+
+
+def _positional(parameters: Sequence[Parameter]) -> list[Parameter]:
+    return list(itertools.takewhile(lambda each: not each.name.startswith("*"), parameters))
 
 
 def _retyped(old: Sequence[Parameter], new: Sequence[Parameter]) -> bool:

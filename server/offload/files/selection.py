@@ -34,21 +34,24 @@ def find(text: str, file_name: str, part: str, shown: str) -> tuple[int, int]:
 
 
 def outline(text: str, language: Language | None, parts: Sequence[tuple[int, int]], longest: int) -> str:
-    """Return the imports and signatures around the parts, in at most ``longest`` characters."""
+    """Return the imports and signatures around the parts as a list, in at most ``longest`` characters.
+
+    It is a Markdown list: a small model copies an outline that looks like code instead of answering.
+    """
     if language is None or not language.has_definitions or longest <= 0:
         return ""
-    lines = list(imports(text, language))
-    for each in definitions(text, language):
-        if (each.start, each.end) in parts:
-            lines.append("    " * each.level + f"{language.comment} ({each.last}: given below)")
-        elif not any(start <= each.start and each.end <= end for start, end in parts):
-            lines.append("    " * each.level + _signature(text, each))
+    lines = [f"- `{' '.join(each.split())}`" for each in imports(text, language)]
+    lines += [
+        "  " * each.level + f"- `{_signature(text, each)}`"
+        for each in definitions(text, language)
+        if not any(start <= each.start and each.end <= end for start, end in parts)
+    ]
     kept: list[str] = []
     room = longest
     for line in lines:
         room -= len(line) + 1
         if room < 0:
-            kept.append(f"{language.comment} …")
+            kept.append("- …")
             break
         kept.append(line)
     return "\n".join(kept)
@@ -99,4 +102,4 @@ def _what_it_has(names: list[str], wanted: str) -> str:
 
 def _signature(text: str, definition: Definition) -> str:
     signature = " ".join(text[definition.head : definition.body].split())
-    return signature[:LONGEST_SIGNATURE].rstrip("{ :") + " …"
+    return signature[:LONGEST_SIGNATURE].rstrip("{ :")

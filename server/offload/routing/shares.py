@@ -19,7 +19,7 @@ from server.offload.values import Check
 
 Z = 1.645
 """Normal quantile for a two-sided 90 % interval."""
-LEAST_TRIED = 8
+LEAST_TRIED = 5
 """Minimum number of chores for a meaningful share. A few unlucky chores must not rule a model out."""
 ROUTE = "route"
 """Name of this check in the history."""
@@ -76,6 +76,8 @@ def refusal(model: str, kind: ChoreKind, share: Share, settings: OffloadSettings
         else "A larger model may succeed: token-saver models recommend coding"
     )
     message = f"{model} got {share.right} of {share.tried} chores of this kind ({kind}) right. {other}."
+    if kind == "long edit":
+        message = message.removesuffix(".") + ", or give examples or a check."
     return Check(ROUTE, passed=False, message=message, code=codes.BELOW_BAR, hopeless=True)
 
 

@@ -1,7 +1,7 @@
 """Benchmark of correctness on 61 chores of realistic size, on the embedded engine.
 
     uv run python -m tests.bench.realistic --json FILE [--ways all,plain,off] [--half open|held|both]
-        [--only NAME,KIND] [--minutes N] [--model NAME | --url URL]
+        [--only NAME,KIND] [--minutes N] [--model NAME | --url URL] [--answers FILE]
 
 Each chore runs once through the whole pipeline in each way, and a hidden check decides whether a delivered
 result is right. The ways:
@@ -11,7 +11,7 @@ result is right. The ways:
 - *off*: nothing is run (`[offload] run_code = false`).
 
 Half of the chores are held out: they run once, at the end. Every result is saved at once, and results in the
-file are not made again.
+file are not made again. ``--answers`` keeps every prompt and answer, one chore per line.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from pathlib import Path
 from server.config.sections import BackendSettings, EmbeddedSettings
 from server.config.settings import Settings, load_settings
 from server.hub import Hub, open_hub
-from server.offload.values import Caller, Task
+from server.offload.values import Caller, Outcome, Task
 from tests.bench.realistic.chores import KINDS, Chore, is_right, lay_out, read_chores
 from tests.bench.support.home import own_home
 
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="names or kinds of chores, parted by commas")
     parser.add_argument("--minutes", type=float, default=0, help="start no further chore after this time")
     parser.add_argument("--json", type=Path, required=True, help="where results are kept")
+    parser.add_argument("--answers", type=Path, help="where prompts and answers are kept")
     options = parser.parse_args()
     kept = _Kept(options.json)
     chores = [each for each in read_chores() if options.half in ("both", "held" if each.held else "open")]
@@ -123,14 +124,14 @@ async def _run_all(
             for number, chore in enumerate(chores, start=1):
                 if time.monotonic() > deadline:
                     break
-                result = await _run(hub, chore, way, options.model)
+                result = await _run(hub, chore, way, options)
                 kept.add(result)
                 facts = f"{result.outcome}, {result.strength or result.code}, {result.attempts} answers"
                 line = f"{way} {number}/{len(chores)} {result.name}: {facts}, {result.seconds:.0f} s"
                 print(line, file=sys.stderr, flush=True)
 
 
-async def _run(hub: Hub, chore: Chore, way: str, model: str) -> Result:
+async def _run(hub: Hub, chore: Chore, way: str, options: argparse.Namespace) -> Result:
     with tempfile.TemporaryDirectory(prefix="chore-") as name:
         folder = Path(name).resolve()
         lay_out(chore, folder)
@@ -144,13 +145,15 @@ async def _run(hub: Hub, chore: Chore, way: str, model: str) -> Result:
         verdict = NOTHING
         if delivered:
             verdict = RIGHT if await asyncio.to_thread(is_right, chore, folder, returned) else WRONG
+        if options.answers is not None:
+            _keep_answers(options.answers, chore, way, outcome)
         answers = [each for each in outcome.attempts if each.prompt.kind != "inputs"]
         tokens = sum(each.generation.completion_tokens for each in outcome.attempts)
         return Result(
             name=chore.name,
             kind=chore.kind,
             way=way,
-            model=model,
+            model=options.model,
             outcome=verdict,
             strength=outcome.strength if delivered else "",
             code=outcome.code,
@@ -159,6 +162,22 @@ async def _run(hub: Hub, chore: Chore, way: str, model: str) -> Result:
             seconds=round(seconds, 1),
             text=outcome.text[:600],
         )
+
+
+def _keep_answers(path: Path, chore: Chore, way: str, outcome: Outcome) -> None:
+    attempts = [
+        {
+            "kind": each.prompt.kind,
+            "prompt": [message.content for message in each.prompt.messages],
+            "answer": each.generation.text,
+            "checks": [asdict(check) for check in each.verdict.checks],
+            "notices": [notice.text for notice in each.verdict.notices],
+        }
+        for each in outcome.attempts
+    ]
+    line = {"name": chore.name, "way": way, "outcome": outcome.name, "attempts": attempts}
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def _print(results: Sequence[Result], model: str) -> None:

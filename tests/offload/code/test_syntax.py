@@ -126,11 +126,11 @@ def test_a_missing_name_is_answered_with_similar_names() -> None:
         find("def f(): pass\ndef f(): pass\n", "a.py", "f", "a.py")
 
 
-def test_an_outline_shows_signatures_and_marks_the_part() -> None:
+def test_an_outline_lists_the_signatures_around_the_part() -> None:
     text = "import re\n\n\nclass A:\n    def f(self, x: int):\n        return 'x'\n\n    def g(self): pass\n"
     part = find(text, "a.py", "A.g", "a.py")
     shown = outline(text, language_of("a.py"), [part], 1000)
-    assert shown == "import re\nclass A …\n    def f(self, x: int) …\n    # (g: given below)"
+    assert shown == "- `import re`\n- `class A`\n  - `def f(self, x: int)`"
     assert len(outline(text, language_of("a.py"), [part], 20)) < 40
 
 

@@ -23,3 +23,26 @@ def test_a_comment_that_moved_is_not_lost() -> None:
         "export const merge = (a: number) => {\n  return mergeAll(true, a + 1);\n};\n"
     )
     assert "removed comment of merge" not in [each.text for each in compare_code(before, after, known)]
+
+
+BEFORE = "def fetch(url, headers=None):\n    return url\n"
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("after", "named"),
+    [
+        (
+            "def fetch(url, timeout=1.0, headers=None):\n    return url\n",
+            ["moved parameter headers of fetch"],
+        ),
+        ("def fetch(url, headers=None, timeout=1.0):\n    return url\n", []),
+        ("def fetch(url, headers=None, *, timeout=1.0):\n    return url\n", []),
+        ("def fetch(url, method, headers=None):\n    return method\n", []),
+    ],
+    ids=["optional in front", "optional behind", "keyword only", "required in front"],
+)
+def test_a_parameter_behind_a_new_optional_one_has_moved(after: str, named: list[str]) -> None:
+    known = named_language("python")
+    assert known is not None
+    assert [each.text for each in compare_code(BEFORE, after, known)] == named
