@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -14,14 +15,42 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import tree_sitter_powershell
+from tree_sitter import Language, Node, Parser
 
 from tests.system import require
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "packaging" / "install.sh"
+WINDOWS_SCRIPT = ROOT / "packaging" / "install.ps1"
 BASICS = ("sh", "sed", "id", "uname", "dirname", "readlink", "grep", "mkdir", "rmdir", "rm", "ldd", "cat")
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a script for Linux and macOS")
+
+def test_the_script_for_windows_is_valid_and_says_that_it_was_not_tested() -> None:
+    source = WINDOWS_SCRIPT.read_bytes()
+    tree = Parser(Language(tree_sitter_powershell.language())).parse(source)
+    assert not tree.root_node.has_error, broken_lines(tree.root_node)
+    assert b"This script was not tested on Windows yet." in source
+    assert source.isascii(), (
+        "Windows PowerShell reads a script without a byte order mark in the system's code page"
+    )
+
+
+def test_both_scripts_install_the_same_app_with_the_same_uv() -> None:
+    shell, windows = (path.read_text(encoding="utf-8") for path in (SCRIPT, WINDOWS_SCRIPT))
+    for name, windows_name in (("PACKAGE", "Package"), ("UV_VERSION", "UvVersion")):
+        [value] = re.findall(rf"^{name}=(.+)$", shell, re.MULTILINE)
+        assert re.findall(rf"^\${windows_name} = '(.+)'$", windows, re.MULTILINE) == [value]
+
+
+def broken_lines(node: Node) -> list[int]:
+    """Return the lines, from 1, of a syntax tree's errors."""
+    if node.is_error or node.is_missing:
+        return [node.start_point[0] + 1]
+    return [line for child in node.children for line in broken_lines(child)]
+
+
+on_unix = pytest.mark.skipif(sys.platform == "win32", reason="a script for Linux and macOS")
 
 
 @pytest.fixture
@@ -95,6 +124,7 @@ def left_in(home: Path) -> list[str]:
     return sorted(str(path.relative_to(home)) for path in home.rglob("*"))
 
 
+@on_unix
 def test_a_new_user_installs_the_app_and_removes_all_of_it(home: Path, releases: tuple[str, Path]) -> None:
     (home / "notes.txt").write_text("mine\n")
     done = install_script(home, "--yes", "--from", str(ROOT), address=releases[0])
@@ -112,6 +142,7 @@ def test_a_new_user_installs_the_app_and_removes_all_of_it(home: Path, releases:
     assert left_in(home) == ["notes.txt"]
 
 
+@on_unix
 def test_without_python_one_line_says_what_is_missing(home: Path) -> None:
     install_script(home)
     programs = home.parent / "programs"
@@ -124,6 +155,7 @@ def test_without_python_one_line_says_what_is_missing(home: Path) -> None:
     assert left_in(home) == []
 
 
+@on_unix
 def test_a_damaged_download_of_uv_is_refused_and_nothing_is_left(
     home: Path, releases: tuple[str, Path], tmp_path: Path
 ) -> None:
@@ -137,6 +169,7 @@ def test_a_damaged_download_of_uv_is_refused_and_nothing_is_left(
     assert [name for name in left_in(home) if name not in (".local", ".local/bin", ".local/share")] == []
 
 
+@on_unix
 def test_without_a_terminal_nothing_happens_unless_the_user_agreed_before(home: Path) -> None:
     done = install_script(home)
     assert done.returncode == 1
@@ -144,6 +177,7 @@ def test_without_a_terminal_nothing_happens_unless_the_user_agreed_before(home: 
     assert left_in(home) == []
 
 
+@on_unix
 def test_removing_what_was_never_installed_is_an_error(home: Path) -> None:
     done = install_script(home, "--uninstall", "--yes")
     assert done.returncode == 1
