@@ -134,7 +134,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
 
         raise typer.Exit(examine(find_folders(), missing_tray, as_json=as_json, offload=not no_offload))
 
-    app.command(rich_help_panel=SETUP)(uninstall)
+    _add(app, SETUP, update, uninstall)
     app.command(hidden=True)(statusline)
     add_examples(app)
     return app
@@ -257,6 +257,24 @@ def logs(
     except FileNotFoundError:
         return
     echo("\n".join(text.splitlines()[-lines:]))
+
+
+def update(
+    *,
+    source: Annotated[
+        str,
+        typer.Option("--from", help="A wheel, a checkout or a version to install instead of the newest."),
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Fetch and try the new version, and say what is new.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Install the newest version, and return to this one if it does not start."""
+    from server.commands.update.update import Wish  # noqa: PLC0415
+    from server.commands.update.update import update as run_update  # noqa: PLC0415
+
+    run_update(find_folders(), Wish(source, dry_run, yes))
 
 
 def savings(

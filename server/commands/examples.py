@@ -27,6 +27,7 @@ EXAMPLES = {
     "connect": "token-saver connect claude-code --dry-run",
     "disconnect": "token-saver disconnect cursor",
     "statusline": "token-saver statusline",
+    "update": "token-saver update --dry-run",
     "uninstall": "token-saver uninstall --dry-run",
     "batch": 'token-saver batch "Add docstrings" --each "src/**/*.py" --output "{path}"',
     "models": "token-saver models --json",

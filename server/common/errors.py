@@ -39,6 +39,7 @@ Each error has a stable ``code``, a cause, and a next step for each audience::
     │   └── StillDownloading     still_downloading
     ├── ClientFailed             client_failed
     ├── CommitFailed             commit_failed
+    ├── UpdateFailed             update_failed
     ├── StoreError               store_failed
     ├── InternalError            internal_error
     └── HubError                 (the app's own process)
@@ -302,6 +303,12 @@ class CommitFailed(TokenSaverError):
     """Nothing was committed, and the index is unchanged."""
 
     code = "commit_failed"
+
+
+class UpdateFailed(TokenSaverError):
+    """The app could not be updated. The version from before is still installed."""
+
+    code = "update_failed"
 
 
 class StoreError(TokenSaverError):

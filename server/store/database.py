@@ -1,8 +1,8 @@
 """A single SQLite file with one writer thread and several reader threads.
 
-``open_database`` creates or migrates the file. A damaged file is moved aside and a new one started, with a
-notice. A file from a newer version is refused and left unchanged. Every failure is a ``StoreError`` with a
-next step.
+``open_database`` creates or migrates the file; before a migration it makes a backup. A damaged file is moved
+aside and a new one started, with a notice. A file from a newer version is refused and left unchanged. Every
+failure is a ``StoreError`` with a next step.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from server.common.errors import StoreError
-from server.store.migrate import migrate
+from server.store.backup import back_up, backup_path
+from server.store.migrate import migrate, needs_migration
 from server.store.search import ensure_search
 from server.store.totals import ensure_totals
 
@@ -99,8 +100,15 @@ class Database:
         self._writing.dispose()
 
     def prepare(self) -> None:
-        """Bring tables, triggers and the search index up to this version."""
+        """Bring tables, triggers and the search index up to this version.
+
+        Raises:
+            StoreError: a newer version wrote the database, or it cannot be backed up or migrated.
+        """
         with explained(self.path), self._writing.begin() as connection:
+            if needs_migration(connection, self.path):
+                # No other process can migrate or write now.
+                _back_up(self.path)
             migrate(connection)
             ensure_totals(connection)
             self.can_search = ensure_search(connection)
@@ -194,6 +202,16 @@ def _engine(path: Path, begin: str, busy_seconds: float) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _back_up(path: Path) -> None:
+    try:
+        back_up(path, backup_path(path))
+    except OSError as error:
+        raise StoreError(
+            f"The history {path} cannot be backed up before its migration: {error.strerror}.",
+            "Fix the problem, then start Token Saver again. The history is unchanged.",
+        ) from None
 
 
 def _explain(error: BaseException | None, path: Path) -> StoreError:

@@ -15,20 +15,30 @@ from server.store import (  # noqa: F401 - they fill the metadata
     policy_tables,
     result_digest_tables,
 )
+from server.store.backup import backup_path
 from server.store.tables import metadata
 
 HEAD = "0018"
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
-def migrate(connection: Connection) -> None:
-    """Create the tables or run any missing migrations, in the connection's transaction.
+def needs_migration(connection: Connection, path: Path) -> bool:
+    """Return whether an earlier version wrote the database.
 
     Raises:
-        StoreError: the database was written by a newer version. It is left unchanged.
+        StoreError: a newer version wrote the database. It is left unchanged.
     """
     version = _version(connection)
-    if version == HEAD:
+    if version == HEAD or not inspect(connection).get_table_names():
+        return False
+    if version is not None and version not in _revisions():
+        raise _too_new(version, path)
+    return True
+
+
+def migrate(connection: Connection) -> None:
+    """Create the tables or run any missing migrations, in the connection's transaction."""
+    if _version(connection) == HEAD:
         return
     if not inspect(connection).get_table_names():
         _make_tables(connection)
@@ -36,18 +46,25 @@ def migrate(connection: Connection) -> None:
     # Alembic takes 0.2 s to import and is rarely needed.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if version is not None and version not in known:
-        raise StoreError(
-            f"The history was written by a newer version of Token Saver (schema {version}).",
-            "Update Token Saver, or set TOKEN_SAVER_HOME to another folder. The file is unchanged.",
-        )
     command.upgrade(config, "head")
+
+
+def _revisions() -> set[str]:
+    return {path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("*.py")}
+
+
+def _too_new(version: str, path: Path) -> StoreError:
+    backup = backup_path(path)
+    kept = f" {backup} is the history from before the last update." if backup.exists() else ""
+    return StoreError(
+        f"A newer version of Token Saver wrote the history {path} "
+        f"(schema {version}; this version reads schema {HEAD}).",
+        f"Run `token-saver update`, or set TOKEN_SAVER_HOME to another folder. The file is unchanged.{kept}",
+    )
 
 
 def _make_tables(connection: Connection) -> None:

@@ -1,5 +1,6 @@
 """Opening a database: migrations, a newer version, and failures of the file or the disk."""
 
+import contextlib
 import os
 import re
 import sqlite3
@@ -18,6 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 from server.common.errors import StoreError
+from server.store.backup import backup_path, restore, schema_of
 from server.store.database import Database, open_database
 from server.store.history import History
 from server.store.migrate import HEAD, MIGRATIONS
@@ -93,8 +95,64 @@ async def test_database_of_a_newer_version_is_refused_unchanged(database: Path) 
     with pytest.raises(StoreError, match="newer version") as caught:
         await History.open(database)
 
-    assert "Update Token Saver" in caught.value.next_step
+    assert "token-saver update" in caught.value.next_step
     assert database.read_bytes() == before
+    assert not backup_path(database).exists()
+
+
+async def test_a_migration_keeps_the_history_from_before(tmp_path: Path) -> None:
+    path = older_database(tmp_path / "history.db")
+    open_database(path).close_now()
+    backup = backup_path(path)
+    assert (schema_of(path), schema_of(backup)) == (HEAD, "0016")
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+    assert sorted(each.name for each in tmp_path.iterdir() if "history.db" in each.name) == [
+        "history.db",
+        "history.db.before-update",
+    ]
+    kept = backup.read_bytes()
+    open_database(path).close_now()  # no migration, no new backup
+    assert backup.read_bytes() == kept
+    restore(backup, path)
+    assert schema_of(path) == "0016"
+    assert schema(path) == schema(backup)
+
+
+async def test_a_migration_without_a_backup_does_not_start(
+    tmp_path: Path,
+) -> None:
+    path = older_database(tmp_path / "history.db")
+    backup_path(path).mkdir()  # a file cannot replace a folder
+    with pytest.raises(StoreError, match="cannot be backed up before its migration"):
+        open_database(path)
+    assert schema_of(path) == "0016"
+    assert [each.name for each in tmp_path.glob(".*")] == [], "the draft is removed"
+
+
+async def test_a_new_database_has_no_backup(database: Path) -> None:
+    assert not backup_path(database).exists()
+
+
+async def test_the_error_of_an_older_app_names_the_backup(tmp_path: Path) -> None:
+    path = older_database(tmp_path / "history.db")
+    open_database(path).close_now()
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError) as caught:
+        open_database(path)
+    assert caught.value.next_step.endswith(f"{backup_path(path)} is the history from before the last update.")
+
+
+def older_database(path: Path) -> Path:
+    """Make a database of the schema before the present one."""
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0016")
+    engine.dispose()
+    return path
 
 
 @pytest.mark.parametrize(

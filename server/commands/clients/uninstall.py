@@ -23,14 +23,30 @@ from server.config.folders import Folders
 BACKUPS = "clients"
 """Backups of client files. They are kept as long as a client cannot be disconnected."""
 STATE = (
-    *("hub.json", "hub.lock", "token", "start.log", "token-saver.log", "token-saver.log.[0-9]"),
+    *(
+        "hub.json",
+        "hub.lock",
+        "update.lock",
+        "token",
+        "start.log",
+        "token-saver.log",
+        "token-saver.log.[0-9]",
+    ),
     *("embedded.log", "embedded.log.1", "pause.json", "model-memory.json", "policy.last-good"),
     *("quota.json", "held-out.txt", "welcome-done", BACKUPS, "dashboard"),
 )
 """Glob patterns for files and folders in the state folder."""
 CACHE = ("texts", "digests", "checks", "dashboard")
 """Folders in the cache folder."""
-HISTORY = ("history.db", "history.db-wal", "history.db-shm", "history.db.damaged*", "kept")
+HISTORY = (
+    "history.db",
+    "history.db-wal",
+    "history.db-shm",
+    "history.db.damaged*",
+    "history.db.before-update",
+    "kept",
+    "update-*",
+)
 """Files in the data folder that ``--history`` removes, together with ``trail.head`` in the state folder."""
 SETTINGS = (
     *("config.toml", "policy.yaml", "policy.json", "prices.toml", "models.json", "models.toml"),
