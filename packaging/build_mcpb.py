@@ -10,37 +10,42 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-MANIFEST = Path(__file__).parent / "manifest.json"
-ICON = ROOT / ".claude-plugin" / "icon.png"
-FILES = ("pyproject.toml", "README.md", "LICENSE")
+FILES = ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE")
 PACKAGES = ("server", "tray", "dashboard", "assets")
 # A fixed date makes builds of the same source identical.
 DATE = (2026, 1, 1, 0, 0, 0)
 
 
-def build(target: Path) -> Path:
-    """Write the bundle to ``target`` and return it."""
+def build(target: Path, root: Path = ROOT) -> Path:
+    """Write the bundle of the source in ``root`` to ``target`` and return it."""
+    own = [
+        (root / "packaging" / "manifest.json", "manifest.json"),
+        (root / ".claude-plugin" / "icon.png", "icon.png"),
+    ]
+    return write_zip(target, [*own, *sources(root, FILES, PACKAGES)])
+
+
+def sources(root: Path, files: tuple[str, ...], folders: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+    """Yield the files, and all files in the folders, with their names in an archive."""
+    found = [root / name for name in files]
+    for folder in folders:
+        found += sorted(path for path in (root / folder).rglob("*") if path.is_file())
+    for path in found:
+        if "__pycache__" not in path.parts:
+            yield path, path.relative_to(root).as_posix()
+
+
+def write_zip(target: Path, files: list[tuple[Path, str]]) -> Path:
+    """Write files under the given names to a zip with the same bytes for the same contents; return it."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
-        _add(bundle, MANIFEST, "manifest.json")
-        _add(bundle, ICON, "icon.png")
-        for path in _sources():
-            _add(bundle, path, path.relative_to(ROOT).as_posix())
+    with zipfile.ZipFile(target, "w") as archive:
+        for path, name in files:
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, also if it is built elsewhere
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, path.read_bytes())
     return target
-
-
-def _sources() -> Iterator[Path]:
-    yield from (ROOT / name for name in FILES)
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                yield path
-
-
-def _add(bundle: zipfile.ZipFile, path: Path, name: str) -> None:
-    entry = zipfile.ZipInfo(name, DATE)
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    bundle.writestr(entry, path.read_bytes())
 
 
 if __name__ == "__main__":

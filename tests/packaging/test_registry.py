@@ -24,12 +24,21 @@ MANIFESTS = (
     "packaging/manifest.json",
     ".claude-plugin/plugin.json",
     "server/reminder/.claude-plugin/plugin.json",
+    "server/.claude-plugin/plugin.json",
 )
 
 
 @pytest.mark.parametrize("path", MANIFESTS)
 def test_every_package_has_the_apps_version(path: str) -> None:
     assert json.loads((ROOT / path).read_text(encoding="utf-8"))["version"] == PROJECT["version"]
+
+
+def test_the_changelog_has_the_version_and_each_earlier_one_has_its_files() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (\d+\.\d+\.\d+) \(\d{4}-\d\d-\d\d\)$", text, re.MULTILINE)
+    assert versions[0] == PROJECT["version"]
+    kept = {path.name for path in (ROOT / "tests" / "data").iterdir() if (path / "history.db.gz").exists()}
+    assert set(versions[1:]) <= kept, "an old history of each version is a test's data"
 
 
 def test_the_server_is_described_as_the_registry_wants_it() -> None:
