@@ -89,7 +89,7 @@ def test_the_sbom_names_every_package_in_its_pinned_version(builds: tuple[Path, 
     assert not {"pytest", "mypy", "ruff"} & versions.keys(), "development tools are not delivered"
     pinned = {name: {str(pin.specifier) for pin in PINS[name]} for name in versions.keys() & PINS.keys()}
     assert {name: versions[name] for name in pinned if f"=={versions[name]}" not in pinned[name]} == {}
-    assert "http" not in text.replace("httpx", "").replace("httpcore", "").replace("httptools", ""), "no host"
+    assert "://" not in text, "no address of an index"
     references = {each["ref"] for each in bill["dependencies"]}
     assert references == {each["bom-ref"] for each in (*bill["components"], bill["metadata"]["component"])}
 
