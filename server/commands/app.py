@@ -226,7 +226,7 @@ def undo(
     ],
     as_json: Json = False,
 ) -> None:
-    """Restore the files of an offload or a batch. Files that changed since then are not touched."""
+    """Restore the files of an offload or a batch, except files that changed since then."""
     from server.commands.offload import undo_work  # noqa: PLC0415
 
     undo_work(_settings(), find_folders(), given, as_json=as_json)

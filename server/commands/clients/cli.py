@@ -109,7 +109,7 @@ def uninstall(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Remove the app from all clients and from this machine, then list the remaining parts."""
+    """Remove the app from all clients and this machine, and list the remaining parts."""
     from server.commands.clients.uninstall import Extent  # noqa: PLC0415
     from server.commands.clients.uninstall import uninstall as remove  # noqa: PLC0415
 
