@@ -1,6 +1,7 @@
 """Fixtures of every test: its own folders, and stand-ins for engines on request."""
 
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -98,9 +99,9 @@ def _cores() -> int:
 
 
 @pytest.fixture(autouse=True)
-def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def token_saver_home(homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the app's files of a test apart from the user's and other tests' files."""
-    home = tmp_path / "token-saver-home"
+    home = next(homes)
     monkeypatch.setenv("TOKEN_SAVER_HOME", str(home))
     # Probing the sandbox takes two seconds a process; the tests of trial runs switch it on.
     monkeypatch.setenv("TOKEN_SAVER_OFFLOAD__RUN_CODE", "false")
@@ -109,8 +110,15 @@ def token_saver_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in ("OLLAMA_HOST", "OLLAMA_NUM_PARALLEL"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("OLLAMA_MODELS", "LLAMA_CACHE", "HF_HUB_CACHE"):
-        monkeypatch.setenv(variable, str(tmp_path / "no-cache"))  # the user's own models stay out of tests
+        monkeypatch.setenv(variable, str(home / "no-cache"))  # the user's own models stay out of tests
     return home
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of folders for the app. Most tests need none, and making one takes longer than a small test."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / f"token-saver-home-{number}" for number in itertools.count())
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,7 @@ async def test_ollama_host_on_another_machine_is_skipped(
 async def test_another_program_at_the_port_is_not_an_engine() -> None:
     page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html>hello</html>"
     with RawServer([page]) as web, RawServer([HEAD], hangs=True) as silent, OpenAIStandIn("vllm") as vllm:
-        slow = settings(kind="openai", silence_timeout=3.0)
+        slow = settings(kind="openai", silence_timeout=1.5)
         server = await find_server(slow, (web.url, silent.url, vllm.url))
         assert server.url == vllm.url
         await server.close()

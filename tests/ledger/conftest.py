@@ -10,6 +10,7 @@ from server.ledger.prices import load_prices
 from server.ledger.receipt import Ledger
 from server.ledger.transcripts.check import TranscriptCheck
 from server.store.history import History
+from tests.new_database import copy_new_database
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def history(tmp_path: Path) -> AsyncIterator[History]:
+    copy_new_database(tmp_path / "history.db")
     opened = await History.open(tmp_path / "history.db")
     yield opened
     await opened.close()

@@ -15,6 +15,7 @@ from server.policy.gate import Gate
 from server.policy.rules.policy_file import PolicyFile
 from server.policy.trail import Trail
 from server.store.database import open_database
+from tests.new_database import copy_new_database
 
 
 class Clock:
@@ -44,6 +45,7 @@ class GateHarness:
 
     @asynccontextmanager
     async def gate(self) -> AsyncIterator[Gate]:
+        copy_new_database(self.folders.database)
         database = await asyncio.to_thread(open_database, self.folders.database)
         bus = EventBus()
         bus.subscribe(self.events.append)

@@ -1,14 +1,13 @@
 """Fixtures: histories in real SQLite files."""
 
-import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from server.store.database import open_database
 from server.store.history import History
+from tests.new_database import copy_new_database
 from tests.store.offloads import end, start
 
 
@@ -21,14 +20,15 @@ def anyio_backend() -> str:
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database of this version, to be copied."""
     path = tmp_path_factory.mktemp("store") / "history.db"
-    open_database(path).close_now()
+    copy_new_database(path)
     return path
 
 
 @pytest.fixture
-def database(tmp_path: Path, empty_database: Path) -> Path:
+def database(tmp_path: Path) -> Path:
+    """An empty database of this version."""
     path = tmp_path / "history.db"
-    shutil.copy(empty_database, path)
+    copy_new_database(path)
     return path
 
 

@@ -28,10 +28,10 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def jobs(tmp_path: Path) -> AsyncIterator[Jobs]:
-    database = open_database(tmp_path / "history.db")
-    yield Jobs(database)
-    await database.close()
+async def jobs(database: Path) -> AsyncIterator[Jobs]:
+    opened = open_database(database)
+    yield Jobs(opened)
+    await opened.close()
 
 
 async def _create(jobs: Jobs, outputs: list[str]) -> None:

@@ -19,6 +19,7 @@ from server.store.database import open_database
 from server.store.result_digests import BY_USER, ResultDigest, ResultDigests
 from server.tool_results import digester as module
 from server.tool_results.digester import LEAST_TOKENS, MOST_CHARACTERS, ResultDigester, tokens_of
+from tests.new_database import copy_new_database
 
 pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
@@ -36,6 +37,7 @@ class DigesterHarness:
         self.folder = folder
         self.texts = folder / "texts"
         self.events: list[Event] = []
+        copy_new_database(folder / "history.db")
         self.database = open_database(folder / "history.db", owner=True)
         self.records = ResultDigests(self.database, contents)
         self.digester = ResultDigester(
