@@ -18,10 +18,13 @@ from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.serving import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
-
 CALLS = int(os.environ.get("TOKEN_SAVER_TEST_CROWD", "300"))
+SECONDS = max(240, CALLS)
+"""Time limit of a call (seconds)."""
 QUEUE = 100
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(SECONDS + 60)]
+
 META = {
     "io.modelcontextprotocol/protocolVersion": MODERN,
     "io.modelcontextprotocol/clientInfo": {"name": "crowd", "version": "1"},
@@ -63,7 +66,7 @@ async def _ask(hub: HubProcess) -> list[str]:
     }
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(
-        base_url=hub.info.url, headers=headers, timeout=240, trust_env=False, limits=limits
+        base_url=hub.info.url, headers=headers, timeout=SECONDS, trust_env=False, limits=limits
     ) as http:
 
         async def ask(number: int) -> str:
