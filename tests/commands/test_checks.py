@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from server.commands.checks_app import checks_app
@@ -11,6 +12,8 @@ from server.config.folders import find_folders
 from server.config.settings import load_settings
 from server.execution.project_checks.accepted import AcceptedChecks
 from server.offload.checks.places import CheckPlaces
+
+pytestmark = pytest.mark.fast
 
 
 def run(project: Path, *words: str) -> str:

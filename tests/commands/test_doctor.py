@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from server.commands.doctor.doctor import examine
+from server.config.folders import find_folders
 from tests.forks import program
 from tests.standins.answers import Answer
 from tests.standins.llama_server_program import put_program
@@ -75,6 +77,20 @@ def test_a_dead_engine_is_an_error(tmp_path: Path) -> None:
     assert findings["engine"]["level"] == "error"
     assert "127.0.0.1:9" in findings["engine"]["text"]
     assert "offload" not in findings
+
+
+@pytest.mark.fast
+def test_the_worst_finding_decides_the_exit_status(
+    token_saver_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token_saver_home.mkdir()
+    (token_saver_home / "config.toml").write_text("[backend]\nkind = 'nosuch'\n")
+    assert examine(find_folders(), lambda: "No tray.", as_json=True, offload=False) == 1
+    findings = json.loads(capsys.readouterr().out)
+    levels = {finding["name"]: finding["level"] for finding in findings}
+    assert levels["tray"] == "warning"
+    assert levels["settings"] == "error"
+    assert findings[-1]["name"] == "settings", "nothing that needs the settings is examined"
 
 
 def test_broken_settings_are_an_error_that_names_the_line(tmp_path: Path) -> None:
