@@ -1,6 +1,7 @@
 """Fixtures of every test: its own folders, and stand-ins for engines on request."""
 
 import dataclasses
+import gc
 import itertools
 import json
 import os
@@ -24,6 +25,7 @@ from tests.standins.openai import OpenAIStandIn
 
 install_on_import()
 allow_forks()
+gc.disable()  # until all tests are collected: imports leave nothing to free
 
 pytest_plugins = ("tests.engine_models", "tests.pipeline_harness", "tests.slow_files")
 
@@ -70,6 +72,13 @@ def pytest_xdist_setupnodes(config: pytest.Config) -> None:
         install_now()
         if _is_whole(config):
             compile_tests(_cores())
+    gc.enable()  # this process collects no tests
+
+
+def pytest_collection_finish() -> None:
+    """Free memory again, but never look at modules and tests, which stay to the end."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
