@@ -119,10 +119,14 @@ def test_every_clients_file_is_shown_changed_and_restored(
     wish, dry = Wish(client, "user"), Wish(client, "user", dry_run=True)
     shown = said(dry, connect_client)
     assert (shown["changed"], "token-saver-mcp" in shown["diff"]) == (False, True)
+    connect_client(dry, folders, command)
+    assert capsys.readouterr().out == f"{shown['diff']}Nothing was changed (--dry-run).\n"
     assert place.path.read_bytes() == data
     config_change.connect(config_change.plan_connect(place), folders)
     written = place.path.read_bytes()
     assert said(dry, connect_client)["diff"] == ""
+    connect_client(dry, folders, command)
+    assert capsys.readouterr().out.startswith(f"{client} is already connected: nothing to change in ")
     assert said(dry, disconnect_client)["diff"]
     assert place.path.read_bytes() == written
     assert said(wish, disconnect_client)["changed"]
