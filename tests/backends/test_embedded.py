@@ -29,7 +29,7 @@ from server.config.folders import Folders, find_folders
 from server.config.sections import BackendSettings, EmbeddedSettings
 from server.config.settings import Settings
 from server.gpu.fit import memory_of
-from tests.engine_models import SMOLLM2
+from tests.engine_models import ENGINE_THREADS, SMOLLM2
 
 pytestmark = pytest.mark.anyio
 
@@ -45,7 +45,8 @@ def folders(smollm2: Path) -> Folders:
 @pytest.fixture
 async def engine(folders: Folders) -> AsyncIterator[EmbeddedBackend]:
     settings = Settings(
-        embedded=EmbeddedSettings(model=SMOLLM2, slots=2), backend=BackendSettings(keep_alive="5m")
+        embedded=EmbeddedSettings(model=SMOLLM2, slots=2, threads=ENGINE_THREADS),
+        backend=BackendSettings(keep_alive="5m"),
     )
     backend = EmbeddedBackend(settings, folders, EventBus())
     yield backend

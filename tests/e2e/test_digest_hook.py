@@ -103,6 +103,39 @@ def claude(tmp_path: Path) -> ClaudeCodeHarness:
     return ClaudeCodeHarness(tmp_path)
 
 
+@dataclass(frozen=True)
+class Plain:
+    """A session without the hook, to compare others with."""
+
+    claude: ClaudeCodeHarness
+    calls: list[ToolUse]
+    binary: Path | None
+    results: Results
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    claude = ClaudeCodeHarness(tmp_path_factory.mktemp("usual"))
+    calls = [
+        bash("echo small"),
+        bash(RUN),
+        ToolUse("mcp__texts__get", {}),
+        read(claude.project / "service.log"),
+        read(claude.project / "module.py"),
+        bash("grep -n INFO service.log"),
+        bash("python3 run_tests.py && exit 3"),
+    ]
+    return Plain(claude, calls, None, claude.run(calls, hook=False))
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    binary = older_claude("0.2.95")  # Claude Code 2.1.170
+    claude = ClaudeCodeHarness(tmp_path_factory.mktemp("older"))
+    calls = [bash(RUN), ToolUse("mcp__texts__get", {}), read(claude.project / "service.log")]
+    return Plain(claude, calls, binary, claude.run(calls, hook=False, binary=binary))
+
+
 @contextmanager
 def hub_of_hook(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubProcess]:
     """Run a hub that the hook's entry names."""
@@ -216,46 +249,33 @@ def deleted_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     ids=lambda each: each.__name__.replace("_", "-"),
 )
 def test_every_result_passes_in_time_whatever_is_wrong(
-    trouble: Trouble, claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trouble: Trouble, usual: Plain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = [
-        bash("echo small"),
-        bash(RUN),
-        ToolUse("mcp__texts__get", {}),
-        read(claude.project / "service.log"),
-        read(claude.project / "module.py"),
-        bash("grep -n INFO service.log"),
-        bash("python3 run_tests.py && exit 3"),
-    ]
-    plain = claude.run(calls, hook=False)
     with trouble(tmp_path / "hub", monkeypatch):
-        _passes_in_time(claude, calls, plain)
+        _passes_in_time(usual)
 
 
 @pytest.mark.parametrize(
     "trouble", [stopped_hub, deleted_app], ids=lambda each: each.__name__.replace("_", "-")
 )
 def test_results_pass_in_time_in_an_older_version(
-    trouble: Trouble, claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trouble: Trouble, older: Plain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = [bash(RUN), ToolUse("mcp__texts__get", {}), read(claude.project / "service.log")]
-    older = older_claude("0.2.95")  # Claude Code 2.1.170
-    plain = claude.run(calls, hook=False, binary=older)
     with trouble(tmp_path / "hub", monkeypatch):
-        _passes_in_time(claude, calls, plain, older)
+        _passes_in_time(older)
 
 
-def _passes_in_time(
-    claude: ClaudeCodeHarness, calls: list[ToolUse], plain: Results, binary: Path | None = None
-) -> None:
-    assert len(plain.texts) == len(calls)
+def _passes_in_time(plain: Plain) -> None:
+    claude, without = plain.claude, plain.results
+    assert len(without.texts) == len(plain.calls)
     # The hook's own delay recurs in each run, that of a busy machine does not.
     for _ in range(RUNS):
-        hooked = claude.run(calls, binary=binary)
-        assert [_comparable(text) for text in hooked.texts] == [_comparable(text) for text in plain.texts]
-        if hooked.longest < plain.longest + MOST_DELAY:
+        hooked = claude.run(plain.calls, binary=plain.binary)
+        assert [_comparable(text) for text in hooked.texts] == [_comparable(text) for text in without.texts]
+        if hooked.longest < without.longest + MOST_DELAY:
             return
-    pytest.fail(f"a turn was held up: {hooked.longest:.1f} s, {plain.longest:.1f} s without the hook")
+        without = claude.run(plain.calls, hook=False, binary=plain.binary)
+    pytest.fail(f"a turn was held up: {hooked.longest:.1f} s, {without.longest:.1f} s without the hook")
 
 
 def test_an_older_version_heeds_the_hook(

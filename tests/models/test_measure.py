@@ -15,7 +15,7 @@ from server.models.chores import load_chores
 from server.models.evidence import gather_evidence
 from server.models.measure import Measuring
 from server.offload.values import Caller, Outcome, Task
-from tests.engine_models import SMOLLM2
+from tests.engine_models import ENGINE_THREADS, SMOLLM2
 from tests.hub_in_process import running_hub
 from tests.models.test_chores import RIGHT, WRONG
 from tests.standins.answers import Answer
@@ -156,7 +156,8 @@ async def test_real_offloads_feed_speed_and_quality(ollama_standin: OllamaStandI
 
 async def test_embedded_engine_is_measured_with_a_real_model(smollm2: object) -> None:
     settings = Settings(
-        backend=BackendSettings(kind="embedded"), embedded=EmbeddedSettings(model=SMOLLM2, slots=2)
+        backend=BackendSettings(kind="embedded"),
+        embedded=EmbeddedSettings(model=SMOLLM2, slots=2, threads=ENGINE_THREADS),
     )
     async with running_hub(settings) as hub:
         chores = tuple(chore for chore in load_chores() if chore.name == "sort-out")
