@@ -15,7 +15,7 @@ from server.commands.hub_client import connect
 from server.commands.status import quit_hub
 from server.commands.update.environment import exchange
 from server.commands.update.installation import Installation
-from server.commands.update.trial import Trial
+from server.commands.update.trial import HUB_SECONDS, Trial
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import HubUnreachable, TokenSaverError, UpdateFailed
 from server.config.folders import Folders
@@ -67,7 +67,7 @@ def switch(folders: Folders, installation: Installation, copy: Path, trial: Tria
 def _start(folders: Folders, version: str) -> HubInfo:
     state = str(folders.state)
     process = discovery.start_detached(state)
-    info = discovery.wait_for_hub(state, process, discovery.START_SECONDS)
+    info = discovery.wait_for_hub(state, process, HUB_SECONDS)
     if info is None or info.version != version:
         reason = discovery.why_not_started(state, process)
         if process.poll() is None:

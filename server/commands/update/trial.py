@@ -24,7 +24,7 @@ from server.store.database import explained
 PREFIX = "update-"
 """Beginning of the trial folder's name in the data folder."""
 COMMAND_SECONDS = 600.0
-HUB_SECONDS = 120.0
+HUB_SECONDS = 180.0
 STOP_SECONDS = 30.0
 SETTINGS = ("config.toml", "policy.yaml", "policy.json", "prices.toml", "models.toml", "models.json")
 
