@@ -339,6 +339,14 @@ def test_an_older_app_refuses_the_newer_history_with_a_clear_error(tool: Install
     )
 
 
+def test_the_app_in_a_checkout_says_how_to_update_it() -> None:
+    command = [sys.executable, "-P", "-m", "tray.main", "update", "--yes"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 1
+    assert "This app runs from the source folder" in done.stderr
+    assert done.stderr.endswith("Update this folder, such as by `git pull`, then run `uv sync` in it.\n")
+
+
 def has_version(environment: Path, version: str) -> bool:
     return any(environment.glob(f"lib/*/site-packages/{NAME.replace('-', '_')}-{version}.dist-info/RECORD"))
 
