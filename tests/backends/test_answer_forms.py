@@ -11,7 +11,9 @@ from server.backends.error_texts import error_details, error_in, plain_error
 from server.backends.ollama.backend import OllamaBackend
 from server.common.errors import BackendFailed, EngineBusy, PromptTooLong
 from tests.engine_requests import collect, request, settings
+from tests.standins.answers import Answer
 from tests.standins.engine_cases import recorded
+from tests.standins.ollama import CODER, OllamaStandIn
 from tests.standins.openai import MODEL, OpenAIStandIn
 from tests.standins.raw import HEAD, RawServer
 from tests.standins.serving import Reply, json_reply
@@ -79,6 +81,13 @@ async def test_halves_of_a_character_are_joined(openai: tuple[OpenAIStandIn, Bac
     assert text == '```python\ndef f():\n    return "😀"\n```\n'
 
 
+async def test_a_lost_character_reaches_the_check_that_looks_for_it(
+    openai: tuple[OpenAIStandIn, Backend],
+) -> None:
+    text, _ = await _text(openai, recorded("replacement"))
+    assert "\ufffd" in text
+
+
 @pytest.mark.parametrize(
     ("case", "thoughts"),
     [("harmony", "We need a function."), ("gemmathought", "\nWe need a function.\n")],
@@ -88,6 +97,39 @@ async def test_channel_markers_are_not_part_of_the_answer(
     openai: tuple[OpenAIStandIn, Backend], case: str, thoughts: str
 ) -> None:
     assert await _text(openai, recorded(case)) == (FUNCTION, thoughts)
+
+
+@pytest.mark.parametrize(
+    ("before", "thoughts"),
+    [
+        (
+            "<|channel|>analysis<|message|>We need a function.<|end|>"
+            "<|start|>assistant<|channel|>final<|message|>",
+            "We need a function.",
+        ),
+        ("<|channel>thought\nWe need a function.\n<channel|>", "\nWe need a function.\n"),
+    ],
+    ids=["harmony", "gemma"],
+)
+async def test_channel_markers_are_not_part_of_ollamas_answer(
+    ollama_standin: OllamaStandIn, before: str, thoughts: str
+) -> None:
+    ollama_standin.answers.default = Answer(before + FUNCTION)
+    backend = OllamaBackend(ollama_standin.url, settings())
+    text, thought, _ = await collect(backend.generate(request(model=CODER)))
+    await backend.close()
+    assert (text, thought) == (FUNCTION, thoughts)
+
+
+async def test_errors_of_a_gateway_before_ollama(ollama_standin: OllamaStandIn) -> None:
+    backend = OllamaBackend(ollama_standin.url, settings())
+    ollama_standin.given = {"/api/chat": [recorded("st404"), recorded("st502")]}
+    with pytest.raises(BackendFailed, match="Not Found"):
+        await collect(backend.generate(request(model=CODER)))
+    with pytest.raises(EngineBusy, match=r"\(502 Bad Gateway\)") as raised:
+        await collect(backend.generate(request(model=CODER)))
+    await backend.close()
+    assert "<" not in str(raised.value)
 
 
 async def test_ollama_joins_halves_and_ignores_error_null() -> None:

@@ -28,6 +28,7 @@ from server.common.events import EventBus
 from server.config.folders import Folders, find_folders
 from server.config.sections import BackendSettings, EmbeddedSettings
 from server.config.settings import Settings
+from server.engine.engine import Engine
 from server.gpu.fit import memory_of
 from tests.engine_models import ENGINE_THREADS, SMOLLM2
 
@@ -275,6 +276,19 @@ async def test_it_unloads_after_keep_alive(folders: Folders) -> None:
             await asyncio.sleep(0.1)
     gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 60)
     assert gone == [child]
+    await engine.close()
+
+
+async def test_a_task_keeps_the_time_that_preload_asked_for(folders: Folders) -> None:
+    settings = Settings(
+        embedded=EmbeddedSettings(model=SMOLLM2), backend=BackendSettings(kind="embedded", keep_alive="10m")
+    )
+    engine = Engine(settings, folders, EventBus())
+    await engine.load(SMOLLM2, "-1")
+    async with aclosing(engine.generate(_request(most=1))) as items:
+        assert [item async for item in items]
+    await engine.refresh()
+    assert [each.expires_at for each in engine.view().loaded] == [None]
     await engine.close()
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from server.backends.base import GenerationRequest
+from server.backends.dialects import open_openai
 from server.backends.generation_limits import PromptCounts
 from server.backends.ollama.backend import OllamaBackend
-from server.backends.openai.llama_server import LlamaServer
 from server.common.errors import PromptTooLong
 from tests.engine_requests import collect, request, settings
 from tests.standins.answers import Answer
@@ -63,10 +63,12 @@ async def test_ollama_without_cached_tokens(ollama_standin: OllamaStandIn) -> No
     assert (text, end.prompt_tokens) == ("again", 0)
 
 
-async def test_llama_server_without_cached_tokens(openai_standin: OpenAIStandIn) -> None:
-    backend = LlamaServer(openai_standin.url, "", settings())
-    await collect(backend.generate(request(LONG, model=MODEL)))
-    openai_standin.answers.default = Answer("again", prompt_tokens=24)
-    text, _, end = await collect(backend.generate(request(LONG, model=MODEL)))
-    await backend.close()
+@pytest.mark.parametrize("dialect", ["llama-server", "router", "llama-swap", "lmstudio", "vllm", "plain"])
+async def test_other_servers_without_cached_tokens(dialect: str) -> None:
+    with OpenAIStandIn(dialect) as server:
+        backend = await open_openai(server.url, settings())
+        await collect(backend.generate(request(LONG, model=MODEL)))
+        server.answers.default = Answer("again", prompt_tokens=24)
+        text, _, end = await collect(backend.generate(request(LONG, model=MODEL)))
+        await backend.close()
     assert (text, end.prompt_tokens) == ("again", 0)

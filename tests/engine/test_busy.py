@@ -99,15 +99,19 @@ async def test_too_many_requests_are_not_loading() -> None:
                 await collect(engine.generate(request(model=MODEL)))
 
 
-async def test_a_configured_engine_that_loads_is_waited_for() -> None:
-    with OpenAIStandIn("llama-server") as server:
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_configured_engine_that_loads_is_waited_for(dialect: str) -> None:
+    with _standin(dialect) as server:
+        async with running(server.url) as engine:
+            ready = (await engine.use()).kind
         server.given = {"*": [BUSY["loading"]] * 2}
         async with running(server.url) as engine:
-            assert (await engine.use()).kind == "llama-server"
+            assert (await engine.use()).kind == ready
 
 
-async def test_a_configured_engine_that_keeps_loading_is_not_replaced() -> None:
-    with OpenAIStandIn("llama-server") as server:
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_configured_engine_that_keeps_loading_is_not_replaced(dialect: str) -> None:
+    with _standin(dialect) as server:
         server.given = {"*": [BUSY["loading"]] * 99}
         async with running(server.url, busy_timeout=0) as engine:
             await engine.refresh()
