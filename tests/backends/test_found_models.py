@@ -89,6 +89,19 @@ async def test_a_model_in_each_cache_is_used_in_place(caches: dict[str, Path], o
     await engine.close()
 
 
+@pytest.mark.parametrize("owner", NAMES)
+async def test_a_model_in_each_cache_is_loaded_from_there(
+    caches: dict[str, Path], owner: str, smollm2: Path
+) -> None:
+    smollm2.replace(caches[owner])
+    engine = backend(use_caches=True, slots=1)
+    await engine.load(NAMES[owner], 512)
+    [loaded] = await engine.loaded()
+    assert loaded.name == NAMES[owner]
+    assert list(find_folders().models.rglob("*.gguf")) == []
+    await engine.close()
+
+
 async def test_the_caches_can_be_left_alone(caches: dict[str, Path]) -> None:
     engine = backend(use_caches=False)
     assert await engine.installed() == ()

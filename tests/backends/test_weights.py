@@ -256,12 +256,18 @@ async def _fetching(folder: Path, name: str, least: int) -> AsyncIterator[subpro
 
 @pytest.mark.parametrize(
     ("name", "first", "size"),
-    [(REPO, f"{REPO}/{Q4}", len(CONTENT)), ("org/big:Q8_0", "org/big/big-Q8_0-00001-of-00003.gguf", 300_012)],
-    ids=["one-file", "split"],
+    [
+        (REPO, f"{REPO}/{Q4}", len(CONTENT)),
+        (f"{{url}}/{REPO}/resolve/main/{Q4}", f"{REPO}/{Q4}", len(CONTENT)),
+        (f"http://localhost:{{port}}/storage/{REPO}/{Q4}", f"localhost/{Q4}", len(CONTENT)),
+        ("org/big:Q8_0", "org/big/big-Q8_0-00001-of-00003.gguf", 300_012),
+    ],
+    ids=["hub", "address-on-the-hub", "other-address", "split"],
 )
 async def test_a_killed_download_is_resumed(
     hub: ModelHub, folder: Path, name: str, first: str, size: int
 ) -> None:
+    name = name.format(url=hub.url, port=hub.port)
     hub.delay = 0.02
     async with _fetching(folder, name, size // 2):
         pass
