@@ -14,6 +14,7 @@ from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
 from dashboard.components.models.model_list import ModelList
 from dashboard.components.models.model_table import ModelTable
+from dashboard.components.models.own_work import OwnWork
 from dashboard.components.models.recommended_models import ignore_progress
 from dashboard.hub_updates import HubUpdates
 from server.backends.base import Capabilities
@@ -39,6 +40,8 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             listing = ModelList(page)
         with card("Recommended for this machine", aside="for coding, best first"):
             recommended = ModelTable(hub)
+        with card("Your own work"):
+            own_work = OwnWork(hub)
 
         known: dict[str, Evidence] = {}
 
@@ -50,6 +53,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
         def update(snapshot: Snapshot) -> None:
             listing.update(snapshot, known)
+            own_work.update(snapshot)
             machine, devices = updates.machine, snapshot.engine.devices
             memory.update(machine and with_engine_devices(machine, devices), snapshot.engine.loaded)
             idle.update(machine, devices)
@@ -57,6 +61,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
 
         page.follow_changes(update)
     await page.reload_on(learn, updates.history_changed, updates.measured)
+    await page.reload_on(own_work.load, updates.history_changed)
     await page.reload_on(recommended.load, updates.models_changed, updates.measured, later=True)
 
 

@@ -29,6 +29,11 @@ tools:
 """
 
 
+FUNCTION = (
+    "def total(values):\n    result = 0\n    for each in values:\n        result += each\n    return result\n"
+)
+
+
 @pytest.fixture
 def client(stage: DashboardHarness) -> Iterator[RawClient]:
     with stage.client() as client:
@@ -130,6 +135,31 @@ def test_a_model_is_measured(page: Page, stage: DashboardHarness) -> None:
     expect(page.locator(".ts-notice")).to_contain_text("was stopped")
     expect(page.locator(".ts-activity")).to_have_count(0)
     stage.ollama.answers.default = before
+
+
+def test_a_model_is_tried_on_the_users_own_work(
+    page: Page, stage: DashboardHarness, client: RawClient
+) -> None:
+    (stage.project / "shop.py").write_text(FUNCTION)
+    stage.ollama.answers.when("about the shop", "")
+    client.answer(ask(client, "Write notes about the shop.", files=["shop.py"], output="shop.md"))
+    stage.ollama.answers.when("about the shop", "# Shop\n\nIt adds numbers.\n")
+    page.goto(stage.url("/models"))
+    own = page.get_by_label("Your own work")
+    own.get_by_role("button", name="Try my last hand-backs").click()
+    expect(own).to_contain_text(re.compile(rf"{CODER} would have saved [1-5] of your last "))
+    assert not (stage.project / "shop.md").exists()
+
+    choose(page, "Project", str(stage.project))
+    own.get_by_role("button", name="Measure on my files").click()
+    expect(page.locator(".ts-notice")).to_contain_text(f"{CODER} was measured on {stage.project}")
+    asked = [str(body["messages"]) for body in stage.ollama.bodies("/api/chat")]
+    assert any("def total(values)" in each and "docstring" in each for each in asked)
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option).click()
 
 
 def test_models_that_suit_the_machine_are_recommended(page: Page, stage: DashboardHarness) -> None:

@@ -1,0 +1,95 @@
+"""Trying a model on the user's own work: chores made from a project, and tasks that were handed back."""
+
+import asyncio
+from pathlib import Path
+
+from nicegui import ui
+
+from dashboard.components.controls.button import button
+from dashboard.components.controls.elements import box, text
+from dashboard.components.controls.notices import run_action, show_notice
+from server.common.errors import BadArguments
+from server.hub import Hub
+from server.models.own_chores import own_chores
+from server.offload.hand_back_replay import replay_hand_backs
+from server.state.snapshot import Snapshot
+
+
+class OwnWork:
+    """Choices of a model and a project, two buttons, and the result of the last try."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        with box("ts-load"):
+            self._model = ui.select([], label="Model").props("outlined dense options-dense")
+            self._project = ui.select([], label="Project").props("outlined dense options-dense")
+            for choice in (self._model, self._project):
+                choice.classes("ts-grow")
+        with box("ts-actions"):
+            self._measure = button("Measure on my files", self._measure_on_files)
+            self._replay = button("Try my last hand-backs", self._try_hand_backs)
+        text(
+            "Measuring asks for docstrings of functions in the project and checks that their code stays the "
+            "same. A handed-back task is tried in a copy of its files. Nothing is written into your project.",
+            "ts-sub",
+            "p",
+        )
+        self._result = text("", "ts-sub", "p")
+
+    async def load(self) -> None:
+        """Offer the history's projects that still exist."""
+        facets = await self._hub.history.facets()
+        found = await asyncio.to_thread(lambda: [each for each in facets.projects if Path(each).is_dir()])
+        _offer(self._project, [each for each in found if each])
+        self._measure.set_visibility(bool(self._project.options))
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Offer the installed models."""
+        view = snapshot.engine
+        names = [each.name for each in view.installed if each.generates]
+        _offer(self._model, names, view.default_model)
+        self._replay.set_visibility(bool(names))
+
+    async def _measure_on_files(self) -> None:
+        name, project = self._model.value, self._project.value
+        page = ui.context.client
+        # A separate task, so that stopping the measurement ends nothing else.
+        work = asyncio.ensure_future(_measure(self._hub, name, Path(project)))
+        await asyncio.wait([work])
+        if work.cancelled():
+            with page:
+                show_notice("The measurement was stopped. No result was kept.")
+        else:
+            await run_action(work, f"{name} was measured on {project}.")
+
+    async def _try_hand_backs(self) -> None:
+        name = self._model.value
+        said: list[str] = []
+
+        def tell(done: int, of: int) -> None:
+            self._result.set_text(f"Trying task {done + 1} of {of} with {name}…")
+
+        async def replay() -> None:
+            self._hub.check_paused()
+            found = await replay_hand_backs(self._hub.offloader, self._hub.history, name, tell)
+            said.append(found.sentence)
+
+        self._result.set_text("")
+        done = await run_action(replay())
+        self._result.set_text(said[0] if done else "")
+        if done:
+            show_notice(said[0])
+
+
+async def _measure(hub: Hub, model: str, project: Path) -> None:
+    own = await asyncio.to_thread(own_chores, project)
+    if not own:
+        raise BadArguments(f"{project} has no suitable Python function.", "Choose another project.")
+    await hub.measure(model, own=own)
+
+
+def _offer(choice: ui.select, names: list[str], usual: str = "") -> None:
+    """Offer these names and keep the user's choice."""
+    if names != choice.options:
+        wanted = choice.value if choice.value in names else usual
+        choice.set_options(names, value=wanted if wanted in names else next(iter(names), None))
