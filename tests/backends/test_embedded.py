@@ -299,7 +299,7 @@ async def test_file_that_is_not_a_model_fails_with_the_engines_message(
     broken.write_bytes(b"GGUF" + bytes(100))
     engine = EmbeddedBackend(Settings(embedded=EmbeddedSettings(model=str(broken))), folders, EventBus())
     assert engine.default_model() == "broken"
-    assert InstalledModel("broken", 104) in await engine.installed()
+    assert InstalledModel("broken", 104, place=str(tmp_path)) in await engine.installed()
     with pytest.raises(BackendFailed, match="could not load broken"):
         await engine.load("broken", 1024)
     with pytest.raises(ModelNotFound):
