@@ -31,9 +31,13 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the order, if the run is asked to."""
-    is_worker = hasattr(session.config, "workerinput")
-    if os.environ.get("TOKEN_SAVER_TEST_ORDER") == "write" and not is_worker:
+    """Write the order, if a whole run is asked to."""
+    config = session.config
+    whole = config.args == config.getini("testpaths") and not (
+        config.option.markexpr or config.option.keyword
+    )
+    is_worker = hasattr(config, "workerinput")
+    if os.environ.get("TOKEN_SAVER_TEST_ORDER") == "write" and whole and _seconds and not is_worker:
         slow = [file for file, seconds in _seconds.most_common() if seconds >= LISTED_SECONDS]
         FILE.write_text("".join(f"{file}\n" for file in slow), encoding="utf-8")
 
