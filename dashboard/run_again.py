@@ -12,14 +12,17 @@ from server.hub import Hub
 from server.offload.values import Caller, Task
 from server.store.records import DASHBOARD, OffloadDetail
 
-TOOL = "offload_work"
+TOOLS = ("offload_work", "batch_offload")
+"""Tools whose calls can run again; the items of a batch are recorded under the batch's tool."""
 START_SECONDS = 60.0
 """Time limit for a new offload's row to appear (seconds)."""
 
 
 def can_run_again(detail: OffloadDetail) -> bool:
     """Return whether the history kept the call's arguments."""
-    return detail.row.tool == TOOL and bool(detail.arguments.get("task"))
+    arguments = detail.arguments
+    whole_batch = "each" in arguments or "tasks" in arguments
+    return detail.row.tool in TOOLS and bool(arguments.get("task")) and not whole_batch
 
 
 async def run_again(hub: Hub, detail: OffloadDetail, model: str) -> str:

@@ -1,6 +1,6 @@
 """The *Review* page: written results that have not been reviewed yet, riskiest first."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import PurePath
 
 from nicegui import Event, ui
@@ -17,7 +17,7 @@ from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.offloads.review_list import ReviewList
 from dashboard.hub_updates import HubUpdates
 from dashboard.open_file import open_file
-from dashboard.run_again import can_run_again, run_again
+from dashboard.run_again import run_again
 from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.offload.values import STRENGTHS
@@ -169,7 +169,8 @@ class ReviewView:
             self._choose(ids[max(0, min(len(ids) - 1, ids.index(self._chosen) + by))])
 
     async def _keep(self, item: Unreviewed) -> None:
-        await self._record([item], "kept")
+        if await self._record([item], "kept"):
+            show_notice(f"Kept: {item.row.output}")
 
     async def _undo(self, item: Unreviewed) -> None:
         if await run_action(self._hub.undo(item.row.id), f"Undone: {item.row.output}"):
@@ -177,7 +178,7 @@ class ReviewView:
 
     async def _run_again(self, item: Unreviewed) -> None:
         detail = await self._hub.history.get(item.row.id)
-        if detail is None or not can_run_again(detail):
+        if detail is None:
             return
         try:
             await run_again(self._hub, detail, self._model or item.row.model)
@@ -189,7 +190,8 @@ class ReviewView:
 
     async def _open(self, item: Unreviewed) -> None:
         if item.row.output:  # relative to the project, if the file lies inside the project
-            await run_action(open_file(str(PurePath(item.row.project, item.row.output))))
+            path = str(PurePath(item.row.project, item.row.output))
+            await run_action(open_file(path), f"Opening {item.row.output}")
 
     async def _keep_everything(self) -> None:
         """Mark every result in the list as kept, after a question."""
@@ -218,6 +220,8 @@ class ReviewView:
         show_notice(said.splitlines()[0])
         self.requested.emit()
 
-    async def _record(self, items: "tuple[Unreviewed, ...] | list[Unreviewed]", review: Review) -> None:
-        if await run_action(self._reviews.record([each.row.id for each in items], review)):
+    async def _record(self, items: Sequence[Unreviewed], review: Review) -> bool:
+        done = await run_action(self._reviews.record([each.row.id for each in items], review))
+        if done:
             self.requested.emit()
+        return done

@@ -43,7 +43,9 @@ def explain_bad_value(section: str, key: str, value: Any) -> str:
     model = type(of_section) if isinstance(of_section, BaseModel) else Settings
     field = model.model_fields[key]
     try:
-        accepted: Any = Annotated[field.annotation, *field.metadata]
+        accepted: Any = field.annotation
+        if field.metadata:
+            accepted = Annotated[accepted, *field.metadata]
         TypeAdapter(accepted).validate_python(value)
     except ValidationError:
         return _accepted(section, key)

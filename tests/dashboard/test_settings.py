@@ -53,6 +53,26 @@ def test_changed_settings_are_written_to_the_file_and_reset(page: Page, stage: D
     assert "max_output_tokens" not in config(stage).get("offload", {})
 
 
+def test_text_is_saved_on_enter_and_when_the_field_is_left(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/settings"))
+    row = page.locator(".ts-setting", has_text="Keep a model loaded for")
+    field = row.get_by_role("textbox")
+    field.fill("20m")
+    field.press("Enter")
+    expect(row.locator(".ts-setting-changed")).to_contain_text("Default: 10m")
+    assert config(stage)["backend"]["keep_alive"] == "20m"
+    field.fill("2h")
+    field.press("Tab")
+    expect(page.locator(".ts-notice").last).to_contain_text("Saved")
+    wait_until(lambda: config(stage)["backend"]["keep_alive"] == "2h")
+    field.fill("soon")
+    field.press("Enter")
+    expect(page.locator(".ts-notice").last).to_contain_text("keep_alive")
+    row.get_by_role("button", name="Reset Keep a model loaded for").click()
+    expect(field).to_have_value("10m")
+    assert "keep_alive" not in config(stage).get("backend", {})
+
+
 def test_switches_and_sliders_save_at_once(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/settings"))
     page.get_by_role("switch", name="Keep prompts, answers and diffs").click()

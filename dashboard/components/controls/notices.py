@@ -26,6 +26,24 @@ async def run_action(action: Awaitable[object], done: str = "") -> bool:
     return True
 
 
+def show_unexpected(error: Exception) -> None:
+    """Show an error that nothing else has handled, so that no action fails without a word."""
+    if isinstance(error, TokenSaverError):
+        show_error(error)
+        return
+    ui.notify(
+        "That did not work, because of an error in the app. The log has the details: token-saver logs",
+        caption=type(error).__name__,
+        type="negative",
+        position="bottom-right",
+        multi_line=True,
+        close_button="Close",
+        timeout=0,
+        classes="ts-notice",
+        group=GROUP,
+    )
+
+
 def show_notice(words: str) -> None:
     """Show a notice that an action succeeded."""
     ui.notify(words, type="positive", position="bottom-right", classes="ts-notice", group=GROUP)

@@ -10,6 +10,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from dashboard import formats
 from dashboard.app_status import headline
 from dashboard.components.controls.elements import box, icon, link, set_prop, text
+from dashboard.components.controls.notices import show_unexpected
 from dashboard.components.frame.appearance import follow_appearance
 from dashboard.components.frame.banner import Banner
 from dashboard.components.frame.pause_button import PauseButton
@@ -91,6 +92,7 @@ class Page:
 @contextmanager
 def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Iterator[Page]:
     """Open a page. ``section`` is the path of its navigation entry."""
+    ui.on_exception(show_unexpected)
     tab = TabTitle(title)
     with box("ts-app"):
         asking = _navigation(hub, section)

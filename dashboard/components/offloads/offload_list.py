@@ -76,8 +76,8 @@ class _Row:
     def update(self, row: OffloadRow) -> None:
         self._outcome.update(row.outcome, undone=row.undone)
         more = self._more.get(row.id, 0)
-        rest = f" · and {formats.count(more, 'more file')} of this batch" if more else ""
-        self._about.set_text(_about(row) + rest)
+        batch = f"newest of {formats.number(more + 1)} files in a batch · " if more else ""
+        self._about.set_text(batch + _about(row))
         set_title(self._about, _about_in_full(row))
         if row.ended_at is None:
             self._time.set_text("")

@@ -86,6 +86,12 @@ def jobs(context: typer.Context, as_json: Json = False) -> None:
         _list(find_folders(), as_json=as_json)
 
 
+@jobs_app.command("list")
+def list_jobs(as_json: Json = False) -> None:
+    """List the batches, newest first, as `jobs` alone does."""
+    _list(find_folders(), as_json=as_json)
+
+
 @jobs_app.command()
 def wait(
     job: JobId,

@@ -19,6 +19,14 @@ def config(context: typer.Context, as_json: Json = False) -> None:
         show_settings(as_json=as_json)
 
 
+@config_app.command("list")
+def list_settings(as_json: Json = False) -> None:
+    """List all settings, as `config` alone does."""
+    from server.commands.config.actions import show_settings  # noqa: PLC0415
+
+    show_settings(as_json=as_json)
+
+
 @config_app.command()
 def get(key: Key, as_json: Json = False) -> None:
     """Print one setting, or all settings of a section."""

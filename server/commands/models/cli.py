@@ -33,6 +33,12 @@ def models(context: typer.Context, as_json: Json = False) -> None:
         list_models(_settings(), find_folders(), as_json=as_json)
 
 
+@models_app.command("list")
+def list_all(as_json: Json = False) -> None:
+    """List the installed and loaded models, as `models` alone does."""
+    list_models(_settings(), find_folders(), as_json=as_json)
+
+
 @models_app.command()
 def pull(
     model: Annotated[str, typer.Argument(help="By default the engine's default model.")] = "",

@@ -21,3 +21,7 @@ def test_a_task_from_the_history_equals_the_original() -> None:
     assert arguments_of(task_of(detail, "other")) == {**said, "model": "other"}
     assert can_run_again(detail)
     assert not can_run_again(replace(detail, arguments={}))
+    assert can_run_again(replace(detail, row=replace(row, tool="batch_offload")))
+    whole = {"task": "Do it", "each": ["*.py"], "output": "{path}"}
+    assert not can_run_again(replace(detail, row=replace(row, tool="batch_offload"), arguments=whole))
+    assert not can_run_again(replace(detail, row=replace(row, tool="compress_context")))
