@@ -178,3 +178,9 @@ def _review(page: Page, stage: DashboardHarness, size: Size) -> None:
     page.locator(".ts-review-item", has_text="third.txt").first.click()
     page.keyboard.press("r")
     expect(page.locator(".ts-notice").first).to_contain_text("Running again")
+    page.goto(stage.url("/"))
+    settle(page)
+    runs = page.locator(".ts-run")
+    if runs.count():  # another model may answer without end
+        runs.first.get_by_role("button", name="Cancel").click()
+    expect(runs).to_have_count(0)
