@@ -1,8 +1,10 @@
 """The *Settings* page: settings in groups with search, connections, checks, prices, file locations."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+
+from nicegui.element import Element
 
 from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, link
@@ -43,12 +45,12 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     settings = await asyncio.to_thread(_written_settings, hub)
     with page_frame(hub, updates, "Settings", "/settings") as page, box("ts-settings-page"):
-        _index()
+        index = _index()
         with box("ts-settings-body"):
             restart = RestartNotice(hub)
-            with box("ts-settings-columns"):
+            with box("ts-settings-columns") as columns:
                 with box("ts-stack"):
-                    engine = _groups(hub, updates, settings)
+                    engine = _groups(hub, updates, settings, lambda words: _filter(columns, index, words))
                 with box("ts-stack"):
                     connect, checks, audit = _cards(hub)
         page.follow_changes(engine.update)
@@ -66,20 +68,43 @@ def _written_settings(hub: Hub) -> tuple[Setting, ...]:
     return list_settings(written, hub.folders)
 
 
-def _index() -> None:
-    """Show links to the groups and cards. The links stay in view while scrolling."""
+def _index() -> Mapping[str, Element]:
+    """Show links to the groups and cards, and return them by anchor. They stay in view while scrolling."""
+    links: dict[str, Element] = {}
     with box("ts-settings-index", "nav", "Page sections"), box("ts-settings-links"):
         for group in GROUPS:
-            link(f"#settings-{group.key}", "ts-settings-link", group.name)
+            links[f"settings-{group.key}"] = link(f"#settings-{group.key}", "ts-settings-link", group.name)
         box("ts-settings-rule")
         for anchor, name in CARDS:
-            link(f"#settings-{anchor}", "ts-settings-link", name)
+            links[f"settings-{anchor}"] = link(f"#settings-{anchor}", "ts-settings-link", name)
         link("/welcome", "ts-settings-link", "First steps")
+    return links
 
 
-def _groups(hub: Hub, updates: HubUpdates, settings: Sequence[Setting]) -> EngineTest:
+def _filter(columns: Element, index: Mapping[str, Element], words: str | None) -> None:
+    """Show the cards whose heading contains the words, and the links of the cards that are shown. ``words``
+    is None if there is no search. The groups of settings filter themselves.
+    """
+    groups = {f"settings-{group.key}" for group in GROUPS}
+    for section in (each for each in columns.descendants() if "ts-card" in each.classes):
+        anchor = str(section.props.get("id", ""))
+        if anchor not in groups:
+            heading = str(section.props["aria-label"]).lower()
+            section.set_visibility(words is None or bool(words and words in heading))
+        if anchor in index:
+            index[anchor].set_visibility(section.visible)
+
+
+def _groups(
+    hub: Hub, updates: HubUpdates, settings: Sequence[Setting], on_search: Callable[[str | None], None]
+) -> EngineTest:
     tests: list[EngineTest] = []
-    search = SettingSearch(lambda words, only: search.show_count(groups.filter(words, only)))
+
+    def find(words: str, only: bool) -> None:
+        search.show_count(groups.filter(words, only))
+        on_search(words if words or only else None)
+
+    search = SettingSearch(find)
     groups = SettingGroups(
         hub,
         settings,

@@ -11,6 +11,10 @@ def _sandbox_word(value: object) -> object:
     return words.get(str(value).lower(), value) if isinstance(value, bool | str | int) else value
 
 
+DURATION = r"^\s*-?(\d+(\.\d+)?(ms|s|m|h)?)+\s*$"
+"""Durations in the form of Ollama's ``keep_alive``: ``90``, ``10m``, ``1h30m``, ``-1``."""
+
+
 class Section(BaseModel):
     """A table of ``config.toml``. Unknown keys are errors. Values are frozen."""
 
@@ -38,7 +42,10 @@ class BackendSettings(Section):
     )
     num_ctx: int = Field(0, ge=0, description="Context length in tokens; 0 lets the app choose.")
     keep_alive: str = Field(
-        "10m", description="How long a model stays loaded after use, such as `10m`; `-1` means forever."
+        "10m",
+        pattern=DURATION,
+        examples=["10m", "1h30m", "-1"],
+        description="How long a model stays loaded after use, such as `10m`; `-1` means forever.",
     )
     slots: int = Field(
         0, ge=0, le=64, description="Number of tasks that the engine runs in parallel; 0 asks the engine."

@@ -80,7 +80,8 @@ def _accepted(section: str, key: str) -> str:
     if schema.get("type") == "boolean":
         return "Give true or false."
     if schema.get("type") not in ("integer", "number"):
-        return "Give another value; docs/settings.md lists the valid values of each setting."
+        values = f"a value such as {', '.join(schema['examples'])}" if "examples" in schema else ""
+        return f"Give {values or 'another value; docs/settings.md lists the valid values of each setting'}."
     number = "a whole number" if schema["type"] == "integer" else "a number"
     least, most, above = (schema.get(name) for name in ("minimum", "maximum", "exclusiveMinimum"))
     if least is not None and most is not None:

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import BaseModel
 
+from server.backends.keep_alive import parse_keep_alive
 from server.config.settings import Settings
 from server.config.settings_file import explain_bad_value
 
@@ -28,4 +29,10 @@ def test_a_default_needs_no_explanation(section: str, key: str, default: object)
 
 def test_a_bad_value_is_explained() -> None:
     assert explain_bad_value("offload", "max_output_tokens", 3) == "Give a whole number of at least 16."
-    assert explain_bad_value("backend", "keep_alive", 3) != ""
+    assert explain_bad_value("backend", "keep_alive", "soon") == "Give a value such as 10m, 1h30m, -1."
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "90", "10m", "1h30m", "1.5h", "500ms"])
+def test_every_duration_of_an_engine_is_a_setting(value: str) -> None:
+    assert explain_bad_value("backend", "keep_alive", value) == ""
+    parse_keep_alive(value)

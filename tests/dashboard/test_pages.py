@@ -231,7 +231,7 @@ def test_waiting_calls_are_approved_and_denied(
         expect(approval.locator(".ts-task")).to_have_text("Write a careful note")
         expect(approval).to_contain_text("note.txt")
         expect(approval).to_contain_text("created")
-        expect(approval).to_contain_text('Asked by "ask first" of offload_work (line 6)')
+        expect(approval).to_contain_text('The rule "ask first" of offload_work (line 6) asks for approval')
         expect(approval).to_contain_text(f"covers every later call of offload_work in {stage.project}")
         expect(approval).to_contain_text(re.compile(r"denied automatically in [12]:\d\d"))
         approval.get_by_role("button", name="Approve").click()

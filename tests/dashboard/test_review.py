@@ -93,6 +93,7 @@ def test_a_whole_batch_is_undone_at_once(browser: Browser, fresh: DashboardHarne
         page.goto(fresh.url("/review"))
         settle(page)
         page.locator(".ts-review-item", has_text="cedar").click()
+        expect(page.locator(".ts-review h2")).to_contain_text("cedar")
         page.get_by_role("button", name="Undo all files of the batch").click()
         expect(page.locator(".ts-review-item")).to_have_count(2)
         assert [name for name in NAMES if (fresh.project / f"{name}.md").exists()] == ["alder", "birch"]
@@ -146,5 +147,5 @@ def test_the_whole_list_is_kept_after_a_question(browser: Browser, fresh: Dashbo
         expect(page.locator(".ts-review-item")).to_have_count(4)
         page.get_by_role("button", name="Keep all…").click()
         dialog.get_by_role("button", name="Keep all", exact=True).click()
-        expect(page.locator("h2")).to_have_text("Nothing to review")
+        expect(page.get_by_role("heading", name="Nothing to review")).to_be_visible()
         assert all((fresh.project / f"{name}.md").exists() for name in NAMES)

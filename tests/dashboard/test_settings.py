@@ -67,7 +67,8 @@ def test_text_is_saved_on_enter_and_when_the_field_is_left(page: Page, stage: Da
     wait_until(lambda: config(stage)["backend"]["keep_alive"] == "2h")
     field.fill("soon")
     field.press("Enter")
-    expect(page.locator(".ts-notice").last).to_contain_text("keep_alive")
+    expect(row).to_contain_text("Give a value such as 10m, 1h30m, -1.")
+    assert config(stage)["backend"]["keep_alive"] == "2h"
     row.get_by_role("button", name="Reset Keep a model loaded for").click()
     expect(field).to_have_value("10m")
     assert "keep_alive" not in config(stage).get("backend", {})
@@ -101,8 +102,15 @@ def test_the_search_finds_settings_by_words_and_key(page: Page, stage: Dashboard
     expect(shown).to_contain_text("Keep the audit trail for")
     page.get_by_label("Search settings").fill("offload.temperature")  # advanced ones are found as well
     expect(shown).to_contain_text("Sampling temperature")
+    page.get_by_label("Search settings").fill("sandbox")
+    expect(page.get_by_label("Sandboxes", exact=True)).to_be_visible()
+    expect(page.get_by_label("Prices", exact=True)).to_be_hidden()
+    links = page.locator(".ts-settings-link:visible")
+    expect(links.filter(has_text="Sandboxes")).to_have_count(1)
+    expect(links.filter(has_text="Prices")).to_have_count(0)
     page.get_by_label("Search settings").fill("")
     expect(shown).to_have_count(few)
+    expect(page.get_by_label("Prices", exact=True)).to_be_visible()
 
 
 def test_every_setting_has_plain_words() -> None:

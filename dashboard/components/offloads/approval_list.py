@@ -99,7 +99,7 @@ def _show(facts: ApprovalFacts) -> None:
     )
     if notes:
         text(" · ".join(notes), "ts-sub", "p")
-    text(f"Asked by {facts.rule}.", "ts-approval-reason", "p")
+    text(f"The rule {facts.rule}.", "ts-approval-reason", "p")
     if facts.always:
         text(facts.always, "ts-sub", "p")
 
