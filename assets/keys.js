@@ -36,6 +36,8 @@
     const close = element("button", { type: "button", className: "ts-keys-close", textContent: "Close" });
     const dialog = show("help", "Keys", element("h2", { textContent: "Keys" }), element("ul", {}, ...rows), close);
     close.addEventListener("click", () => dialog.close());
+    dialog.tabIndex = -1;
+    dialog.focus(); // the button at the end would scroll the heading out of sight
   };
 
   // Rows of a list: j and k move the focus, Enter opens the row as any link. Review has keys of its own.

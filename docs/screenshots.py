@@ -84,7 +84,6 @@ def main() -> None:
 def shots(offload_id: str) -> tuple[Shot, ...]:
     """Return the pictures for every width and both colour schemes."""
     return (
-        Shot("working", "/", working=True),
         Shot("now", "/"),
         Shot("history", "/history"),
         Shot("offload", f"/offload/{offload_id}"),
@@ -97,6 +96,7 @@ def shots(offload_id: str) -> tuple[Shot, ...]:
         Shot("settings", "/settings"),
         Shot("first-steps", "/welcome"),
         Shot("batches", "/batches", batch=True),
+        Shot("working", "/", working=True),  # last, because its calls end as cancelled
     )
 
 
@@ -113,6 +113,8 @@ def take(page: Page, hub: HubProcess, project: Path, shot: Shot, file: Path) -> 
             page.get_by_text("about").first.wait_for()
         if shot.path == "/models":
             page.locator(".ts-coach tbody tr").first.wait_for(timeout=60_000)
+        if shot.path == "/welcome":
+            page.locator(".ts-suggestions .ts-model").first.wait_for(timeout=60_000)
         page.wait_for_timeout(400)
         page.evaluate(REPLACE, _neutral_paths(hub, project))
         _save(page.screenshot(), file)
@@ -153,7 +155,7 @@ def offloads_running(hub: HubProcess, project: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def batch_running(hub: HubProcess, project: Path) -> Iterator[None]:
     """Let a client request a batch that takes longer than the picture."""
-    for number in range(60):
+    for number in range(40):  # more files would wait for an approval
         (project / f"berth{number:02}.py").write_text(BEFORE)
     with RawClient(hub.environ, project) as client:
         _introduce(client)

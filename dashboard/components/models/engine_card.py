@@ -63,10 +63,7 @@ class EngineCard:
         self._next.set_text(f"No model is loaded. The next offload loads {what}, which takes a moment.")
         names = [model.name for model in view.installed if model.generates]
         if names != self._choice.options:
-            idle = [name for name in names if all(each.name != name for each in view.loaded)]
             chosen = self._choice.value if self._choice.value in names else view.default_model
-            if chosen not in idle and idle:  # a model in memory needs no loading
-                chosen = idle[0]
             self._choice.set_options(names, value=chosen if chosen in names else next(iter(names), None))
         self._load.set_visibility(view.capabilities.load and bool(names))
 

@@ -36,7 +36,7 @@ def chart_frame(
             "data": list(labels),
             "axisTick": {"show": False},
             "axisLine": {"lineStyle": {"color": LINE}, "onZero": True},
-            "axisLabel": {"color": INK, "hideOverlap": True, "margin": 14},
+            "axisLabel": {"color": INK, "hideOverlap": True, "margin": 14, "alignMinLabel": "left"},
         },
         "yAxis": {
             "type": "value",

@@ -64,7 +64,10 @@ class TodayLine:
         """Explain why nothing is saved while all calls are the user's own."""
         self._figure.set_text("")
         tasks = formats.count(everything.by_user, "task")
+        net = everything.would_save_tokens
+        figure = formats.short(abs(net))
+        saved = f"saved {figure} tokens" if net >= 0 else f"cost {figure} tokens more than it saved"
         self._words.set_text(
-            f"{tasks} of your own. Made by Claude, they would have saved "
-            f"{formats.signed(everything.would_save_tokens)} tokens. Savings count once Claude sends work."
+            f"{tasks} of your own. From Claude, that would have {saved}. "
+            "Savings count when Claude sends work."
         )
