@@ -1,7 +1,7 @@
 """Extracts the code or text from an answer, leaving out fences, labels and chatter.
 
 Nothing is guessed: an ambiguous answer raises ``Muddled``, and the model is asked again. Text inside a block
-is never altered.
+is never altered, except that a first line is dropped if it only repeats the language's name.
 """
 
 import re
@@ -248,13 +248,23 @@ def _blocks(text: str) -> list[Block]:
         if fence and fence["marks"][0] == marks[0] and len(fence["marks"]) >= len(marks):
             depth += 1 if fence["info"].strip() else -1
             if depth == 0:
-                blocks.append(Block(info, "\n".join(inside), label=label))
+                blocks.append(Block(info, "\n".join(_without_name(info, inside)), label=label))
                 above = ""
                 continue
         inside.append(line)
     if depth:
-        blocks.append(Block(info, "\n".join(inside), label=label))
+        blocks.append(Block(info, "\n".join(_without_name(info, inside)), label=label))
     return blocks
+
+
+def _without_name(info: str, lines: list[str]) -> list[str]:
+    """Return a block's lines without a first line that repeats the name after the fence. Some engines write
+    such a line. In a shell, the name is a command.
+    """
+    name = info.lower()
+    repeats = len(lines) > 1 and lines[0].strip().lower() == name
+    is_code = named_language(name) is not None and name not in _OTHER_FENCES
+    return lines[1:] if repeats and is_code else lines
 
 
 def _meant(blocks: list[Block], language: Language | None, fence: str) -> list[Block]:
