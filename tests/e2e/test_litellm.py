@@ -1,5 +1,7 @@
 """Test with LiteLLM's proxy in front of two engines, as in docs/several-machines.md; one is killed midway.
 
+In one test the engines are llama.cpp with a small model, in the others they are stand-ins.
+
 Runs if ``TOKEN_SAVER_TEST_LITELLM`` is the path of the proxy's ``litellm`` command, in a separate
 environment:
  ``uv venv DIR && uv pip install --python DIR/bin/python 'litellm[proxy]'``, then ``DIR/bin/litellm``.
@@ -8,6 +10,7 @@ environment:
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +20,17 @@ import httpx
 import pytest
 
 from server.batch.plan import plan_each
+from server.common.errors import (
+    BackendFailed,
+    BackendUnreachable,
+    EngineBusy,
+    ModelNotFound,
+    QueueFull,
+)
 from server.config.folders import find_folders
-from server.config.sections import BackendSettings
+from server.config.sections import BackendSettings, BatchSettings
 from server.config.settings import Settings
-from server.hub import Hub
+from server.hub import Hub, open_hub
 from server.offload.values import Caller, Task
 from tests.standins.answers import Answer
 from tests.standins.openai import MODEL, OpenAIStandIn
@@ -35,6 +45,12 @@ pytestmark = [
 
 ITEMS = 120
 FEW = 4
+REAL_ITEMS = 12
+NUM_CTX = 2048
+ONE_SENTENCE = "Write one short sentence about this file."
+ENGINE_CODES = {
+    error.code for error in (BackendFailed, BackendUnreachable, EngineBusy, ModelNotFound, QueueFull)
+}
 DOWN_SECONDS = 15.0
 """How long all engines stay down: longer than the proxy's own retries."""
 KEY = "sk-0123456789abcdef0123456789abcdef"
@@ -115,6 +131,106 @@ async def test_all_engines_down_are_waited_for(tmp_path: Path) -> None:
     assert counts.by_state == {"delivered": FEW}
 
 
+async def test_a_real_engine_is_killed_and_restarted_during_a_batch(
+    tmp_path: Path, smollm2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The model seldom comes to an end, so most of its answers are cut and handed back.
+    monkeypatch.setenv("TOKEN_SAVER_OFFLOAD__MAX_OUTPUT_TOKENS", "32")
+    project = tmp_path / "project"
+    project.mkdir()
+    names = [f"mod_{number}.py" for number in range(REAL_ITEMS)]
+    for number, name in enumerate(names):
+        (project / name).write_text(f"def value_{number}():\n    return {number}\n")
+    with (
+        RealEngine(smollm2, tmp_path / "first") as first,
+        RealEngine(smollm2, tmp_path / "second") as second,
+        _proxy(tmp_path, [first.url, second.url], cooldown=1) as url,
+    ):
+        settings = Settings(
+            backend=BackendSettings(kind="openai", url=url, api_key=KEY, num_ctx=NUM_CTX, slots=4),
+            batch=BatchSettings(stop_failing=False),
+        )
+        async with open_hub(settings, find_folders()) as hub:
+            caller = Caller("test", "session", project, (project,))
+            planned = plan_each(ONE_SENTENCE, names, "{stem}.md", {}, cap=REAL_ITEMS)
+            job_id = await hub.batches.submit(planned, caller)
+            while (await hub.batches.counts(job_id)).ended < 2 or not second.answered():
+                await anyio.sleep(0.05)
+            before = second.answered()
+            second.kill()
+            await anyio.sleep(2)
+            second.start()
+            assert await hub.batches.wait(job_id, 400)
+            counts = await hub.batches.counts(job_id)
+            codes = {item.code for item in await hub.batches.unsuccessful_items(job_id)}
+    print("ended as", counts.by_state, codes)
+    assert first.answered() > 0
+    assert second.answered() > before
+    assert not codes & ENGINE_CODES
+    assert set(counts.by_state) <= {"delivered", "handed_back"}
+    assert sum(counts.by_state.values()) == REAL_ITEMS
+
+
+class RealEngine:
+    """llama.cpp's server in a process of its own, at the same port after a restart."""
+
+    def __init__(self, model: Path, folder: Path) -> None:
+        folder.mkdir()
+        self._model = model
+        self._log = folder / "log"
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    def __enter__(self) -> "RealEngine":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start it and wait until its model is loaded."""
+        options = {
+            "--model": self._model,
+            "--alias": MODEL,
+            "--host": "127.0.0.1",
+            "--port": self._port,
+            "--ctx-size": 2 * NUM_CTX,
+            "--parallel": 2,
+            "--threads": 2,
+            "--n-gpu-layers": 0,
+            "--cache-ram": 0,
+        }
+        arguments = [str(each) for pair in options.items() for each in pair]
+        environ = {
+            "STANDIN_DIES": "never",
+            "STANDIN_DEVICES": "0",
+            "LLAMA_API_KEY": "none",
+            "LLAMA_ARG_LOG_VERBOSITY": "3",
+            "OMP_WAIT_POLICY": "PASSIVE",
+        }
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.standins.llama_server_program", *arguments],
+                env={**os.environ, **environ},
+                cwd=Path(__file__).parents[2],
+                stdout=log,
+                stderr=log,
+            )
+        _wait_for(f"{self.url}/health", self._process, self._log)
+
+    def kill(self) -> None:
+        """End it without notice."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def answered(self) -> int:
+        """Return how many requests it has answered, over all of its starts."""
+        return self._log.read_text(errors="replace").count("|       total time =")
+
+
 async def _silent(_done: float, _total: float | None, _message: str) -> None:
     """Ignore progress."""
 
@@ -139,9 +255,7 @@ router_settings:
   allowed_fails: 1
   cooldown_time: {cooldown}
 """)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     environ = {
         "HOME": str(folder),
         "PATH": os.environ["PATH"],
@@ -154,11 +268,17 @@ router_settings:
         process = subprocess.Popen(command, env=environ, cwd=folder, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(url, process, log)
+        _wait_for(f"{url}/health/liveliness", process, log)
         yield url
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -166,7 +286,7 @@ def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
         for _ in range(START_SECONDS * 2):
             assert process.poll() is None, log.read_text(errors="replace")[-2000:]
             try:
-                if client.get(f"{url}/health/liveliness", timeout=1).is_success:
+                if client.get(url, timeout=1).is_success:
                     return
             except httpx.TransportError:
                 pass
