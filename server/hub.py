@@ -13,9 +13,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
-from server.batch.undo import is_job_id, own_work, undo_batch
+from server.batch.undo import own_work, undo_batch
 from server.bridge.keys import Keys
-from server.common.errors import HubUnreachable
+from server.common.errors import BadArguments, HubUnreachable
 from server.common.events import SettingsChanged, TranscriptChecksSwitched
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
@@ -26,6 +26,8 @@ from server.models.chores import Chore
 from server.models.measure import ReportMeasure
 from server.policy.approvals import ApprovalAnswer
 from server.state.snapshot import PendingApproval, Snapshot
+from server.store.job_ids import find_job_id, is_job_id
+from server.store.job_states import changes
 from server.store.measurements import MeasurementRecord
 
 logger = logging.getLogger(__name__)
@@ -157,11 +159,34 @@ class Hub(HubParts):
             FileChanged: the offload's file has changed since.
         """
         if is_job_id(given):
-            return (await undo_batch(self.batches, self.history, self.offloader, given, by_user=by_user)).text
+            job_id = await find_job_id(self.history.database, given)
+            undone = await undo_batch(self.batches, self.history, self.offloader, job_id, by_user=by_user)
+            return undone.text
         detail = await self.history.find(given)
         if detail.row.by_user and not by_user:
             raise own_work(given)
         return await self.offloader.undo(detail.row.id)
+
+    async def cancel(self, given: str) -> str:
+        """Cancel a running offload or a batch for the user. Return a sentence confirming it.
+
+        Raises:
+            NotFound: the offload or batch does not exist, or the offload is not running.
+            BadArguments: the batch has already ended.
+        """
+        if not is_job_id(given):
+            offload_id = (await self.history.find(given)).row.id
+            await self.offloader.cancel(offload_id)
+            outcome = (await self.history.find(offload_id)).row.outcome
+            ended = "is cancelled" if outcome == "cancelled" else f"had already ended: {outcome}"
+            return f"Offload {offload_id} {ended}."
+        job_id = await find_job_id(self.history.database, given)
+        if not changes((await self.batches.get(job_id)).state, "cancel"):
+            raise BadArguments(
+                f"Batch {job_id} has already ended.", f"`token-saver undo {job_id}` restores its files."
+            )
+        await self.batches.cancel(job_id)
+        return f"Batch {job_id} is cancelled. Files already written are kept."
 
     async def forget_test(self, session: str) -> None:
         """Remove a test's offloads from the history and from the savings."""

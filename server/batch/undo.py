@@ -64,11 +64,6 @@ async def undo_batch(
     return UndoneBatch(job_id, tuple(restored), tuple(left))
 
 
-def is_job_id(given: str) -> bool:
-    """Return whether an id belongs to a batch. Ids of offloads are hexadecimal."""
-    return given.startswith("j")
-
-
 def own_work(given: str) -> Denied:
     """Return the error to raise when an agent asks to undo the user's own work."""
     return Denied(

@@ -12,6 +12,10 @@ from server.policy.approvals import Approval, ApprovalAnswer
 from server.policy.gate import Passage
 
 WAITING = "waiting for the user's approval (in the tray, the dashboard or here)"
+WAITING_FOR_SHELL = (
+    "waiting for your approval in the tray or the dashboard, or by `token-saver policy approve`"
+)
+"""The line for the user's own shell, which cannot be asked."""
 
 
 @contextlib.asynccontextmanager
@@ -27,7 +31,7 @@ async def enter(hub: Hub, prepared: Prepared, context: ToolContext) -> AsyncIter
 
     async def in_client(approval: Approval) -> ApprovalAnswer | None:
         async with progress_to(context) as report:
-            await report(0.0, None, WAITING)
+            await report(0.0, None, WAITING_FOR_SHELL if prepared.caller.by_user else WAITING)
             return await elicit(context, approval)
 
     back_from = take_answer(hub, context)

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from server.batch.undo import is_job_id
 from server.calls.affected_files import MOST_PATHS, AffectedFiles
 from server.calls.prepare import policy_call
 from server.calls.prepared import Prepared
 from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.policy.values import Item
+from server.store.job_ids import find_job_id, is_job_id
 
 
 async def with_undone_files(hub: Hub, prepared: Prepared) -> Prepared:
@@ -39,6 +39,7 @@ async def with_undone_files(hub: Hub, prepared: Prepared) -> Prepared:
 
 async def _paths(hub: Hub, given: str) -> tuple[str, ...]:
     if is_job_id(given):
-        return tuple(path for _, path in await hub.history.undoable(given))
+        job_id = await find_job_id(hub.history.database, given)
+        return tuple(path for _, path in await hub.history.undoable(job_id))
     detail = await hub.history.find(given)
     return (detail.undo.path,) if detail.undo is not None else ()

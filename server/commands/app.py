@@ -31,7 +31,8 @@ from server.config.folders import HOME_VARIABLE, Folders, find_folders
 if TYPE_CHECKING:
     from server.config.settings import Settings
 
-WORK, RESULTS, APP, SETUP = "Work for the local model", "Results and savings", "The app", "Installation"
+WORK, RESULTS = "Work for the local model", "Results and savings"
+APP, CLIENTS = "The app and its settings", "Clients and installation"
 """Headings of the commands in the help."""
 
 
@@ -100,10 +101,11 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
         elif context.invoked_subcommand is None:
             start_app(_start(tray=True, background=background))
 
-    _add(app, WORK, offload, batch, digest, commit)
-    app.command(rich_help_panel=WORK, context_settings={"ignore_unknown_options": True})(run)
+    _add(app, WORK, offload, batch)
     app.add_typer(jobs_app, name="jobs", rich_help_panel=WORK)
-    _add(app, RESULTS, status, dashboard, history, undo, savings, context)
+    _add(app, WORK, cancel, undo, commit, digest)
+    app.command(rich_help_panel=WORK, context_settings={"ignore_unknown_options": True})(run)
+    _add(app, RESULTS, status, dashboard, history, savings, context)
     app.add_typer(audit_app, name="audit", rich_help_panel=RESULTS)
     _add(app, APP, pause, resume)
 
@@ -122,19 +124,24 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
         (token_app, "token"),
     ):
         app.add_typer(group, name=name, rich_help_panel=APP)
-    _add(app, SETUP, connect, disconnect)
+    _add(app, CLIENTS, connect, disconnect)
 
-    @app.command(rich_help_panel=SETUP)
+    @app.command(rich_help_panel=CLIENTS)
     def doctor(
         as_json: Json = False,
-        no_offload: Annotated[bool, typer.Option("--no-offload", help="Skip the model test.")] = False,
+        no_offload: Annotated[
+            bool, typer.Option("--no-offload", help="Skip the test with the model.")
+        ] = False,
     ) -> None:
-        """Check the installation, and report each problem with its fix."""
+        """Check the installation, and name the fix for each problem.
+
+        It ends with an offload of its own, which waits for running work and leaves no trace in the history.
+        """
         from server.commands.doctor.doctor import examine  # noqa: PLC0415
 
         raise typer.Exit(examine(find_folders(), missing_tray, as_json=as_json, offload=not no_offload))
 
-    _add(app, SETUP, update, uninstall)
+    _add(app, CLIENTS, update, uninstall)
     app.command(hidden=True)(statusline)
     add_examples(app)
     return app
@@ -151,7 +158,7 @@ def offload(
     *,
     file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Input; repeatable.")] = None,
     output: Annotated[str, typer.Option("--output", "-o", help="File to write.")] = "",
-    model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
+    model: Annotated[str, typer.Option("--model", help="Model to use.")] = "",
     context: Annotated[str, typer.Option(help="Facts that are not in the files.")] = "",
     language: Annotated[str, typer.Option(help="Language of the result.")] = "",
     output_format: Annotated[str, typer.Option(help="One of: code, diff, explanation, raw.")] = "code",
@@ -159,6 +166,9 @@ def offload(
     example: Annotated[
         list[str] | None, typer.Option("--example", "-e", help="Fact about new code; repeatable.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print the files and the policy's decision.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run one task with the local model in the current folder."""
@@ -175,25 +185,39 @@ def offload(
         "check": check,
         "examples": example or [],
     }
+    if dry_run:
+        from server.commands.offload_dry_run import print_dry_run  # noqa: PLC0415
+
+        raise typer.Exit(print_dry_run(arguments, as_json=as_json))
     raise typer.Exit(offload_task(_settings(), find_folders(), arguments, as_json=as_json))
 
 
 def status(as_json: Json = False) -> None:
-    """Show the hub's state: engine, models, running work, tokens saved."""
+    """Show the engine, the models, running work and tokens saved."""
     from server.commands.status import show_status  # noqa: PLC0415
 
     show_status(find_folders(), as_json=as_json)
 
 
-def dashboard() -> None:
-    """Open the dashboard in a browser, or print a login link that works once."""
+def dashboard(
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Print a login link that works once; open nothing.")
+    ] = False,
+) -> None:
+    """Open the dashboard in a browser.
+
+    Without a browser, print a login link that works once.
+    """
     from server.commands.status import open_dashboard  # noqa: PLC0415
 
-    open_dashboard(find_folders())
+    open_dashboard(find_folders(), only_print=only_print)
 
 
 def quit_app() -> None:
-    """Stop the running hub. Batches continue when the hub starts again."""
+    """Stop the app.
+
+    Batches continue when it starts again.
+    """
     from server.commands import status as commands  # noqa: PLC0415
 
     commands.quit_app(find_folders())
@@ -201,19 +225,25 @@ def quit_app() -> None:
 
 def history(
     offload_id: Annotated[
-        str, typer.Argument(metavar="ID", help="Show this offload. A unique prefix of the id is enough.")
+        str,
+        typer.Argument(
+            metavar="ID", help="Show this offload, or the offloads of this batch. A unique prefix is enough."
+        ),
     ] = "",
     *,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="Number of offloads, newest first.")
     ] = 20,
-    failed: Annotated[bool, typer.Option("--failed", help="Show only offloads that wrote nothing.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Show only errors and failed checks.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List offloads, or show one offload with its summary, checks, savings and diff."""
-    from server.commands.history import list_offloads, show_offload  # noqa: PLC0415
+    """List offloads, or show one with its checks, savings and diff."""
+    from server.commands.history import list_batch, list_offloads, show_offload  # noqa: PLC0415
+    from server.store.job_ids import is_job_id  # noqa: PLC0415
 
-    if offload_id:
+    if is_job_id(offload_id):
+        list_batch(find_folders(), offload_id, limit, failed=failed, as_json=as_json)
+    elif offload_id not in ("", "list"):
         show_offload(find_folders(), offload_id, as_json=as_json)
     else:
         list_offloads(find_folders(), limit, failed=failed, as_json=as_json)
@@ -222,14 +252,33 @@ def history(
 def undo(
     given: Annotated[
         str,
-        typer.Argument(metavar="ID", help="Id from `history` (or a unique prefix of it) or `jobs`."),
+        typer.Argument(metavar="ID", help="Id from `history` or `jobs`, or a unique prefix of it."),
     ],
     as_json: Json = False,
 ) -> None:
-    """Restore the files of an offload or a batch, except files that changed since then."""
+    """Restore the files of an offload or a batch.
+
+    Files that changed since then are not touched.
+    """
     from server.commands.offload import undo_work  # noqa: PLC0415
 
     undo_work(_settings(), find_folders(), given, as_json=as_json)
+
+
+def cancel(
+    given: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Id from `status`, `history` or `jobs`, or a unique prefix of it."),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Cancel a running offload or a batch.
+
+    Files already written are kept; `undo` restores them.
+    """
+    from server.commands.offload import cancel_work  # noqa: PLC0415
+
+    cancel_work(find_folders(), given, as_json=as_json)
 
 
 def commit(
@@ -240,7 +289,10 @@ def commit(
     *,
     message: Annotated[str, typer.Option("--message", "-m", help="Use this message.")] = "",
 ) -> None:
-    """Commit the staged files or the named paths. The local model writes the message."""
+    """Commit files with a message that the local model writes.
+
+    It commits the staged files or, if none are staged, the named paths.
+    """
     from server.commands.commit.commit import commit_changes  # noqa: PLC0415
 
     commit_changes(_settings(), find_folders(), paths or [], message)
@@ -249,7 +301,7 @@ def commit(
 def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="Number of lines.")] = 50,
 ) -> None:
-    """Print the log's path and its last few lines."""
+    """Print the path and the last lines of the log."""
     path = find_folders().log_file
     echo(path)
     try:
@@ -270,7 +322,7 @@ def update(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Install the newest version, and return to this one if it does not start."""
+    """Install the newest version, or return to this one if it fails."""
     from server.commands.update.update import Wish  # noqa: PLC0415
     from server.commands.update.update import update as run_update  # noqa: PLC0415
 

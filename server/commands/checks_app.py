@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from server.execution.project_checks.values import ProjectCheck
 
 checks_app = typer.Typer(
-    help="The project's own checks: found in its files, and run once you accept them.",
+    help="The project's own checks: list, accept, withdraw, place.",
     no_args_is_help=False,
 )
 
@@ -23,8 +23,17 @@ Project = Annotated[Path, typer.Option("--project", help="The project's folder."
 @checks_app.callback(invoke_without_command=True)
 def checks(context: typer.Context, project: Project = Path(), *, as_json: Json = False) -> None:
     """List the checks found in this project, and show which are accepted."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _list(project, as_json=as_json)
+
+
+@checks_app.command("list")
+def list_checks(project: Project = Path(), *, as_json: Json = False) -> None:
+    """List the checks found in this project, and show which are accepted."""
+    _list(project, as_json=as_json)
+
+
+def _list(project: Path, *, as_json: bool) -> None:
     found, unreadable = _found(project)
     places = dict(_accepted().of(project))
     if as_json:

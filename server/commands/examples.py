@@ -8,6 +8,7 @@ EXAMPLES = {
     "doctor": "token-saver doctor --json",
     "offload": '''token-saver offload "Write slugify(text) in Python" --output slug.py -e "slugify('A b') == 'a-b'" -e "slugify('') == ''"''',  # noqa: E501 - a command
     "checks": "token-saver checks --project src/shop",
+    "checks list": "token-saver checks list --project src/shop",
     "checks accept": "token-saver checks accept pytest ruff",
     "checks place": "token-saver checks place test sandbox",
     "checks withdraw": "token-saver checks withdraw",
@@ -19,6 +20,7 @@ EXAMPLES = {
     "dashboard": "token-saver dashboard",
     "quit": "token-saver quit",
     "history": "token-saver history --failed",
+    "cancel": "token-saver cancel c707f3c8",
     "undo": "token-saver undo c707f3c8",
     "commit": "token-saver commit src/parser.py tests/test_parser.py",
     "pause": "token-saver pause --for 15m --finish",
@@ -31,7 +33,7 @@ EXAMPLES = {
     "uninstall": "token-saver uninstall --dry-run",
     "batch": 'token-saver batch "Add docstrings" --each "src/**/*.py" --output "{path}"',
     "models": "token-saver models --json",
-    "models list": "token-saver models list",
+    "models list": "token-saver models list --json",
     "models pull": "token-saver models pull qwen2.5-coder-1.5b",
     "models load": "token-saver models load qwen2.5-coder-1.5b --keep-alive 10m",
     "models unload": "token-saver models unload qwen2.5-coder-1.5b",
@@ -39,7 +41,7 @@ EXAMPLES = {
     "models update": "token-saver models update ~/Downloads/models.toml",
     "models bench": "token-saver models bench qwen2.5-coder-1.5b",
     "jobs": "token-saver jobs --json",
-    "jobs list": "token-saver jobs list",
+    "jobs list": "token-saver jobs list --json",
     "jobs wait": "token-saver jobs wait j87228048",
     "jobs show": "token-saver jobs show j87228048",
     "jobs pause": "token-saver jobs pause j87228048",
@@ -47,7 +49,7 @@ EXAMPLES = {
     "jobs cancel": "token-saver jobs cancel j87228048",
     "jobs retry": "token-saver jobs retry j87228048",
     "config": "token-saver config --json",
-    "config list": "token-saver config list",
+    "config list": "token-saver config list --changed",
     "config get": "token-saver config get backend.url",
     "config set": "token-saver config set ledger.quota_dollars 100",
     "config edit": "token-saver config edit",
@@ -68,11 +70,11 @@ EXAMPLES = {
 
 EXIT_STATUS = {
     0: "done",
-    1: "an error, one line on standard error",
+    1: "an error, one line on stderr",
     2: "invalid usage",
-    3: "not written: the checks failed (`batch`: for some files)",
+    3: "checks failed, not written (`batch`: some files)",
     4: "a warning of `doctor`",
-    130: "interrupted (`run`: the status of its command)",
+    130: "interrupted",
 }
 """Exit statuses of all commands."""
 
@@ -80,7 +82,7 @@ EXIT_STATUS = {
 def add_examples(app: typer.Typer) -> None:
     """Add an example to the help of each command, and the exit statuses to the app's help."""
     statuses = "; ".join(f"{status} {meaning}" for status, meaning in EXIT_STATUS.items())
-    app.info.epilog = f"Exit status: {statuses}. With --debug, errors include a traceback."
+    app.info.epilog = f"Exit status: {statuses}. --debug adds a traceback."
     for info in app.registered_commands:
         info.epilog = _example(command_name(info))
     for group in app.registered_groups:

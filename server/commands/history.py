@@ -1,41 +1,63 @@
 """Command ``history``: lists offloads from the history database. No hub needed."""
 
 import asyncio
+import contextlib
 import datetime
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+from server.commands.hub_client import connect
 from server.commands.open_history import opened_history
-from server.commands.terminal.output import echo, outcome_style, print_json, print_table, sign_style
+from server.commands.terminal.output import (
+    echo,
+    outcome_style,
+    print_json,
+    print_table,
+    shortened,
+    sign_style,
+)
 from server.commands.terminal.pager import Paged
 from server.common.control_characters import in_line
+from server.common.errors import TokenSaverError
 from server.config.folders import Folders
+from server.store.job_ids import find_job_id, offload_ids
 from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, OffloadRow
 
 LONGEST_TASK = 100
 PAGE = 200
 WELL = frozenset({"delivered", "returned", "running"})
 """Outcomes that are not (yet) failures."""
+FAILED = frozenset({"failed", "handed_back", "interrupted"})
+"""Outcomes that ``--failed`` shows. A cancelled or denied call is a decision, not a failure."""
 
 
 def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) -> None:
-    """Print the newest ``limit`` offloads. With ``failed``, print only those that wrote nothing.
+    """Print the newest ``limit`` offloads. With ``failed``, print only those that failed.
 
     Raises:
         StoreError: the history cannot be read.
     """
     rows = asyncio.run(_newest(folders, limit, failed=failed))
-    if as_json:
-        print_json([asdict(row) for row in rows])
-    elif rows:
-        print_table(
-            ("id", "started", "outcome", "file", "net tokens", "task"),
-            map(_cells, rows),
-            paint={"outcome": outcome_style, "net tokens": sign_style},
-            right=("net tokens",),
-        )
+    if rows or as_json:
+        _list(folders, rows, as_json=as_json)
     else:
         nothing = "No offload has failed." if failed else "Nothing has been offloaded yet."
         echo(f'{nothing} Try `token-saver offload "Write slugify(text) in Python" --output slug.py`.')
+
+
+def list_batch(folders: Folders, given: str, limit: int, *, failed: bool, as_json: bool) -> None:
+    """Print the offloads of one batch, newest first.
+
+    Raises:
+        NotFound: no batch has this id, or several ids start with it.
+        StoreError: the history cannot be read.
+    """
+    job_id, rows = asyncio.run(_of_batch(folders, given))
+    rows = tuple(row for row in rows if not failed or row.outcome in FAILED)[:limit]
+    if rows or as_json:
+        _list(folders, rows, as_json=as_json)
+    else:
+        echo(f"Batch {job_id} has no {'failed ' if failed else ''}offloads.")
 
 
 def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
@@ -53,6 +75,26 @@ def show_offload(folders: Folders, given: str, *, as_json: bool) -> None:
         return
     with Paged() as page:
         _show(page, detail)
+
+
+def _list(folders: Folders, rows: Sequence[OffloadRow], *, as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    stages = _stages(folders) if any(row.outcome == "running" for row in rows) else {}
+    print_table(
+        ("id", "started", "outcome", "file", "net tokens", "task"),
+        [_cells(row, stages) for row in rows],
+        paint={"outcome": outcome_style, "net tokens": sign_style},
+        right=("net tokens",),
+    )
+
+
+def _stages(folders: Folders) -> dict[str, str]:
+    """Return the stage of each offload that the hub runs now, by id. It is empty without a hub."""
+    with contextlib.suppress(TokenSaverError):
+        return {each["id"]: each["stage"] for each in connect(folders).get("/api/status")["running"]}
+    return {}
 
 
 def _show(page: Paged, detail: OffloadDetail) -> None:
@@ -86,11 +128,18 @@ async def _newest(folders: Folders, limit: int, *, failed: bool) -> tuple[Offloa
     async with opened_history(folders) as history:
         while len(found) < limit:
             page = await history.page(OffloadFilter(), min(PAGE, limit) if not failed else PAGE, before)
-            found += [row for row in page if not failed or row.outcome not in WELL]
+            found += [row for row in page if not failed or row.outcome in FAILED]
             if not page:
                 break
             before = page[-1].id
     return tuple(found[:limit])
+
+
+async def _of_batch(folders: Folders, given: str) -> tuple[str, tuple[OffloadRow, ...]]:
+    async with opened_history(folders) as history:
+        job_id = await find_job_id(history.database, given)
+        found = [await history.get(each) for each in await offload_ids(history.database, job_id, PAGE)]
+    return job_id, tuple(detail.row for detail in found if detail is not None)
 
 
 async def find_offload(folders: Folders, given: str) -> OffloadDetail:
@@ -98,16 +147,22 @@ async def find_offload(folders: Folders, given: str) -> OffloadDetail:
         return await history.find(given)
 
 
-def _cells(row: OffloadRow) -> tuple[str, ...]:
+def _cells(row: OffloadRow, stages: Mapping[str, str]) -> tuple[str, ...]:
     net = "" if row.outcome == "running" else f"{row.net_tokens:+,}"
     return (
         row.id,
         _when(row),
-        _outcome(row),
+        _state(row, stages) if row.outcome == "running" else _outcome(row),
         row.output or "",
         _own(row.would_save_tokens) if row.by_user and not row.net_tokens else net,
-        " ".join(row.task.split())[:LONGEST_TASK],
+        shortened(" ".join(row.task.split()), LONGEST_TASK),
     )
+
+
+def _state(row: OffloadRow, stages: Mapping[str, str]) -> str:
+    """Return whether an unfinished offload waits or runs. Without its hub, it was interrupted."""
+    stage = stages.get(row.id)
+    return "interrupted" if stage is None else "waiting" if stage == "queue" else "running"
 
 
 def _own(would_save: int) -> str:

@@ -1,8 +1,8 @@
-"""Commands ``offload`` and ``undo``."""
+"""Commands ``offload``, ``cancel`` and ``undo``."""
 
 from typing import Any
 
-from server.commands.hub_client import HubAnswered, ToolAnswer, hub_for_call
+from server.commands.hub_client import HubAnswered, ToolAnswer, connect, hub_for_call
 from server.commands.terminal.output import echo, print_json
 from server.commands.terminal.progress import progress_bar
 from server.config.folders import Folders
@@ -20,8 +20,10 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
         TokenSaverError: the hub does not answer, or the offload failed. The message gives the reason.
     """
     given = {name: value for name, value in arguments.items() if value}
-    with hub_for_call(settings, folders) as hub, progress_bar() as bar:
-        answer = hub.call_tool("offload_work", given, bar.show)
+    with progress_bar() as bar:
+        bar.show("starting")
+        with hub_for_call(settings, folders) as hub:
+            answer = hub.call_tool("offload_work", given, bar.show)
     if as_json:
         print_json({**answer.meta.get(OUTCOME_META, {}), "text": answer.text})
     elif answer.failed:
@@ -39,6 +41,19 @@ def undo_work(settings: Settings, folders: Folders, given: str, *, as_json: bool
     """
     with hub_for_call(settings, folders) as hub:
         text = hub.post("/api/undo", {"id": given})["text"]
+    if as_json:
+        print_json({"id": given, "text": text})
+    else:
+        echo(text)
+
+
+def cancel_work(folders: Folders, given: str, *, as_json: bool) -> None:
+    """Cancel a running offload or a batch, and print a confirmation.
+
+    Raises:
+        TokenSaverError: no hub is running, or the offload or batch does not exist or has ended.
+    """
+    text = connect(folders).post("/api/cancel", {"id": given})["text"]
     if as_json:
         print_json({"id": given, "text": text})
     else:

@@ -23,7 +23,10 @@ def pause(
     finish: Annotated[bool, typer.Option("--finish", help="Finish running work first.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Pause offloading. Running work stops; batches continue after `resume`."""
+    """Pause offloading.
+
+    Running work stops; batches continue after `resume`.
+    """
     seconds = seconds_of(duration) if duration else 0
     until = time.time() + seconds if seconds else 0.0
     paused = connect(find_folders()).post("/api/pause", {"until": until, "finish": finish})
@@ -43,8 +46,10 @@ def resume(as_json: Json = False) -> None:
     resumed = connect(find_folders()).post("/api/resume")
     if as_json:
         print_json(resumed)
-    else:
+    elif resumed["was_paused"]:
         echo("Offloading is resumed.")
+    else:
+        echo("Offloading was not paused.")
 
 
 def seconds_of(duration: str) -> int:

@@ -9,8 +9,9 @@ import psutil
 
 from server.bridge import discovery
 from server.commands.hub_client import HubClient, connect, connect_or_start
-from server.commands.terminal.output import echo, gib, outcome_style, print_json
+from server.commands.terminal.output import echo, gib, outcome_style, print_json, shortened
 from server.commands.terminal.page import open_page
+from server.commands.terminal.stages import stage_words
 from server.common.control_characters import in_line
 from server.common.errors import HubUnreachable
 from server.config.folders import Folders
@@ -20,6 +21,8 @@ CLOSE_SECONDS = 10.0
 """Timeout for the process of a hub that has stopped answering to exit (seconds)."""
 QUIT_SECONDS = 60.0
 """Timeout for the hub to finish running work (seconds)."""
+LONGEST_TASK = 60
+"""Maximum length of a task in a line about running work (characters)."""
 
 
 def show_status(folders: Folders, *, as_json: bool) -> None:
@@ -59,6 +62,14 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
         echo(in_line(f"loaded   {model['name']}  {gib(model['size'])}".rstrip()))
     for offload in snapshot["running"]:
         echo(in_line(_running(offload)))
+    _show_savings(snapshot)
+    if folders.config_file.exists():
+        echo(f"settings {in_line(str(folders.config_file))}")
+    else:
+        echo(f"settings defaults; changes go to {in_line(str(folders.config_file))}")
+
+
+def _show_savings(snapshot: dict[str, Any]) -> None:
     echo(f"saved    {_saved(snapshot['saved_today'])} today, {_saved(snapshot['saved_all'])} in total")
     everything = snapshot["saved_all"]
     if everything["by_user"]:
@@ -66,8 +77,6 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
             f"your own calls: {everything['by_user']:,} of {everything['offloads']:,} (no savings counted); "
             f"made by Claude, they would have saved {everything['would_save_tokens']:+,} tokens"
         )
-    unwritten = "" if folders.config_file.exists() else "  (does not exist yet)"
-    echo(f"settings {in_line(str(folders.config_file))}{unwritten}")
 
 
 def _show_starting(*, as_json: bool) -> None:
@@ -78,13 +87,17 @@ def _show_starting(*, as_json: bool) -> None:
         echo("  The hub is starting and does not answer yet. Try again in a few seconds.")
 
 
-def open_dashboard(folders: Folders) -> None:
-    """Open the running hub's dashboard. If there is no hub, start one.
+def open_dashboard(folders: Folders, *, only_print: bool = False) -> None:
+    """Open the running hub's dashboard, or only print a login link. If there is no hub, start one.
 
     Raises:
         HubUnreachable: the hub does not start.
     """
-    open_page(connect_or_start(folders).post("/api/login")["url"])
+    url = connect_or_start(folders).post("/api/login")["url"]
+    if only_print:
+        echo(url)
+    else:
+        open_page(url)
 
 
 def quit_app(folders: Folders) -> None:
@@ -129,12 +142,13 @@ def activity_line(activity: dict[str, Any]) -> str:
 
 
 def _running(offload: dict[str, Any]) -> str:
-    """Return a line about an offload that runs or waits for the engine, with the file that it writes."""
+    """Return a line about an offload that runs or waits for the engine, with its id and output."""
     speed = f"{offload['tokens']} tokens, {offload['tokens_per_second']:.1f}/s" if offload["tokens"] else ""
     waits = offload["stage"] == "queue"
-    state, stage = ("waiting", "") if waits else ("running", offload["stage"])
+    state, stage = ("waiting ", "") if waits else ("running ", stage_words(offload["stage"]))
     written = f"→ {PurePath(offload['output']).name}" if offload["output"] else ""
-    return "  ".join(part for part in (state, stage, offload["task"][:60], written, speed) if part)
+    task = shortened(" ".join(offload["task"].split()), LONGEST_TASK)
+    return "  ".join(part for part in (f"{state} {offload['id']}", stage, task, written, speed) if part)
 
 
 def _saved(totals: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ import typer
 from server.commands.terminal.output import echo
 from server.config.folders import find_folders
 
-token_app = typer.Typer(help="The token that gives MCP clients access to the hub.", no_args_is_help=False)
+token_app = typer.Typer(help="The clients' access token: print its path, rotate it.", no_args_is_help=False)
 
 
 @token_app.callback(invoke_without_command=True)

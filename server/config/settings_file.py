@@ -66,8 +66,10 @@ def _refuse_bad_value(section: str, key: str, table: dict[str, Any]) -> None:
         bad = next((each for each in error.errors() if each["loc"][: len(where)] == where), None)
         if bad is None:
             raise
-        problem = f"{'.'.join(where)} cannot be {bad['input']!r}: {_lower(bad['msg'])}."
-        raise SettingsError(problem, f"{_accepted(section, key)} Nothing was changed.") from None
+        problem = f"{'.'.join(where)} cannot be {bad['input']!r}"
+        # The accepted values say the same as the cause.
+        cause = "" if bad["type"] in ("enum", "literal_error") else f": {_lower(bad['msg'])}"
+        raise SettingsError(f"{problem}{cause}.", f"{_accepted(section, key)} Nothing was changed.") from None
 
 
 def _accepted(section: str, key: str) -> str:

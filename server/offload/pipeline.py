@@ -198,7 +198,7 @@ class Offloader:
         """
         work = self._running.get(offload_id)
         if work is None:
-            raise NotFound(f"No offload {offload_id!r} is running.", "It may have ended already.")
+            raise NotFound(f"Offload {offload_id} is not running.", "It may have ended already.")
         work.cancel()
         await asyncio.wait([work])
 

@@ -10,6 +10,7 @@
 ``/metrics``              Prometheus metrics (token or cookie)
 ``/api/measure``          POST ``{"model": …}``: measure a model, see ``measure_stream`` (token or cookie)
 ``/api/undo``             POST ``{"id": …}``: restore the contents from before an offload or a batch
+``/api/cancel``           POST ``{"id": …}``: cancel a running offload or a batch
 ``/api/pause``            POST: pause offloading, see ``pause_routes``; ``/api/resume`` ends the pause
 ``/api/jobs/{id}``        one batch, see ``job_route``
 ``/api/forget-test``      POST ``{"session": …}``: remove the offloads from a ``doctor`` test
@@ -112,6 +113,9 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
     async def undo(request: Request) -> Response:
         return JSONResponse({"text": await hub.undo(await _argument(request, "id"))})
 
+    async def cancel(request: Request) -> Response:
+        return JSONResponse({"text": await hub.cancel(await _argument(request, "id"))})
+
     async def forget_test(request: Request) -> Response:
         await hub.forget_test(await _argument(request, "session"))
         return JSONResponse({"forgotten": True})
@@ -142,6 +146,7 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
         *pause_routes(hub),
         job_route(hub),
         Route("/api/undo", _plainly(undo), methods=["POST"]),
+        Route("/api/cancel", _plainly(cancel), methods=["POST"]),
         Route("/api/forget-test", _plainly(forget_test), methods=["POST"]),
         Route("/api/approvals", _plainly(approvals), methods=["GET", "POST"]),
         tool_result_route(hub),

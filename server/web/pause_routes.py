@@ -2,7 +2,7 @@
 
 ``/api/pause`` takes ``{"until": seconds since the epoch, "finish": true or false}``, both optional: 0 means
 "until resumed"; ``finish`` lets running work finish first. Both routes return ``{"paused_until",
-"on_hold"}``.
+"on_hold"}``; ``/api/resume`` adds ``"was_paused"``.
 """
 
 from typing import Any
@@ -27,8 +27,9 @@ def pause_routes(hub: Hub) -> list[Route]:
         return _state(hub)
 
     async def resume(_request: Request) -> Response:
+        was_paused = hub.snapshot().paused_until is not None
         hub.resume()
-        return _state(hub)
+        return _state(hub, was_paused=was_paused)
 
     return [
         Route("/api/pause", pause, methods=["POST"]),
@@ -36,9 +37,9 @@ def pause_routes(hub: Hub) -> list[Route]:
     ]
 
 
-def _state(hub: Hub) -> Response:
+def _state(hub: Hub, **more: bool) -> Response:
     snapshot = hub.snapshot()
-    return JSONResponse({"paused_until": snapshot.paused_until, "on_hold": snapshot.on_hold})
+    return JSONResponse({"paused_until": snapshot.paused_until, "on_hold": snapshot.on_hold, **more})
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -26,6 +26,19 @@ def test_every_setting_is_listed_with_its_source(capsys: pytest.CaptureFixture[s
     assert all(line.startswith(("setting", "batch.")) for line in capsys.readouterr().out.splitlines())
 
 
+def test_only_changed_settings_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [each for each in os.environ if each.startswith("TOKEN_SAVER_OFFLOAD__")]:
+        monkeypatch.delenv(name)
+    show_settings(changed=True, as_json=False)
+    assert capsys.readouterr().out == "All settings have their defaults.\n"
+    change_setting("batch.max_items", "7")
+    capsys.readouterr()
+    show_settings(changed=True, as_json=True)
+    assert [each["setting"] for each in json.loads(capsys.readouterr().out)] == ["batch.max_items"]
+
+
 @pytest.mark.parametrize(
     ("key", "text", "value"),
     [

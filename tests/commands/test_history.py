@@ -55,6 +55,31 @@ def test_limit_and_failures_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["id"] for row in json.loads(capsys.readouterr().out)] == ["c7aa0001"]
 
 
+def test_failures_exclude_cancelled_and_denied_calls(capsys: pytest.CaptureFixture[str]) -> None:
+    async def more() -> None:
+        history = await History.open(find_folders().database)
+        for number, outcome in enumerate(("cancelled", "denied", "failed")):
+            await history.start(start(f"b000000{number}", 4_000_000.0 + number))
+            await history.finish(f"b000000{number}", end(outcome, code="x", diff=""))
+        await history.close()
+
+    asyncio.run(more())
+    list_offloads(find_folders(), 20, failed=True, as_json=True)
+    found = [row["outcome"] for row in json.loads(capsys.readouterr().out)]
+    assert found == ["failed", "handed_back"]
+
+
+def test_unfinished_work_without_its_hub_was_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
+    async def more() -> None:
+        history = await History.open(find_folders().database, owner=False)
+        await history.start(start("b0000000", 4_000_000.0))
+        await history.close()
+
+    asyncio.run(more())
+    list_offloads(find_folders(), 1, failed=False, as_json=False)
+    assert " interrupted " in capsys.readouterr().out
+
+
 def test_one_is_shown_with_its_diff(capsys: pytest.CaptureFixture[str]) -> None:
     show_offload(find_folders(), "c707", as_json=False)
     told = capsys.readouterr().out

@@ -8,6 +8,7 @@ import pytest
 from server.commands.policy import audit
 from server.commands.terminal.output import echo, gib, print_json, print_table
 from server.commands.terminal.progress import ProgressBar
+from server.commands.terminal.stages import StageLine, elapsed
 from server.common.control_characters import in_line, shown
 from server.config.folders import find_folders
 from server.policy.trail import Trail, TrailEntry
@@ -70,15 +71,27 @@ def test_a_text_cannot_forge_a_row_of_the_trail(capsys: pytest.CaptureFixture[st
 
 def test_progress_without_a_terminal_is_an_occasional_line(capsys: pytest.CaptureFixture[str]) -> None:
     bar = ProgressBar(None, every=0)
-    bar.show("download: 1 of 400 MB")
     bar.show(f"download: 2 of 400 MB{CLIPBOARD}")
     said = capsys.readouterr()
-    assert said.err == "download: 2 of 400 MB\\x1b]52;c;cm0gLXJmIH4=\\x07\n"
+    assert said.err == "Downloading the model · 2 of 400 MB\\x1b]52;c;cm0gLXJmIH4=\\x07 · 0:00\n"
     assert not said.out
     seldom = ProgressBar(None)
     for _ in range(3):
         seldom.show("generate")
     assert not capsys.readouterr().err
+
+
+def test_a_stage_is_shown_in_words_with_the_model() -> None:
+    line = StageLine()
+    texts = ("queue", "load: qwen:1.5b", "prompt: 5 of 90 tokens", "generate: ~7 tokens, 3 tokens/s (8 s)")
+    assert [line.words(text) for text in texts] == [
+        ("Waiting for the engine", ""),
+        ("Loading the model", "qwen:1.5b"),
+        ("Reading the prompt", "5 of 90 tokens · qwen:1.5b"),
+        ("Writing the answer", "~7 tokens, 3 tokens/s · qwen:1.5b"),
+    ]
+    assert line.words("3/4 tasks") == ("3/4 tasks", "")
+    assert (elapsed(7.9), elapsed(3_727)) == ("0:07", "1:02:07")
 
 
 def test_memory_has_one_decimal_and_is_left_out_if_unknown() -> None:

@@ -58,6 +58,7 @@ def test_a_pause_names_what_it_holds_and_can_finish_running_work(
         outcomes = {row["outcome"] for row in json.loads(command(hub.environ, "history", "--json"))}
         assert outcomes == {"delivered"}, "the running work was finished"
         assert command(hub.environ, "resume") == "Offloading is resumed.\n"
+        assert command(hub.environ, "resume") == "Offloading was not paused.\n"
         assert json.loads(command(hub.environ, "status", "--json"))["state"] != "paused"
 
 

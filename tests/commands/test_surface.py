@@ -50,6 +50,33 @@ def test_every_command_has_help_and_one_example() -> None:
         assert not any(re.search(r"\[/?[a-z]", text) for text in texts), name
 
 
+@pytest.mark.fast
+def test_a_short_flag_means_the_same_in_every_command() -> None:
+    meanings: dict[str, set[str]] = {}
+    for command in commands().values():
+        for param in command.params:
+            short = [opt for opt in param.opts if len(opt) == 2 and opt.startswith("-")]
+            for opt in short:
+                meanings.setdefault(opt, set()).add(param.opts[0])
+    assert meanings.pop("-n") == {"--limit", "--lines"}, "a number of lines or rows"
+    assert {opt for opt, names in meanings.items() if len(names) > 1} == set()
+
+
+@pytest.mark.fast
+def test_a_command_is_described_on_one_line_of_eighty_columns() -> None:
+    for name, command in ROOT.commands.items():
+        if not command.hidden:
+            first = command.help.split("\n\n")[0]
+            assert len(" ".join(first.split())) <= 65, name
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("name", ["config", "jobs", "models", "checks"])
+def test_a_group_that_lists_also_has_the_command_list(name: str) -> None:
+    assert "list" in ROOT.commands[name].commands
+    assert "list" in ROOT.commands[name].help
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_is_valid(name: str) -> None:
     program, *words = shlex.split(EXAMPLES[name])

@@ -11,7 +11,15 @@ import typer
 from server.bridge.discovery import find_running
 from server.commands.batches.follow import follow
 from server.commands.hub_client import HubAnswered, HubClient, connect_or_start
-from server.commands.terminal.output import Json, echo, outcome_style, print_json, print_table, sign_style
+from server.commands.terminal.output import (
+    Json,
+    echo,
+    outcome_style,
+    print_json,
+    print_table,
+    shortened,
+    sign_style,
+)
 from server.commands.terminal.progress import progress_bar
 from server.config.folders import Folders, find_folders
 from server.store.job_records import JobCounts, JobRecord
@@ -24,18 +32,20 @@ _JOB = re.compile(r"\bj[0-9a-f]{8}\b")
 Item = Annotated[
     int | None, typer.Option("--item", min=0, help="Number of the item, counted from 0 (see `jobs show`).")
 ]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="Id from `token-saver jobs`.")]
+JobId = Annotated[
+    str, typer.Argument(metavar="ID", help="Id from `token-saver jobs`, or a unique prefix of it.")
+]
 
-jobs_app = typer.Typer(help="Batches: list, wait, pause, resume, cancel, retry.")
+jobs_app = typer.Typer(help="Batches: list, wait, show, pause, resume, cancel, retry.")
 
 
 def batch(
     task: Annotated[str, typer.Argument(help="What to do with each file.")],
-    each: Annotated[list[str], typer.Option("--each", "-e", help="Path, glob or path::*; repeatable.")],
+    each: Annotated[list[str], typer.Option("--each", help="Path, glob or path::*; repeatable.")],
     output: Annotated[str, typer.Option("--output", "-o", help='"{path}" edits in place.')],
     *,
     file: Annotated[list[str] | None, typer.Option("--file", "-f", help="Input for every task.")] = None,
-    model: Annotated[str, typer.Option("--model", "-m", help="Model to use.")] = "",
+    model: Annotated[str, typer.Option("--model", help="Model to use.")] = "",
     check: Annotated[str, typer.Option(help="Name of a check from config.toml.")] = "",
     hours: Annotated[
         float,
@@ -49,7 +59,7 @@ def batch(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not wait until the batch ends.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Run one task for each of many files, and wait for the results."""
+    """Run one task on each of many files, and wait for the results."""
     arguments = {
         "task": task,
         "each": each,
@@ -88,7 +98,7 @@ def jobs(context: typer.Context, as_json: Json = False) -> None:
 
 @jobs_app.command("list")
 def list_jobs(as_json: Json = False) -> None:
-    """List the batches, newest first, as `jobs` alone does."""
+    """List the batches, newest first."""
     _list(find_folders(), as_json=as_json)
 
 
@@ -137,7 +147,9 @@ def _at(item: int | None) -> dict[str, Any]:
 
 
 def _act(job: str, *, as_json: bool, **arguments: Any) -> None:
-    hub = connect_or_start(find_folders())
+    folders = find_folders()
+    job = asyncio.run(_job_id(folders, job))
+    hub = connect_or_start(folders)
     text = _call(hub, "check_job", {"job": job, **arguments})
     if as_json:
         facts = hub.get(f"/api/jobs/{job}")
@@ -185,7 +197,7 @@ def _list(folders: Folders, *, as_json: bool) -> None:
             state_of(job, counts, hub_runs=hub_runs),
             f"{counts.successful}/{counts.total}",
             "not by Claude" if job.by_user and not counts.net_tokens else f"{counts.net_tokens:+,}",
-            " ".join(job.task.split())[:LONGEST_TASK],
+            shortened(" ".join(job.task.split()), LONGEST_TASK),
         )
         for job, counts in found
     ]
@@ -205,6 +217,15 @@ def state_of(job: JobRecord, counts: JobCounts, *, hub_runs: bool) -> str:
     if job.state == "done" and counts.unsuccessful:
         return f"done, {counts.unsuccessful} failed"
     return "waiting for the hub" if job.state == "running" and not hub_runs else job.state
+
+
+async def _job_id(folders: Folders, given: str) -> str:
+    # Imported here because loading the database layer takes time that other commands do not need.
+    from server.commands.open_history import opened_history  # noqa: PLC0415
+    from server.store.job_ids import find_job_id  # noqa: PLC0415
+
+    async with opened_history(folders) as history:
+        return await find_job_id(history.database, given)
 
 
 async def _read(folders: Folders) -> list[tuple[JobRecord, JobCounts]]:

@@ -81,7 +81,7 @@ def disconnect(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Remove token-saver from a client, or remove only the named extras."""
+    """Remove token-saver or only some of its extras from a client."""
     from server.clients.bridge_command import bridge_command  # noqa: PLC0415
     from server.commands.clients.connect import Wish, disconnect_client  # noqa: PLC0415
 
@@ -109,7 +109,10 @@ def uninstall(
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Remove the app from all clients and this machine, and list the remaining parts."""
+    """Remove the app from all clients and from this machine.
+
+    At the end, it lists the remaining parts.
+    """
     from server.commands.clients.uninstall import Extent  # noqa: PLC0415
     from server.commands.clients.uninstall import uninstall as remove  # noqa: PLC0415
 

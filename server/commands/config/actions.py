@@ -21,20 +21,25 @@ SOURCE_STYLES = {"file": "cyan", "environment": "yellow", "default": "dim"}
 YES, NO = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
 
-def show_settings(key: str = "", *, as_json: bool) -> None:
-    """Print one setting, the settings of a section, or all settings.
+def show_settings(key: str = "", *, changed: bool = False, as_json: bool) -> None:
+    """Print one setting, the settings of a section, or all settings. With ``changed``, leave out settings
+    that have their default.
 
     Raises:
         NotFound: the setting or section does not exist.
         SettingsError: ``config.toml`` is invalid.
     """
     found = _matching(key) if key else _settings()
+    if changed:
+        found = [each for each in found if each.source != "default"]
     one = len(found) == 1 and name_of(found[0]) == key
     if as_json:
         facts = [_as_json(each) for each in found]
         print_json(facts[0] if one else facts)
     elif one:
         echo(found[0].value)
+    elif not found:
+        echo("All settings have their defaults.")
     else:
         rows = [(name_of(each), each.value, each.source) for each in found]
         print_table(

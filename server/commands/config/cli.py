@@ -6,25 +6,26 @@ import typer
 
 from server.commands.terminal.output import Json
 
-config_app = typer.Typer(help="The settings: list, get, set, edit.")
+config_app = typer.Typer(help="Settings: list, get, set, edit.")
+Changed = Annotated[bool, typer.Option("--changed", help="Show only settings that differ from the default.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Name of a setting, such as backend.url.")]
 
 
 @config_app.callback(invoke_without_command=True)
-def config(context: typer.Context, as_json: Json = False) -> None:
+def config(context: typer.Context, changed: Changed = False, as_json: Json = False) -> None:
     """List all settings with their values and where each value comes from."""
     if context.invoked_subcommand is None:
         from server.commands.config.actions import show_settings  # noqa: PLC0415
 
-        show_settings(as_json=as_json)
+        show_settings(changed=changed, as_json=as_json)
 
 
 @config_app.command("list")
-def list_settings(as_json: Json = False) -> None:
-    """List all settings, as `config` alone does."""
+def list_settings(changed: Changed = False, as_json: Json = False) -> None:
+    """List all settings with their values and where each value comes from."""
     from server.commands.config.actions import show_settings  # noqa: PLC0415
 
-    show_settings(as_json=as_json)
+    show_settings(changed=changed, as_json=as_json)
 
 
 @config_app.command()

@@ -22,7 +22,10 @@ def context(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the change without making it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the parts of Claude's context with their cost; switch parts or habits off."""
+    """Show what Claude's context costs, and switch parts off.
+
+    It also shows habits that cost tokens, with a remedy for each.
+    """
     from server.commands.context.actions import show_context, switch_off, switch_on  # noqa: PLC0415
     from server.config.settings import load_settings  # noqa: PLC0415 - other commands must not wait for it
 

@@ -21,7 +21,10 @@ def digest(
         int, typer.Option("--days", min=1, help="With --dry-run: how many days of sessions to read.")
     ] = 30,
 ) -> None:
-    """Print a digest of a log, a test run, data or code. No model is needed."""
+    """Print a digest of a log, a test run, data or code.
+
+    No model is needed.
+    """
     from server.commands.digest.actions import print_digest, print_lines  # noqa: PLC0415
 
     if dry_run:
@@ -40,9 +43,10 @@ def run(
     focus: Focus = "",
     most: Most = 2_000,
 ) -> None:
-    """Run a command, keep its output, print a digest, and exit with the command's status.
+    """Run a command and print a digest of its output.
 
-    `run` accepts any command: a permission in Claude Code such as Bash(token-saver:*) allows all commands.
+    The output is kept, and the exit status is that of the command. `run` accepts any command: a permission
+    in Claude Code such as Bash(token-saver:*) allows all commands.
     """
     from server.commands.digest.actions import run_and_print  # noqa: PLC0415
 

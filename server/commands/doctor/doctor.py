@@ -26,6 +26,7 @@ from server.commands.doctor.finding import Finding, Level
 from server.commands.doctor.hooks import hook_findings
 from server.commands.hub_client import HubClient, hub_for_call
 from server.commands.terminal.output import echo, print_json
+from server.commands.terminal.progress import progress_bar
 from server.common.control_characters import in_line
 from server.common.distribution import FORMER_NAME, NAME, installed_version
 from server.common.errors import TokenSaverError
@@ -342,7 +343,12 @@ def _engine(hub: HubClient) -> dict[str, Any]:
 def _offload(hub: HubClient) -> Finding:
     """Have the model write one small file in a temporary folder."""
     start = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="token-saver-doctor-") as folder, contextlib.chdir(folder):
+    others = len(hub.get("/api/status")["running"])
+    with (
+        progress_bar() as bar,
+        tempfile.TemporaryDirectory(prefix="token-saver-doctor-") as folder,
+        contextlib.chdir(folder),
+    ):
         arguments = {
             "task": "Write a function add(a, b) that returns their sum.",
             "output": "add.py",
@@ -350,15 +356,18 @@ def _offload(hub: HubClient) -> Finding:
         }
         hub.session = f"{TEST_SESSION}{os.getpid()}"
         try:
-            answer = hub.call_tool("offload_work", arguments, lambda _: None)
+            bar.show("Testing with an offload of its own")
+            answer = hub.call_tool("offload_work", arguments, bar.show)
             # A test is not work: it does not appear in the history or in the savings.
             hub.post("/api/forget-test", {"session": hub.session})
         except TokenSaverError as error:
             return _failed("offload", error)
         written = Path("add.py").is_file()
     seconds = f"{time.monotonic() - start:.1f} s"
+    if others:
+        seconds += f", including the wait for {others} other {'task' if others == 1 else 'tasks'}"
     if written:
-        return Finding("offload", "ok", f"a file was written and checked in {seconds}")
+        return Finding("offload", "ok", f"a test file was written and checked in {seconds}")
     if answer.failed:
         return Finding("offload", "error", answer.text.replace("\n", " "), "token-saver logs")
     return Finding(

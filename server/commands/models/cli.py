@@ -20,7 +20,9 @@ from server.models.categories import Category
 if TYPE_CHECKING:
     from server.config.settings import Settings
 
-models_app = typer.Typer(help="The local models.", no_args_is_help=False)
+models_app = typer.Typer(
+    help="Models: list, pull, load, unload, recommend, bench, update.", no_args_is_help=False
+)
 ModelName = Annotated[
     str, typer.Argument(help="Name from `token-saver models` or from the engine's registry.")
 ]
@@ -34,8 +36,8 @@ def models(context: typer.Context, as_json: Json = False) -> None:
 
 
 @models_app.command("list")
-def list_all(as_json: Json = False) -> None:
-    """List the installed and loaded models, as `models` alone does."""
+def list_installed(as_json: Json = False) -> None:
+    """List the installed and loaded models."""
     list_models(_settings(), find_folders(), as_json=as_json)
 
 

@@ -8,11 +8,11 @@ import typer
 from server.commands.terminal.output import Json
 
 PolicyPath = Annotated[
-    Path | None, typer.Option("--file", "-f", help="Use this file instead of the active policy.")
+    Path | None, typer.Option("--file", help="Use this file instead of the active policy.")
 ]
 
-policy_app = typer.Typer(help="The policy: rules and limits for Claude.")
-audit_app = typer.Typer(help="The audit trail: decisions, writes and undos.")
+policy_app = typer.Typer(help="Rules for Claude: check, explain, test, waiting, approve, deny.")
+audit_app = typer.Typer(help="The audit trail: verify, export, search.")
 
 
 @policy_app.callback(invoke_without_command=True)
@@ -36,7 +36,7 @@ def _list_commands(context: typer.Context) -> None:
 def check(
     file: Annotated[Path | None, typer.Argument(help="Check this file instead of the active policy.")] = None,
     *,
-    named: Annotated[Path | None, typer.Option("--file", "-f", hidden=True)] = None,
+    named: Annotated[Path | None, typer.Option("--file", hidden=True)] = None,
     as_json: Json = False,
 ) -> None:
     """Check the policy file and report the line of the first error."""
@@ -97,7 +97,9 @@ def waiting(as_json: Json = False) -> None:
 
 @policy_app.command()
 def approve(
-    call: Annotated[str, typer.Argument(metavar="ID", help="Id from `token-saver policy waiting`.")],
+    call: Annotated[
+        str, typer.Argument(metavar="ID", help="Id from `token-saver policy waiting`, or a prefix.")
+    ],
     extent: Annotated[
         str, typer.Option("--for", help="once, session (for this client), or project (always).")
     ] = "once",
@@ -110,7 +112,9 @@ def approve(
 
 @policy_app.command()
 def deny(
-    call: Annotated[str, typer.Argument(metavar="ID", help="Id from `token-saver policy waiting`.")],
+    call: Annotated[
+        str, typer.Argument(metavar="ID", help="Id from `token-saver policy waiting`, or a prefix.")
+    ],
     reason: Annotated[str, typer.Option(help="Reason to give to Claude.")] = "",
 ) -> None:
     """Deny a waiting call."""

@@ -3,13 +3,14 @@
 import asyncio
 import difflib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from server.calls.path_refusals import refused_path
 from server.calls.prepare import prepare
+from server.calls.prepared import Prepared
 from server.commands.policy.database import with_database
 from server.commands.terminal.output import echo, print_json
 from server.common.errors import BadArguments, NotFound
@@ -100,6 +101,28 @@ def _as_json(tool: str, path: Path, policy: Policy, settings: Settings) -> dict[
     }
 
 
+@dataclass(frozen=True)
+class TriedCall:
+    """The policy's decision on a call that was only tried: the deciding rule ``by``, and the file with the
+    rule.
+    """
+
+    prepared: Prepared
+    decision: Decision
+    by: str | None
+    where: Path
+    in_file: str
+
+    def as_json(self) -> dict[str, str | None]:
+        """Return the decision for ``--json``."""
+        return {
+            "verdict": self.decision.verdict,
+            "reason": self.decision.reason,
+            "rule": self.by,
+            "file": str(self.where),
+        }
+
+
 def try_call(
     call: str,
     arguments: str,
@@ -111,10 +134,28 @@ def try_call(
     as_json: bool,
 ) -> None:
     """Show how the policy would decide on a call: decision, rule and reason. The test is not counted."""
-    path, policy = _read(file)
-    folders = find_folders()
     tool, values = _call(call, arguments)
+    tried = try_values(tool, values, files, session, file=file, root=root)
+    if as_json:
+        print_json(tried.as_json())
+    else:
+        echo(f"{tried.decision.verdict}: {tried.decision.reason}")
+        echo(f"decided by {tried.by or 'the default, or the list of hidden tools'}{tried.in_file}")
+
+
+def try_values(
+    tool: str,
+    values: dict[str, Any],
+    files: int | None = None,
+    session: str = "",
+    *,
+    file: Path | None = None,
+    root: Path | None = None,
+) -> TriedCall:
+    """Return how the policy would decide on a call with these arguments. The test is not counted."""
+    path, policy = _read(file)
     _require_tool(tool, policy)
+    folders = find_folders()
     settings = load_settings(folders)
     workspace = _workspace(settings, folders, root, session)
     prepared = asyncio.run(prepare(settings, workspace, tool, values, KeptTexts(folders.kept_texts)))
@@ -128,12 +169,7 @@ def try_call(
         if refused is not None:
             decision = Decision("deny", f"{refused.cause} {refused.next_step}".strip())
             by, where = REFUSES, folders.config_file
-    if as_json:
-        print_json({"verdict": decision.verdict, "reason": decision.reason, "rule": by, "file": str(where)})
-    else:
-        echo(f"{decision.verdict}: {decision.reason}")
-        in_file = f" in {path}" if where == path else ""
-        echo(f"decided by {by or 'the default, or the list of hidden tools'}{in_file}")
+    return TriedCall(prepared, decision, by, where, f" in {path}" if where == path else "")
 
 
 def _read(file: Path | None) -> tuple[Path, Policy]:

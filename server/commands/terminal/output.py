@@ -25,6 +25,7 @@ OUTCOME_STYLES: Mapping[str, str] = {
     "running": "cyan",
     "working": "cyan",
     "waits": "yellow",
+    "waiting": "yellow",
     "handed_back": "yellow",
     "interrupted": "yellow",
     "paused": "yellow",

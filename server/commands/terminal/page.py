@@ -18,10 +18,13 @@ def show_running(info: HubInfo, folders: Folders, *, with_page: bool) -> None:
 
 
 def open_page(url: str) -> None:
-    """Open the page in the user's browser, or print its address if there is no browser."""
+    """Open the page in the user's browser and say so, or print its address if there is no browser."""
     # Without a display, Python would start a text browser in this terminal.
     has_display = sys.platform in ("win32", "darwin") or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
-    if not (has_display and webbrowser.open(url)):
+    if has_display and webbrowser.open(url):
+        echo(f"Opened {url.partition('?')[0].removesuffix('login')} in your browser.")
+        echo("If no window appears: token-saver dashboard --print")
+    else:
         echo(f"Open this link in a browser (it works once): {url}")

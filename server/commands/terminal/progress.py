@@ -1,4 +1,4 @@
-"""Command progress: a bar in a terminal, an occasional line elsewhere."""
+"""Command progress: one live line in a terminal, an occasional line elsewhere."""
 
 import sys
 import time
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from server.commands.terminal.output import shortened
+from server.commands.terminal.stages import StageLine, elapsed
 from server.common.control_characters import in_line
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 LOGGED_SECONDS = 10.0
 """Interval between progress lines when there is no terminal (seconds)."""
+SAME_STAGE = 6
+"""Factor of this interval while the stage stays the same."""
 LONGEST = 100
 
 
@@ -29,36 +33,40 @@ class Step:
 
 
 class ProgressBar:
-    """A progress bar with the time remaining. Without a terminal, it prints a line every ``every`` seconds,
-    so short work prints nothing.
+    """A line with stage, elapsed time and, if the total is known, a bar. Without a terminal, it prints a line
+    at a new stage, at most every ``every`` seconds, so short work prints nothing.
     """
 
     def __init__(self, bar: "Progress | None", every: float = LOGGED_SECONDS) -> None:
         self._bar = bar
         self._task = None if bar is None else bar.add_task("", total=None, start=False, visible=False)
         self._every = every
-        self._next: float | None = None
+        self._began = time.monotonic()
+        self._printed = self._began
+        self._stage = ""
         self._total: float | None = -1.0
+        self._stages = StageLine()
 
     def show(self, step: Step | str) -> None:
         """Show the next step."""
         step = Step(step) if isinstance(step, str) else step
+        stage, detail = self._stages.words(step.text)
+        line = shortened(in_line(f"{stage} · {detail}" if detail else stage), LONGEST)
         if self._bar is None or self._task is None:
-            self._log(in_line(step.text)[:LONGEST])
+            self._log(stage, line)
             return
         if step.total != self._total:  # The speed of other work says nothing about the time left.
-            self._bar.reset(self._task, start=True, total=step.total, visible=True)
-            self._total = step.total
-        self._bar.update(
-            self._task, description=in_line(step.text)[:LONGEST], completed=step.done, total=step.total
-        )
+            self._bar.reset(self._task, start=True, visible=True)
+            self._bar.tasks[0].total = self._total = step.total
+        self._bar.update(self._task, description=line, completed=step.done)
 
-    def _log(self, line: str) -> None:
+    def _log(self, stage: str, line: str) -> None:
+        """Print a line if the stage is new, or if nothing has been printed for a long time."""
         now = time.monotonic()
-        if self._next is not None and now >= self._next:
-            typer.echo(line, err=True)
-        if self._next is None or now >= self._next:
-            self._next = now + self._every
+        waits = self._every if stage != self._stage else self._every * SAME_STAGE
+        if now - self._printed >= waits:
+            typer.echo(f"{line} · {elapsed(now - self._began)}", err=True)
+            self._printed, self._stage = now, stage
 
 
 @contextmanager
@@ -69,21 +77,9 @@ def progress_bar() -> Iterator[ProgressBar]:
         return
     # Imported here because the import takes longer than a short command.
     from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        Progress,
-        SpinnerColumn,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import Progress  # noqa: PLC0415
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TaskProgressColumn(text_format="{task.percentage:>3.0f} %", markup=False),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    from server.commands.terminal.progress_columns import progress_columns  # noqa: PLC0415
+
+    with Progress(*progress_columns(), console=Console(stderr=True), transient=True) as bar:
         yield ProgressBar(bar)

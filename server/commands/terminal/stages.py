@@ -1,0 +1,59 @@
+"""Words for the stages of an offload, and for the progress lines that the hub sends during a call."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+STAGES: Mapping[str, str] = {
+    "read": "Reading files",
+    "fit": "Fitting the prompt into the context",
+    "download": "Downloading the model",
+    "queue": "Waiting for the engine",
+    "load": "Loading the model",
+    "prompt": "Reading the prompt",
+    "generate": "Writing the answer",
+    "check": "Checking the answer",
+    "repair": "Repairing the answer",
+    "sample": "Drawing another sample",
+    "deliver": "Writing the file",
+    "starting": "Starting",
+}
+"""Display text for each stage in ``events.OffloadStage``."""
+NAMES_A_MODEL = frozenset({"fit", "load", "generate"})
+"""Stages whose first line names the model."""
+
+_REPEATED = re.compile(r" \(\d+ s\)$")
+"""The seconds that the hub adds when it repeats a line."""
+
+
+def stage_words(name: str) -> str:
+    """Return a stage as text. Other texts are returned unchanged."""
+    return STAGES.get(name, name)
+
+
+@dataclass
+class StageLine:
+    """The progress of one call in words: stage, detail, model and elapsed time."""
+
+    model: str = ""
+
+    def words(self, text: str) -> tuple[str, str]:
+        """Return the stage of a progress line such as ``generate: ~15 tokens, 3 tokens/s`` in words, and its
+        detail with the model.
+        """
+        text = _REPEATED.sub("", text)
+        name, _, detail = text.partition(": ")
+        if name not in STAGES:
+            return text, ""
+        if name in NAMES_A_MODEL and detail and " " not in detail:
+            self.model, detail = detail, ""
+        if detail == self.model:
+            detail = ""
+        return STAGES[name], " · ".join(part for part in (detail, self.model) if part)
+
+
+def elapsed(seconds: float) -> str:
+    """Return an elapsed time as ``0:07`` or ``1:02:07``."""
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
