@@ -27,6 +27,11 @@ def copy_of(environment: Path) -> Path:
     return environment.with_name(f".{environment.name}.update")
 
 
+def cache_of(environment: Path) -> Path:
+    """Return where the installer may keep downloads until the update ends."""
+    return environment.with_name(f".{environment.name}.cache")
+
+
 def make_copy(environment: Path) -> Path:
     """Copy the environment, replacing a copy that an interrupted update has left.
 
@@ -42,14 +47,14 @@ def make_copy(environment: Path) -> Path:
 
 
 def remove_copy(environment: Path) -> None:
-    """Remove the copy. Does nothing if there is none.
+    """Remove the copy and the downloads, if there are any.
 
     Raises:
-        OSError: it cannot be removed.
+        OSError: they cannot be removed.
     """
-    copy = copy_of(environment)
-    if copy.exists():
-        shutil.rmtree(copy)
+    for folder in (copy_of(environment), cache_of(environment)):
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 def install(command: list[str], environ: Mapping[str, str], copy: Path, environment: Path) -> None:
@@ -85,13 +90,18 @@ def exchange(first: Path, second: Path) -> None:
     Raises:
         OSError: the system refused.
     """
-    os.sync()  # the new files must be on disk before their names
+    _sync()  # the new files must be on disk before their names
     if not _exchange_at_once(first, second):
         aside = first.with_name(f"{second.name}.aside")
         first.rename(aside)
         second.rename(first)
         aside.rename(second)
-    os.sync()
+    _sync()
+
+
+def _sync() -> None:
+    if sys.platform != "win32":
+        os.sync()
 
 
 def _exchange_at_once(first: Path, second: Path) -> bool:

@@ -10,6 +10,7 @@ from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from server.commands.update.environment import cache_of
 from server.common.distribution import NAME
 from server.common.errors import UpdateFailed
 from server.common.processes import find_program
@@ -87,7 +88,7 @@ def _installer(environment: Path, installed: Distribution) -> tuple[str, dict[st
     is_tool = (environment / "uv-receipt.toml").exists()
     own_uv = environment.parents[1] / "uv"  # `install.sh` keeps uv beside its folder of tools
     if is_tool and os.access(own_uv, os.X_OK):
-        cache = os.environ.get("UV_CACHE_DIR") or str(environment.parent / ".update-cache")
+        cache = os.environ.get("UV_CACHE_DIR") or str(cache_of(environment))
         return str(own_uv), {"UV_NO_CONFIG": "1", "UV_CACHE_DIR": cache}
     by_uv = is_tool or (installed.read_text("INSTALLER") or "").strip() == "uv"
     uv = find_program("uv") if by_uv else None
