@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 CHANGELOG = "CHANGELOG.md"
-_SECTION = re.compile(r"^## (\d+\.\d+\.\d+)\b.*\n", re.MULTILINE)
+_SECTION = re.compile(r"^## (\S+).*\n", re.MULTILINE)
+_VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
 def news(metadata: Path, since: str) -> str:
@@ -23,7 +24,7 @@ def news(metadata: Path, since: str) -> str:
     newer = (
         text[each.start() : end].strip()
         for each, end in zip(found, ends, strict=True)
-        if number(each[1]) > number(since)
+        if _VERSION.fullmatch(each[1]) and number(each[1]) > number(since)
     )
     return "\n\n".join(newer)
 
