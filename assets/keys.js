@@ -127,7 +127,8 @@
       if (step(event.key === "j" ? 1 : -1)) event.preventDefault();
     }
     else if (event.key === "/") {
-      const search = document.querySelector("main [role=search] input, main .ts-load input, main input[type=text]");
+      const search = ["main :is(search, [role=search]) input", "main .ts-load input", "main input[type=text]"]
+        .map(each => document.querySelector(each)).find(Boolean);
       if (search) { event.preventDefault(); search.focus(); }
     }
   }, true);

@@ -211,6 +211,14 @@ def count(value: int, one: str, many: str = "") -> str:
     return f"{number(value)} {one if value == 1 else many or one + 's'}"
 
 
+def would_have(net: int) -> str:
+    """Return what a call would have done, in words: ``saved 1.23k tokens``, ``cost 462 tokens more than it
+    saved``.
+    """
+    tokens = f"{short(abs(net))} tokens"
+    return f"saved {tokens}" if net >= 0 else f"cost {tokens} more than it saved"
+
+
 def one_line(text: str, limit: int = 200) -> str:
     """Return the text on one line of at most ``limit`` characters, truncated with an ellipsis."""
     line = " ".join(text[: 4 * limit].split())

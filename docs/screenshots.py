@@ -95,8 +95,9 @@ def shots(offload_id: str) -> tuple[Shot, ...]:
         Shot("policy", "/policy"),
         Shot("settings", "/settings"),
         Shot("first-steps", "/welcome"),
+        # Last, because their calls end as cancelled.
+        Shot("working", "/", working=True),
         Shot("batches", "/batches", batch=True),
-        Shot("working", "/", working=True),  # last, because its calls end as cancelled
     )
 
 

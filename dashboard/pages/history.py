@@ -41,8 +41,8 @@ def own_calls(totals: Totals) -> str:
     if not totals.by_user:
         return ""
     return (
-        f"Your own calls: {formats.number(totals.by_user)}, counted as 0. Made by Claude, they would have "
-        f"saved {formats.signed(totals.would_save_tokens)} tokens."
+        f"All your own calls: {formats.number(totals.by_user)}, counted as 0. Made by Claude, this work "
+        f"would have {formats.would_have(totals.would_save_tokens)}."
     )
 
 

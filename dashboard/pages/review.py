@@ -90,7 +90,8 @@ class ReviewView:
             return
         noticed = sum(bool(each.notices) for each in self._items)
         waiting = formats.count(len(self._items), "file")
-        self._summary.set_text(f"{waiting} to review, {noticed} with notices. Riskiest first.")
+        notices = f", {noticed} with notices" if noticed else ""
+        self._summary.set_text(f"{waiting} to review{notices}. Riskiest first.")
         self._keep_all.set_visibility(len(self._items) > 1)
         self._list.update(self._items, self._chosen)
         batch = tuple(each for each in self._items if chosen.job_id and each.job_id == chosen.job_id)

@@ -36,8 +36,13 @@ CHORDS = {
     "/settings": ",",
     "/welcome": "w",
 }
-SEARCHES = ("/history", "/policy", "/models", "/settings")
-"""Pages with a field that the slash goes to."""
+SEARCHES = {
+    "/history": "Search tasks and files",
+    "/policy": "Search the trail",
+    "/models": "Model name",
+    "/settings": "Search settings",
+}
+"""Fields that the slash goes to, by page."""
 STEPS = ("now", "policy_page", "batches", "models", "history", "offload", "savings", "settings", "welcome")
 
 
@@ -97,14 +102,14 @@ def test_every_key(browser: Browser, stage: DashboardHarness, client: RawClient,
         client.answer(ask(client, f"Write a {name} note at {size}", output=f"{name}.txt"))
     with window(browser, stage, size) as page:
         _chords(page, size)
-        for path in SEARCHES:
+        for path, name in SEARCHES.items():
             page.goto(stage.url(path))
             settle(page)
             page.keyboard.press("/")
-            focused = page.locator("input:focus")
-            expect(focused).to_have_count(1)
+            field = page.get_by_label(name)
+            expect(field).to_be_focused()
             page.keyboard.type("g h?")
-            expect(focused).to_have_value("g h?")
+            expect(field).to_have_value("g h?")
         _help_and_palette(page, stage, size)
         _lists(page, stage)
         _review(page, stage, size)

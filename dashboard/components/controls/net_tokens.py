@@ -22,8 +22,7 @@ def not_by_claude(would_save: int) -> str:
     """Return why the user's own call has no net, with what it would have saved if that is known."""
     if not would_save:
         return NOT_BY_CLAUDE
-    figure = formats.signed_exact(would_save)
-    return f"{NOT_BY_CLAUDE} Made by Claude, it would have saved {figure} tokens."
+    return f"{NOT_BY_CLAUDE} Made by Claude, it would have {formats.would_have(would_save)}."
 
 
 class NetTokens:

@@ -64,9 +64,7 @@ class TodayLine:
         """Explain why nothing is saved while all calls are the user's own."""
         self._figure.set_text("")
         tasks = formats.count(everything.by_user, "task")
-        net = everything.would_save_tokens
-        figure = formats.short(abs(net))
-        saved = f"saved {figure} tokens" if net >= 0 else f"cost {figure} tokens more than it saved"
+        saved = formats.would_have(everything.would_save_tokens)
         self._words.set_text(
             f"{tasks} of your own. From Claude, that would have {saved}. "
             "Savings count when Claude sends work."

@@ -16,6 +16,9 @@ from server.hub import AT_ONCE, Hub
 
 SOURCES: dict[Source, str] = {"default": "default", "file": "config.toml", "environment": "environment"}
 
+UNSET = (("", None), (None, ""))
+"""Pairs of value and default that are both empty."""
+
 
 class SettingRow:
     """A setting with its control. A value set in the environment is shown but cannot be changed here."""
@@ -23,7 +26,8 @@ class SettingRow:
     def __init__(self, hub: Hub, setting: Setting) -> None:
         self.setting = setting
         self.words = plain_name(setting)
-        self.changed = setting.raw != setting.default
+        # An empty text and no value are the same to a user.
+        self.changed = (setting.raw, setting.default) not in UNSET and setting.raw != setting.default
         self._hub = hub
         with box("ts-setting") as self.element:
             name_of(setting)

@@ -36,9 +36,9 @@ ROW = OffloadRow(
 def test_the_history_says_what_own_calls_would_have_saved() -> None:
     assert own_calls(Totals(offloads=3)) == ""
     assert own_calls(Totals(offloads=12, by_user=3, would_save_tokens=1234)) == (
-        "Your own calls: 3, counted as 0. Made by Claude, they would have saved +1.23k tokens."
+        "All your own calls: 3, counted as 0. Made by Claude, this work would have saved 1.23k tokens."
     )
-    assert not_by_claude(-20).endswith("Made by Claude, it would have saved −20 tokens.")
+    assert not_by_claude(-20).endswith("it would have cost 20 tokens more than it saved.")
     assert not_by_claude(0).endswith("cost Claude nothing.")
 
 
