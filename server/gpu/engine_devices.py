@@ -1,9 +1,11 @@
 """GPUs as the engine sees them, supplementing those that drivers report."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from server.backends.base import EngineDevice
+from server.backends.embedded.vulkan_extra import DISTRIBUTION, VERSION
 from server.gpu.hardware import Gpu, Machine
 
 
@@ -29,8 +31,9 @@ def idle_gpu(machine: Machine, devices: Sequence[EngineDevice] | None) -> str:
 
 def idle_gpu_advice(name: str) -> tuple[str, str]:
     """Return the problem and its fix, one sentence each."""
+    extra = f"uv pip install --python {sys.executable} {DISTRIBUTION}=={VERSION}"
     return (
         f"the built-in engine computes on the CPU; {name} is idle",
         "install Ollama, or a llama-server that uses the GPU (brew install llama.cpp, winget install "
-        "llama.cpp, on Linux uv tool install 'claude-token-saver-app[vulkan]'), then restart the app",
+        f"llama.cpp, on Linux {extra}), then restart the app",
     )

