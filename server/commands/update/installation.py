@@ -88,8 +88,11 @@ def _installer(environment: Path, installed: Distribution) -> tuple[str, dict[st
     is_tool = (environment / "uv-receipt.toml").exists()
     own_uv = environment.parents[1] / "uv"  # `install.sh` keeps uv beside its folder of tools
     if is_tool and os.access(own_uv, os.X_OK):
-        cache = os.environ.get("UV_CACHE_DIR") or str(cache_of(environment))
-        return str(own_uv), {"UV_NO_CONFIG": "1", "UV_CACHE_DIR": cache}
+        # As with `install.sh`, nothing stays outside of the installation.
+        temporary = cache_of(environment)
+        cache = os.environ.get("UV_CACHE_DIR") or str(temporary)
+        credentials = str(temporary / "credentials")
+        return str(own_uv), {"UV_NO_CONFIG": "1", "UV_CACHE_DIR": cache, "UV_CREDENTIALS_DIR": credentials}
     by_uv = is_tool or (installed.read_text("INSTALLER") or "").strip() == "uv"
     uv = find_program("uv") if by_uv else None
     if uv:
