@@ -103,6 +103,19 @@ def test_a_batch_shows_a_live_table_until_its_end(tmp_path: Path, ollama_standin
         assert not (tmp_path / "m2.md").exists()
 
 
+def test_an_offload_shows_one_live_line_in_words(tmp_path: Path, ollama_standin: OllamaStandIn) -> None:
+    ollama_standin.answers.default = Answer("The fox is red and sleeps.\n" * 4, delay=0.1)
+    with start_hub(tmp_path / "home", TOKEN_SAVER_BACKEND__URL=ollama_standin.url) as hub:
+        arguments = ("offload", "Describe the fox", "--output", "fox.md")
+        status, shown = run_in_terminal(*arguments, environ=hub.environ, cwd=tmp_path)
+    assert status == 0, shown
+    plain = ESCAPE.sub("", shown)
+    assert "Writing the answer · ~" in plain
+    assert "generate:" not in plain
+    assert re.search(r" 0:0\d", plain), "the elapsed time"
+    assert plain.count("\n") <= 6, plain
+
+
 @pytest.mark.parametrize(
     ("text", "width", "short"),
     [

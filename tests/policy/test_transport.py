@@ -133,7 +133,8 @@ def test_the_user_answers_by_command(hub: HubProcess, tmp_path: Path) -> None:
             asking = asyncio.create_task(other.call_tool(*call))
             approval = await waiting_id(hub)
             shown = await asyncio.to_thread(command, hub, "policy", "waiting")
-            assert shown.stdout.startswith(f"{approval}  preload_model of ")
+            assert f"\n{approval[:8]}  preload_model  " in shown.stdout
+            assert f"token-saver policy approve {approval[:8]}" in shown.stdout
             await asyncio.to_thread(command, hub, "policy", "deny", approval, "--reason", "Not now")
             texts.append(text_of(await asking))
         return texts

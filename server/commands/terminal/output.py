@@ -15,6 +15,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Paint = Callable[[str], str]
 """Returns the ``rich`` style for a cell's text; empty for none."""
 
+MOST_PADDING = 40
+"""Width up to which cells are padded where there is no terminal (characters), so that a single long cell does
+not push a column out of sight.
+"""
 LEAST_FLEXIBLE = 12
 """Minimum width of a table's shortened column (characters)."""
 OUTCOME_STYLES: Mapping[str, str] = {
@@ -100,7 +104,7 @@ def print_table(
     """
     lines = [[in_line(cell) for cell in row] for row in rows]
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
-        widths = _widths(header, lines)
+        widths = [min(width, MOST_PADDING) for width in _widths(header, lines)]
         for line in (header, *lines):
             cells = zip(line, widths, strict=True)
             typer.echo("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
