@@ -110,7 +110,7 @@ def test_an_offload_shows_one_live_line_in_words(tmp_path: Path, ollama_standin:
         status, shown = run_in_terminal(*arguments, environ=hub.environ, cwd=tmp_path)
     assert status == 0, shown
     plain = ESCAPE.sub("", shown)
-    assert "Writing the answer · ~" in plain
+    assert re.search(r"Writing the answer · ~\d+ tokens, \d+ tokens/s · qwen", plain)
     assert "generate:" not in plain
     assert re.search(r" 0:0\d", plain), "the elapsed time"
     assert plain.count("\n") <= 6, plain

@@ -19,7 +19,7 @@ STAGES: Mapping[str, str] = {
     "starting": "Starting",
 }
 """Display text for each stage in ``events.OffloadStage``."""
-NAMES_A_MODEL = frozenset({"fit", "load", "generate"})
+NAMES_A_MODEL = frozenset({"fit", "load", "prompt", "generate"})
 """Stages whose first line names the model."""
 
 _REPEATED = re.compile(r" \(\d+ s\)$")
