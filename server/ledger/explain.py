@@ -122,7 +122,8 @@ def _shared(receipt: ReceiptRecord, terms: Terms) -> list[str]:
         return []
     if terms.sources is None:
         return [
-            "The share is Token Saver's definitions and instructions, divided by [ledger] calls_per_session."
+            "The share is the tokens of Token Saver's definitions and instructions, divided by [ledger] "
+            "calls_per_session."
         ]
     return [
         f"The share is {terms.sources.definitions:,} tokens of Token Saver's definitions and instructions, "

@@ -90,7 +90,7 @@ def status_line(session: dict[str, Any], hub: dict[str, Any] | None) -> str:
     if hub is None:
         return "token-saver: not running"
     if hub.get("held_out"):
-        return _joined(["token-saver: silent in this session, to measure what it saves"], session)
+        return _joined(["token-saver: off in this session, as a baseline for the savings"], session)
     state = _plain(str(hub.get("model") or "no model"))
     if hub.get("paused"):
         state = "paused"

@@ -67,7 +67,7 @@ def command(text: str = "{}") -> str:
         pytest.param(
             SESSION,
             {"model": "qwen", "held_out": True, "today": 12_345, "session": 0},
-            "token-saver: silent in this session, to measure what it saves · week 41 %",
+            "token-saver: off in this session, as a baseline for the savings · week 41 %",
             id="held-out",
         ),
     ],

@@ -118,7 +118,7 @@ async def ask_program(build: Build) -> Build | None:
     said = [await _say(build, argument) for argument in ("--version", "--list-devices")]
     version = _VERSION.search(said[0] or "")
     if version is None or said[1] is None:
-        logger.info("%s does not answer like a llama-server", build.program)
+        logger.info("%s does not respond as llama-server would", build.program)
         return None
     return Build(build.program, build.origin, version[1].partition(" (")[0], parse_devices(said[1]))
 

@@ -19,7 +19,7 @@ AT_FDCWD = -100
 RENAME_EXCHANGE = 2  # linux/fs.h; macOS calls it RENAME_SWAP, with the same value
 INSTALL_SECONDS = 1800
 TAIL = 12
-"""Number of the installer's last lines shown after a failure."""
+"""Number of final lines of the installer's output shown after a failure."""
 
 
 def copy_of(environment: Path) -> Path:
