@@ -80,6 +80,7 @@ def main() -> int:
     end = time.monotonic() + options.minutes * 60
     open_ = [each for each in chosen if known.get(each.takes_out, {}).get("mutation") != digest(each)]
     failed = len(chosen) - len(open_)
+    open_.sort(key=lambda each: each.takes_out in known)  # those without any proof first
     with tempfile.TemporaryDirectory(prefix="protections-") as folder:
         copy = _copied(Path(folder))
         for each in open_:
