@@ -132,7 +132,10 @@ class HubClient:
 
     def _exchange(self, method: str, path: str, body: bytes) -> Any:
         with self._answer(method, path, body, ANSWER_SECONDS) as answer:
-            said: Any = json.loads(answer.body.read())
+            try:
+                said: Any = json.loads(answer.body.read())
+            except ValueError:
+                raise _unreachable(f"HTTP {answer.status}") from None
         if answer.status >= 400:
             raise HubAnswered(str(said.get("message", said)))
         return said

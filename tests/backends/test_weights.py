@@ -187,7 +187,7 @@ async def test_the_token_opens_a_gated_repository_and_stays_with_the_hub(
         ("org/none", "The hub does not have hf.co/org/none", "Check the name"),
         ("org/toy-GGUF:Q2_K", "is not in its repository", "toy-Q4_K_M.gguf"),
         ("org/plain", "has no GGUF file", "GGUF"),
-        ("qwen2.5-codr-1.5b", "no model 'qwen2.5-codr-1.5b'", "qwen2.5-coder-1.5b"),
+        ("qwen2.5-codr-1.5b", "'qwen2.5-codr-1.5b' is not a model that can be added", "qwen2.5-coder-1.5b"),
     ],
     ids=["repository", "quantization", "format", "catalogue"],
 )

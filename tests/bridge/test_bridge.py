@@ -172,7 +172,7 @@ def test_a_call_to_an_ending_hub_gets_the_next_step(tmp_path: Path) -> None:
         (tmp_path / "hub.json").write_text(json.dumps(vars(hub)))
         with RawClient(hub_environ(tmp_path), tmp_path) as client:
             errors = [client.modern("tools/call", call)["error"], client.modern("tools/list")["error"]]
-        shell = program.run("jobs", "wait", "j1", env=hub_environ(tmp_path))
+        shell = program.run("pause", env=hub_environ(tmp_path))
         ending.shutdown()
     assert all(
         "The hub ended or stopped responding during this call (HTTP 500)" in e["message"] for e in errors

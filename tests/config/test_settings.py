@@ -186,7 +186,8 @@ def test_error_for_a_bad_value_says_what_the_setting_accepts(
 ) -> None:
     with pytest.raises(SettingsError) as caught:
         set_setting(folders, section, key, value)
-    assert caught.value.cause.startswith(f"{f'{section}.' if section else ''}{key} cannot be {value!r}: ")
+    named = f"{f'{section}.' if section else ''}{key} cannot be {value!r}"
+    assert caught.value.cause.startswith(f"{named}." if key == "log_level" else f"{named}: ")
     assert caught.value.next_step == f"{wanted} Nothing was changed."
     assert not folders.config_file.exists()
 

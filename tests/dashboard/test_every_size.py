@@ -90,7 +90,7 @@ def test_every_button(browser: Browser, stage: DashboardHarness, client: RawClie
     policy.write_text(POLICY.format(look=str(size)))
     try:
         with window(browser, stage, size) as page:
-            walk = Walk(page, stage, client, size.css_width)
+            walk = Walk(page, stage, client, 0, size.css_width)
             for step in STEPS:
                 getattr(test_walk, step)(walk)
     finally:

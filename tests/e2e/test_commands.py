@@ -113,7 +113,7 @@ def test_status(stage: ClientHarness) -> None:
     assert stage.hub.info.url in run(stage, "status")
     wait_until(lambda: json.loads(run(stage, "status", "--json"))["engine"]["kind"] == "ollama")
     file = str(stage.hub.home / "config.toml")
-    assert f"settings {file}  (does not exist yet)" in run(stage, "status")
+    assert f"settings defaults; changes go to {file}" in run(stage, "status")
     assert json.loads(run(stage, "status", "--json"))["config_file"] == file
 
 

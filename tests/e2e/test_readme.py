@@ -38,6 +38,7 @@ NOT_RUN = {
     "token-saver --install-completion": "it asks which shell runs it; completion is tested without",
     "claude plugin marketplace add .": "tests/packaging/test_plugin.py",
     "claude plugin install token-saver@claude-token-saver": "tests/packaging/test_plugin.py as well",
+    "token-saver update": "tests/packaging/test_update.py",
     "token-saver-mcp": "a name, not a command to type",
 }
 START = "pip install uv && uv run token-saver"
@@ -221,12 +222,18 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         (project / "test_one.py").write_text(TEST_FILE)
         assert "1" in user.types("token-saver run -- python -m unittest", project)
         assert str(user.home) in user.types("token-saver logs")
+        user.types("token-saver savings --audit on")
+        assert "sessions" in user.types("token-saver context")
+        weights = project / "own.gguf"
+        weights.write_bytes(b"GGUF")
+        user.types("token-saver config set embedded.model PATH".replace("PATH", f"'{weights}'"))
+        assert str(weights) in user.types("token-saver config get embedded.model")
 
         user.types("token-saver disconnect claude-code")
         assert not (user.home / ".claude" / "CLAUDE.md").exists()
         assert not (user.home / ".claude" / "settings.json").exists()
         assert Path(state_folder(user.environ), "token").exists()
-        user.types("token-saver uninstall")
+        user.types("token-saver uninstall --history --weights --settings")
         assert not Path(state_folder(user.environ), "token").exists()
         user.types("uv tool uninstall claude-token-saver-app")
     assert user.types("uv run python packaging/build_mcpb.py").strip().endswith(".mcpb")
