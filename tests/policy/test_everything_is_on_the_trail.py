@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import bridge_client, text_of
 from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
+
+ROWS_SECONDS = 120
+"""Time limit for rows to arrive, on a very busy machine as well."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,13 @@ class Place:
         return asyncio.run(story())
 
     def rows(self, kind: str, text: str = "", least: int = 1) -> list[dict[str, Any]]:
-        """Return the rows of one kind that contain ``text``, newest first, once there are ``count``: rows
-        arrive with a delay."""
+        """Return the rows of one kind that contain ``text``, newest first, once there are ``least``: rows
+        arrive with a delay.
+        """
         found: list[dict[str, Any]] = []
+        end = time.monotonic() + ROWS_SECONDS
         while len(found) < least:
+            assert time.monotonic() < end, f"{len(found)} of {least} rows of kind {kind}"
             shown = self.command("audit", "search", text, "--kind", kind, "--json", "-n", "100")
             found = json.loads(shown)
         return found

@@ -151,11 +151,9 @@ async def test_a_server_that_keeps_the_connection_busy_is_given_up(pieces: tuple
     limits = settings(connect_timeout=0.1, silence_timeout=0.5)
     with RawServer(trickle(*pieces)) as server:
         backend = OpenAICompatible(server.url, "", limits)
-        began = time.monotonic()
         with pytest.raises(BackendFailed):
-            await collect(backend.generate(request()))
+            await asyncio.wait_for(collect(backend.generate(request())), 30)
         await backend.close()
-    assert time.monotonic() - began < 30
 
 
 async def test_an_endless_list_of_models_does_not_reach_the_client(
