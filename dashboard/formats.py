@@ -8,6 +8,7 @@ import math
 from collections.abc import Collection, Mapping
 from pathlib import PurePath
 
+from server.common.stage_names import STAGE_NAMES
 from server.config.sections import LedgerSettings
 from server.ledger.savings import share_of_quota
 from server.offload.run.reply import hand_back_reason
@@ -230,25 +231,9 @@ def reason(summary: str, code: str = "") -> str:
     return hand_back_reason(summary).removeprefix(f"{code}: ")
 
 
-STAGES: Mapping[str, str] = {
-    "read": "Reading files",
-    "fit": "Fitting the prompt into the context",
-    "download": "Downloading the model",
-    "queue": "Waiting for the engine",
-    "load": "Loading the model",
-    "prompt": "Reading the prompt",
-    "generate": "Writing the answer",
-    "check": "Checking the answer",
-    "repair": "Repairing the answer",
-    "sample": "Drawing another sample",
-    "deliver": "Writing the file",
-}
-"""Display text for each stage in ``events.OffloadStage``."""
-
-
 def stage(name: str) -> str:
     """Return the stage as text. An unknown stage is returned as is."""
-    return STAGES.get(name, name.replace("_", " ").capitalize())
+    return STAGE_NAMES.get(name, name.replace("_", " ").capitalize())
 
 
 OUTCOMES: Mapping[str, tuple[str, str]] = {

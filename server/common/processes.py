@@ -1,4 +1,4 @@
-"""Child processes that run a Python module with this interpreter."""
+"""Programs and their places, and child processes that run to their end."""
 
 import asyncio
 import os
@@ -33,6 +33,29 @@ def find_program(name: str) -> str | None:
             if program.is_file() and os.access(program, os.X_OK):
                 return str(program)
     return None
+
+
+def run_command(
+    command: Sequence[str], environ: Mapping[str, str], seconds: float, folder: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program without input, and return its status and output.
+
+    Raises:
+        OSError: the program cannot be started.
+        subprocess.TimeoutExpired: it took longer than ``seconds`` and was killed.
+    """
+    return subprocess.run(
+        command,
+        env={**os.environ, **environ},
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        timeout=seconds,
+        creationflags=NO_WINDOW,
+    )
 
 
 async def run_module(module: str, arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str]:

@@ -22,8 +22,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from server.common.errors import StoreError
-from server.store.backup import back_up, backup_path
-from server.store.migrate import migrate, needs_migration
+from server.store.migrations.backup import back_up, backup_path
+from server.store.migrations.migrate import migrate, needs_migration
 from server.store.search import ensure_search
 from server.store.totals import ensure_totals
 

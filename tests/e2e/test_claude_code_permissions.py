@@ -9,21 +9,14 @@ from typing import Any
 import httpx
 
 from tests.e2e.conftest import ClientHarness
-from tests.e2e.test_claude_code import TOOL, server
-from tests.standins.claude_code import run_claude_code
+from tests.e2e.test_claude_code import TOOL, session
 from tests.standins.messages import MessagesStandIn, Text, ToolUse, Turn
 
 
 def results_of(stage: ClientHarness, *script: Turn) -> list[tuple[bool, str]]:
     """Run a session in which Claude makes these calls, and return whether each failed, and its text."""
     with MessagesStandIn([*script, [Text("Done.")]]) as api:
-        run_claude_code(
-            "Do it.",
-            api.url,
-            home=stage.project.parent / "claude",
-            project=stage.project,
-            servers=server(stage),
-        )
+        session(stage, api, "Do it.")
     return [(bool(result.get("is_error")), str(result["content"])) for result in api.tool_results()]
 
 

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from server.store.history import History
-from server.store.migrate import HEAD, MIGRATIONS
+from server.store.migrations.migrate import HEAD, MIGRATIONS
 from server.store.records import OffloadFilter
 from tests.hub_process import hub_environ, start_hub
 

@@ -1,4 +1,4 @@
-"""Definitions that the app left out of the prompt stay as they are, whatever the answer says about them."""
+"""Definitions left out of the prompt stay unchanged, whatever the answer contains."""
 
 from pathlib import Path
 

@@ -19,8 +19,8 @@ import pytest
 from server.bridge.discovery import find_running
 from server.commands.update.environment import copy_of
 from server.common.distribution import NAME
-from server.store.backup import backup_path, schema_of
-from server.store.migrate import HEAD
+from server.store.migrations.backup import backup_path, schema_of
+from server.store.migrations.migrate import HEAD
 from tests.packaging.wheels import build_wheel, change_wheel, package_index
 from tests.system import require
 
@@ -57,7 +57,7 @@ def with_migration(tree: Path) -> None:
         'def upgrade() -> None:\n    op.execute("CREATE TABLE later (id INTEGER PRIMARY KEY)")\n',
         encoding="utf-8",
     )
-    replace(tree / "server" / "store" / "migrate.py", f'HEAD = "{HEAD}"', f'HEAD = "{LATER}"')
+    replace(tree / "server" / "store" / "migrations" / "migrate.py", f'HEAD = "{HEAD}"', f'HEAD = "{LATER}"')
 
 
 def that_never_starts(tree: Path) -> None:

@@ -19,10 +19,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 
 from server.common.errors import StoreError
-from server.store.backup import backup_path, restore, schema_of
 from server.store.database import Database, open_database
 from server.store.history import History
-from server.store.migrate import HEAD, MIGRATIONS
+from server.store.migrations.backup import backup_path, restore, schema_of
+from server.store.migrations.migrate import HEAD, MIGRATIONS
 from server.store.records import OffloadFilter, UndoRecord
 from server.store.tables import metadata
 from tests.store.offloads import attempt, end, start

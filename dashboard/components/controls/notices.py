@@ -31,16 +31,9 @@ def show_unexpected(error: Exception) -> None:
     if isinstance(error, TokenSaverError):
         show_error(error)
         return
-    ui.notify(
+    _show_until_closed(
         "That did not work, because of an error in the app. The log has the details: token-saver logs",
-        caption=type(error).__name__,
-        type="negative",
-        position="bottom-right",
-        multi_line=True,
-        close_button="Close",
-        timeout=0,
-        classes="ts-notice",
-        group=GROUP,
+        type(error).__name__,
     )
 
 
@@ -51,9 +44,13 @@ def show_notice(words: str) -> None:
 
 def show_error(error: TokenSaverError) -> None:
     """Show an error (cause, next step, code) until the user closes it."""
+    _show_until_closed(f"{error.cause} {error.next_step}", error.code)
+
+
+def _show_until_closed(words: str, caption: str) -> None:
     ui.notify(
-        f"{error.cause} {error.next_step}",
-        caption=error.code,
+        words,
+        caption=caption,
         type="negative",
         position="bottom-right",
         multi_line=True,

@@ -1,24 +1,10 @@
 """Words for the stages of an offload, and for the progress lines that the hub sends during a call."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-STAGES: Mapping[str, str] = {
-    "read": "Reading files",
-    "fit": "Fitting the prompt into the context",
-    "download": "Downloading the model",
-    "queue": "Waiting for the engine",
-    "load": "Loading the model",
-    "prompt": "Reading the prompt",
-    "generate": "Writing the answer",
-    "check": "Checking the answer",
-    "repair": "Repairing the answer",
-    "sample": "Drawing another sample",
-    "deliver": "Writing the file",
-    "starting": "Starting",
-}
-"""Display text for each stage in ``events.OffloadStage``."""
+from server.common.stage_names import STAGE_NAMES
+
 NAMES_A_MODEL = frozenset({"fit", "load", "prompt", "generate"})
 """Stages whose first line names the model."""
 
@@ -28,7 +14,7 @@ _REPEATED = re.compile(r" \(\d+ s\)$")
 
 def stage_words(name: str) -> str:
     """Return a stage as text. Other texts are returned unchanged."""
-    return STAGES.get(name, name)
+    return STAGE_NAMES.get(name, name)
 
 
 @dataclass
@@ -43,13 +29,13 @@ class StageLine:
         """
         text = _REPEATED.sub("", text)
         name, _, detail = text.partition(": ")
-        if name not in STAGES:
+        if name not in STAGE_NAMES:
             return text, ""
         if name in NAMES_A_MODEL and detail and " " not in detail:
             self.model, detail = detail, ""
         if detail == self.model:
             detail = ""
-        return STAGES[name], " · ".join(part for part in (detail, self.model) if part)
+        return STAGE_NAMES[name], " · ".join(part for part in (detail, self.model) if part)
 
 
 def elapsed(seconds: float) -> str:

@@ -7,13 +7,13 @@ replace files and never write into them, so the original stays as it is.
 import ctypes
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from server.common.errors import UpdateFailed
+from server.common.processes import run_command
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2  # linux/fs.h; macOS calls it RENAME_SWAP, with the same value
@@ -63,16 +63,7 @@ def install(command: list[str], environ: Mapping[str, str], copy: Path, environm
     Raises:
         UpdateFailed: the installer failed. The message ends with its output.
     """
-    done = subprocess.run(
-        command,
-        env={**os.environ, **environ},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-        timeout=INSTALL_SECONDS,
-    )
+    done = run_command(command, environ, INSTALL_SECONDS)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines()[-TAIL:]
         raise UpdateFailed(

@@ -19,8 +19,8 @@ from server.commands.update.trial import HUB_SECONDS, Trial
 from server.common.atomic_write import PRIVATE, replace_file
 from server.common.errors import HubUnreachable, TokenSaverError, UpdateFailed
 from server.config.folders import Folders
-from server.store.backup import back_up, backup_path, restore
 from server.store.database import explained
+from server.store.migrations.backup import back_up, backup_path, restore
 from server.web.instance import AlreadyRunning, claim
 
 ATTEMPTS = 5

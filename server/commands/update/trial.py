@@ -17,9 +17,10 @@ from pathlib import Path
 from server.bridge.discovery import wait_for_hub
 from server.bridge.own_folders import make_folder
 from server.common.errors import StoreError, UpdateFailed
+from server.common.processes import last_line, run_command
 from server.config.folders import HOME_VARIABLE, Folders
-from server.store.backup import back_up, schema_of
 from server.store.database import explained
+from server.store.migrations.backup import back_up, schema_of
 
 PREFIX = "update-"
 """Beginning of the trial folder's name in the data folder."""
@@ -117,20 +118,10 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _list_history(python: list[str], home: Path) -> None:
-    done = subprocess.run(
-        [*python, "history", "--limit", "1"],
-        env={**os.environ, HOME_VARIABLE: str(home)},
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-        timeout=COMMAND_SECONDS,
-    )
+    command = [*python, "history", "--limit", "1"]
+    done = run_command(command, {HOME_VARIABLE: str(home)}, COMMAND_SECONDS, home)
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines()
-        raise _failed("open your history", lines[-1] if lines else f"it ended with status {done.returncode}")
+        raise _failed("open your history", last_line(done.stderr.strip(), done.returncode))
 
 
 def _failed(purpose: str, reason: str) -> UpdateFailed:

@@ -28,7 +28,7 @@ from server.commands.update.trial import Trial, try_version
 from server.common.distribution import NAME
 from server.common.errors import UpdateFailed
 from server.config.folders import Folders
-from server.store.backup import backup_path
+from server.store.migrations.backup import backup_path
 
 LOCK = "update.lock"
 _STEM = NAME.replace("-", "_") + "-"

@@ -94,13 +94,13 @@ def readings(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
     if not plan.narrowed:
         yield from _possible(plan, edited, text)
         return
-    found = False
+    given: list[tuple[Edit, ...]] = []
     for reading in chain(_possible(plan, edited, text), _by_definitions(plan, edited, text)):
         seen = _without_hidden(plan, edited, reading)
-        if seen is not None:
-            found = True
+        if seen is not None and seen.edits not in given:
+            given.append(seen.edits)
             yield seen
-    if not found:
+    if not given:
         raise EditFailed("The answer changes code that was not shown; give only the definitions shown.")
 
 
@@ -120,6 +120,7 @@ def _without_hidden(plan: Plan, edited: Source, reading: Reading) -> Reading | N
 
 
 def _by_definitions(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
+    """Yield the reading of an answer definition by definition, if there is one."""
     if plan.language is not None and plan.language.has_definitions:
         merged = by_definitions(edited, all_code_of(text, plan.language), plan.language)
         if merged:
@@ -147,8 +148,7 @@ def _possible(plan: Plan, edited: Source, text: str) -> Iterator[Reading]:
     by_parts = plan.kind == "edit_definitions" and not is_whole_file(edited, content.text, ((0, 0),))
     if not by_parts and not _is_part(edited, apply(edited.text, whole.edits), language):
         yield whole  # try its definitions alone only if that fails
-    merged = Reading(by_definitions(edited, all_code_of(text, language), language), "definitions")
-    yield merged if merged.edits else whole
+    yield next(_by_definitions(plan, edited, text), whole)
 
 
 def is_whole_file(edited: Source, text: str, spans: tuple[tuple[int, int], ...]) -> bool:
@@ -166,10 +166,8 @@ def _blocks(plan: Plan, edited: Source, text: str) -> list[Reading]:
     try:
         blocks = parse_blocks(text)
     except EditFailed:
-        if plan.language is not None and plan.language.has_definitions:
-            merged = by_definitions(edited, all_code_of(text, plan.language), plan.language)
-            if merged:
-                return [Reading(merged, "definitions")]
+        if merged := list(_by_definitions(plan, edited, text)):
+            return merged
         content = content_of(plan, text)
         if content.fenced and is_whole_file(edited, content.text, ((0, 0),)):
             return [Reading(replace_whole(edited, content.text), "whole")]

@@ -1,4 +1,4 @@
-"""Alembic environment: runs the migrations on the connection that ``server.store.migrate`` passes in."""
+"""Alembic environment: runs the migrations on the connection that ``migrate.migrate`` passes in."""
 
 from alembic import context
 

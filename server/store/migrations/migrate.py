@@ -1,4 +1,4 @@
-"""Migrates a database to this version's tables, using the Alembic scripts in ``migrations/``.
+"""Migrates a database to this version's tables, using the Alembic scripts in ``versions/``.
 
 The newest revision is a constant here so that Alembic is not loaded for a new or up-to-date database. Tests
 compare the constant and a new database's tables with the migrations.
@@ -15,11 +15,11 @@ from server.store import (  # noqa: F401 - they fill the metadata
     policy_tables,
     result_digest_tables,
 )
-from server.store.backup import backup_path
+from server.store.migrations.backup import backup_path
 from server.store.tables import metadata
 
 HEAD = "0018"
-MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).parent
 
 
 def needs_migration(connection: Connection, path: Path) -> bool:

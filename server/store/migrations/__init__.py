@@ -1,0 +1,1 @@
+"""Migrations of the history's tables, and the backups made before them."""
