@@ -115,17 +115,22 @@ class Desktop:
             time.sleep(0.05)
 
     def menu(self, x: int, y: int, *keys: int) -> None:
-        """Open the menu of the icon at this place and choose an entry with these keys and Return."""
+        """Open the menu of the icon at this place and choose an entry with these keys and Return.
+
+        The panel closes an open menu when the app changes it. A user then opens it again.
+        """
         before = self.screen()
         self.click(x, y, button=3)
-        self.opened(before)
+        while self.opened(before) is None:
+            before = self.screen()
+            self.click(x, y, button=3)
         self.press(*keys)
         self.settle()
         self.keep("menu")
         self.press(XK.XK_Return)
 
-    def opened(self, before: Image.Image) -> Box:
-        """Wait until a menu below the panel stops moving and return its box."""
+    def opened(self, before: Image.Image) -> Box | None:
+        """Wait until a menu below the panel stops moving and return its box, or None if it closed again."""
         area = (0, PANEL_HEIGHT, WIDTH, HEIGHT)
         self.until(
             lambda: (box := _changed(before.crop(area), self.screen().crop(area))) and box[3] - box[1] > 40,
@@ -133,8 +138,7 @@ class Desktop:
         )
         self.settle()
         box = _changed(before.crop(area), self.screen().crop(area))
-        assert box is not None
-        return (box[0], box[1] + PANEL_HEIGHT, box[2], box[3] + PANEL_HEIGHT)
+        return box and (box[0], box[1] + PANEL_HEIGHT, box[2], box[3] + PANEL_HEIGHT)
 
     def settle(self) -> None:
         """Wait until the screen stops changing."""
