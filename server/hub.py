@@ -22,7 +22,7 @@ from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
 from server.engine.pause_gate import paused
 from server.hub_parts import HubParts
-from server.models.chores import Chore
+from server.models.chores import JudgedChore
 from server.models.measure import ReportMeasure
 from server.policy.approvals import ApprovalAnswer
 from server.state.snapshot import PendingApproval, Snapshot
@@ -128,7 +128,7 @@ class Hub(HubParts):
         self,
         model: str | None = None,
         report: ReportMeasure | None = None,
-        own: tuple[Chore, ...] = (),
+        own: tuple[JudgedChore, ...] = (),
     ) -> MeasurementRecord:
         """Measure a model (None: the model in use) and keep the result; see ``Measuring.measure``.
 

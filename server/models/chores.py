@@ -4,7 +4,9 @@ import json
 import re
 import tomllib
 import unicodedata
-from functools import cache
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +41,21 @@ class Chore(BaseModel):
     script: Literal["", "japanese", "latin"] = ""
     documents: str = ""
     """Python code that the answer must match apart from an added docstring."""
+    max_tokens: int = 300
+    """Length limit of the answer."""
+
+
+@dataclass(frozen=True)
+class JudgedChore:
+    """A chore with its judge, which returns what is wrong with an answer's code; empty if it is right."""
+
+    chore: Chore
+    judge: Callable[[str], Awaitable[str]]
+
+
+def judged(chore: Chore) -> JudgedChore:
+    """Return a chore that is judged by its own fields."""
+    return JudgedChore(chore, partial(check_answer, chore))
 
 
 @cache
@@ -53,17 +70,27 @@ def load_chores() -> tuple[Chore, ...]:
 
 async def check_answer(chore: Chore, answer: str) -> str:
     """Return what is wrong with an answer; empty if it is right."""
-    text = _THINKING.sub("", answer).strip()
+    text = without_thinking(answer)
     if not text:
         return "empty"
     error = _text_error(chore, text)
     if not error and chore.json_ is not None:
         error = _json_error(chore.json_, text)
     if not error and chore.documents:
-        error = docstring_error(chore.documents, _code(text))
+        error = docstring_error(chore.documents, code_of(text))
     if not error and chore.python:
-        error = await run_python(_code(text), chore.python)
+        error = await run_python(code_of(text), chore.python)
     return error
+
+
+def without_thinking(answer: str) -> str:
+    """Return an answer without its thinking part."""
+    return _THINKING.sub("", answer).strip()
+
+
+def code_of(text: str) -> str:
+    """Return the longest fenced block, or the whole text if there is none."""
+    return max(_FENCED.findall(text), key=len, default=text)
 
 
 def _text_error(chore: Chore, text: str) -> str:
@@ -82,7 +109,7 @@ def _text_error(chore: Chore, text: str) -> str:
 
 
 def _json_error(wanted: dict[str, Any], text: str) -> str:
-    body = _code(text)
+    body = code_of(text)
     start, end = body.find("{"), body.rfind("}")
     try:
         found = json.loads(body[start : end + 1])
@@ -95,8 +122,3 @@ def _script_share(text: str, *, japanese: bool) -> float:
     letters = [character for character in text if character.isalpha()]
     count = sum(unicodedata.name(letter, "").startswith(JAPANESE) for letter in letters)
     return (count if japanese else len(letters) - count) / max(1, len(letters))
-
-
-def _code(text: str) -> str:
-    """Return the longest fenced block, or the whole text if there is none."""
-    return max(_FENCED.findall(text), key=len, default=text)

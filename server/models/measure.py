@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from server.backends.base import Completed, GenerationRequest, Message, TextDelta
 from server.common.events import EventBus, MeasureProgress
 from server.engine.engine import Engine
-from server.models.chores import Chore, check_answer, load_chores
+from server.models.chores import Chore, JudgedChore, judged, load_chores
 from server.store.measurements import ChoreRecord, MeasurementRecord, Measurements
 
 CLIENT = "measure"
 SYSTEM = "Answer with the result alone: no explanation, no example of use."
 SPEED_TOKENS = 96
 """Number of tokens generated to measure speed: takes a few seconds on a CPU."""
-CHORE_TOKENS = 300
 MOST_PARALLEL = 4
 _LINES = 40
 
@@ -72,7 +71,7 @@ class Measuring:
         self,
         model: str | None = None,
         report: ReportMeasure | None = None,
-        own: tuple[Chore, ...] = (),
+        own: tuple[JudgedChore, ...] = (),
     ) -> MeasurementRecord:
         """Measure a model (None: the model in use), store the result and return it. ``own`` holds additional
         chores made from the user's project.
@@ -86,7 +85,7 @@ class Measuring:
         async with self._one:
             name = await self._engine.choose_model(model)
             self.running = name
-            chores = (*self._chores, *own)
+            chores = (*map(judged, self._chores), *own)
             steps = _Steps(name, 3 + len(chores), self._events, report)
             error = "cancelled"
             try:
@@ -107,7 +106,9 @@ class Measuring:
         if self._work is not None:
             self._work.cancel()
 
-    async def _measure(self, model: str, steps: "_Steps", chores: tuple[Chore, ...]) -> MeasurementRecord:
+    async def _measure(
+        self, model: str, steps: "_Steps", chores: tuple[JudgedChore, ...]
+    ) -> MeasurementRecord:
         engine = self._engine
         await steps.begin("load")
         was_loaded = any(each.name == model for each in engine.view().loaded)
@@ -119,9 +120,9 @@ class Measuring:
         slots = min(engine.slots, MOST_PARALLEL)
         speedup = await self._speedup(model, num_ctx, slots, alone)
         done = []
-        for chore in chores:
-            await steps.begin(f"{chore.category}: {chore.name}")
-            done.append(await self._do(chore, model, num_ctx))
+        for each in chores:
+            await steps.begin(f"{each.chore.category}: {each.chore.name}")
+            done.append(await self._do(each, model, num_ctx))
         backend = await engine.use()
         if not was_loaded and backend.capabilities.unload:
             await engine.unload(model)
@@ -157,11 +158,12 @@ class Measuring:
         await asyncio.gather(*(self._timed(_speed_request(model, num_ctx)) for _ in range(slots)))
         return slots * (alone.first + alone.rest) / max(time.monotonic() - began, 1e-3)
 
-    async def _do(self, chore: Chore, model: str, num_ctx: int) -> ChoreRecord:
+    async def _do(self, given: JudgedChore, model: str, num_ctx: int) -> ChoreRecord:
+        chore = given.chore
         messages = (Message("system", SYSTEM), Message("user", chore.task))
-        timed = await self._timed(_request(model, messages, num_ctx, CHORE_TOKENS))
+        timed = await self._timed(_request(model, messages, num_ctx, chore.max_tokens))
         cut = timed.end.finish_reason == "length"
-        error = "cut by length" if cut else await check_answer(chore, timed.text)
+        error = "cut by length" if cut else await given.judge(timed.text)
         seconds = round(timed.first + timed.rest, 2)
         return ChoreRecord(chore.name, chore.category, passed=not error, seconds=seconds, reason=error)
 

@@ -25,12 +25,13 @@ _TASK = """Write a docstring for this function. Return the whole function with i
 
 def own_chores(project: Path, most: int = MOST) -> tuple[Chore, ...]:
     """Return chores from a project's Python files, at most one per file. Deterministic. Blocks."""
-    found = [chore for path in _files(project) if (chore := _chore_of(project, path)) is not None]
+    found = [chore for path in python_files(project) if (chore := _chore_of(project, path)) is not None]
     step = max(1, len(found) // most)
     return tuple(found[::step][:most])
 
 
-def _files(project: Path) -> Iterator[Path]:
+def python_files(project: Path) -> Iterator[Path]:
+    """Yield a project's Python files, without tests, hidden folders and installed packages."""
     count = 0
     for at, folders, names in os.walk(project):
         folders[:] = sorted(each for each in folders if not each.startswith(".") and each not in _SKIPPED)

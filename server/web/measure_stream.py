@@ -1,6 +1,6 @@
 """``POST /api/measure``: measures one model and streams the progress.
 
-``chores`` can hold additional chores, made from the user's project.
+``project`` can name a folder whose functions become additional chores.
 
 The response is JSON lines: ``{"progress": {"model", "step", "done", "total"}}`` for each step, an empty line
 every few seconds in between, and finally ``{"result": …}`` or ``{"error": code, "message": …}``. Closing the
@@ -11,9 +11,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -21,8 +21,8 @@ from starlette.routing import Route
 from server.common.aio import BackgroundTasks
 from server.common.errors import TokenSaverError
 from server.common.events import MeasureProgress
+from server.execution.own_work.chores import chores_of_project
 from server.hub import Hub
-from server.models.chores import Chore
 
 HEARTBEAT_SECONDS = 5.0
 _WORKING = BackgroundTasks()
@@ -39,17 +39,17 @@ def measure_route(hub: Hub) -> Route:
             body = None
         given = body if isinstance(body, dict) else {}
         model = given.get("model")
-        try:
-            own = tuple(Chore.model_validate(each) for each in given.get("chores") or ())
-        except (ValidationError, TypeError):
-            return Response("chores: not a list of chores", status_code=400)
-        lines = _lines(hub, model if isinstance(model, str) and model else None, own)
+        project = given.get("project") or None
+        if project is not None and not (isinstance(project, str) and Path(project).is_absolute()):
+            return Response("project: not an absolute path", status_code=400)
+        folder = Path(project) if project else None
+        lines = _lines(hub, model if isinstance(model, str) and model else None, folder)
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     return Route("/api/measure", measure, methods=["POST"])
 
 
-async def _lines(hub: Hub, model: str | None, own: tuple[Chore, ...]) -> AsyncIterator[bytes]:
+async def _lines(hub: Hub, model: str | None, project: Path | None) -> AsyncIterator[bytes]:
     news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def report(progress: MeasureProgress) -> None:
@@ -57,6 +57,7 @@ async def _lines(hub: Hub, model: str | None, own: tuple[Chore, ...]) -> AsyncIt
 
     async def work() -> None:
         try:
+            own = await chores_of_project(project) if project else ()
             news.put_nowait({"result": asdict(await hub.measure(model, report, own))})
         except TokenSaverError as error:
             news.put_nowait({"error": error.code, "message": str(error)})

@@ -9,8 +9,8 @@ import pytest
 from server.commands.context.actions import show_context, switch_off, switch_on
 from server.commands.digest.dry_run import _print
 from server.commands.digest.paths import open_allowed, project_folder
-from server.commands.models.actions import _bench_row, _first_model, _row, bench_models
-from server.common.errors import BadArguments, Denied, NotFound, WorkspaceError
+from server.commands.models.actions import _bench_row, _first_model, _row
+from server.common.errors import Denied, NotFound, WorkspaceError
 from server.config.folders import find_folders
 from server.config.settings import load_settings
 from server.tool_results.dry_run import DryRun, KindEstimate
@@ -40,16 +40,13 @@ def test_a_model_is_listed_with_its_size_and_remaining_time() -> None:
     assert "`token-saver models recommend`" in _first_model({"default_model": ""})
 
 
-def test_a_measurement_is_one_row(project: Path) -> None:
+def test_a_measurement_is_one_row() -> None:
     found = {"model": "coder:7b", "load_seconds": 1.25, "prompt_rate": 99.6, "generate_rate": 9.96}
     chores = [{"passed": True}, {"passed": False}]
     row = _bench_row({**found, "speedup": 1.5, "slots": 2, "chores": chores})
     assert row == ("coder:7b", "1.2 s", "100 tokens/s", "10.0 tokens/s", "1.5x with 2", "1 of 2")
     alone = {**found, "load_seconds": None, "speedup": 1.0, "slots": 1, "chores": []}
     assert _bench_row(alone)[1:5:3] == ("", "one slot")
-    folders = find_folders()
-    with pytest.raises(BadArguments, match="no suitable Python function"):
-        bench_models(load_settings(folders), folders, [], every=False, as_json=False, project=project)
 
 
 def test_a_digest_reads_no_protected_file(project: Path) -> None:

@@ -8,9 +8,8 @@ from nicegui import ui
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import run_action, show_notice
-from server.common.errors import BadArguments
+from server.execution.own_work.chores import chores_of_project
 from server.hub import Hub
-from server.models.own_chores import own_chores
 from server.offload.hand_back_replay import replay_hand_backs
 from server.state.snapshot import Snapshot
 
@@ -30,7 +29,9 @@ class OwnWork:
             self._replay = button("Try my last hand-backs", self._try_hand_backs)
         text(
             "Measuring asks for docstrings of functions in the project and checks that their code stays the "
-            "same. A handed-back task is tried in a copy of its files. Nothing is written into your project.",
+            "same. It also asks for functions that your pytest files call, and runs those tests in the "
+            "sandbox. A handed-back task is tried in a copy of its files. Nothing is written into your "
+            "project.",
             "ts-sub",
             "p",
         )
@@ -82,10 +83,7 @@ class OwnWork:
 
 
 async def _measure(hub: Hub, model: str, project: Path) -> None:
-    own = await asyncio.to_thread(own_chores, project)
-    if not own:
-        raise BadArguments(f"{project} has no suitable Python function.", "Choose another project.")
-    await hub.measure(model, own=own)
+    await hub.measure(model, own=await chores_of_project(project))
 
 
 def _offer(choice: ui.select, names: list[str], usual: str = "") -> None:

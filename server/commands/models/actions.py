@@ -112,13 +112,8 @@ def bench_models(
     Raises:
         TokenSaverError: a model cannot be measured. Earlier measurements are kept.
     """
-    from server.models.own_chores import own_chores  # noqa: PLC0415 - other commands must not wait for it
-
-    own = [each.model_dump(exclude_defaults=True) for each in own_chores(project)] if project else []
-    if project and not own:
-        raise BadArguments(f"{project} has no suitable Python function.", "Name another folder.")
     with hub_for_call(settings, folders) as hub:
-        found = [_measure(hub, model, own) for model in models or _chosen(hub, every=every)]
+        found = [_measure(hub, model, project) for model in models or _chosen(hub, every=every)]
     if as_json:
         print_json({"measurements": found})
         return
@@ -139,9 +134,10 @@ def _chosen(hub: HubClient, *, every: bool) -> list[str]:
     return [model["name"] for model in installed if model["generates"]]
 
 
-def _measure(hub: HubClient, model: str, own: list[dict[str, Any]]) -> dict[str, Any]:
+def _measure(hub: HubClient, model: str, project: Path | None) -> dict[str, Any]:
     with progress_bar() as bar:
-        for news in hub.stream("/api/measure", {"model": model, "chores": own}):
+        wanted = {"model": model, "project": str(project.resolve()) if project else ""}
+        for news in hub.stream("/api/measure", wanted):
             if "result" in news:
                 result: dict[str, Any] = news["result"]
                 return result

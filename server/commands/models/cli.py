@@ -93,9 +93,7 @@ def bench(
         typer.Argument(metavar="[MODEL]...", help="The model to measure; by default the model in use."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Measure every installed model.")] = False,
-    project: Annotated[
-        Path | None, typer.Option(help="Also measure docstrings for functions in this folder.")
-    ] = None,
+    project: Annotated[Path | None, typer.Option(help="Also measure on functions of this project.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure models on this machine: speed and correct chores. Recommendations use the results."""
