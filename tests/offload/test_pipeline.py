@@ -146,10 +146,18 @@ async def test_each_round_is_warmer_and_a_repeated_answer_is_not_shown_again(
     assert warmth == pytest.approx([0.2, 0.5, 0.8])
 
 
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        "print(twice(2) == 4)  # True\n",
+        "def test_twice():\n" + "".join(f"    assert twice({n}) == {2 * n}\n" for n in range(20)) + "\n",
+    ],
+    ids=["line", "function"],
+)
 async def test_an_endlessly_repeating_answer_is_stopped_and_asked_for_again(
-    pipeline: PipelineHarness, project: Path
+    pipeline: PipelineHarness, project: Path, repeated: str
 ) -> None:
-    circle = "def twice(x):\n    return 2 * x\n\n" + "print(twice(2) == 4)  # True\n" * 2_000
+    circle = "def twice(x):\n    return 2 * x\n\n" + repeated * 200
     pipeline.ollama.answers.when("Write twice", Answer(f"```python\n{circle}", ends="endless"))
     pipeline.ollama.answers.when("repeats itself", Answer(fenced("def twice(x):\n    return 2 * x\n")))
     outcome = await pipeline.run("Write twice(x).", output="twice.py")
