@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from server.common.errors import HubUnreachable, StoreError
+from server.common.events import OffloadEnded, OffloadQueued
 from server.config.folders import find_folders
 from server.config.sections import BackendSettings
 from server.config.settings import Settings
 from server.hub import Hub, open_hub
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.fast]
 
 SETTINGS = Settings(backend=BackendSettings(kind="ollama", url="http://127.0.0.1:9"))
 
@@ -25,6 +26,18 @@ async def test_the_hub_ends_with_its_block_and_can_be_closed_again() -> None:
     assert asyncio.all_tasks() == before
     with pytest.raises(RuntimeError, match="after shutdown"):
         await hub.history.totals()
+
+
+async def test_an_event_reaches_the_snapshot_and_its_listeners() -> None:
+    seen: list[list[str]] = []
+    async with open_hub(SETTINGS, find_folders()) as hub:
+        hub.on_change(lambda: seen.append([each.id for each in hub.snapshot().running]))
+        hub.events.publish(OffloadQueued("0000000a", "offload_work", "Write notes.", "test"))
+        assert seen == [["0000000a"]]
+        hub.pause()
+        hub.events.publish(OffloadEnded("0000000a", "cancelled", "Cancelled."))
+        assert seen[-1] == []
+        assert hub.snapshot().paused_until == 0
 
 
 async def test_a_hub_that_cannot_start_closes_what_it_opened() -> None:
