@@ -1,4 +1,4 @@
-"""Tests of the list of mutations: each one still applies, and each row of ``SECURITY.md`` has one."""
+"""Tests of the list of mutations: each one applies and is proven, and each row of ``SECURITY.md`` has one."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.protections import ROOT, protections
+from tests.bench.protections import ROOT, digest, protections, proven
 
 pytestmark = pytest.mark.fast
 
@@ -30,6 +30,14 @@ def test_a_mutation_applies_to_the_code_and_names_a_test(takes_out: str) -> None
     assert each.new != each.old
     path, _, name = each.test.partition("::")
     assert f"def {name}(" in (ROOT / "tests" / path).read_text(encoding="utf-8")
+
+
+def test_each_mutation_was_seen_to_fail_its_test_as_both_are_now() -> None:
+    """``python -m tests.bench.protections --resume`` proves the missing ones."""
+    found = proven()
+    assert {each.takes_out for each in protections()} == set(found)
+    stale = [each.takes_out for each in protections() if found[each.takes_out]["mutation"] != digest(each)]
+    assert stale == []
 
 
 def test_each_row_of_the_security_page_has_a_mutation() -> None:
