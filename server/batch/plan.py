@@ -134,8 +134,8 @@ def by_shared_prefix(items: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], .
 def fill(pattern: str, given: str) -> str:
     """Return the output path for one input: ``fill("{dir}/{stem}.md", "src/a.py")`` is ``src/a.md``.
 
-    A selection (``src/a.py::f``, ``src/a.py:1-9``) is treated as its file, except that a bare ``{path}``
-    means editing the selection in place.
+    For a selection (``src/a.py::f``, ``src/a.py:1-9``) the pattern gets the path of its file, unless it is
+    only ``{path}``: then the selection is edited in place.
     """
     return posixpath.normpath(fill_literally(pattern, given))
 

@@ -17,7 +17,7 @@ from server.bridge.http1 import HubConnection
 from server.bridge.hub_identity import demand_proof
 from server.bridge.plain_json import loads
 
-TYPE_CHECKING = False  # `typing` takes milliseconds
+TYPE_CHECKING = False  # importing `typing` takes several milliseconds
 if TYPE_CHECKING:
     import subprocess
     from typing import Any

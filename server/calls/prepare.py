@@ -19,7 +19,7 @@ from server.offload.files.search_threads import search
 from server.offload.files.workspace import MOST_FILES, Workspace, split_selection
 from server.offload.values import Caller, Task
 from server.policy.files.executed import executed_outputs
-from server.policy.files.protect import patterns_of, protected_outputs
+from server.policy.files.protected_files import patterns_of, protected_outputs
 from server.policy.values import Call
 
 SHARED = ("files", "context", "model", "check")

@@ -133,7 +133,7 @@ def connect(change: ConfigChange, folders: Folders) -> Path | None:
     """Write the change and back up the old content. Return the backup's path; None if nothing changed.
 
     Raises:
-        BadArguments: the file is behind a link that leads out of its project.
+        BadArguments: the path follows a link out of its project.
         OSError: the file or the backup cannot be written. The file is unchanged.
     """
     if not change.needed or change.after is None:
@@ -174,7 +174,7 @@ def disconnect(change: ConfigChange, folders: Folders) -> None:
     """Write the change and delete the backup.
 
     Raises:
-        BadArguments: the file is behind a link that leads out of its project.
+        BadArguments: the path follows a link out of its project.
         OSError: the file cannot be written.
     """
     refuse_foreign_link(change.place.path, change.place.project)

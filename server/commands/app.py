@@ -73,7 +73,7 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
             raise
         _complain(
             f"internal_error: {type(error).__name__}: {error}. "
-            "Run the command again with --debug, and report its output."
+            "Run the command again with --debug and include the output in a bug report."
         )
         sys.exit(1)
 

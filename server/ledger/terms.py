@@ -31,7 +31,7 @@ from server.ledger.prices import Price
 
 FORMULA = 2
 TURN = 1000
-"""Turns are counted in thousandths, so that a batch's turn can be divided exactly among its items."""
+"""Turns are counted in thousandths, so that the one turn of a batch can be divided among its items."""
 FORMER_CACHE_READS = 10
 """The default number of cache reads in formula 1."""
 

@@ -86,5 +86,5 @@ def line_of(simulated: SimulatedMachine) -> str:
 
 
 def _why_not(each: Recommendation) -> str:
-    reason = f"{each.missing / GIB:.1f} GiB missing" if not each.fits else "slow" if each.slow else "fits"
+    reason = f"{each.missing / GIB:.1f} GiB short" if not each.fits else "slow" if each.slow else "fits"
     return f"{each.model.name}: {reason}"

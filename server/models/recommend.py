@@ -70,7 +70,7 @@ class Recommendation:
         elif self.fits:
             parts.append(f"fits ({self.left / GIB:.1f} GiB spare)")
         else:
-            parts.append(f"does not fit now ({self.missing / GIB:.1f} GiB missing)")
+            parts.append(f"does not fit right now ({self.missing / GIB:.1f} GiB short)")
         if self.slow:
             parts.append("slow here" if self.evidence.generate_rate else "slow without a GPU")
         about = "≈ " if self.model.size_estimated else ""

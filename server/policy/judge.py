@@ -1,4 +1,4 @@
-"""Decides on a call from rules, counters and earlier approvals, for the gate and for ``policy test``."""
+"""Gives ``rules/evaluate.py`` the counters and earlier approvals, for the gate and for ``policy test``."""
 
 from collections.abc import Callable
 

@@ -9,7 +9,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from server.batch.plan import Planned
-from server.calls.job_wait import answer_for_job, wait_for_job
+from server.calls.long_calls.job_wait import answer_for_job, wait_for_job
 from server.calls.tool_context import CallContext
 from server.common.errors import BadArguments
 from server.hub import Hub

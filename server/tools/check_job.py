@@ -6,7 +6,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 
 from server.batch.reply import why
-from server.calls.job_wait import answer_for_job, wait_for_job
+from server.calls.long_calls.job_wait import answer_for_job, wait_for_job
 from server.calls.tool_context import CallContext
 from server.common.errors import BadArguments
 from server.hub import Hub

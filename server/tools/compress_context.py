@@ -9,7 +9,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from server.calls.job_wait import patience_of
+from server.calls.long_calls.job_wait import patience_of
 from server.calls.progress import progress_to
 from server.calls.tool_context import CallContext
 from server.hub import Hub

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from server.calls.approval_question import question_as_result
 from server.calls.caller import build_caller
 from server.calls.enter import enter
+from server.calls.long_calls.tasks_extension import Tasks
 from server.calls.prepare import prepare
 from server.calls.prepared import Prepared
 from server.calls.roots_question import client_roots, needs_roots, roots_question
 from server.calls.secret_redaction import redact_result, redact_text
-from server.calls.tasks_extension import Tasks
 from server.calls.tool_context import CallContext
 from server.calls.undone_files import with_undone_files
 from server.common.errors import BadArguments, InternalError, TokenSaverError

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from server.calls.job_wait import describe_job
+from server.calls.long_calls.job_wait import describe_job
 from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.state.snapshot import RunningOffload

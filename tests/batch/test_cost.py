@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from server.batch.plan import plan_each
-from server.calls.job_wait import answer_for_job
+from server.calls.long_calls.job_wait import answer_for_job
 from server.config.folders import find_folders
 from server.hub import Hub
 from server.store.records import OffloadFilter

@@ -13,7 +13,7 @@ from server.batch.inputs import expand_inputs
 from server.batch.job_run import ENGINE_LOOK
 from server.batch.notify import INTERVAL
 from server.batch.plan import plan_tasks
-from server.calls.job_wait import describe_job
+from server.calls.long_calls.job_wait import describe_job
 from server.common.errors import NotFound, SelectionNotFound
 from server.common.events import Event, JobChanged, OffloadStage
 from server.offload.values import Task

@@ -17,7 +17,7 @@ from mcp_types.version import LATEST_MODERN_VERSION
 from pydantic import ConfigDict, Field
 
 from server.bridge.keys import Keys
-from server.calls.tasks_extension import EXTENSION
+from server.calls.long_calls.tasks_extension import EXTENSION
 from server.config.folders import find_folders
 from server.config.sections import BackendSettings, OffloadSettings
 from server.config.settings import Settings

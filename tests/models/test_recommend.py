@@ -163,7 +163,7 @@ def test_installed_model_comes_first_unless_quality_is_preferred(
 def test_line_says_that_a_model_does_not_fit(catalogue: tuple[CatalogueModel, ...]) -> None:
     last = recommend(SMALL, (), catalogue, NONE, "coding")[-1]
     assert not last.fits
-    assert "does not fit now" in last.line
+    assert "does not fit right now" in last.line
 
 
 def test_memory_of_the_engines_own_models_counts_as_free(catalogue: tuple[CatalogueModel, ...]) -> None:

@@ -17,7 +17,7 @@ from server.offload.delivery import atomic
 from server.offload.files.workspace import Workspace, expand, read_source, read_target
 from server.offload.values import Caller
 from server.policy.files.paths import confine
-from server.policy.files.protect import protected_outputs
+from server.policy.files.protected_files import protected_outputs
 from server.policy.files.safe_open import HAS_HANDLES, open_for_reading
 from server.policy.files.special_names import is_credential_file, is_protected_folder, windows_problem
 from tests.policy.hostile_paths import CLIMBS, PROTECTED, WINDOWS, WINDOWS_FINE

@@ -154,7 +154,7 @@ async def _named(program: str) -> Build:
     try:
         asked = await ask_program(Build(path, "[embedded] program")) if path else None
     except _UnusableError as error:
-        raise SettingsError(f"[embedded] program: {program} is unusable: {error}.", next_step) from None
+        raise SettingsError(f"[embedded] program: {program} cannot be used: {error}.", next_step) from None
     if asked is None:
         raise SettingsError(
             f"[embedded] program: {program} is not a llama-server that runs on this machine.", next_step

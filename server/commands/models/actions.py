@@ -25,7 +25,7 @@ def list_models(settings: "Settings", folders: Folders, *, as_json: bool) -> Non
         TokenSaverError: the hub does not answer or cannot be started.
     """
     with hub_for_call(settings, folders) as hub:
-        hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine to get its current status
+        hub.call_tool("list_loaded_models", {}, _ignore)  # refreshes the status
         snapshot = hub.get("/api/status")
     engine = snapshot["engine"]
     if as_json:
@@ -51,7 +51,7 @@ def pull_model(settings: "Settings", folders: Folders, model: str, *, as_json: b
     """
     with hub_for_call(settings, folders) as hub:
         if not model:
-            hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine to get its current status
+            hub.call_tool("list_loaded_models", {}, _ignore)  # refreshes the status
             model = hub.get("/api/status")["engine"]["default_model"]
         if not model:
             raise BadArguments("The engine has no default model.", "Name a model: `models pull NAME`.")
@@ -129,7 +129,7 @@ def _chosen(hub: HubClient, *, every: bool) -> list[str]:
     """Return the models to measure if the user names none: the model in use, or all installed models."""
     if not every:
         return [""]
-    hub.call_tool("list_loaded_models", {}, _ignore)  # asks the engine to get its current status
+    hub.call_tool("list_loaded_models", {}, _ignore)  # refreshes the status
     installed = hub.get("/api/status")["engine"]["installed"]
     return [model["name"] for model in installed if model["generates"]]
 

@@ -23,7 +23,7 @@ TAIL = 12
 
 
 def copy_of(environment: Path) -> Path:
-    """Return where the copy lies: beside the environment, because hard links and renames need this."""
+    """Return the path of the copy, next to the environment: hard links work only within a file system."""
     return environment.with_name(f".{environment.name}.update")
 
 

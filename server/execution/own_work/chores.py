@@ -5,8 +5,8 @@ from itertools import islice
 from pathlib import Path
 
 from server.common.errors import BadArguments
+from server.execution.own_work.function_judge import FunctionJudge
 from server.execution.own_work.functions import FunctionWithTests, functions_with_tests
-from server.execution.own_work.judge import FunctionJudge
 from server.execution.sandbox.find import PROOFS, Sandboxes
 from server.models.chores import Chore, JudgedChore, judged
 from server.models.own_chores import own_chores

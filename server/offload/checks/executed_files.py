@@ -6,7 +6,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from server.policy.files.executed import executed_files
-from server.policy.files.protect import named_by
+from server.policy.files.protected_files import named_by
 
 INSTALLED = frozenset({".git", ".hg", ".svn", ".venv", "venv", "node_modules"})
 """Folders that a check may only read, along with everything in them."""

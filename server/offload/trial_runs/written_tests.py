@@ -18,7 +18,7 @@ async def run_written_tests(sandbox: Runs, plan: Plan, text: str) -> TrialRun:
         return not_run(TESTS, "the file already had tests")
     tested = tested_source(text, plan.sources)
     if tested is None:
-        return not_run(TESTS, "the file imported by the tests was not given")
+        return not_run(TESTS, "the tests import a file that is not among the files")
     source, module = tested
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     names |= {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}

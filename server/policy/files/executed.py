@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from server.policy.files.protect import named_by
+from server.policy.files.protected_files import named_by
 
 DATA = Path(__file__).with_name("executed.toml")
 _WORKTREE = re.compile(r".*/\.(claude|codex|cursor)/worktrees/[^/]+/", re.IGNORECASE | re.DOTALL)

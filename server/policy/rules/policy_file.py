@@ -123,7 +123,7 @@ class PolicyFile:
                 make_folder(kept.parent)
                 replace_file(kept, text.encode(), mode=PRIVATE)
         except OSError as error:
-            logger.warning("cannot keep the last good policy: %s", error)
+            logger.warning("cannot save the last good policy: %s", error)
 
 
 def candidates(folders: Folders) -> tuple[Path, ...]:

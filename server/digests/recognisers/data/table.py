@@ -1,4 +1,4 @@
-"""CSV and other delimited tables: columns with types, extremes and frequent values, and irregular rows."""
+"""CSV and other delimited tables: the type, range and frequent values of each column, and irregular rows."""
 
 import csv
 from collections.abc import Sequence

@@ -25,9 +25,9 @@ from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, CallToolRequestParams, Req
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel, Field
 
-from server.calls.job_wait import describe_job
+from server.calls.long_calls.job_wait import describe_job
+from server.calls.long_calls.task_handoff import TaskHandoff, with_handoff
 from server.calls.secret_redaction import redact_text
-from server.calls.task_handoff import TaskHandoff, with_handoff
 from server.common.days import SECONDS_A_DAY
 from server.common.errors import NotFound
 from server.hub import Hub

@@ -1,5 +1,6 @@
-"""Protected files (``[paths] protect`` in ``config.toml``), which are written only with the user's
-approval.
+"""Protected files (``[paths] protect`` in ``config.toml``), matched by name.
+
+``rules/evaluate.py`` decides that writing one needs the user's approval.
 """
 
 import fnmatch

@@ -1,4 +1,4 @@
-"""Waits for a job, reporting progress until the job ends or the client's patience runs out."""
+"""Waits for a job, reporting progress until the job ends or the client's time limit nears."""
 
 import asyncio
 import time
@@ -9,8 +9,8 @@ from typing import Any
 from server.batch.reply import describe, in_words
 from server.bridge import wire
 from server.calls.caller import ToolContext
+from server.calls.long_calls.task_handoff import handoff_of
 from server.calls.progress import progress_to
-from server.calls.task_handoff import handoff_of
 from server.hub import Hub
 from server.offload.values import Caller
 
