@@ -1,11 +1,12 @@
 """A client of ``token-saver-mcp`` that sends raw lines, for protocol details that a package would hide."""
 
+import contextlib
 import json
 import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,6 +47,7 @@ class RawClient:
         self.received: list[Message] = []
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._next_id = 0
+        self._together: list[bytes] | None = None
         threading.Thread(target=self._read, daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -100,9 +102,20 @@ class RawClient:
 
     def write_line(self, line: bytes) -> None:
         """Send a line unchanged."""
+        if self._together is not None:
+            self._together.append(line)
+            return
         assert self.process.stdin is not None
         self.process.stdin.write(line + b"\n")
         self.process.stdin.flush()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Send the messages of a ``with`` block at once, so that no time passes between them."""
+        self._together = lines = []
+        yield
+        self._together = None
+        self.write_line(b"\n".join(lines))
 
     def answer(self, request_id: int | str | None) -> Message:
         """Wait for the answer to a request; everything else goes to ``received``."""

@@ -280,12 +280,12 @@ async def test_a_killed_download_is_resumed(
 
 
 async def test_a_second_process_waits_for_the_first(hub: ModelHub, folder: Path) -> None:
-    hub.delay = 0.02
+    hub.holds_after = 500_000
     seen: list[PullProgress] = []
 
     async def note(progress: PullProgress) -> None:
         seen.append(progress)
-        hub.delay = 0.0
+        hub.holds_after = None
 
     async with _fetching(folder, REPO, 100_000) as other:
         path = await fetch_weights(folder, REPO, note)

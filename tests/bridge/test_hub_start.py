@@ -110,9 +110,10 @@ def test_a_call_cancelled_while_the_hub_starts_never_runs(tmp_path: Path) -> Non
         first.stop()
     try:
         with client:
-            cancelled = [client.send("tools/call", call), client.send_modern("tools/call", call)]
-            for sent in cancelled:
-                client.notify("notifications/cancelled", {"requestId": sent})
+            with client.together():
+                cancelled = [client.send("tools/call", call), client.send_modern("tools/call", call)]
+                for sent in cancelled:
+                    client.notify("notifications/cancelled", {"requestId": sent})
             # A later request takes as long, so an earlier one would be answered by then.
             for _ in range(2):
                 assert client.request("tools/call", call)["result"]

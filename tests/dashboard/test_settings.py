@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from pydantic import BaseModel
 
 from dashboard.components.settings.plain_names import ELSEWHERE, GROUPS, NAMES
@@ -39,7 +39,7 @@ def test_changed_settings_are_written_to_the_file_and_reset(page: Page, stage: D
     assert "max_output_tokens" not in config(stage).get("offload", {})
     field.fill("2048")
     field.press("Enter")
-    expect(longest.locator(".ts-setting-changed")).to_contain_text("Default: 4,096 tokens")
+    expect_changed(longest, "Default: 4,096 tokens")
     assert config(stage)["offload"]["max_output_tokens"] == 2048
     expect(page.locator(".ts-restart")).to_contain_text("1 changed setting takes effect after a restart")
 
@@ -59,7 +59,7 @@ def test_text_is_saved_on_enter_and_when_the_field_is_left(page: Page, stage: Da
     field = row.get_by_role("textbox")
     field.fill("20m")
     field.press("Enter")
-    expect(row.locator(".ts-setting-changed")).to_contain_text("Default: 10m")
+    expect_changed(row, "Default: 10m")
     assert config(stage)["backend"]["keep_alive"] == "20m"
     field.fill("2h")
     field.press("Tab")
@@ -78,7 +78,7 @@ def test_switches_and_sliders_save_at_once(page: Page, stage: DashboardHarness) 
     page.goto(stage.url("/settings"))
     page.get_by_role("switch", name="Keep prompts, answers and diffs").click()
     row = page.locator(".ts-setting", has_text="Keep prompts, answers and diffs")
-    expect(row.locator(".ts-setting-changed")).to_contain_text("Default: on")
+    expect_changed(row, "Default: on")
     assert config(stage)["history"]["contents"] is False
     page.get_by_role("switch", name="Keep prompts, answers and diffs").click()
     expect(row.locator(".ts-setting-changed")).to_be_hidden()
@@ -86,7 +86,7 @@ def test_switches_and_sliders_save_at_once(page: Page, stage: DashboardHarness) 
     slider.press("ArrowRight")
     attempts = page.locator(".ts-setting", has_text="Attempts after a failed check")
     expect(attempts.locator(".ts-setting-figure")).to_have_text("3")
-    expect(attempts.locator(".ts-setting-changed")).to_contain_text("Default: 2")
+    expect_changed(attempts, "Default: 2")
     assert config(stage)["offload"]["repair_rounds"] == 3
     attempts.get_by_role("button", name="Reset").click()
     expect(attempts.locator(".ts-setting-figure")).to_have_text("2")
@@ -279,6 +279,13 @@ def test_the_sandboxes_are_tested_on_request(page: Page, stage: DashboardHarness
     page.get_by_role("button", name="Test the sandboxes").click()
     expect(page.get_by_text("New Python code: not tested")).to_have_count(0, timeout=60_000)
     expect(page.locator(".ts-main")).to_contain_text("New Python code:")
+
+
+def expect_changed(row: Locator, default: str) -> None:
+    """Wait until a setting is saved: the page has the text before, but hides it."""
+    marker = row.locator(".ts-setting-changed")
+    expect(marker).to_be_visible()
+    expect(marker).to_contain_text(default)
 
 
 def config(stage: DashboardHarness) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from tests.standins.answers import without_end
 from tests.standins.ollama import CODER, StandInModel
 from tests.standins.ollama_registry import Registered
 
+SLOWLY = 0.3
+"""Time between two words of an answer that never ends (seconds). The page draws each of them."""
 WALKED = [(360, "dark"), (1280, "light")]
 POLICY = """\
 version: "1"
@@ -83,10 +85,10 @@ def client(stage: DashboardHarness) -> Iterator[RawClient]:
 @pytest.fixture(autouse=True)
 def _work(stage: DashboardHarness) -> None:
     """Give the engine work, a model to download and a model to delete."""
-    stage.ollama.answers.when("essay", without_end())
+    stage.ollama.answers.when("essay", without_end(SLOWLY))
     stage.ollama.answers.when("refuse", "I cannot.")
     stage.ollama.models["spare:1b"] = StandInModel(size=1 << 30)
-    measured = without_end()
+    measured = without_end(SLOWLY)
     stage.ollama.answers.choose(lambda _, body: measured if body.get("model") == "spare:1b" else None)
     stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0, held=Event())
     (stage.hub.home / "claude").mkdir(exist_ok=True)

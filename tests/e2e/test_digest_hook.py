@@ -27,7 +27,7 @@ MOST_CHARACTERS = 2_500
 MOST_DELAY = 2.0
 """How long the hook may hold up a turn (seconds)."""
 RUN = "python3 run_tests.py"
-RUNS = 3
+RUNS = 4
 
 Trouble = Callable[[Path, pytest.MonkeyPatch], AbstractContextManager[None]]
 
@@ -268,14 +268,16 @@ def test_results_pass_in_time_in_an_older_version(
 def _passes_in_time(plain: Plain) -> None:
     claude, without = plain.claude, plain.results
     assert len(without.texts) == len(plain.calls)
-    # The hook's own delay recurs in each run, that of a busy machine does not.
+    # The hook's own delay recurs in each run and turn, that of a busy machine does not.
+    fastest = [float("inf")] * len(without.gaps)
     for _ in range(RUNS):
         hooked = claude.run(plain.calls, binary=plain.binary)
         assert [_comparable(text) for text in hooked.texts] == [_comparable(text) for text in without.texts]
-        if hooked.longest < without.longest + MOST_DELAY:
+        fastest = [min(gaps) for gaps in zip(fastest, hooked.gaps, strict=True)]
+        if max(fastest) < without.longest + MOST_DELAY:
             return
         without = claude.run(plain.calls, hook=False, binary=plain.binary)
-    pytest.fail(f"a turn was held up: {hooked.longest:.1f} s, {without.longest:.1f} s without the hook")
+    pytest.fail(f"a turn was held up: {max(fastest):.1f} s, {without.longest:.1f} s without the hook")
 
 
 def test_an_older_version_heeds_the_hook(

@@ -36,6 +36,7 @@ class ModelHub(StandInServer):
 
     Attributes:
         delay: seconds before each piece of a file.
+        holds_after: bytes of a file after which the storage sends nothing; None sends all of it.
         breaks_after: bytes of a file after which the connection drops, one for each of the next downloads.
         ranges: whether the storage sends parts of files.
         damaged: whether the storage sends other bytes than those that the hub lists.
@@ -47,6 +48,7 @@ class ModelHub(StandInServer):
         super().__init__(self._handle)
         self.repositories: dict[str, Repository] = {}
         self.delay = 0.0
+        self.holds_after: int | None = None
         self.breaks_after: list[int] = []
         self.ranges = True
         self.damaged = False
@@ -114,6 +116,8 @@ class ModelHub(StandInServer):
     async def _pieces(self, content: bytes, most: int | None) -> AsyncIterator[bytes]:
         for at in range(0, len(content), PIECE):
             await asyncio.sleep(self.delay)
+            while self.holds_after is not None and at >= self.holds_after:
+                await asyncio.sleep(0.01)
             if most is not None and at >= most:
                 raise BreakOff
             piece = content[at : at + PIECE]
