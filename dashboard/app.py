@@ -65,6 +65,7 @@ def build_dashboard(hub: Hub) -> Dashboard:
     pages.exception_handler(404)(_not_found)
     updates = HubUpdates(hub)
     Unit.prefer(hub.settings.ledger)
+    updates.settings_changed.subscribe(lambda: Unit.prefer(hub.settings.ledger))
     _add_pages(hub, updates)
     _add_assets()
     # NiceGUI stores nothing there today, but the folder must never be the working directory.

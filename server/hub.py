@@ -18,6 +18,7 @@ from server.bridge.keys import Keys
 from server.common.errors import BadArguments, HubUnreachable
 from server.common.events import SettingsChanged, TranscriptChecksSwitched
 from server.config.folders import Folders
+from server.config.immediate import needs_restart, with_immediate
 from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
 from server.engine.pause_gate import paused
@@ -32,9 +33,6 @@ from server.store.measurements import MeasurementRecord
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
-
-AT_ONCE = ("appearance", "roots", "checks")
-"""Settings that take effect immediately. All others require a restart."""
 
 
 @contextlib.asynccontextmanager
@@ -197,17 +195,15 @@ class Hub(HubParts):
         """Write a setting to ``config.toml``. ``section`` is empty for the top level; a value of None removes
         the setting.
 
-        Settings in ``AT_ONCE`` are in effect when the call returns; all others take effect after a restart.
+        Settings that need no restart (see ``needs_restart``) are in effect when the call returns.
 
         Raises:
             SettingsError: ``config.toml`` cannot be changed or the value is invalid. Nothing has been
             changed.
         """
         await asyncio.to_thread(set_setting, self.folders, section, key, value)
-        if (section or key) in AT_ONCE:
-            fresh = await asyncio.to_thread(load_settings, self.folders)
-            self.settings = self.settings.model_copy(update={name: getattr(fresh, name) for name in AT_ONCE})
-            self.offloader.use_checks(self.settings.checks)
+        if not needs_restart(section, key):
+            self._use(with_immediate(self.settings, await asyncio.to_thread(load_settings, self.folders)))
         self.events.publish(SettingsChanged(f"{section}.{key}".lstrip(".")))
 
     async def switch_transcript_check(self, *, on: bool) -> None:
@@ -244,6 +240,15 @@ class Hub(HubParts):
     def wait_for_quit(self) -> None:
         """Block until ``request_quit`` is called."""
         self._quit.wait()
+
+    def _use(self, settings: Settings) -> None:
+        """Pass settings to the parts that read them for each call."""
+        self.settings = settings
+        self.offloader.use_settings(settings)
+        self.compressor.allow_losing = settings.offload.allow_losing
+        self.batches.use_limits(settings.batch)
+        self.ledger.settings = settings.ledger
+        self._monitor.settings = settings.yielding
 
     def _pending_approvals(self) -> tuple[PendingApproval, ...]:
         return tuple(

@@ -79,6 +79,7 @@ class HubParts:
     _activity: ActivityTracker
     _totals: TotalsUpdater
     _checks: TranscriptCheckLoop
+    _monitor: YieldMonitor
     _pause: Pause
     _listeners: Listeners
     _quit: QuitSignal
@@ -213,6 +214,7 @@ class HubParts:
             _activity=activity,
             _totals=totals,
             _checks=checks,
+            _monitor=monitor,
             _pause=pause,
             _listeners=listeners,
             _quit=QuitSignal(),

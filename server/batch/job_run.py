@@ -64,7 +64,7 @@ class JobServices:
         changed: called with the job's id after an item changes state.
         denies: see ``Denies``.
         is_paused: whether the user has paused all work.
-        stop_failing: the setting ``[batch] stop_failing``.
+        stop_failing: returns the setting ``[batch] stop_failing``.
     """
 
     engine: Engine
@@ -75,7 +75,7 @@ class JobServices:
     changed: Callable[[str], None]
     denies: Denies
     is_paused: Callable[[], bool]
-    stop_failing: bool
+    stop_failing: Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class JobRun:
         job = self.job
         if not self._stop and (bound := job.limit_reached(self._tokens, time.time())):
             self._stop = f"Stopped at its {bound}."
-        if not self._stop and self._services.stop_failing and self._tally.suspicious:
+        if not self._stop and self._services.stop_failing() and self._tally.suspicious:
             self._stop = why_stop(self._tally, await self._services.jobs.failures(job.id))
         return bool(self._stop)
 

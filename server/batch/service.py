@@ -79,13 +79,17 @@ class BatchService:
             self._notifier.notify,
             denies,
             is_paused,
-            limits.stop_failing,
+            lambda: self._limits.stop_failing,
         )
         self._at_work: dict[str, _AtWork] = {}
         self._changes = BackgroundTasks()
         self.closed = False
         # Held while a job is stopped or started, because two simultaneous starts would start it twice.
         self._switching = asyncio.Lock()
+
+    def use_limits(self, limits: BatchSettings) -> None:
+        """Use these limits for jobs that start from now on; ``stop_failing`` applies to running jobs, too."""
+        self._limits = limits
 
     async def start(self) -> None:
         """Recover the items that a crash interrupted, and continue every job that was running."""

@@ -61,6 +61,7 @@ class _Shown:
         self._chosen: dict[int, dict[int, Part]] = {}
         self._said: set[str] = set()
         self._quoted: dict[int, int] = {}
+        self._quotes: dict[int, str] = {}
 
     def offer(self, index: int, position: int) -> None:
         """Add a part if it fits, shortening it if it is long."""
@@ -86,6 +87,7 @@ class _Shown:
         if part.line:
             self._said.add(text)
             self._quoted[part.line] = self._quoted.get(part.line, 0) + len(part.text)
+            self._quotes[part.line] = f"{self._quotes.get(part.line, '')}\n{text}"
 
     def facts(self) -> list[Fact]:
         """The facts, with only the parts that are shown."""
@@ -100,11 +102,19 @@ class _Shown:
     def _repeats(self, index: int, part: Part, text: str) -> bool:
         """Return whether the same literal text is already shown, separately or within this fact."""
         within = self._chosen.get(index, {}).values()
-        if any(text in shown.text for shown in within):
+        if any(text in shown.text for shown in within) or self._is_quoted(index):
             return True
         if not part.line or len(self._whole[index].parts) > 1:
             return False
         return text in self._said or self._quoted.get(part.line, 0) > 0.6 * len(text)
+
+    def _is_quoted(self, index: int) -> bool:
+        """Return whether other facts quote every line of this fact, which is not shown yet."""
+        fact = self._whole[index]
+        lines = [part for part in fact.parts if part.line]
+        if not lines or fact.count > 1 or fact.template or index in self._chosen:
+            return False
+        return all(squeezed(part.text) in self._quotes.get(part.line, "") for part in lines)
 
     def _length(self, index: int) -> int:
         return self._length_of(index, self._chosen[index]) if index in self._chosen else 0

@@ -61,7 +61,7 @@ class YieldMonitor:
         give_way: Callable[[str], None],
         go_on: Callable[[], None],
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._engine = engine
         self._give_way = give_way
         self._go_on = go_on
@@ -69,15 +69,12 @@ class YieldMonitor:
         self._confirmations = 0
 
     async def watch(self) -> None:
-        """Poll until cancelled. Return immediately if yielding is turned off in the settings."""
-        if not self._settings.yield_share:
-            return
+        """Poll until cancelled. A share of 0 in the settings never pauses, and ends a pause."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            view, giving_way = self._engine.view(), bool(self._reason)
-            await self.observe(
-                await asyncio.to_thread(reason_to_yield, self._settings.yield_share, view, giving_way)
-            )
+            share, view, giving_way = self.settings.yield_share, self._engine.view(), bool(self._reason)
+            reason = await asyncio.to_thread(reason_to_yield, share, view, giving_way) if share else ""
+            await self.observe(reason)
 
     async def observe(self, reason: str) -> None:
         """Process the result of one poll: the reason to pause, or an empty string."""
@@ -91,7 +88,7 @@ class YieldMonitor:
             return
         logger.info("pausing: %s", reason)
         self._give_way(reason)
-        if self._settings.yield_unload:
+        if self.settings.yield_unload:
             await self._unload()
 
     async def _unload(self) -> None:

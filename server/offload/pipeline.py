@@ -7,7 +7,7 @@ check is restored unless that check passes.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -93,6 +93,7 @@ class Offloader:
             checks=named_checks,
             places=places,
         )
+        self._runner, self._project_checks = runner, project_checks
         self._deliverer = Deliverer(history, named_checks, runner, project_checks, self._rescue_copies)
         self._open_workspace = partial(open_workspace, settings=settings, folders=folders)
         self._folders = folders
@@ -106,9 +107,12 @@ class Offloader:
         """
         return await crash_recovery.recover(self._history, self._rescue_copies)
 
-    def use_checks(self, checks: Mapping[str, str]) -> None:
-        """Use these checks from now on."""
-        self._deliverer.checks.use(checks)
+    def use_settings(self, settings: Settings) -> None:
+        """Use these settings for calls that start from now on. The engine's settings stay as they were."""
+        self._settings = self._trials.settings = self._runner.settings = settings.offload
+        self._project_checks.seconds = settings.offload.check_timeout
+        self._deliverer.checks.use(settings.checks)
+        self._open_workspace = partial(open_workspace, settings=settings, folders=self._folders)
 
     async def close(self) -> None:
         """Cancel all running offloads, then wait until they are recorded and their files restored."""

@@ -25,17 +25,17 @@ def test_a_changed_setting_takes_effect_after_a_press_of_the_button(browser: Bro
         ):
             page.goto(f"{hub.info.url}/settings")
             settle(page)
-            field = page.get_by_label("Longest answer", exact=True)
-            field.fill("2048")
+            field = page.get_by_label("Keep the history for", exact=True)
+            field.fill("30")
             field.press("Enter")
             notice = page.locator(".ts-restart")
             expect(notice).to_contain_text("1 changed setting takes effect after a restart")
-            assert tomllib.loads((home / "config.toml").read_text())["offload"]["max_output_tokens"] == 2048
+            assert tomllib.loads((home / "config.toml").read_text())["history"]["days"] == 30
             witness.hub_may_be_down = True
             page.get_by_role("button", name="Restart now").click()
             # Only a process that has read the changed file hides the notice.
             expect(notice).to_be_hidden(timeout=120_000)
-            expect(field).to_have_value("2048")
+            expect(field).to_have_value("30")
             expect(page.locator(".ts-lost")).to_be_hidden()
     finally:
         end_hub(home)

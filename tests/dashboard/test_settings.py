@@ -41,11 +41,18 @@ def test_changed_settings_are_written_to_the_file_and_reset(page: Page, stage: D
     field.press("Enter")
     expect_changed(longest, "Default: 4,096 tokens")
     assert config(stage)["offload"]["max_output_tokens"] == 2048
+    expect(page.locator(".ts-notice").last).to_have_text("Saved.")
+    expect(page.locator(".ts-restart")).to_be_hidden()  # it is in effect already
+    days = page.get_by_label("Keep the history for", exact=True)
+    days.fill("30")
+    days.press("Enter")
     expect(page.locator(".ts-restart")).to_contain_text("1 changed setting takes effect after a restart")
 
     page.reload()  # a value that waits for the restart stays visible
     expect(field).to_have_value("2048")
+    expect(days).to_have_value("30")
     expect(page.locator(".ts-restart")).to_be_visible()
+    page.get_by_role("button", name="Reset Keep the history for").click()
     longest.get_by_role("button", name="Reset Longest answer").click()
     expect(field).to_have_value("4096")
     expect(longest.locator(".ts-setting-changed")).to_be_hidden()

@@ -273,9 +273,9 @@ def settings(walk: Walk) -> None:
         page.get_by_role("switch", name=name).click()
     page.get_by_label("Longest answer", exact=True).fill("3")
     expect(page.get_by_text("Give a whole number of at least 16.")).to_be_visible()
-    roots = "Add to Folders Claude can work in"
+    roots = "New folder for Folders Claude can work in"
     page.get_by_role("textbox", name=roots).fill(str(walk.stage.project))
-    walk.press(roots)
+    walk.press("Add to Folders Claude can work in")
     expect(page.locator(".ts-setting-row", has_text=str(walk.stage.project))).to_be_visible()
     page.get_by_label("Check name").fill("test")
     page.get_by_label("Command", exact=True).fill("true")

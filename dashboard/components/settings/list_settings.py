@@ -58,8 +58,9 @@ class ListSetting:
 
     def _adder(self) -> None:
         kind = "folder" if key_of(self.setting) in FOLDERS else "entry"
-        self._entry = ui.input(f"Add a{'n' if kind == 'entry' else ''} {kind}").props("outlined dense")
-        self._entry.props["aria-label"] = f"Add to {self.words.name}"
+        self._entry = ui.input(f"Add a{'n' if kind == 'entry' else ''} {kind}", on_change=self._clear_error)
+        self._entry.props("outlined dense hide-bottom-space")
+        self._entry.props["aria-label"] = f"New {kind} for {self.words.name}"
         self._entry.classes("ts-grow").on("keydown.enter", self._add)
         button("Add", self._add, label=f"Add to {self.words.name}")
 
@@ -80,23 +81,28 @@ class ListSetting:
         try:
             value = _folder(entered) if key_of(self.setting) in FOLDERS else entered
         except TokenSaverError as error:
-            show_error(error)
+            self._entry.error = f"{error.cause} {error.next_step}"
             return
-        if value not in self._values:
-            await self._put((*self._values, value))
-        self._entry.set_value("")
+        if value in self._values or await self._put((*self._values, value)):
+            self._entry.set_value("")
 
-    def _remove(self, value: str) -> Callable[[], Awaitable[None]]:
+    def _clear_error(self) -> None:
+        self._entry.error = None
+
+    def _remove(self, value: str) -> Callable[[], Awaitable[bool]]:
         return lambda: self._put(tuple(each for each in self._values if each != value))
 
     async def _reset(self) -> None:
         await self._put(self._default)
 
-    async def _put(self, values: tuple[str, ...]) -> None:
+    async def _put(self, values: tuple[str, ...]) -> bool:
+        """Save these values. Return whether they were saved."""
         written = None if values == self._default else values
-        if await save_setting(self._hub, self.setting.section, self.setting.name, written):
-            self._values = values
-            self._show()
+        if not await save_setting(self._hub, self.setting.section, self.setting.name, written):
+            return False
+        self._values = values
+        self._show()
+        return True
 
 
 class CheckList:
@@ -174,7 +180,7 @@ class CheckList:
         return remove
 
 
-def _row(name: str, words: str, remove: Callable[[], Awaitable[None]] | None) -> ui.element:
+def _row(name: str, words: str, remove: Callable[[], Awaitable[object]] | None) -> ui.element:
     with box("ts-setting-row", "li") as row:
         with box("ts-grow"):
             text(name, "ts-mono")

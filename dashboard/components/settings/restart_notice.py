@@ -8,7 +8,7 @@ from dashboard.components.controls.elements import box, icon, set_title, text
 from dashboard.components.settings.plain_names import NAMES
 from server.common.errors import SettingsError
 from server.config.settings import Settings, load_settings
-from server.hub import AT_ONCE, Hub
+from server.hub import Hub
 
 
 class RestartNotice:
@@ -46,7 +46,7 @@ def waiting_for_restart(running: Settings, written: Settings) -> list[str]:
     found = []
     for name in type(running).model_fields:
         now, then = getattr(running, name), getattr(written, name)
-        if name in AT_ONCE or now == then:
+        if now == then:
             continue
         keys = type(now).model_fields if hasattr(type(now), "model_fields") else None
         if keys is None:

@@ -11,8 +11,9 @@ from dashboard.components.controls.elements import box, set_classes, set_title, 
 from dashboard.components.controls.notices import run_action
 from dashboard.components.settings.plain_names import key_of, plain_name
 from dashboard.components.settings.setting_editor import SettingEditor, in_words
+from server.config.immediate import needs_restart
 from server.config.sources import Setting, Source
-from server.hub import AT_ONCE, Hub
+from server.hub import Hub
 
 SOURCES: dict[Source, str] = {"default": "default", "file": "config.toml", "environment": "environment"}
 
@@ -68,7 +69,7 @@ def changed_marker(name: str, default: str, reset: Callable[[], Awaitable[None]]
 
 async def save_setting(hub: Hub, section: str, name: str, value: object) -> bool:
     """Write a setting and show when it takes effect. Return whether it was written."""
-    notice = "Saved." if (section or name) in AT_ONCE else "Saved. It takes effect after a restart."
+    notice = "Saved. It takes effect after a restart." if needs_restart(section, name) else "Saved."
     return await run_action(hub.change_setting(section, name, value), notice)
 
 

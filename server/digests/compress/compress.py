@@ -103,7 +103,7 @@ class Compressor:
         self._ledger = ledger
         self._cache = cache
         self.kept = kept
-        self._allow_losing = allow_losing
+        self.allow_losing = allow_losing
 
     async def compress(
         self,
@@ -129,11 +129,11 @@ class Compressor:
             BadArguments: the call has neither files nor content, or both.
             WouldLose: the files are too short for a digest to save anything.
         """
-        if not self._allow_losing:
+        if not self.allow_losing:
             require_profitable_compression(wanted, self._ledger)
         run.progress.stage("read", ", ".join(wanted.files[:3]))
         texts = await search(workspace, read, wanted, self.kept)
-        if not self._allow_losing and not run.caller.by_user:
+        if not self.allow_losing and not run.caller.by_user:
             require_long_enough(wanted, [text.size for text in texts if text.wanted is None])
         literal = [text for text in texts if _is_literal(text, wanted)]
         others = [text for text in texts if text not in literal]

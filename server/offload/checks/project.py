@@ -56,7 +56,7 @@ class ProjectChecks:
     ) -> None:
         self._accepted = accepted
         self._sandboxes = sandboxes
-        self._seconds = seconds
+        self.seconds = seconds
         self._variables = tuple(variables)
 
     def plan(self, root: Path, file: Path) -> list[Planned]:
@@ -90,7 +90,7 @@ class ProjectChecks:
         command = sandboxed_command(planned.check, planned.words)
         if isinstance(command, str):
             return Ran(None, command)
-        limits = Limits(**{**vars(CommandJob(()).limits), "seconds": self._seconds})
+        limits = Limits(**{**vars(CommandJob(()).limits), "seconds": self.seconds})
         env = _QUIET | (watching(file) if _is_pytest(planned.check) else {})
         readable = (planned.check.folder, *command.readable, PLUGIN)
         job = CommandJob(command.words, planned.check.folder, env=env, readable=readable, limits=limits)
@@ -100,7 +100,7 @@ class ProjectChecks:
     async def _run_outside(self, planned: Planned) -> Ran:
         name, folder = planned.check.name, planned.check.folder
         try:
-            check = await run_check(name, planned.words, folder, self._seconds, self._variables)
+            check = await run_check(name, planned.words, folder, self.seconds, self._variables)
         except SettingsError as error:
             return Ran(None, error.cause)
         return Ran(check, output=check.message)

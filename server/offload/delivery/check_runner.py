@@ -53,7 +53,7 @@ class CheckRunner:
         checks: NamedChecks,
         places: CheckPlaces,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._cache = cache
         self._sandboxes = sandboxes
         self._rescue_copies = rescue_copies
@@ -108,7 +108,7 @@ class CheckRunner:
         return await where(name, command, folder)
 
     async def _is_outside(self, name: str) -> bool:
-        settings = self._settings
+        settings = self.settings
         if settings.check_sandbox == "never" or name in settings.checks_outside:
             return True
         if await asyncio.to_thread(self._places.is_outside, name, self._checks.known.get(name, "")):
@@ -118,7 +118,7 @@ class CheckRunner:
         return isinstance(await self._sandboxes.find("command"), Unavailable)
 
     async def _run_outside(self, name: str, command: tuple[str, ...], folder: Path) -> Check:
-        settings = self._settings
+        settings = self.settings
         return await run_check(name, command, folder, settings.check_timeout, settings.check_env)
 
     async def _run_inside(self, name: str, command: tuple[str, ...], folder: Path) -> Check:
@@ -148,7 +148,7 @@ class CheckRunner:
             (str(program), *command[1:]),
             folder,
             env={
-                **check_environ(self._settings.check_env),
+                **check_environ(self.settings.check_env),
                 "HOME": str(home),
                 "XDG_CACHE_HOME": str(home / ".cache"),
                 "TMPDIR": "/tmp",  # noqa: S108 - the sandbox's own
@@ -156,8 +156,8 @@ class CheckRunner:
             readable=tuple(dict.fromkeys(_readable(program, folder))),
             writable=(folder, home),
             protected=tuple(sorted(protected)),
-            network="host" if name in self._settings.checks_network else "none",
-            limits=replace(limits, seconds=self._settings.check_timeout),
+            network="host" if name in self.settings.checks_network else "none",
+            limits=replace(limits, seconds=self.settings.check_timeout),
         )
 
     def _take_away_new(self, folder: Path, before: frozenset[Path]) -> list[str]:

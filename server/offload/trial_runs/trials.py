@@ -34,7 +34,7 @@ class Trials:
     """Runs results in the first sandbox that works on this machine, a few at a time."""
 
     def __init__(self, settings: OffloadSettings, sandboxes: Sandboxes) -> None:
-        self._settings = settings
+        self.settings = settings
         self._sandboxes = sandboxes
         self._slots = asyncio.Semaphore(AT_ONCE)
 
@@ -50,7 +50,7 @@ class Trials:
 
     async def can_run(self, plan: Plan) -> bool:
         """Return whether a plan's results can be run here."""
-        runtime = runtime_of(plan) if self._settings.run_code else None
+        runtime = runtime_of(plan) if self.settings.run_code else None
         if runtime is None or isinstance(runtime, str):
             return False
         return not isinstance(await self._sandboxes.find(runtime.kind), Unavailable)
@@ -59,7 +59,7 @@ class Trials:
         """Return the verdict on a result that passed the static checks, extended with what running it
         found.
         """
-        runtime = runtime_of(plan) if self._settings.run_code and verdict.passed else None
+        runtime = runtime_of(plan) if self.settings.run_code and verdict.passed else None
         if runtime is None:
             return verdict
         if isinstance(runtime, str):
@@ -76,7 +76,7 @@ class Trials:
 
     def wants_agreement(self, verdict: Verdict) -> bool:
         """Return whether only more samples can show that the new code is right."""
-        return verdict.passed and bool(verdict.unproven) and self._settings.samples > 1
+        return verdict.passed and bool(verdict.unproven) and self.settings.samples > 1
 
     def emptied(self, plan: Plan, verdict: Verdict) -> Verdict | None:
         """Return the verdict's result with empty bodies: a result that is certainly wrong.
@@ -127,7 +127,7 @@ class Trials:
             samples.setdefault(attempt.verdict.text, attempt)
             return attempt.verdict.text
 
-        rules = Rules(self._settings.samples, self._settings.agreement)
+        rules = Rules(self.settings.samples, self.settings.agreement)
         files = module_files(runtime, plan.sources, plan.edited)
         calls = probes(runtime, plan, first.verdict.unproven, proposed, first.verdict.text)
         choice = await agreed(source, sandbox, runtime, calls, rules=rules, files=files)

@@ -1,0 +1,84 @@
+"""Tests of settings that take effect without a restart."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from server.config.immediate import needs_restart, with_immediate
+from server.config.sections import BackendSettings, HistorySettings, OffloadSettings
+from server.config.settings import Settings
+from server.hub import Hub
+from server.offload.values import Caller, Task
+from server.store.records import SHELL
+from tests.hub_in_process import running_hub
+from tests.standins.ollama import OllamaStandIn
+
+pytestmark = pytest.mark.anyio
+
+
+def test_only_the_immediate_settings_are_taken_from_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("RUN_CODE", "LEAST_RIGHT_UNRUN"):  # of the test suite; they override the whole table
+        monkeypatch.delenv(f"TOKEN_SAVER_OFFLOAD__{variable}")
+    running = Settings(port=1, history=HistorySettings(days=5))
+    written = Settings(
+        port=2,
+        appearance="dark",
+        history=HistorySettings(days=6),
+        offload=OffloadSettings(queue_limit=9, repair_rounds=0),
+        checks={"test": "pytest"},
+    )
+    updated = with_immediate(running, written)
+    assert (updated.port, updated.history.days) == (1, 5)
+    assert (updated.offload.queue_limit, updated.offload.repair_rounds) == (512, 0)
+    assert (updated.appearance, updated.checks) == ("dark", {"test": "pytest"})
+
+
+@pytest.mark.parametrize(
+    ("key", "restart"),
+    [
+        pytest.param("port", True, id="port"),
+        pytest.param("roots", False, id="folders"),
+        pytest.param("backend.keep_alive", True, id="engine"),
+        pytest.param("offload.repair_rounds", False, id="repairs"),
+        pytest.param("offload.queue_limit", True, id="queue"),
+        pytest.param("tray.notify_batch", False, id="notices"),
+    ],
+)
+def test_a_setting_says_whether_it_needs_a_restart(key: str, restart: bool) -> None:
+    section, _, name = key.rpartition(".")
+    assert needs_restart(section, name) is restart
+
+
+async def test_the_next_call_uses_the_saved_settings(ollama_standin: OllamaStandIn, tmp_path: Path) -> None:
+    settings = Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url))
+    caller = Caller(SHELL, "s", tmp_path, (tmp_path,))
+    (tmp_path / "long.txt").write_text("four letters")
+
+    async def limits(hub: Hub) -> dict[str, Any]:
+        outcome = await hub.offloader.run(Task("Write a haiku"), caller, ignore)
+        assert outcome.name == "returned", outcome
+        [*_, last] = [each for each in ollama_standin.requests if each.path == "/api/chat"]
+        options: dict[str, Any] = json.loads(last.body)["options"]
+        return options
+
+    async with running_hub(settings) as hub:
+        before = await limits(hub)
+        await hub.change_setting("offload", "max_output_tokens", 333)
+        await hub.change_setting("offload", "temperature", 0.9)
+        after = await limits(hub)
+        await hub.change_setting("offload", "max_file_bytes", 3)
+        read = await hub.offloader.run(Task("Summarise it", files=("long.txt",)), caller, ignore)
+        await hub.change_setting("offload", "allow_losing", True)
+        assert hub.compressor.allow_losing
+        await hub.change_setting("ledger", "calls_per_session", 7)
+        assert hub.ledger.settings.calls_per_session == 7
+    assert (before["temperature"], after["temperature"]) == (0.2, 0.9)
+    assert after["num_predict"] == 333 != before["num_predict"]
+    assert read.name == "failed"
+    assert "long.txt" in read.text
+
+
+async def ignore(_done: float, _total: float | None, _text: str) -> None:
+    """Take a progress report."""
