@@ -98,15 +98,6 @@
     input.focus();
   };
 
-  // In a narrow window, the bar of pages scrolls: show the entry of this page once it exists.
-  const showPage = (tries = 100) => {
-    const entry = document.querySelector(".ts-nav-item[aria-current]");
-    if (!entry) { if (tries) setTimeout(showPage, 50, tries - 1); return; }
-    const bar = entry.parentElement;
-    if (bar.scrollWidth > bar.clientWidth) bar.scrollLeft = entry.offsetLeft - (bar.clientWidth - entry.offsetWidth) / 2;
-  };
-  showPage();
-
   document.addEventListener("keydown", event => {
     if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
       event.preventDefault();

@@ -183,9 +183,13 @@ def _add_assets() -> None:
     style = ASSETS / "style.css"
     pages.add_static_file(local_file=ASSETS / "logo.svg", url_path="/assets/logo.svg")
     pages.add_static_file(local_file=style, url_path="/assets/style.css")
-    keys = ASSETS / "keys.js"
-    pages.add_static_file(local_file=keys, url_path="/assets/keys.js")
-    version = hashlib.sha256(style.read_bytes()).hexdigest()[:12]
-    ui.add_head_html(f'<link rel="stylesheet" href="/assets/style.css?{version}">', shared=True)
-    of_keys = hashlib.sha256(keys.read_bytes()).hexdigest()[:12]
-    ui.add_head_html(f'<script defer src="/assets/keys.js?{of_keys}"></script>', shared=True)
+    ui.add_head_html(f'<link rel="stylesheet" href="/assets/style.css?{_version(style)}">', shared=True)
+    for script in (ASSETS / "keys.js", ASSETS / "navigation.js"):
+        address = f"/assets/{script.name}"
+        pages.add_static_file(local_file=script, url_path=address)
+        ui.add_head_html(f'<script defer src="{address}?{_version(script)}"></script>', shared=True)
+
+
+def _version(file: Path) -> str:
+    """Return a name for the file's content, so that a browser never keeps an older version."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]

@@ -1,5 +1,6 @@
 """The *Policy* page: pending approvals, active rules, audit trail."""
 
+import asyncio
 from typing import Any
 
 from nicegui import Event, ui
@@ -10,14 +11,17 @@ from dashboard.components.controls.button import button
 from dashboard.components.controls.card import card, empty
 from dashboard.components.controls.elements import box, set_prop, text
 from dashboard.components.controls.keyed_list import KeyedList, RebuiltSection
+from dashboard.components.controls.notices import run_action
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.live.clock import Clock
 from dashboard.components.offloads.approval_list import ApprovalList
+from dashboard.components.policy.rule_form import RuleForm
 from dashboard.hub_updates import HubUpdates
 from server.config.sections import PathsSettings
 from server.hub import Hub
+from server.policy.rules.add_rule import first_policy, write_policy
 from server.policy.rules.describe import FORMATS, describe_rule, path_rules
-from server.policy.rules.policy_file import SHIPPED, Loaded
+from server.policy.rules.policy_file import SHIPPED, Loaded, read_policy_text
 from server.policy.trail import KINDS, Record
 from server.policy.values import EVERY_TOOL, Rule
 
@@ -40,11 +44,12 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
                 trail = TrailList(page)
         with box("ts-stack"), card("Active rules"):
             rules = RebuiltSection(box())
+            RuleForm(hub)
 
     async def update() -> None:
         nothing.set_visibility(waiting.update() == 0)
         loaded = hub.gate.file.current()
-        rules.show(loaded, lambda: _rules(loaded, hub.settings.paths))
+        rules.show(loaded, lambda: _rules(hub, loaded))
 
     await page.reload_on(update, updates.policy_changed)
     await page.reload_on(
@@ -130,29 +135,22 @@ class _Row:
         """Do nothing: a record never changes."""
 
 
-def _rules(loaded: Loaded, paths: PathsSettings) -> None:
+def _rules(hub: Hub, loaded: Loaded) -> None:
     policy = loaded.policy
     own = loaded.path != SHIPPED
-    where = (
-        f"{loaded.path} ({FORMATS[policy.format]})"
-        if own
-        else "The app's default rules. Write a policy.yaml to replace them."
-    )
-    text(where, "ts-sub", "p")
+    if own:
+        text(f"{loaded.path} ({FORMATS[policy.format]})", "ts-sub", "p")
+    else:
+        _own_file_offer(hub)
     if loaded.error:
         text(f"{loaded.error} {loaded.until_then}", "ts-job-reason", "p")
     if policy.remark:
         text(policy.remark, "ts-sub", "p")
     if policy.description:
         text(policy.description, "ts-rules-default", "p")
-    text(
-        f"Everything else is {'allowed' if policy.default == 'allow' else 'denied'}.",
-        "ts-rules-default",
-        "p",
-    )
     if policy.hide:
         text(f"Hidden from clients: {', '.join(sorted(policy.hide))}", "ts-sub", "p")
-    _path_rules(paths)
+    _path_rules(hub.settings.paths)
     for tool, rules in policy.tools.items():
         if rules:
             with box("ts-rules"):
@@ -160,6 +158,27 @@ def _rules(loaded: Loaded, paths: PathsSettings) -> None:
                 with box("", "ul"):
                     for rule in rules:
                         _rule(rule, loaded.path.name if own else "")
+    rest = "allowed" if policy.default == "allow" else "denied"
+    text(f"Everything else is {rest}.", "ts-rules-default", "p")
+
+
+def _own_file_offer(hub: Hub) -> None:
+    """Say that the app's own rules apply, and offer to copy them into a file of the user's."""
+
+    async def create() -> None:
+        active = await asyncio.to_thread(read_policy_text, hub.folders)
+        start = await asyncio.to_thread(first_policy, hub.folders)
+        if await run_action(asyncio.to_thread(write_policy, hub.folders, start, active[1]), "Created."):
+            hub.gate.file.current()
+
+    text(
+        f"These are the app's own rules. A file {hub.folders.policy_file} replaces them; the form below adds "
+        "rules to it.",
+        "ts-sub",
+        "p",
+    )
+    with box("ts-actions"):
+        button("Create policy.yaml", create, icon="note_add")
 
 
 def _rule(rule: Rule, file: str) -> None:

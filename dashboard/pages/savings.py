@@ -74,7 +74,7 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
                 for name, rows in groups.items():
                     with card(f"By {name}"):
                         group_table(rows, name.capitalize())
-                        source_note("The receipts of the total, in groups, with losses.")
+                source_note("The tables group the receipts of the total. Losses are included.")
             with box("ts-stack"):
                 report = await hub.transcript_check.report()
                 with card("Total"):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from nicegui.element import Element
 
 from dashboard.components.controls.card import card
-from dashboard.components.controls.elements import box, link
+from dashboard.components.controls.elements import box, link, text
 from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.settings.autostart_row import AutostartRow
 from dashboard.components.settings.client_connections import ClientConnections, connect_by_hand
@@ -71,13 +71,19 @@ def _written_settings(hub: Hub) -> tuple[Setting, ...]:
 def _index() -> Mapping[str, Element]:
     """Show links to the groups and cards, and return them by anchor. They stay in view while scrolling."""
     links: dict[str, Element] = {}
-    with box("ts-settings-index", "nav", "Page sections"), box("ts-settings-links"):
-        for group in GROUPS:
-            links[f"settings-{group.key}"] = link(f"#settings-{group.key}", "ts-settings-link", group.name)
-        box("ts-settings-rule")
-        for anchor, name in CARDS:
-            links[f"settings-{anchor}"] = link(f"#settings-{anchor}", "ts-settings-link", name)
-        link("/welcome", "ts-settings-link", "First steps")
+    with box("ts-settings-index", "nav", "Page sections"):
+        # A narrow window shows the links only while this is open.
+        with box("ts-fold ts-settings-fold", "details"):
+            text("Sections", tag="summary")
+        with box("ts-settings-links"):
+            for group in GROUPS:
+                links[f"settings-{group.key}"] = link(
+                    f"#settings-{group.key}", "ts-settings-link", group.name
+                )
+            box("ts-settings-rule")
+            for anchor, name in CARDS:
+                links[f"settings-{anchor}"] = link(f"#settings-{anchor}", "ts-settings-link", name)
+            link("/welcome", "ts-settings-link", "First steps")
     return links
 
 
@@ -135,7 +141,7 @@ def _cards(hub: Hub) -> tuple[ClientConnections, ProjectCheckList, AuditSwitch]:
         audit = AuditSwitch(hub)
     prices = hub.ledger.prices
     with card("Prices", aside=f"as of {prices.dated:%d %b %Y}", anchor="settings-prices"):
-        price_table(prices)
+        price_table(prices, hub.settings.ledger.model)
     with card("Settings file", anchor="settings-file"):
         settings_file(hub)
     with card("File locations"):

@@ -274,7 +274,7 @@ def _entry(call: Call, kind: str, text: str, verdict: str, **details: object) ->
 def _connection(call: Call) -> TrailEntry:
     return TrailEntry(
         "connection",
-        f"{call.client or 'A client'} made its first call.",
+        f"A session of {call.client or 'an unnamed client'} began.",
         "",
         call.client,
         call.session,

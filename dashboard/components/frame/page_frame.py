@@ -36,6 +36,8 @@ PAGES = (
     ("/settings", "Settings", "settings"),
 )
 """The pages in the navigation: path, name, icon."""
+FIRST_PAGES = 4
+"""Number of pages in the bar of a narrow window. The others follow after a press of "More"."""
 
 
 @dataclass(frozen=True)
@@ -149,13 +151,23 @@ def _navigation(hub: Hub, section: str) -> TextElement:
             logo.props["src"] = "/assets/logo.svg"
             logo.props["alt"] = ""
             text("Token Saver", "ts-brand-name")
-        for path, name, picture in PAGES:
-            with link(path, "ts-nav-item") as entry:
+        for number, (path, name, picture) in enumerate(PAGES):
+            with link(path, f"ts-nav-item {'' if number < FIRST_PAGES else 'ts-nav-later'}") as entry:
                 if path == section:
                     entry.props["aria-current"] = "page"
                 icon(picture)
                 text(name, "ts-nav-name")
                 if path == "/policy":
                     badge.move(entry)
+        _more_pages()
         text(f"Version {hub.version}", "ts-rail-foot")
     return badge
+
+
+def _more_pages() -> None:
+    """Show the button for the other pages, which only a narrow window needs. ``navigation.js`` opens it."""
+    with box("ts-nav-item ts-nav-more", "button") as more:
+        more.props["type"] = "button"
+        more.props["aria-expanded"] = "false"
+        icon("more_horiz")
+        text("More", "ts-nav-name")

@@ -80,8 +80,7 @@ class _WaitingCall:
                 _show(facts)
 
     def _answer(self, *, approved: bool, extent: Extent = "once") -> None:
-        reason = "" if approved else "The user denied it."
-        answer = ApprovalAnswer(approved, extent, "dashboard", reason)
+        answer = ApprovalAnswer(approved, extent, "dashboard")
         if not self._hub.gate.approvals.answer(self._approval.id, answer):
             show_notice("Someone already answered this call.")
 

@@ -78,8 +78,16 @@ def settings_file(hub: Hub) -> None:
     )
 
 
-def price_table(prices: Prices) -> None:
-    """Show the prices of the Claude models."""
+def price_table(prices: Prices, model: str) -> None:
+    """Show the prices of the Claude models, folded: the user's own model is named."""
+    with box("ts-fold", "details"):
+        with box("", "summary"):
+            text(f"Prices of {formats.count(len(prices.models), 'model')}")
+            text(f"Savings use {model}", "ts-sub")
+        _prices(prices)
+
+
+def _prices(prices: Prices) -> None:
     with box("ts-receipt", "table"):
         with box("", "thead"), box("", "tr"):
             for name in ("Per million tokens", "Input", "Cache write", "Cache read", "Output"):

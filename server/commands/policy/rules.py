@@ -68,7 +68,7 @@ def explain(tool: str, file: Path | None, *, as_json: bool = False) -> None:
     if as_json:
         print_json(_as_json(tool, path, policy, settings))
         return
-    echo(f"{path} (written as {FORMATS[policy.format]})")
+    echo(f"{path} ({FORMATS[policy.format]})")
     echo(f"tools not listed: {policy.default}")
     for hidden in sorted(policy.hide):
         echo(f"hidden: {'every tool' if hidden == EVERY_TOOL else hidden}")

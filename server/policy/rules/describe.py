@@ -7,9 +7,9 @@ from server.config.sections import PathsSettings
 from server.policy.values import Condition, FileFormat, Op, Rule
 
 FORMATS: dict[FileFormat, str] = {
-    "intercept": "Intercept's rules",
-    "intercept short form": "Intercept's rules in short form",
-    "policylayer": "PolicyLayer's rules",
+    "intercept": "in the format of Intercept",
+    "intercept short form": "in the short format of Intercept",
+    "policylayer": "in the format of PolicyLayer",
 }
 """Policy file formats."""
 _NUMBERS: dict[Op, str] = {

@@ -1,0 +1,1 @@
+"""Components for the *Policy* page: the form for a rule."""

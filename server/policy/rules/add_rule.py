@@ -1,0 +1,176 @@
+"""Adds a rule to the text of the user's policy file. Everything else in the text stays as it is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import yaml
+from yaml.nodes import MappingNode, Node, SequenceNode
+
+from server.common.atomic_write import PRIVATE, replace_file
+from server.common.errors import BadArguments, FileChanged, SettingsError
+from server.config.folders import Folders
+from server.policy.rules.detect_format import parse_policy
+from server.policy.rules.policy_file import SHIPPED, read_policy_text
+from server.policy.values import Condition, Policy, Rule
+
+STEP = 2
+"""Indentation of new lines, relative to the line above (spaces)."""
+BY_HAND = "Add the rule by hand."
+HEADING = "# Your rules for Claude. They replace the app's own rules, with which this file started.\n"
+
+
+@dataclass(frozen=True)
+class NewRule:
+    """A rule to add. ``condition`` is None if the rule applies to every call of the tool."""
+
+    tool: str
+    action: Literal["evaluate", "deny", "require_approval"]
+    reason: str
+    condition: Condition | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The rule as lines of YAML, without indentation."""
+        lines = [f"- name: {_quoted(self.reason)}"]
+        if self.action != "evaluate":
+            lines.append(f"  action: {self.action}")
+        if self.condition is not None:
+            value = self.condition.value
+            lines += [
+                "  conditions:",
+                f"    - path: {self.condition.path}",
+                f"      op: {self.condition.op}",
+                f"      value: {_quoted(value) if isinstance(value, str) else value}",
+            ]
+        return [*lines, f"  on_deny: {_quoted(self.reason)}"]
+
+
+def policy_with(text: str, name: str, rule: NewRule) -> str:
+    """Return the text of a policy file with one more rule, as the last one of its tool.
+
+    Raises:
+        BadArguments: the rule has no reason, or the file is not written so that a rule can be added.
+        SettingsError: the file or the rule is invalid.
+    """
+    if not rule.reason.strip():
+        raise BadArguments("The rule has no reason.", "Enter a reason; Claude and you see it.")
+    before = parse_policy(text, name)
+    if name.endswith(".json") or before.format == "policylayer":
+        raise BadArguments(f"{name} is not YAML in the format of Intercept.", BY_HAND)
+    changed = _inserted(text, rule)
+    after = parse_policy(changed, name)
+    if not _differs_only_by(before, after, rule):
+        raise BadArguments(f"{name} is written in a way that this form cannot change.", BY_HAND)
+    return changed
+
+
+def first_policy(folders: Folders) -> str:
+    """Return the text of the user's first ``policy.yaml``: the app's own rules.
+
+    Raises:
+        BadArguments: the user already has a policy file.
+        SettingsError: a policy file exists, but cannot be read.
+    """
+    path, text = read_policy_text(folders)
+    if path != SHIPPED:
+        raise BadArguments(f"{path} already exists.", "Edit that file.")
+    return HEADING + "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+
+
+def write_policy(folders: Folders, text: str, expected: str) -> None:
+    """Write ``policy.yaml``, readable only by the user.
+
+    Raises:
+        FileChanged: the text of the active file is no longer ``expected``.
+        SettingsError: the new text is invalid, or the file cannot be written.
+    """
+    parse_policy(text, folders.policy_file.name)
+    if read_policy_text(folders)[1] != expected:
+        raise FileChanged(f"{folders.policy_file} has changed in the meantime.", "Look at the rule again.")
+    try:
+        replace_file(folders.policy_file, text.encode(), mode=PRIVATE)
+    except OSError as error:
+        raise SettingsError(
+            f"{folders.policy_file} cannot be written: {error}.", "Check the folder's permissions."
+        ) from None
+
+
+def _inserted(text: str, rule: NewRule) -> str:
+    """Return the text with the lines of the rule at the end of the tool's rules."""
+    top = yaml.compose(text, Loader=yaml.SafeLoader)
+    tools = _value(top, "tools")
+    tool = _value(tools, rule.tool)
+    rules = _value(tool, "rules")
+    lines = text.splitlines()
+    if isinstance(rules, SequenceNode) and rules.value and not rules.flow_style:
+        return _with_lines(lines, _end(rules.value[-1]), rules.start_mark.column, rule.lines)
+    if isinstance(rules, SequenceNode) and not rules.value and isinstance(tool, MappingNode):
+        indent = tool.start_mark.column + STEP
+        at = _emptied(lines, rules)
+        return _with_lines(lines, at, indent, rule.lines)
+    new = [
+        f"{_quoted(rule.tool)}:",
+        f"{' ' * STEP}rules:",
+        *(f"{' ' * 2 * STEP}{line}" for line in rule.lines),
+    ]
+    if tool is None and isinstance(tools, MappingNode) and tools.value and not tools.flow_style:
+        return _with_lines(lines, _end(tools.value[-1][1]), tools.start_mark.column, new)
+    if tool is None and isinstance(tools, MappingNode) and not tools.value:
+        return _with_lines(lines, _emptied(lines, tools), STEP, new)
+    raise BadArguments("The rules of this tool are written in one line.", BY_HAND)
+
+
+def _value(node: Node | None, key: str) -> Node | None:
+    pairs = node.value if isinstance(node, MappingNode) else ()
+    return next((value for name, value in pairs if name.value == key), None)
+
+
+def _end(node: Node) -> int:
+    """Return the number of the line after the node's last line. Marks end after comments and blank lines."""
+    if isinstance(node, MappingNode | SequenceNode) and node.value and not node.flow_style:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    mark = node.end_mark
+    return int(mark.line) + (1 if mark.column else 0)
+
+
+def _emptied(lines: list[str], node: Node) -> int:
+    """Remove ``[]`` or ``{}`` from its line. Return the number of the line after it."""
+    at = int(node.start_mark.line)
+    line = lines[at]
+    lines[at] = (line[: node.start_mark.column].rstrip() + line[node.end_mark.column :]).rstrip()
+    return at + 1
+
+
+def _with_lines(lines: list[str], at: int, indent: int, new: list[str]) -> str:
+    added = [f"{' ' * indent}{line}" for line in new]
+    return "\n".join([*lines[:at], *added, *lines[at:]]) + "\n"
+
+
+def _differs_only_by(before: Policy, after: Policy, rule: NewRule) -> bool:
+    """Return whether the new rule is the only difference, apart from the line numbers of rules."""
+    old, new = before.tools.get(rule.tool, ()), after.tools.get(rule.tool, ())
+    others = [tool for tool in {*before.tools, *after.tools} if tool != rule.tool]
+    same = all(
+        _without_lines(before.tools.get(tool, ())) == _without_lines(after.tools.get(tool, ()))
+        for tool in others
+    )
+    conditions = () if rule.condition is None else (rule.condition,)
+    return (
+        same
+        and (before.default, before.hide) == (after.default, after.hide)
+        and len(new) == len(old) + 1
+        and _without_lines(new[:-1]) == _without_lines(old)
+        and (new[-1].action, new[-1].conditions) == (rule.action, conditions)
+    )
+
+
+def _without_lines(rules: Iterable[Rule]) -> list[Rule]:
+    return [replace(rule, line=0) for rule in rules]
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a YAML scalar in double quotes."""
+    dumped: str = yaml.safe_dump(text.strip(), default_style='"', width=10**6, allow_unicode=True)
+    return dumped.strip()
