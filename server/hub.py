@@ -202,6 +202,14 @@ class Hub(HubParts):
             changed.
         """
         await asyncio.to_thread(set_setting, self.folders, section, key, value)
+        await self.adopt_setting(section, key)
+
+    async def adopt_setting(self, section: str, key: str) -> None:
+        """Use a setting that was changed in ``config.toml``, unless it needs a restart.
+
+        Raises:
+            SettingsError: ``config.toml`` is invalid. The settings stay as they were.
+        """
         if not needs_restart(section, key):
             self._use(with_immediate(self.settings, await asyncio.to_thread(load_settings, self.folders)))
         self.events.publish(SettingsChanged(f"{section}.{key}".lstrip(".")))

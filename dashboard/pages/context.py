@@ -72,8 +72,13 @@ async def _read(hub: Hub, project: str) -> Context:
 
 
 async def _nothing(hub: Hub) -> None:
-    with card("No data yet"):
-        empty("No sessions from the last 7 days are known. The transcript check must read them first.")
+    with card("What goes into each request"):
+        empty(
+            "No sessions from the last 7 days are known yet. Once the check below has read Claude Code's "
+            "transcripts, this page shows what each request contains (instructions, tools, MCP servers, "
+            "skills, memory files), what each part costs in a week, and which parts were never used. You "
+            "can switch those off here, and undo it."
+        )
     with card("Check against Claude Code's transcripts"):
         await TranscriptCheckCard(hub).update()
 

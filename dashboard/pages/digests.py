@@ -30,7 +30,15 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
                     box("ts-rows", "ul"), lambda row: row.id, lambda row: DigestRow(row, page.clock)
                 )
                 with box() as no_rows:
-                    empty("No digests yet.")
+                    empty(
+                        "No digests yet. When Claude Code gets a large result, this list shows its size, the "
+                        "digest that Claude saw instead, and what that saved."
+                    )
+                    empty(
+                        "A digest that you make in a terminal saves nothing, because you read it yourself. "
+                        "It is therefore not listed:",
+                        command="token-saver digest build.log",
+                    )
         with box("ts-stack"):
             with card("Digests in Claude Code"):
                 switch = DigestSwitch(hub.folders)

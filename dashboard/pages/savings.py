@@ -3,7 +3,7 @@
 import asyncio
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dashboard import formats
 from dashboard.components.controls.card import card, empty, source_note
@@ -16,6 +16,7 @@ from dashboard.components.savings.bill_card import bill_card
 from dashboard.components.savings.group_table import group_table
 from dashboard.components.savings.savings_chart import savings_chart
 from dashboard.components.savings.transcript_check import TranscriptCheckCard
+from dashboard.components.savings.work_chart import has_work, work_chart
 from dashboard.history_address import SPANS
 from dashboard.hub_updates import HubUpdates
 from dashboard.savings_chart import ChartData, ChartView, chart_data
@@ -24,7 +25,7 @@ from server.hub import Hub
 from server.ledger.accuracy import error_text
 from server.ledger.holdout import read_comparison
 from server.ledger.transcripts.check import TranscriptReport
-from server.store.records import Totals
+from server.store.records import GroupTotal, Totals
 from server.store.series import SavingsSeries
 
 LOSSES = 8
@@ -61,7 +62,10 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
         _spans(view)
         if not totals.offloads:
             with card("No data yet"):
-                empty("No offloads in this period. Work that Claude sends here will be counted.")
+                empty(
+                    "No offloads in this period. Once Claude sends work, this page shows what it saved and "
+                    "cost, by day, tool, model and project."
+                )
             return
         with box("ts-two-columns ts-savings"):
             with box("ts-stack"):
@@ -70,16 +74,21 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
                         savings_chart(data, view)
                         source_note("The receipts are added up by the day on which the call began.")
                     else:
-                        empty("All calls in this period are your own. Savings count once Claude sends work.")
-                for name, rows in groups.items():
-                    with card(f"By {name}"):
-                        group_table(rows, name.capitalize())
-                source_note("The tables group the receipts of the total. Losses are included.")
+                        empty(
+                            "All calls in this period are your own, and they count as 0. Once Claude sends "
+                            "work, this chart shows what it saved and cost by day."
+                        )
+                if has_work(days):
+                    with card("The local model's work", aside="tokens by day, your own calls included"):
+                        work_chart(days)
+                _groups(groups)
             with box("ts-stack"):
                 report = await hub.transcript_check.report()
                 with card("Total"):
                     _sum(totals)
-                    source_note(_sources(hub, report))
+                    with box("ts-fold", "details"):
+                        text("How these figures are made", tag="summary")
+                        text(_sources(hub, report), "ts-sub ts-fold-text", "p")
                 with card("Your whole bill for Claude Code"):
                     saved = {each.day: each.totals.corrected_microusd for each in days}
                     quota = await asyncio.to_thread(hub.quota.read)
@@ -94,8 +103,15 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
                         offload_list(losses, page.clock)
                         source_note("These are estimates. Open a call to see its receipt's arithmetic.")
                     else:
-                        empty("No call lost tokens in this period.")
+                        empty("No call from Claude lost tokens in this period.")
         await page.reload_on(audit.update, updates.transcript_check_changed)
+
+
+def _groups(groups: Mapping[str, Sequence[GroupTotal]]) -> None:
+    for name, rows in groups.items():
+        with card(f"By {name}"):
+            group_table(rows, name.capitalize())
+    source_note("The tables group the receipts of the total. Losses are included.")
 
 
 async def as_csv(hub: Hub) -> str:
@@ -145,7 +161,7 @@ def _sum(totals: Totals) -> None:
         ("Failed, cancelled, denied, interrupted", formats.number(_ended_otherwise(totals))),
         ("Calls that lost tokens", formats.number(totals.losing)),
         ("Your own calls (not counted as savings)", formats.number(totals.by_user)),
-        ("What your own calls would have saved", formats.signed(totals.would_save_tokens)),
+        ("What your own calls would have saved, from Claude", formats.signed(totals.would_save_tokens)),
         ("Tokens read by the local model", formats.short(totals.prompt_tokens)),
         ("Tokens written by the local model", formats.short(totals.completion_tokens)),
     )

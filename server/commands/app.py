@@ -55,6 +55,8 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
     """Run the command line. ``start_app`` starts the app; ``missing_tray`` belongs to ``doctor``."""
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
+    if os.environ.get("NO_COLOR"):
+        os.environ["_TYPER_FORCE_DISABLE_TERMINAL"] = "1"  # otherwise the help has bold text
     try:
         build_cli(start_app, missing_tray)(standalone_mode=True, prog_name="token-saver")
     except TokenSaverError as error:

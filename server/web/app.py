@@ -132,6 +132,11 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
         await hub.switch_transcript_check(on=switch == "on")
         return JSONResponse({"audit": switch})
 
+    async def adopt_setting(request: Request) -> Response:
+        section, _, key = (await _argument(request, "setting")).rpartition(".")
+        await hub.adopt_setting(section, key)
+        return JSONResponse({"adopted": True})
+
     async def metrics(_request: Request) -> Response:
         text = hub.metrics.prometheus(hub.snapshot(), await hub.history.totals())
         return Response(text, media_type=CONTENT_TYPE)
@@ -152,6 +157,7 @@ def _api_routes(hub: Hub, keys: Keys) -> list[Route]:
         tool_result_route(hub),
         statusline_route(hub),
         Route("/api/audit", _plainly(audit), methods=["POST"]),
+        Route("/api/settings", _plainly(adopt_setting), methods=["POST"]),
     ]
 
 

@@ -64,7 +64,10 @@ def test_outcomes_and_gains_are_coloured_on_a_terminal_only(home: dict[str, str]
     assert f"{GREEN}delivered" in shown
     assert f"{RED}failed" in shown
     _, plain = run_in_terminal("history", environ={**home, "NO_COLOR": "1"})
-    assert not re.search(r"\x1b\[3\dm", plain)
+    assert not re.search(r"\x1b\[[\d;]*m", plain)  # no colour, and no bold heading
+    _, plain_help = run_in_terminal("--help", environ={**home, "NO_COLOR": "1"})
+    assert "Usage" in plain_help
+    assert not re.search(r"\x1b\[[\d;]*m", plain_help)
     piped = {"PATH": os.defpath, **home}
     assert "\x1b" not in program.run("history", env=piped, check=True).stdout
     forced = program.run("history", env={**piped, "FORCE_COLOR": "1"}, check=True)

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from server.commands.config.actions import change_setting
+from server.commands.hub_client import connect
+from server.config.folders import find_folders
 from server.config.immediate import needs_restart, with_immediate
 from server.config.sections import BackendSettings, HistorySettings, OffloadSettings
 from server.config.settings import Settings
@@ -13,6 +16,7 @@ from server.hub import Hub
 from server.offload.values import Caller, Task
 from server.store.records import SHELL
 from tests.hub_in_process import running_hub
+from tests.hub_process import start_hub
 from tests.standins.ollama import OllamaStandIn
 
 pytestmark = pytest.mark.anyio
@@ -78,6 +82,29 @@ async def test_the_next_call_uses_the_saved_settings(ollama_standin: OllamaStand
     assert after["num_predict"] == 333 != before["num_predict"]
     assert read.name == "failed"
     assert "long.txt" in read.text
+
+
+def test_a_running_app_uses_a_changed_setting(
+    ollama_standin: OllamaStandIn,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home, project = tmp_path / "home", tmp_path / "project"
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(home))
+    project.mkdir()
+    monkeypatch.chdir(project)
+    for number in range(8):
+        (project / f"{number}.txt").write_text("A fox.\n")
+    with start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama_standin.url):
+        change_setting("batch.max_items", "7")
+        assert "uses the new value from now on" in capsys.readouterr().out
+        change_setting("history.days", "7")
+        assert "uses the new value after a restart" in capsys.readouterr().out
+        arguments = {"task": "Shorten it", "each": ["*.txt"], "output": "{path}", "dry_run": True}
+        answer = connect(find_folders()).call_tool("batch_offload", arguments, lambda _: None)
+    assert answer.failed
+    assert "a batch takes at most 7" in answer.text
 
 
 async def ignore(_done: float, _total: float | None, _text: str) -> None:

@@ -68,7 +68,7 @@ def test_a_rule_is_added_and_every_other_line_is_kept(text: str) -> None:
         pytest.param(
             'version: "1"\ntools:\n  offload_work: {rules: [{name: x, action: deny}]}\n', id="flow-rules"
         ),
-        pytest.param('{"version": "1", "tools": {"pull_model": {"deny_if": []}}}', id="json"),
+        pytest.param('{"version": "1", "default": "allow", "tools": {}}', id="json"),
     ],
 )
 def test_a_file_in_another_form_is_left_to_the_user(text: str) -> None:

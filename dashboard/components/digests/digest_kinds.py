@@ -25,7 +25,10 @@ def kind_table(
 ) -> None:
     """Show the totals by kind, each with a button that turns digests off for that kind everywhere."""
     if not kinds:
-        empty("No digests yet. Large results appear here once digests are on.")
+        empty(
+            "No digests yet. This table adds up the digests by kind of result, such as test output and logs, "
+            "with what each kind saved. Switch digests on to fill it."
+        )
         return
     off = {each.kind for each in alone if each.project == EVERYWHERE}
     with box("ts-groups", "table"):

@@ -9,7 +9,7 @@ from nicegui import ui
 from dashboard.components.controls.button import button
 from dashboard.components.controls.diff_view import diff_view
 from dashboard.components.controls.elements import box, text
-from dashboard.components.controls.notices import run_action, show_error
+from dashboard.components.controls.notices import run_action
 from server.common.errors import BadArguments, TokenSaverError
 from server.hub import Hub
 from server.offload.delivery.change import unified_diff
@@ -53,6 +53,8 @@ class RuleForm:
                 self._action = _select(ACTIONS, "Then")
                 self._reason = ui.input("Reason, for you and Claude")
                 self._reason.props("outlined dense hide-bottom-space")
+                self._error = text("", "ts-job-reason", "p")
+                self._error.props["role"] = "alert"
                 with box("ts-actions"):
                     button("Preview", self._preview, icon="visibility", label="Preview the rule")
             self._change = box("ts-preview")
@@ -78,8 +80,9 @@ class RuleForm:
             rule = self._rule()
             active, before, after = await asyncio.to_thread(self._planned, rule)
         except TokenSaverError as error:
-            show_error(error)
+            self._error.set_text(f"{error.cause} {error.next_step}")
             return
+        self._error.set_text("")
         path = self._hub.folders.policy_file
         own = path.exists()
 

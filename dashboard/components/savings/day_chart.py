@@ -22,6 +22,10 @@ class DayChart:
         self._chart.props["role"] = "img"
         self._shown: tuple[DayTotal, ...] | None = None
 
+    def set_visibility(self, visible: bool) -> None:
+        """Show or hide the chart."""
+        self._chart.set_visibility(visible)
+
     def update(self, days: Sequence[DayTotal]) -> None:
         """Show these days, latest on the right. Drawing takes a browser 40 ms, so unchanged days are not
         redrawn.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dashboard import formats
+from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, set_classes, set_title, text
 from dashboard.components.controls.net_tokens import tone
 from dashboard.components.savings.day_chart import DayChart
@@ -21,13 +22,22 @@ class SavedFigures:
             self._month = Figure(f"{CHART_DAYS} days")
             self._all = Figure("Total")
         self._chart = DayChart()
+        with box() as self._nothing:
+            empty(
+                "No savings yet. Once Claude sends work, a chart here shows what each day saved; your own "
+                "tasks count as 0."
+            )
 
     def update(self, days: Sequence[DayTotal], everything: Totals) -> None:
         """Show these totals. ``days`` ends with today."""
         self._week.update([day.totals for day in days[-WEEK:]])
         self._month.update([day.totals for day in days])
         self._all.update([everything])
-        self._chart.update(days)
+        from_claude = any(day.totals.offloads > day.totals.by_user for day in days)
+        self._nothing.set_visibility(not from_claude)
+        self._chart.set_visibility(from_claude)
+        if from_claude:
+            self._chart.update(days)
 
 
 class Figure:

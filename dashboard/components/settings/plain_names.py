@@ -55,7 +55,9 @@ NAMES: Mapping[str, PlainName] = {
     "backend.url": PlainName(
         "engine", "Engine address", about="Empty for the engine's usual address on this machine."
     ),
-    "backend.model": PlainName("engine", "Default model"),
+    "backend.model": PlainName(
+        "engine", "Default model", about="For calls that do not name a model. Empty: the app chooses."
+    ),
     "backend.keep_alive": PlainName(
         "engine", "Keep a model loaded for", about="After its last use: 10m, 2h, or -1 for always."
     ),
@@ -71,7 +73,8 @@ NAMES: Mapping[str, PlainName] = {
     "embedded.model": PlainName(
         "engine",
         "Built-in engine's model",
-        about="A name from the Models page, hf.co/org/repo:Q4_K_M, a path, or auto.",
+        about="What the built-in engine loads: a name from the Models page, hf.co/org/repo:Q4_K_M, a path, "
+        "or auto.",
     ),
     "embedded.use_caches": PlainName("engine", "Use models from other programs"),
     "embedded.folders": PlainName("engine", "Folders with your own models", advanced=True),
@@ -87,7 +90,12 @@ NAMES: Mapping[str, PlainName] = {
     "offload.samples": PlainName("answers", "Answers to compare for new code", span=(1, 12, 1)),
     "offload.max_output_tokens": PlainName("answers", "Longest answer", "tokens"),
     "offload.max_file_bytes": PlainName("answers", "Largest file in a prompt", "bytes"),
-    "offload.check_sandbox": PlainName("answers", "Run your checks in the sandbox"),
+    "offload.check_sandbox": PlainName(
+        "answers",
+        "Run your checks in the sandbox",
+        about="The sandbox has no network access and allows changes only in the project. Only Linux has "
+        'one; elsewhere, "Always" refuses to run the checks.',
+    ),
     "offload.allow_losing": PlainName("answers", "Run calls that cost more than they save"),
     "offload.agreement": PlainName(
         "answers", "Answers that must behave alike", span=(2, 12, 1), advanced=True
@@ -107,8 +115,12 @@ NAMES: Mapping[str, PlainName] = {
         "answers", "Wait before Claude gets a job id", "seconds", advanced=True
     ),
     "offload.queue_limit": PlainName("answers", "Queue length", "tasks", advanced=True),
-    "batch.max_items": PlainName("batches", "Maximum items in a batch", "items"),
-    "batch.max_hours": PlainName("batches", "Longest batch", "hours"),
+    "batch.max_items": PlainName(
+        "batches", "Maximum items in a batch", "items", about="A larger batch is refused before it starts."
+    ),
+    "batch.max_hours": PlainName(
+        "batches", "Longest batch", "hours", about="After that, the batch stops. You can resume it."
+    ),
     "batch.stop_failing": PlainName("batches", "Stop a batch that mostly fails"),
     "batch.max_tokens": PlainName("batches", "Maximum tokens for a batch", "tokens", advanced=True),
     "paths.protect": PlainName("files", "Ask before writing"),
@@ -117,7 +129,9 @@ NAMES: Mapping[str, PlainName] = {
     "paths.allow": PlainName("files", "Write configuration without asking", advanced=True),
     "paths.read": PlainName("files", "Credential files that may be read", advanced=True),
     "ledger.unit": PlainName("savings", "Show money as"),
-    "ledger.model": PlainName("savings", "Claude model"),
+    "ledger.model": PlainName(
+        "savings", "Claude model", about="Its prices are used; the list is in the card Prices."
+    ),
     "ledger.quota_dollars": PlainName(
         "savings", "Weekly price of your subscription", "dollars", about="At list prices; 0 if unknown."
     ),
@@ -136,12 +150,20 @@ NAMES: Mapping[str, PlainName] = {
         span=(0, 1, 0.05),
         about="Games, for example. 0 % never pauses.",
     ),
-    "yielding.yield_unload": PlainName("sharing", "Unload models during such a pause"),
-    "tray.notify_approval": PlainName("notices", "A call waits for your approval"),
-    "tray.notify_batch": PlainName("notices", "A batch ended"),
-    "tray.notify_engine": PlainName("notices", "The engine stopped responding"),
-    "tray.notify_pause": PlainName("notices", "Work paused for another program"),
-    "tray.notify_model": PlainName("notices", "A model was downloaded"),
+    "yielding.yield_unload": PlainName(
+        "sharing", "Unload models during such a pause", about="The other program gets their memory."
+    ),
+    "tray.notify_approval": PlainName(
+        "notices", "A call waits for your approval", about="With buttons, if your desktop shows them."
+    ),
+    "tray.notify_batch": PlainName("notices", "A batch ended", about="Finished, failed or stopped."),
+    "tray.notify_engine": PlainName(
+        "notices", "The engine stopped responding", about="Offloads fail until it responds again."
+    ),
+    "tray.notify_pause": PlainName(
+        "notices", "Work paused for another program", about="It continues on its own afterwards."
+    ),
+    "tray.notify_model": PlainName("notices", "A model was downloaded", about="It can be used from then on."),
 }
 """The settings by key, in page order."""
 

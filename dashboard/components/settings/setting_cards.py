@@ -65,6 +65,7 @@ def settings_file(hub: Hub) -> None:
     """Show the settings file and explain how to edit it by hand."""
     text("You can also edit this file. Changes take effect when Token Saver restarts:", "", "p")
     text(str(hub.folders.config_file), "ts-command", "code")
+    text("An example of what it can contain:", "ts-sub", "p")
     text(
         '[offload]\nrepair_rounds = 1\n\n[checks]\ntest = "uv run pytest -q {file}"',
         "ts-command ts-pre",

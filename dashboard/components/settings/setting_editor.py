@@ -1,6 +1,6 @@
 """The control for one setting: a switch, choice, slider, or field that is validated while typing."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from nicegui import ui
@@ -19,11 +19,14 @@ Save = Callable[[Any], Awaitable[object]]
 
 class SettingEditor:
     """Calls ``save`` with every new valid value. Switches, choices and sliders save immediately; a field
-    saves on Enter or when it loses the focus.
+    saves on Enter or when it loses the focus, and offers the ``suggestions``.
     """
 
-    def __init__(self, setting: Setting, words: PlainName, save: Save) -> None:
+    def __init__(
+        self, setting: Setting, words: PlainName, save: Save, suggestions: Sequence[str] = ()
+    ) -> None:
         self._setting = setting
+        self._suggestions = suggestions
         self._words = words
         self._save = save
         self._saved = setting.raw
@@ -76,6 +79,12 @@ class SettingEditor:
         else:
             field = ui.input(value=setting.raw or "", password=secret, validation=self._explain)
             field.props["placeholder"] = setting.value if secret else ""
+            if self._suggestions:
+                field.props["list"] = f"suggestions-{key_of(setting).replace('.', '-')}"
+                with box("", "datalist") as options:
+                    options.props["id"] = field.props["list"]
+                    for each in self._suggestions:
+                        box("", "option").props["value"] = each
         field.props("outlined dense hide-bottom-space").classes("ts-setting-field")
         field.props["aria-label"] = self._words.name
         if self._words.unit:

@@ -1,6 +1,6 @@
 """One setting: name and explanation, control, a marker if it was changed, and a button to reset it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from nicegui.element import Element
@@ -34,7 +34,9 @@ class SettingRow:
             name_of(setting)
             with box("ts-setting-control", "dd"):
                 if setting.editable:
-                    self._editor = SettingEditor(setting, self.words, self._save)
+                    self._editor = SettingEditor(
+                        setting, self.words, self._save, suggestions(hub, key_of(setting))
+                    )
                 else:
                     text(in_words(setting, self.words, setting.raw), "ts-setting-value")
                     source_tag(setting)
@@ -56,6 +58,15 @@ class SettingRow:
     async def _reset(self) -> None:
         if await self._save(self.setting.default):
             self._editor.show(self.setting.default)
+
+
+def suggestions(hub: Hub, key: str) -> Sequence[str]:
+    """Return the values that the user may want for a setting; empty if the app knows none."""
+    if key == "ledger.model":
+        return hub.ledger.prices.models
+    if key in ("backend.model", "embedded.model"):
+        return [model.name for model in hub.engine.view().installed if model.generates]
+    return ()
 
 
 def changed_marker(name: str, default: str, reset: Callable[[], Awaitable[None]]) -> Element:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from server.batch.reply import why
 from server.bridge.discovery import find_running
 from server.commands.batches.follow import follow
 from server.commands.hub_client import HubAnswered, HubClient, connect_or_start
@@ -22,7 +23,7 @@ from server.commands.terminal.output import (
 )
 from server.commands.terminal.progress import progress_bar
 from server.config.folders import Folders, find_folders
-from server.store.job_records import JobCounts, JobRecord
+from server.store.job_records import ItemRecord, JobCounts, JobRecord
 
 LONGEST_TASK = 100
 UNFINISHED = 3
@@ -114,8 +115,8 @@ def wait(
 
 @jobs_app.command()
 def show(job: JobId, as_json: Json = False) -> None:
-    """List the failed items with their reasons."""
-    _act(job, as_json=as_json, action="items")
+    """List the items with their states, and the reasons of those without a result."""
+    asyncio.run(_show(find_folders(), job, as_json=as_json))
 
 
 @jobs_app.command()
@@ -140,6 +141,36 @@ def cancel(job: JobId, item: Item = None, as_json: Json = False) -> None:
 def retry(job: JobId, item: Item = None, as_json: Json = False) -> None:
     """Retry the failed items, or a single item."""
     _act(job, as_json=as_json, action="retry", **_at(item))
+
+
+async def _show(folders: Folders, given: str, *, as_json: bool) -> None:
+    # Imported here because loading the database layer takes time that other commands do not need.
+    from server.commands.open_history import opened_history  # noqa: PLC0415
+    from server.store.job_ids import find_job_id  # noqa: PLC0415
+    from server.store.jobs import Jobs  # noqa: PLC0415
+
+    async with opened_history(folders) as history:
+        store = Jobs(history.database)
+        job_id = await find_job_id(history.database, given)
+        record, counts = await store.get(job_id), await store.counts(job_id)
+        items = await store.items(job_id, limit=counts.total)
+    if as_json:
+        facts = asdict(record) if record is not None else {}
+        print_json({**facts, **asdict(counts), "items": [asdict(each) for each in items]})
+        return
+    print_table(
+        ("item", "state", "file", "offload", "reason"),
+        [item_cells(each) for each in items],
+        paint={"state": outcome_style},
+        right=("item",),
+    )
+
+
+def item_cells(item: ItemRecord) -> tuple[str, ...]:
+    """Return an item of a batch as the cells of a table."""
+    file = item.arguments.get("output") or ", ".join(item.arguments.get("files") or ())
+    reason = why(item.code, item.summary) if item.code else ""
+    return str(item.position), item.state, str(file), item.offload_id or "", reason
 
 
 def _at(item: int | None) -> dict[str, Any]:

@@ -58,11 +58,17 @@ def connect_client(wish: Wish, folders: Folders, command: list[str]) -> None:
     proof = None if wish.dry_run else _prove(change.place, folders)
     if wish.as_json:
         facts = _facts(change, extras, dry_run=wish.dry_run)
-        print_json({**facts, "backup": str(backup) if backup else None, "proof": proof and vars(proof)})
+        print_json(
+            {
+                **facts,
+                "backup": str(backup) if backup and change.before is not None else None,
+                "proof": proof and vars(proof),
+            }
+        )
     else:
         _say([change, *extras], dry_run=wish.dry_run, verb="connected")
-        if backup is not None:
-            echo(f"The previous file is saved as {backup}.")
+        if backup is not None and change.before is not None:
+            echo(f"`token-saver disconnect {wish.client}` restores the previous file.")
         if proof is not None and proof.works:
             echo(f"It works: {proof.text} answers. Restart {wish.client} to use it.")
     if proof is not None and not proof.works:

@@ -1,4 +1,4 @@
-"""Actions of ``token-saver config``. They do not need a hub."""
+"""Actions of ``token-saver config``. They do not need a hub, but tell a running one about changes."""
 
 import difflib
 import json
@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from server.bridge.discovery import find_running
+from server.commands.hub_client import connect
 from server.commands.terminal.output import echo, print_json, print_table
 from server.common.errors import BadArguments, NotFound
 from server.config.folders import find_folders
+from server.config.immediate import needs_restart
 from server.config.settings import load_settings
 from server.config.settings_file import set_setting
 from server.config.sources import Setting, list_settings
@@ -65,8 +67,13 @@ def change_setting(key: str, text: str) -> None:
     set_setting(folders, setting.section, setting.name, value)
     now = next(each for each in _settings() if name_of(each) == key)
     echo(f"{key} = {now.value}  ({now.source})")
-    if find_running(str(folders.state)) is not None:
+    if find_running(str(folders.state)) is None:
+        return
+    if needs_restart(setting.section, setting.name):
         echo("The running app uses the new value after a restart: token-saver quit, then token-saver.")
+    else:
+        connect(folders).post("/api/settings", {"setting": key})
+        echo("The running app uses the new value from now on.")
 
 
 def edit_file() -> None:

@@ -126,6 +126,8 @@ def _print_rich_table(
     from rich.text import Text  # noqa: PLC0415
 
     console = Console(highlight=False)
+    if not shows_colours(sys.stdout):  # under NO_COLOR, rich still prints bold text
+        console = Console(highlight=False, color_system=None)
     widths = _widths(header, lines)
     others = sum(width + 2 for column, width in enumerate(widths) if column != flexible)
     room = max(LEAST_FLEXIBLE, console.width - others)

@@ -1,0 +1,39 @@
+"""Tests of the *Policy* page's form: a preview first, then the rule in the user's file."""
+
+from playwright.sync_api import Page, expect
+
+from server.policy.rules.detect_format import parse_policy
+from tests.dashboard.support.examine import examine
+from tests.dashboard.support.harness import DashboardHarness, settle
+
+REASON = "docs/ needs my approval"
+
+
+def test_a_rule_is_previewed_and_then_added(page: Page, stage: DashboardHarness) -> None:
+    policy = stage.hub.home / "policy.yaml"
+    page.goto(stage.url("/policy"))
+    settle(page)
+    rules = page.get_by_label("Active rules", exact=True)
+    expect(rules).to_contain_text("These are the app's own rules.")
+    rules.get_by_role("button", name="Create policy.yaml").click()
+    expect(rules).to_contain_text(str(policy))
+    expect(rules.get_by_role("button", name="Create policy.yaml")).to_have_count(0)
+    policy.write_text(f"# mine\n{policy.read_text()}")
+
+    rules.get_by_text("Add a rule").click()
+    rules.get_by_role("button", name="Preview the rule").click()
+    expect(rules.get_by_role("alert")).to_contain_text("The rule has no reason.")
+    rules.get_by_label("Condition").click()
+    page.get_by_role("option", name="If it writes into the folder").click()
+    rules.get_by_label("Folder in the project").fill("docs")
+    rules.get_by_label("Reason, for you and Claude").fill(REASON)
+    rules.get_by_role("button", name="Preview the rule").click()
+    expect(rules.locator(".ts-diff-added").first).to_contain_text(REASON)
+    examine(page, 1280, ".ts-rule-form")
+    assert REASON not in policy.read_text()
+    rules.get_by_role("button", name="Add the rule").click()
+    expect(rules.locator(".ts-rule", has_text=REASON)).to_contain_text('when output matches "^docs/"')
+    text = policy.read_text()
+    assert text.startswith("# mine\n")
+    assert parse_policy(text, policy.name).tools["offload_work"][-1].name == REASON
+    expect(rules.locator("p").last).to_be_visible()
