@@ -227,10 +227,12 @@ class Hub(HubParts):
         self._checks.wake()
         self.events.publish(TranscriptChecksSwitched(on))
 
-    def login_link(self) -> str:
-        """Return a single-use link that logs a browser in to the dashboard."""
-        url = self._activity.url
-        return f"{url}/login?code={self.keys.new_code()}" if self.keys is not None else url
+    def login_link(self, page: str = "") -> str:
+        """Return a single-use link that logs a browser in to the dashboard and opens a page by its name, such
+        as ``review``; by default *Now*.
+        """
+        url, then = self._activity.url, f"&page={page}" if page else ""
+        return f"{url}/login?code={self.keys.new_code()}{then}" if self.keys is not None else url
 
     def request_quit(self, *, restart: bool = False) -> None:
         """Ask the hub's process to end. With ``restart``, it starts again with the same command."""

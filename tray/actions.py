@@ -21,7 +21,9 @@ from server.gpu.hardware import read_machine
 from server.hub import Hub
 from server.ledger.savings import share_saved
 from server.models.recommend import memory_room
+from server.offload.values import STRENGTHS
 from server.policy.approvals import EXTENTS, ApprovalAnswer, Extent
+from server.store.reviews import Reviews
 from tray.menu import Action, SystemState
 from tray.notices import Notice
 
@@ -45,6 +47,7 @@ class Actions:
         self._notify = notify
         self._changed = changed
         self._share = ""
+        self._to_review = 0
 
     def system_state(self) -> SystemState:
         """Return the system state, from a few small files and the free memory."""
@@ -52,31 +55,35 @@ class Actions:
         machine = read_machine()
         loaded = self._hub.snapshot().engine.loaded
         held = sum((each.size_vram if machine.gpus else each.size) for each in loaded)
-        return SystemState(autostart, tuple(_clients()), memory_room(machine, held), self._share)
+        room = memory_room(machine, held)
+        return SystemState(autostart, tuple(_clients()), room, self._share, self._to_review)
 
-    def refresh_share(self) -> None:
-        """Read today's bill and calculate the share saved. Returns immediately."""
+    def refresh_history(self) -> None:
+        """Read what the menu shows from the history: the share of today's bill, and the results to review.
+        Returns immediately.
+        """
         with contextlib.suppress(HubUnreachable):  # the app is ending
-            self._hub.submit(self._read_share())
+            self._hub.submit(self._read_history())
 
-    async def _read_share(self) -> None:
+    async def _read_history(self) -> None:
         try:
             bill = (await self._hub.transcript_check.report()).bill
+            to_review = await Reviews(self._hub.history.database, STRENGTHS).count()
         except StoreError as error:
-            logger.info("today's bill could not be read: %s", error)
+            logger.info("the history could not be read for the tray: %s", error)
             return
         today = bill.days.get(midnight().date().isoformat(), 0)
         saved = self._hub.snapshot().saved_today
         share = share_saved(saved, today) if today else ""
-        if share != self._share:
-            self._share = share
+        if (share, to_review) != (self._share, self._to_review):
+            self._share, self._to_review = share, to_review
             self._changed()
 
     def run(self, action: Action) -> None:
         """Start an action. Its result shows up in a later snapshot."""
         match action.name:
             case "open":
-                self.open_dashboard()
+                self.open_dashboard(action.target)
             case "unload":
                 self._unload(action.target)
             case "pause":
@@ -118,10 +125,10 @@ class Actions:
                 Notice("Already answered", "Someone else answered this call, or its time limit passed.")
             )
 
-    def open_dashboard(self) -> None:
-        """Open the dashboard in the user's browser, logged in."""
+    def open_dashboard(self, page: str = "") -> None:
+        """Open a page of the dashboard in the user's browser, logged in; by default the first."""
         # Some browsers start in the foreground and would block.
-        self._in_thread(webbrowser.open, self._hub.login_link())
+        self._in_thread(webbrowser.open, self._hub.login_link(page))
 
     def _unload(self, model: str) -> None:
         loaded = [model] if model else [each.name for each in self._hub.snapshot().engine.loaded]

@@ -72,7 +72,7 @@ class Tray:
             self._shown[1],
             self._native(self._shown[2]),
             on_host=self._on_host,
-            on_open=self._refresh_system,
+            on_open=self._on_open,
         )
 
     def run(self) -> None:
@@ -97,6 +97,7 @@ class Tray:
         threading.Thread(target=self._follow, name="tray", daemon=True).start()
 
     def _follow(self) -> None:
+        self._actions.refresh_history()
         while not self._ended.is_set():
             self._changed.wait(TICK_SECONDS)
             self._changed.clear()
@@ -175,6 +176,10 @@ class Tray:
         checked = None if entry.checked is None else (lambda _, on=entry.checked: on)
         return MenuItem(label, does, checked=checked, default=entry.default, enabled=entry.enabled)
 
+    def _on_open(self) -> None:
+        self._refresh_system()
+        self._actions.refresh_history()
+
     def _on_host(self, hosted: bool) -> None:
         if not hosted:
             self._say(WAITING)
@@ -191,7 +196,7 @@ class Tray:
         if isinstance(event, SettingsChanged):
             self._refresh_system()
         if isinstance(event, OffloadEnded | TranscriptCheckEnded):
-            self._actions.refresh_share()
+            self._actions.refresh_history()
         if isinstance(event, ApprovalAnswered):
             self._withdraw(event.approval_id)
         if notice := notice_of_event(event, self._hub.settings.tray):

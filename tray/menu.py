@@ -46,7 +46,9 @@ PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), 
 
 @dataclass(frozen=True)
 class Action:
-    """What a click does. ``target`` is a model, a client, a pause in seconds, or the id of an offload, batch
+    """What a click does.
+
+    ``target`` is a model, a client, a pause in seconds, a page of the dashboard, or the id of an offload, batch
     or approval. ``extent`` applies to approvals.
     """
 
@@ -78,12 +80,13 @@ class SystemState:
     """The system state. ``autostart`` is None if the system does not support start at login. ``clients`` are
     the installed MCP clients and whether they are connected. ``room`` is the memory available to a model in
     bytes once the loaded models are unloaded; None if unknown. ``share`` is today's savings as a share of the
-    bill; empty if unknown."""
+    bill; empty if unknown. ``to_review`` is the number of results that wait for the user's review."""
 
     autostart: bool | None = None
     clients: tuple[tuple[str, bool], ...] = ()
     room: int | None = None
     share: str = ""
+    to_review: int = 0
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ def build_menu(snapshot: Snapshot, system: SystemState, pending: Pending = NOTHI
         *_running(snapshot.running),
         SEPARATOR,
         *_last(snapshot.last),
+        *_review(system.to_review),
         MenuEntry(formats.saved(snapshot.saved_today.net_tokens, system.share)),
         SEPARATOR,
         *_connect(system.clients),
@@ -270,6 +274,14 @@ def _last(last: EndedOffload | None) -> Menu:
     if last.outcome != "delivered" or not last.output:
         return (MenuEntry(label),)
     return (MenuEntry(label, children=(MenuEntry("Undo", Action("undo", last.id)),)),)
+
+
+def _review(results: int) -> Menu:
+    return (
+        (MenuEntry(f"Review {formats.count(results, 'result')}", Action("open", "review")),)
+        if results
+        else ()
+    )
 
 
 def _counts(running: tuple[RunningOffload, ...]) -> str:

@@ -143,11 +143,17 @@ class AuthMiddleware:
                 "A login link works once. This command opens the dashboard with a new one:",
             )
         self._publish(BrowserLoggedIn())
-        response = RedirectResponse("/", status_code=303)
+        response = RedirectResponse(_page_of(scope), status_code=303)
         response.set_cookie(
             self._keys.cookie_name, self._keys.cookie_value, httponly=True, samesite="strict", path="/"
         )
         return response
+
+
+def _page_of(scope: Scope) -> str:
+    """Return the path that a login link leads to: one of the dashboard's own pages, by default the first."""
+    name = QueryParams(scope["query_string"]).get("page", "")
+    return f"/{name}" if name.isascii() and name.isalpha() else "/"
 
 
 class _Socket:

@@ -152,6 +152,13 @@ def test_running_and_waiting_tasks_can_be_cancelled() -> None:
     assert len(children[1].label) < 80
 
 
+@pytest.mark.parametrize(("number", "label"), [(1, "Review 1 result"), (4, "Review 4 results")], ids=str)
+def test_results_to_review_open_the_page(number: int, label: str) -> None:
+    menu = build_menu(IDLE, SystemState(to_review=number))
+    assert MenuEntry(label, Action("open", "review")) in menu
+    assert not any(each.label.startswith("Review") for each in build_menu(IDLE, SystemState()))
+
+
 def test_a_batch_shows_its_progress_and_can_be_paused_and_cancelled() -> None:
     batch = Batch("j1", "Docstrings for src/**.py", "running", total=40, ended=12, wrong=2)
     paused = replace(batch, id="j2", state="paused", wrong=0)

@@ -123,6 +123,22 @@ def test_a_login_link_works_once(hub: HubProcess) -> None:
     assert "token-saver dashboard" in again.body
 
 
+@pytest.mark.parametrize(
+    ("asked", "opened"),
+    [
+        pytest.param("", "/", id="none"),
+        pytest.param("review", "/review", id="page"),
+        pytest.param("//elsewhere.example", "/", id="other-host"),
+        pytest.param("%5Celsewhere", "/", id="backslash"),
+    ],
+)
+def test_a_login_link_leads_only_to_pages_of_the_app(hub: HubProcess, asked: str, opened: str) -> None:
+    found = re.search(r"/login\?code=[\w-]+", send(hub, "POST", "/api/login", bearer(hub)).body)
+    assert found
+    answer = send(hub, "GET", f"{found.group()}&page={asked}")
+    assert (answer.status, answer.headers["location"]) == (303, opened)
+
+
 @pytest.mark.parametrize("path", ["/login", "/login?code=", "/login?code=guess"])
 def test_a_login_link_cannot_be_guessed(hub: HubProcess, path: str) -> None:
     assert send(hub, "GET", path).status == 401
