@@ -48,8 +48,8 @@ PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), 
 class Action:
     """What a click does.
 
-    ``target`` is a model, a client, a pause in seconds, a page of the dashboard, or the id of an offload, batch
-    or approval. ``extent`` applies to approvals.
+    ``target`` is a model, a client, a pause in seconds, a page of the dashboard, or the id of an offload,
+    batch or approval. ``extent`` applies to approvals.
     """
 
     name: ActionName

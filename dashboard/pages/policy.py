@@ -43,8 +43,8 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             with card("Audit trail"):
                 trail = TrailList(page)
         with box("ts-stack"), card("Active rules"):
-            rules = RebuiltSection(box())
             RuleForm(hub)
+            rules = RebuiltSection(box())
 
     async def update() -> None:
         nothing.set_visibility(waiting.update() == 0)
@@ -172,8 +172,8 @@ def _own_file_offer(hub: Hub) -> None:
             hub.gate.file.current()
 
     text(
-        f"These are the app's own rules. A file {hub.folders.policy_file} replaces them; the form below adds "
-        "rules to it.",
+        f"These are the app's own rules. Your first rule creates {hub.folders.policy_file}, which starts with "
+        "the same rules and replaces them.",
         "ts-sub",
         "p",
     )
