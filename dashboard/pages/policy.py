@@ -172,8 +172,8 @@ def _own_file_offer(hub: Hub) -> None:
             hub.gate.file.current()
 
     text(
-        f"These are the app's own rules. Your first rule creates {hub.folders.policy_file}, which starts with "
-        "the same rules and replaces them.",
+        f"These are the app's own rules. Your first rule creates {hub.folders.policy_file}, which starts "
+        "with the same rules and replaces them.",
         "ts-sub",
         "p",
     )
