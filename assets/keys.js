@@ -42,7 +42,7 @@
 
   // Rows of a list: j and k move the focus, Enter opens the row as any link. Review has keys of its own.
   const step = by => {
-    const rows = [...document.querySelectorAll("main a.ts-offload, main a.ts-job-task")].filter(row => row.checkVisibility());
+    const rows = [...document.querySelectorAll("main a.ts-offload, main summary.ts-offload, main a.ts-job-task")].filter(row => row.checkVisibility());
     if (!rows.length || document.querySelector(".ts-review")) return false;
     const at = rows.indexOf(document.activeElement);
     const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, at + by))];
@@ -51,12 +51,33 @@
     return true;
   };
 
+  const searchField = () => ["main :is(search, [role=search]) input", "main .ts-load input", "main input[type=text]"]
+    .map(each => document.querySelector(each)).find(Boolean);
+
+  // In Review, a press greys its file at once. Until the hub has answered, another press does nothing.
+  const markBusy = () => {
+    const row = document.querySelector(".ts-review-chosen");
+    if (!row || row.classList.contains("ts-busy")) return false;
+    row.classList.add("ts-busy");
+    return true;
+  };
+  // The focus follows the chosen file, so that a screen reader names it.
+  const focusNext = (before, tries = 150) => {
+    const row = document.querySelector(".ts-review-chosen");
+    if (row && row !== before) row.focus();
+    else if (tries) setTimeout(focusNext, 100, before, tries - 1);
+  };
+  document.addEventListener("click", event => {
+    if (event.target.closest(".ts-review-actions button") && !markBusy()) { event.preventDefault(); event.stopImmediatePropagation(); }
+  }, true);
+
   const entries = () => [
     ...PAGES.map(([key, path, name]) => ({ name, hint: `g ${key}`, run: () => location.assign(path) })),
-    ...[...document.querySelectorAll(".ts-topbar button[aria-label], .ts-banner button")]
-      .filter(button => button.checkVisibility())
-      .map(button => ({ name: button.ariaLabel || button.innerText, hint: "", run: () => button.click() })),
-    { name: "Keys", hint: "?", run: help },
+    ...[...document.querySelectorAll(".ts-commands > [data-command]")]
+      .filter(command => !command.classList.contains("hidden"))
+      .map(command => ({ name: command.dataset.command, hint: "", run: () => command.click() })),
+    { name: "Search the history", hint: "", run: () => location.assign("/history#search") },
+    { name: "Show the keys", hint: "?", run: help },
   ];
 
   const palette = () => {
@@ -67,8 +88,10 @@
     input.setAttribute("role", "combobox");
     input.setAttribute("aria-expanded", "true");
     input.setAttribute("aria-controls", list.id);
-    const dialog = show("palette", "Command palette", input, list);
+    const none = element("p", { className: "ts-keys-none", role: "status" });
+    const dialog = show("palette", "Command palette", input, list, none);
     const draw = () => {
+      none.textContent = found.length ? "" : "No page or command matches.";
       list.replaceChildren(...found.map((entry, index) => {
         const hint = entry.hint ? [element("kbd", { className: "ts-key", textContent: entry.hint })] : [];
         const item = element("li", { id: `ts-palette-${index}`, role: "option" }, entry.name, ...hint);
@@ -81,8 +104,8 @@
     };
     const run = entry => { dialog.close(); entry?.run(); };
     input.addEventListener("input", () => {
-      const wanted = input.value.toLowerCase();
-      found = all.filter(entry => entry.name.toLowerCase().includes(wanted));
+      const words = input.value.toLowerCase().split(/\s+/);
+      found = all.filter(entry => words.every(word => entry.name.toLowerCase().includes(word)));
       chosen = 0;
       draw();
     });
@@ -98,6 +121,15 @@
     input.focus();
   };
 
+  const search = (tries = 100) => {
+    const field = searchField();
+    if (field) field.focus();
+    else if (tries) setTimeout(search, 50, tries - 1);
+  };
+  const searchIfAsked = () => { if (location.hash === "#search") search(); };
+  searchIfAsked();
+  addEventListener("hashchange", searchIfAsked);
+
   document.addEventListener("keydown", event => {
     if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
       event.preventDefault();
@@ -112,14 +144,18 @@
       if (page) { event.stopImmediatePropagation(); event.preventDefault(); location.assign(page[1]); }
       return;
     }
-    if (event.key === "g") chordUntil = performance.now() + CHORD_MS;
+    if (document.querySelector(".ts-review") && ["a", "u", "r", "j", "k", "z"].includes(event.key)) {
+      const before = document.querySelector(".ts-review-chosen");
+      if (!["j", "k", "z"].includes(event.key) && !markBusy()) event.stopImmediatePropagation();
+      else focusNext(before);
+    }
+    else if (event.key === "g") chordUntil = performance.now() + CHORD_MS;
     else if (event.key === "?") { event.preventDefault(); help(); }
     else if (event.key === "j" || event.key === "k") {
       if (step(event.key === "j" ? 1 : -1)) event.preventDefault();
     }
     else if (event.key === "/") {
-      const search = ["main :is(search, [role=search]) input", "main .ts-load input", "main input[type=text]"]
-        .map(each => document.querySelector(each)).find(Boolean);
+      const search = searchField();
       if (search) { event.preventDefault(); search.focus(); }
     }
   }, true);

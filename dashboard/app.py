@@ -184,7 +184,7 @@ def _add_assets() -> None:
     pages.add_static_file(local_file=ASSETS / "logo.svg", url_path="/assets/logo.svg")
     pages.add_static_file(local_file=style, url_path="/assets/style.css")
     ui.add_head_html(f'<link rel="stylesheet" href="/assets/style.css?{_version(style)}">', shared=True)
-    for script in (ASSETS / "keys.js", ASSETS / "navigation.js"):
+    for script in (ASSETS / "keys.js", ASSETS / "focus.js", ASSETS / "navigation.js"):
         address = f"/assets/{script.name}"
         pages.add_static_file(local_file=script, url_path=address)
         ui.add_head_html(f'<script defer src="{address}?{_version(script)}"></script>', shared=True)

@@ -36,8 +36,7 @@ def split(
     offloads: tuple[RunningOffload, ...],
 ) -> tuple[tuple[RunningOffload, ...], tuple[RunningOffload, ...]]:
     """Split the offloads into those that are running and those waiting for the engine."""
-    waiting = tuple(each for each in offloads if each.stage == "queue")
-    return tuple(each for each in offloads if each.stage != "queue"), waiting
+    return tuple(each for each in offloads if not each.waits), tuple(each for each in offloads if each.waits)
 
 
 def _obstacle(snapshot: Snapshot) -> Headline | None:
@@ -66,9 +65,9 @@ def on_hold(snapshot: Snapshot) -> str:
 
 
 def _work(snapshot: Snapshot) -> Headline | None:
-    running, waiting = split(snapshot.running)
+    running, waiting = snapshot.counts
     if running or waiting:
-        words = (f"{len(running)} running" if running else "", f"{len(waiting)} waiting" if waiting else "")
+        words = (f"{running} running" if running else "", f"{waiting} waiting" if waiting else "")
         return Headline("working", "Working", ", ".join(word for word in words if word))
     if snapshot.activities:
         activity = snapshot.activities[0]

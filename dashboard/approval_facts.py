@@ -8,8 +8,8 @@ from typing import Any
 
 from server.policy.approvals import Approval
 from server.policy.files.special_names import is_credential_file, is_environment_file
-from server.policy.rules.describe import describe_rule
-from server.policy.values import Call
+from server.policy.rules.describe import describe_conditions
+from server.policy.values import Call, Rule
 
 MOST_FILES = 8
 """Maximum number of files listed for each kind; the rest are only counted."""
@@ -57,7 +57,7 @@ def approval_facts(approval: Approval) -> ApprovalFacts:
         files=tuple(files),
         more_written=max(0, len(written) - MOST_FILES),
         more_read=max(0, len(read) - MOST_FILES),
-        rule=f"{approval.rule.where} {describe_rule(approval.rule)}",
+        rule=_rule(approval.rule),
         always=_always(approval),
     )
 
@@ -100,11 +100,17 @@ def _preview(place: Path) -> str:
             return ""
 
 
+def _rule(rule: Rule) -> str:
+    """Return why the call asks: ``Rule "ask for docs" of offload_work (line 6): output matches "^docs/".``"""
+    when = describe_conditions(rule)
+    return f"{'' if rule.source else 'Rule '}{rule.where}{f': {when}' if when else ''}."
+
+
 def _always(approval: Approval) -> str:
     call = approval.call
     if not call.project:
         return ""
     return (
-        f'"Always" covers every later call of {call.tool} in {call.project} that this rule asks about, '
-        "from any client. To be asked again, change the rule."
+        f"“Always” covers later calls of {call.tool} in this project that the same rule asks about, from any "
+        "client, until you change the rule."
     )

@@ -24,6 +24,8 @@ MOST_COLOURED = 2_000
 """Maximum number of lines in a diff that get syntax highlighting."""
 LEAST_ALIKE = 0.35
 """Minimum similarity (0 to 1) for two lines to be treated as versions of each other."""
+PROSE = frozenset((".md", ".markdown", ".rst", ".adoc", ".txt", ".tex", ".org"))
+"""Suffixes of files of prose."""
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
@@ -71,6 +73,17 @@ def read_diff(diff: str, most: int) -> tuple[DiffLine, ...]:
     return tuple(_marked(lines))
 
 
+def is_prose(lines: Sequence[DiffLine]) -> bool:
+    """Return whether the lines are from a file of prose, whose paragraphs can be single long lines."""
+    return PurePath(_file_name(lines)).suffix.lower() in PROSE
+
+
+def _file_name(lines: Sequence[DiffLine]) -> str:
+    """Return the name of the new file; empty if the diff does not say."""
+    found = next((line.text for line in reversed(lines[:2]) if line.kind == "file"), "")
+    return PurePath(found.split("\t")[0]).name
+
+
 def _numbered(lines: Sequence[str]) -> Iterator[DiffLine]:
     old = new = 0
     for line in lines:
@@ -93,9 +106,8 @@ def _numbered(lines: Sequence[str]) -> Iterator[DiffLine]:
 
 
 def _coloured(lines: list[DiffLine]) -> list[DiffLine]:
-    name = next((line.text for line in reversed(lines[:2]) if line.kind == "file"), "")
     try:
-        lexer = get_lexer_for_filename(PurePath(name.split("\t")[0]).name, stripnl=False, ensurenl=False)
+        lexer = get_lexer_for_filename(_file_name(lines), stripnl=False, ensurenl=False)
     except ClassNotFound:
         return lines
     for kinds in (("same", "removed"), ("same", "added")):

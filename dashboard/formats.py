@@ -147,6 +147,17 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def roughly(seconds: float) -> str:
+    """Format an estimated duration: ``about 12 s``, ``about 2 min``, ``about 1 h 10 min``."""
+    if seconds < 59.5:
+        return f"about {max(1, round(seconds))} s"
+    minutes = round(seconds / MINUTE)
+    if minutes < 60:
+        return f"about {minutes} min"
+    tens = round(minutes, -1)
+    return f"about {tens // 60} h" + (f" {tens % 60} min" if tens % 60 else "")
+
+
 def countdown(seconds: float) -> str:
     """Format the seconds remaining: ``0:07``, ``9:41``, ``1:02:03``."""
     whole = max(0, math.ceil(seconds))

@@ -71,8 +71,10 @@ class Hub(HubParts):
     def snapshot(self) -> Snapshot:
         """Return the current snapshot. Performs no I/O and can be called from any thread."""
         snapshot = self._activity.snapshot()
-        on_hold = self.batches.under_way() if snapshot.paused_until is not None else ()
-        return dataclasses.replace(snapshot, approvals=self._pending_approvals(), on_hold=on_hold)
+        batches = self.batches.working()
+        on_hold = tuple(each.line for each in batches) if snapshot.paused_until is not None else ()
+        approvals = self._pending_approvals()
+        return dataclasses.replace(snapshot, approvals=approvals, on_hold=on_hold, batches=batches)
 
     async def current_snapshot(self) -> Snapshot:
         """Return an up-to-date snapshot. Use this for one-off requests.

@@ -117,7 +117,7 @@ def build_menu(snapshot: Snapshot, system: SystemState, pending: Pending = NOTHI
         *_unload(engine),
         _pause(snapshot.paused_until),
         *(_batch(batch) for batch in pending.batches),
-        *_running(snapshot.running),
+        *_running(snapshot),
         SEPARATOR,
         *_last(snapshot.last),
         *_review(system.to_review),
@@ -142,8 +142,8 @@ def _headline(snapshot: Snapshot) -> str:
     engine = snapshot.engine
     if snapshot.paused_until is not None:
         return "paused"
-    if snapshot.running:
-        return _counts(snapshot.running)
+    if any(snapshot.counts):
+        return _counts(snapshot)
     if snapshot.activities:
         return _activity(snapshot.activities[0])
     if engine.error:
@@ -256,14 +256,14 @@ def _batch(batch: Batch) -> MenuEntry:
     )
 
 
-def _running(running: tuple[RunningOffload, ...]) -> Menu:
-    if not running:
+def _running(snapshot: Snapshot) -> Menu:
+    if not snapshot.running:
         return ()
     entries = tuple(
         MenuEntry(f"Cancel “{formats.shorten(each.task)}”{_state(each)}", Action("cancel", each.id))
-        for each in running
+        for each in snapshot.running
     )
-    return (MenuEntry(_counts(running).capitalize(), children=entries),)
+    return (MenuEntry(_counts(snapshot).capitalize(), children=entries),)
 
 
 def _last(last: EndedOffload | None) -> Menu:
@@ -284,13 +284,12 @@ def _review(results: int) -> Menu:
     )
 
 
-def _counts(running: tuple[RunningOffload, ...]) -> str:
+def _counts(snapshot: Snapshot) -> str:
     """Return ``1 task running, 2 waiting``, using the same counts as the dashboard."""
-    waiting = sum(each.stage == "queue" for each in running)
-    works = len(running) - waiting
-    if not works:
+    running, waiting = snapshot.counts
+    if not running:
         return f"{formats.count(waiting, 'task')} waiting"
-    return f"{formats.count(works, 'task')} running" + (f", {waiting} waiting" if waiting else "")
+    return f"{formats.count(running, 'task')} running" + (f", {waiting} waiting" if waiting else "")
 
 
 def _state(offload: RunningOffload) -> str:

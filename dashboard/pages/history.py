@@ -12,14 +12,15 @@ from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, link, set_prop, text
 from dashboard.components.controls.keyed_list import RebuiltSection
 from dashboard.components.frame.page_frame import Page, page_frame
+from dashboard.components.offloads.folded_list import FoldedList
 from dashboard.components.offloads.history_filters import HistoryFilters
-from dashboard.components.offloads.offload_list import OffloadList
+from dashboard.components.offloads.offload_list import without_repeated
 from dashboard.history_address import HistoryAddress
 from dashboard.hub_updates import HubUpdates
 from server.commands.welcome import connect_line
 from server.hub import Hub
 from server.state.snapshot import Snapshot
-from server.store.records import OffloadRow, Totals
+from server.store.records import OffloadRow, Summary
 
 ROWS = 50
 
@@ -29,21 +30,23 @@ async def show(hub: Hub, updates: HubUpdates, address: HistoryAddress) -> None:
     facets = await hub.history.facets()
     with page_frame(hub, updates, "History", "/history") as page:
         listing = Listing(page, address)
-        with box("ts-card"):
+        with box("ts-card ts-history"):
             HistoryFilters(address, facets, listing.change)
             listing.place()
         page.follow_changes(listing.update)
     await page.reload_on(listing.load, updates.history_changed, requested=listing.requested)
 
 
-def own_calls(totals: Totals) -> str:
-    """Return how many calls the user made and what these would have saved; empty if there are none."""
-    if not totals.by_user:
-        return ""
-    return (
-        f"All your own calls: {formats.number(totals.by_user)}, counted as 0. Made by Claude, this work "
-        f"would have {formats.would_have(totals.would_save_tokens)}."
-    )
+def summary(found: Summary, *, filtered: bool) -> str:
+    """Return how many offloads the list has, and what the user's own calls among them would have saved."""
+    many = formats.count(found.offloads, "offload")
+    parts = [f"{'More than ' if found.more else ''}{many}{' found' if filtered else ''}."]
+    if found.by_user:
+        parts.append(
+            f"Your own calls: {formats.number(found.by_user)}, counted as 0. Made by Claude, this work would "
+            f"have {formats.would_have(found.would_save_tokens)}."
+        )
+    return " ".join(parts)
 
 
 def with_queue(rows: Sequence[OffloadRow], queued: Collection[str]) -> tuple[OffloadRow, ...]:
@@ -70,8 +73,8 @@ class Listing:
     def place(self) -> None:
         """Create the list in the current container."""
         with box("ts-listing"):
-            self._own = text("", "ts-sub", "p")
-            self._rows = OffloadList(self._page.clock, head=True)
+            self._summary = text("", "ts-sub", "p")
+            self._rows = FoldedList(self._page.clock)
             self._empty = RebuiltSection(box())
             with box("ts-pager", "nav", "History pages"):
                 self._newest = link("", "ts-btn-link", "Newest")
@@ -98,8 +101,9 @@ class Listing:
         where = wanted.filter(datetime.date.today())  # noqa: DTZ011 - days are those of the local time zone
         rows = await self._page.hub.history.page(where, ROWS + 1, wanted.before or None)
         self._shown = wanted
-        self._own.set_text(own_calls(await self._page.hub.history.totals()))
-        self._loaded = tuple(rows[:ROWS])
+        found = await self._page.hub.history.summary(where)
+        self._summary.set_text(summary(found, filtered=wanted.filters) if rows else "")
+        self._loaded = tuple(without_repeated(rows[:ROWS]))
         self._queued = _queued(self._page.hub.snapshot())
         self._rows.update(with_queue(self._loaded, self._queued))
         self._rows.element.set_visibility(bool(rows))

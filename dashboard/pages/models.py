@@ -86,9 +86,9 @@ class DownloadForm:
         self._hub = hub
         self._activities = ModelActivities(hub)
         with box("ts-load") as self._form:
-            self._name = ui.input("Model name").props("outlined dense")
+            self._name = ui.input("Name, address or path").props("outlined dense")
             self._name.classes("ts-grow").on("keydown.enter", self._pull)
-            button("Add", self._pull, icon="cloud_download", label="Add the named model")
+            button("Add", self._pull, icon="add", label="Add this model")
         self._hint = text("", "ts-sub", "p")
 
     def update(self, snapshot: Snapshot) -> None:
@@ -122,6 +122,7 @@ class DownloadForm:
         if await run_action(self._hub.engine.pull(name, ignore_progress)):
             after = [each.name for each in self._hub.snapshot().engine.installed]
             show_notice(added([each for each in after if each not in before], name))
+            self._name.set_value("")
 
 
 def added(names: Sequence[str], wanted: str) -> str:

@@ -1,5 +1,7 @@
 """The *Now* page: running work, tokens saved, the engine, the latest results."""
 
+from dataclasses import dataclass
+
 from nicegui.element import Element
 
 from dashboard.app_status import split
@@ -10,7 +12,8 @@ from dashboard.components.models.engine_card import EngineCard
 from dashboard.components.offloads.approval_list import ApprovalList
 from dashboard.components.offloads.last_result import LastResult
 from dashboard.components.offloads.nothing_runs import NothingRuns
-from dashboard.components.offloads.offload_list import OffloadList, grouped
+from dashboard.components.offloads.offload_list import OffloadList, grouped, without_repeated
+from dashboard.components.offloads.running_batches import BatchList, outside_batches
 from dashboard.components.offloads.running_offloads import RunningList, WaitingList
 from dashboard.components.savings.saved_figures import CHART_DAYS, WEEK, SavedFigures
 from dashboard.components.savings.today_line import TodayLine
@@ -37,11 +40,13 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         with box("ts-now"):
             work = Work(page)
             with box("ts-now-side"):
+                with box() as latest, card("Last result"):
+                    last = LastResult(hub, page.clock)
                 with box() as totals, card("Tokens saved", aside="net, estimated"):
                     saved = SavedFigures()
                 with card("Model and memory"):
                     engine = EngineCard(hub, page.clock)
-            past = Past(page, results, saved, totals)
+            past = Past(page, results, Side(saved, totals, last, latest))
         page.follow_changes(work.update)
         page.follow_changes(
             lambda snapshot: engine.update(snapshot.engine, snapshot.activities, updates.machine)
@@ -65,41 +70,50 @@ class Work:
                 self._approvals = ApprovalList(hub, page.clock)
             with card("Running now"):
                 self._running = RunningList(hub, page.clock)
+                self._batches = BatchList(hub, page.clock)
                 self.nothing = NothingRuns(hub)
                 self._waiting = WaitingList(hub)
 
     def update(self, snapshot: Snapshot) -> None:
         """Update the running and waiting work."""
-        runs, waits = split(snapshot.running)
+        runs, waits = split(outside_batches(snapshot))
         self._running.update(runs)
+        self._batches.update(snapshot)
         self._waiting.update(waits)
-        self.nothing.show(idle=not runs and not waits)
+        self.nothing.show(idle=not any(snapshot.counts))
 
     def update_text(self, snapshot: Snapshot) -> None:
         """Show more text from the running work."""
-        self._running.update(split(snapshot.running)[0])
+        self._running.update(split(outside_batches(snapshot))[0])
+        self._batches.update(snapshot)
 
     def update_approvals(self) -> None:
         """Show the calls awaiting approval."""
         self._asking.set_visibility(self._approvals.update() > 0)
 
 
+@dataclass(frozen=True)
+class Side:
+    """What the side column shows of the past: the savings and the last result, each with its card."""
+
+    saved: SavedFigures
+    totals: Element
+    last: LastResult
+    latest: Element
+
+
 class Past:
     """Past totals, the latest result, and earlier results."""
 
-    def __init__(self, page: Page, today: TodayLine, saved: SavedFigures, totals: Element) -> None:
+    def __init__(self, page: Page, today: TodayLine, side: Side) -> None:
         self._hub = page.hub
         self._today = today
-        self._saved = saved
-        self._totals = totals
+        self._side = side
         self._reviews = Reviews(page.hub.history.database, STRENGTHS)
         self._bill = 0
-        with box("ts-now-last ts-stack") as self._results:
-            with box() as self._latest, card("Last result"):
-                self._last = LastResult(page.hub, page.clock)
-            with box() as self._before, card("Before that"):
-                self._rows = OffloadList(page.clock)
-                link("/history", "ts-more", "All offloads")
+        with box("ts-now-last") as self._before, card("Before that"):
+            self._rows = OffloadList(page.clock)
+            link("/history", "ts-more", "All offloads")
 
     async def load_bill(self) -> None:
         """Read the user's bill for the last seven days."""
@@ -109,9 +123,9 @@ class Past:
         """Read and show past totals and results."""
         history = self._hub.history
         days, everything = await history.by_day(CHART_DAYS), await history.totals()
-        self._saved.update(days, everything)
+        self._side.saved.update(days, everything)
         # A chart of zeros says nothing while all calls are the user's own.
-        self._totals.set_visibility(everything.by_user < everything.offloads or not everything.offloads)
+        self._side.totals.set_visibility(everything.by_user < everything.offloads or not everything.offloads)
         self._today.update(
             days[-1].totals,
             await history.totals(midnight(WEEK - 1).timestamp()),
@@ -121,14 +135,13 @@ class Past:
             waiting=await self._reviews.count(),
         )
         rows = await history.page(OffloadFilter(), ROWS_READ + len(self._hub.snapshot().running))
-        ended = [row for row in rows if row.outcome != "running"]
+        ended = [row for row in without_repeated(rows) if row.outcome != "running"]
         detail = await history.get(ended[0].id) if ended else None
         if detail is not None:
-            self._last.update(detail)
-        self._latest.set_visibility(detail is not None)
+            self._side.last.update(detail)
+        self._side.latest.set_visibility(detail is not None)
         self._rows.update(*grouped(ended[1:], LAST_OFFLOADS))
         self._before.set_visibility(len(ended) > 1)
-        self._results.set_visibility(bool(ended))
 
 
 def week_bill(bill: Bill) -> int:

@@ -25,7 +25,10 @@ from dashboard.run_again import can_run_again, run_again
 from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.state.snapshot import Snapshot
-from server.store.records import OffloadDetail, ReceiptRecord
+from server.store.records import OffloadDetail, OffloadRow, ReceiptRecord
+
+LEAST_SHOWN = 0.1
+"""Shortest time that gets a bar (seconds). A denied call takes no time."""
 
 
 async def show(hub: Hub, updates: HubUpdates, offload_id: str) -> None:
@@ -97,14 +100,15 @@ class OffloadView:
         self._running = None
         with box("ts-result-head"):
             outcome_badge(row.outcome, undone=row.undone)
-            if row.code or row.strength:
-                text(row.code or row.strength, "ts-code")
+            named = row.strength if row.code in ("", row.outcome) else row.code
+            if named:
+                text(named, "ts-code")
             self._page.clock.ago(row.started_at, "ts-sub")
         if row.outcome == "running":
             self._running = RunningList(self._page.hub, self._page.clock)
             self.update(self._page.hub.snapshot())
         if row.summary:
-            text(row.summary, "ts-summary", "p")
+            text(row.summary.removeprefix(f"{row.code}: "), "ts-summary", "p")
             if row.outcome == "returned":
                 copy_button(row.summary, "Copy the answer")
         if detail.notices:
@@ -117,7 +121,7 @@ class OffloadView:
             self._actions(detail)
 
     def _show_receipt(self, receipt: ReceiptRecord | None, detail: OffloadDetail) -> None:
-        if receipt is None:
+        if receipt is None or (detail.row.by_user and detail.row.outcome == "denied"):
             return
         with card("Receipt"):
             if detail.row.by_user:
@@ -165,8 +169,10 @@ def _change(detail: OffloadDetail) -> None:
 def _rounds(detail: OffloadDetail) -> None:
     if detail.attempts:
         with card("The model's attempts"):
+            first: dict[str, int] = {}
             for each in detail.attempts:
-                attempt_view(each)
+                attempt_view(each, repeats=first.get(each.answer, 0))
+                first.setdefault(each.answer, each.number)
 
 
 def _call(detail: OffloadDetail) -> None:
@@ -179,7 +185,7 @@ def _call(detail: OffloadDetail) -> None:
 
 
 def _time(detail: OffloadDetail) -> None:
-    if detail.timings:
+    if detail.timings.get("total", 0.0) >= LEAST_SHOWN:
         with card("Time", aside=_speed(detail)):
             timing_bar(detail.timings)
 
@@ -199,7 +205,7 @@ def _facts(detail: OffloadDetail) -> None:
         ("Model", row.model),
         ("Engine", detail.backend),
         ("Project", row.project),
-        ("Output", row.output or "none (answer returned as text)"),
+        ("Output", row.output or _no_output(row)),
         ("Id", row.id),
     )
     with box("ts-facts ts-facts-wide", "dl"):
@@ -208,6 +214,10 @@ def _facts(detail: OffloadDetail) -> None:
                 with box("ts-fact"):
                     text(name, "", "dt")
                     text(words, "", "dd")
+
+
+def _no_output(row: OffloadRow) -> str:
+    return "none (answer returned as text)" if row.outcome == "returned" else "none"
 
 
 def _speed(detail: OffloadDetail) -> str:

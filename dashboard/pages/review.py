@@ -1,6 +1,6 @@
 """The *Review* page: written results that have not been reviewed yet, riskiest first."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import PurePath
 
 from nicegui import Event, ui
@@ -29,7 +29,10 @@ KEYS = (
     ("u", "undo"),
     ("r", "run again"),
     ("o", "open in the editor"),
+    ("z", "take the last “keep” back"),
 )
+NOT_BUSY = "document.querySelectorAll('.ts-busy').forEach(each => each.classList.remove('ts-busy'))"
+"""Ends the mark that the page puts on a file as soon as a key or button is pressed."""
 
 
 async def show(hub: Hub, updates: HubUpdates) -> None:
@@ -53,8 +56,14 @@ class ReviewView:
         self._items: tuple[Unreviewed, ...] = ()
         self._chosen = ""
         self._model = ""
+        self._kept: tuple[Unreviewed, ...] = ()
         # A button has the focus after a click, and the keys must work even then.
         ui.keyboard(self._press, ignore=["input", "select", "textarea"])
+        with box("ts-review-kept") as self._kept_line:
+            self._kept_words = text("", "ts-sub", "p")
+            self._kept_words.props["role"] = "status"
+            button("Take back", self._take_back, icon="undo", look="quiet", label="Take back (z)")
+        self._kept_line.set_visibility(False)
         with box() as self._nothing, card("Nothing to review"):
             empty("Files that the local model writes appear here until you keep or undo them.")
             link("/history", "ts-more", "All offloads")
@@ -75,12 +84,15 @@ class ReviewView:
         """Read and show the results awaiting review."""
         before = [each.row.id for each in self._items]
         self._items = await self._reviews.waiting()
+        self._choose_after(before)
+        self._show()
+
+    def _choose_after(self, before: Sequence[str]) -> None:
+        """Choose another result if the chosen one is gone: the next in the order that the user saw."""
         ids = [each.row.id for each in self._items]
         if self._chosen not in ids:
-            # Continue in the order that the user saw.
             later = before[before.index(self._chosen) + 1 :] if self._chosen in before else []
             self._chosen = next((each for each in later if each in ids), ids[0] if ids else "")
-        self._show()
 
     def _show(self) -> None:
         chosen = self._current()
@@ -124,10 +136,9 @@ class ReviewView:
 
     def _place_run_again(self, used: str) -> None:
         models = [model.name for model in self._hub.snapshot().engine.installed if model.generates]
-        others = [name for name in models if name != used]
-        self._model = others[0] if others else ""
         if models:
-            choice = ui.select(models, value=self._model or models[0], label="Model")
+            self._model = used if used in models else models[0]
+            choice = ui.select(models, value=self._model, label="Model")
             choice.props("outlined dense options-dense").classes("ts-rerun-model")
             choice.on_value_change(lambda event: setattr(self, "_model", event.value or ""))
             button("Run again", self._act(self._run_again), icon="replay", label="Run again (r)")
@@ -148,8 +159,12 @@ class ReviewView:
 
     def _act(self, action: Callable[[Unreviewed], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
-            if (item := self._current()) is not None:
-                await action(item)
+            page = ui.context.client
+            try:
+                if (item := self._current()) is not None:
+                    await action(item)
+            finally:
+                page.run_javascript(NOT_BUSY)
 
         return act
 
@@ -163,6 +178,8 @@ class ReviewView:
         action = actions.get(event.key.name)
         if action is not None:
             await self._act(action)()
+        elif event.key == "z" and self._kept:
+            await self._take_back()
 
     def _step(self, by: int) -> None:
         ids = [each.row.id for each in self._items]
@@ -171,7 +188,7 @@ class ReviewView:
 
     async def _keep(self, item: Unreviewed) -> None:
         if await self._record([item], "kept"):
-            show_notice(f"Kept: {item.row.output}")
+            self._show_kept((item,))
 
     async def _undo(self, item: Unreviewed) -> None:
         if await run_action(self._hub.undo(item.row.id), f"Undone: {item.row.output}"):
@@ -181,13 +198,15 @@ class ReviewView:
         detail = await self._hub.history.get(item.row.id)
         if detail is None:
             return
+        model = self._model or item.row.model
+        show_notice(f"Starting {item.row.output} again with {model}…")
         try:
-            await run_again(self._hub, detail, self._model or item.row.model)
+            await run_again(self._hub, detail, model)
         except TokenSaverError as error:
             show_error(error)
             return
         await self._record([item], "rerun")
-        show_notice(f"Running again with {self._model or item.row.model}. The new result appears here.")
+        show_notice(f"Running again with {model}. The new result appears here.")
 
     async def _open(self, item: Unreviewed) -> None:
         if item.row.output:  # relative to the project, if the file lies inside the project
@@ -206,11 +225,26 @@ class ReviewView:
                 button("Keep all", lambda: dialog.submit(True), look="main", icon="check")
                 button("Cancel", lambda: dialog.submit(False))
         if await dialog:
-            await self._record(items, "kept")
+            await self._keep_batch(items)
         dialog.delete()
 
     async def _keep_batch(self, batch: tuple[Unreviewed, ...]) -> None:
-        await self._record(batch, "kept")
+        if await self._record(batch, "kept"):
+            self._show_kept(batch)
+
+    def _show_kept(self, kept: tuple[Unreviewed, ...]) -> None:
+        """Say which results were kept, and offer to take that back."""
+        self._kept = kept
+        one = kept[0].row.output if len(kept) == 1 else ""
+        self._kept_words.set_text(f"Kept: {one or formats.count(len(kept), 'file')}." if kept else "")
+        self._kept_line.set_visibility(bool(kept))
+
+    async def _take_back(self) -> None:
+        kept = self._kept
+        if await run_action(self._reviews.forget([each.row.id for each in kept]), "Taken back."):
+            self._show_kept(())
+            self._chosen = kept[0].row.id
+            self.requested.emit()
 
     async def _undo_batch(self, batch: tuple[Unreviewed, ...]) -> None:
         try:
@@ -219,10 +253,19 @@ class ReviewView:
             show_error(error)
             return
         show_notice(said.splitlines()[0])
+        self._leave_out({each.row.id for each in batch})
         self.requested.emit()
 
     async def _record(self, items: Sequence[Unreviewed], review: Review) -> bool:
         done = await run_action(self._reviews.record([each.row.id for each in items], review))
         if done:
+            self._leave_out({each.row.id for each in items})
             self.requested.emit()
         return done
+
+    def _leave_out(self, ids: Collection[str]) -> None:
+        """Show the list without these results at once, although the history is read only later."""
+        before = [each.row.id for each in self._items]
+        self._items = tuple(each for each in self._items if each.row.id not in ids)
+        self._choose_after(before)
+        self._show()

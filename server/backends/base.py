@@ -50,7 +50,8 @@ class EngineDevice:
 class InstalledModel:
     """A model that the engine can load. Unknown sizes are 0, and unknown strings are empty.
 
-    ``generates`` is False for embedding and ranking models. ``place`` is the folder of files that belong to
+    ``generates`` is False for embedding and ranking models. ``license`` is the one that a model file names.
+    ``place`` is the folder of files that belong to
     the user or another program, so the app does not delete them; empty if the app or the engine owns them.
     """
 
@@ -62,6 +63,7 @@ class InstalledModel:
     context_length: int = 0
     generates: bool = True
     place: str = ""
+    license: str = ""
 
 
 @dataclass(frozen=True)

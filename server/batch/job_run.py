@@ -27,6 +27,7 @@ from server.offload.files.workspace import Workspace
 from server.offload.pipeline import Offloader
 from server.offload.values import Outcome, Task
 from server.policy.values import Call, Item
+from server.state.snapshot import WorkingBatch
 from server.store.history import History
 from server.store.job_records import ItemRecord, JobRecord
 from server.store.jobs import Jobs
@@ -41,8 +42,6 @@ MOST_WORKERS = 64
 """Maximum number of concurrent tasks. An engine's batching gains nothing beyond this, and each task holds
 files in memory.
 """
-LONGEST_TASK = 60
-"""Maximum length of the task text in a batch's progress line (characters)."""
 DEFERRING = frozenset(
     error.code
     for error in (BackendUnreachable, EngineBusy, EngineChanged, StillDownloading, QueueFull, Paused)
@@ -129,12 +128,10 @@ class JobRun:
         return (time.monotonic() - self._started) / ended if ended else None
 
     @property
-    def line(self) -> str:
-        """The batch and its progress as a single line for the user."""
-        task = " ".join(self.job.task.split())
-        short = task if len(task) <= LONGEST_TASK else f"{task[: LONGEST_TASK - 1]}…"
+    def progress(self) -> WorkingBatch:
+        """The batch with its progress; the numbers are 0 until the run has read them."""
         left = self._items_in_all - self._ended_before - self._tally.ended
-        return f"batch “{short}”, {left:,} of {self._items_in_all:,} tasks to go"
+        return WorkingBatch(self.job.id, self.job.task, self.job.client, self._items_in_all, left)
 
     async def cancel_item(self, offload_id: str) -> None:
         """Cancel the item of this offload, even if the offload has not started yet."""

@@ -27,6 +27,7 @@ from server.config.sections import BatchSettings
 from server.engine.engine import Engine
 from server.offload.pipeline import Offloader
 from server.offload.values import Caller
+from server.state.snapshot import WorkingBatch
 from server.store.history import History
 from server.store.job_records import FailureGroup, ItemRecord, JobCounts, JobRecord
 from server.store.job_states import OPEN, changes
@@ -157,9 +158,9 @@ class BatchService:
             )
         return job
 
-    def under_way(self) -> tuple[str, ...]:
-        """Return one line for each job with items left. Can be called from any thread."""
-        return tuple(each.run.line for each in tuple(self._at_work.values()))
+    def working(self) -> tuple[WorkingBatch, ...]:
+        """Return the jobs at work. Can be called from any thread."""
+        return tuple(each.run.progress for each in tuple(self._at_work.values()))
 
     async def charge(
         self, job_id: str, arguments: Mapping[str, Any] | None, text: str, caller: Caller | None = None

@@ -20,7 +20,7 @@ class Event:
 @dataclass(frozen=True)
 class OffloadQueued(Event):
     """A task was accepted and is waiting for the engine. ``output``, ``model`` and ``files`` are empty if the
-    call did not specify them.
+    call did not specify them. ``job_id`` is the batch of the task, empty if it is not part of one.
     """
 
     offload_id: str
@@ -30,6 +30,7 @@ class OffloadQueued(Event):
     output: str = ""
     model: str = ""
     files: tuple[str, ...] = ()
+    job_id: str = ""
 
 
 @dataclass(frozen=True)

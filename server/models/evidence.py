@@ -73,7 +73,11 @@ class Evidence:
     @property
     def summary(self) -> str:
         """The evidence as a sentence fragment; empty if there is none."""
-        parts = [] if self.quality is None else [f"right in {self.quality:.0%} of {self.weight:.0f} here"]
+        parts = (
+            []
+            if self.quality is None
+            else [f"passed its checks in {self.quality:.0%} of {self.weight:.0f} here"]
+        )
         if self.generate_rate:
             parts.append(f"{self.generate_rate:.0f} tokens/s here")
         return ", ".join(parts)

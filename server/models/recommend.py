@@ -187,10 +187,13 @@ def _recommendation(
 
 
 def _as_installed(model: CatalogueModel, installed: InstalledModel | None) -> CatalogueModel:
-    """Return the model with the size of its installed file."""
+    """Return the model with the size of its installed file, and with the licence that the file names if the
+    catalogue names none.
+    """
     if installed is None or not installed.size:
         return model
-    return model.model_copy(update={"size": installed.size, "size_estimated": False})
+    known = {"size": installed.size, "license": model.license or installed.license}
+    return model.model_copy(update={**known, "size_estimated": False})
 
 
 def _unlisted(model: InstalledModel) -> CatalogueModel:
@@ -199,6 +202,7 @@ def _unlisted(model: InstalledModel) -> CatalogueModel:
         size=model.size,
         context=model.context_length,
         parameters=_billions(model.parameters),
+        license=model.license,
     )
 
 

@@ -23,7 +23,7 @@ from server.execution.project_checks.accepted import AcceptedChecks
 from server.execution.sandbox.find import PROOFS, Sandboxes
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
-from server.offload.asking.generate import Sampling
+from server.offload.asking.generate import Sampling, must_load
 from server.offload.asking.plan import Plan, make_plan
 from server.offload.asking.profitability import arguments_of, require_profit
 from server.offload.asking.prompt import fit
@@ -155,7 +155,8 @@ class Offloader:
         reads the reason.
         """
         arguments = dict(caller.arguments or {})
-        task = Task(str(arguments.get("task") or arguments.get("focus") or tool), tool=tool)
+        words = str(arguments.get("task") or arguments.get("focus") or tool)
+        task = Task(words, output=str(arguments.get("output") or "") or None, tool=tool)
         run = self.new_run(task, caller, _ignore_progress, arguments, None)
         await self.recorder.open(run)
         await self.recorder.close_failed(run, error)
@@ -258,8 +259,11 @@ class Offloader:
         run.chore_kind = kind_of(plan, runs=await self._trials.can_run(plan))
         if (below := await self._refusal(run, run.chore_kind)) is not None:
             return await self.hand_back(run, below)
-        run.progress.stage("fit", run.model)
-        prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
+        counts = self._engine.view().capabilities.count_tokens  # which needs the model in memory
+        stage = "load" if counts and must_load(self._engine, run.model) else "fit"
+        run.progress.stage(stage, run.model)
+        with run.timed(stage):
+            prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
         rounds = Rounds(
             self._engine,
             workspace,
@@ -327,7 +331,7 @@ class Offloader:
             run.id,
             delivery,
             run.verdict,
-            repairs=sum(attempt.prompt.kind == "repair" for attempt in run.attempts),
+            failed=sum(not attempt.verdict.passed for attempt in run.attempts),
             model=run.model,
             seconds=run.elapsed,
             net=net,

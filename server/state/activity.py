@@ -156,6 +156,7 @@ def _queued(event: OffloadQueued) -> RunningOffload:
         started_at=time.time(),
         stage="queue",
         files=event.files,
+        job_id=event.job_id,
     )
 
 

@@ -7,6 +7,8 @@ from server.engine.view import EngineView
 from server.store.records import Totals
 
 State = Literal["idle", "loaded", "working", "paused", "error"]
+LONGEST_TASK = 60
+"""Maximum length of the task text in a batch's progress line (characters)."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class RunningOffload:
     """A waiting or running offload. ``round`` counts the model's answers from 1; ``text`` is the end of the
     current answer and ``characters`` its full length so far. ``prompt_done`` of ``prompt_total`` tokens have
     been read since ``prompt_at`` (seconds since the epoch); all are 0 if the engine does not report them.
-    ``files`` lists some of its inputs."""
+    ``files`` lists some of its inputs. ``job_id`` is its batch, empty if it is not part of one."""
 
     id: str
     tool: str
@@ -47,6 +49,30 @@ class RunningOffload:
     prompt_total: int = 0
     prompt_at: float = 0.0
     files: tuple[str, ...] = ()
+    job_id: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the offload waits for the engine."""
+        return self.stage == "queue"
+
+
+@dataclass(frozen=True)
+class WorkingBatch:
+    """A batch at work. ``left`` of its ``total`` items have not ended."""
+
+    id: str
+    task: str
+    client: str
+    total: int
+    left: int
+
+    @property
+    def line(self) -> str:
+        """The batch and its progress as a single line for the user."""
+        task = " ".join(self.task.split())
+        short = task if len(task) <= LONGEST_TASK else f"{task[: LONGEST_TASK - 1]}…"
+        return f"batch “{short}”, {self.left:,} of {self.total:,} tasks to go"
 
 
 @dataclass(frozen=True)
@@ -98,6 +124,20 @@ class Snapshot:
     """None if no offload has ended since the app started."""
     on_hold: tuple[str, ...] = ()
     """Batches stopped by the pause, one line for the user each."""
+    batches: tuple[WorkingBatch, ...] = ()
+    """Batches at work or stopped by the pause."""
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Return how many tasks are running and how many are waiting. Waiting tasks of a batch count from the
+        start of the batch, although only some of them have started as offloads.
+        """
+        running = sum(not each.waits for each in self.running)
+        known = {batch.id for batch in self.batches}
+        started = sum(each.job_id in known for each in self.running)
+        waiting = sum(each.waits for each in self.running)
+        not_started = max(0, sum(batch.left for batch in self.batches) - started)
+        return running, waiting + not_started
 
     def as_json(self) -> dict[str, Any]:
         """Return the snapshot as JSON-compatible values."""

@@ -24,6 +24,7 @@ from server.store.records import (
     OffloadFilter,
     OffloadRow,
     OffloadStart,
+    Summary,
     Totals,
     UndoRecord,
 )
@@ -179,6 +180,15 @@ class History:
             lambda connection: queries.read_page(connection, where, limit, before, can_search)
         )
 
+    async def summary(self, where: OffloadFilter) -> Summary:
+        """Return the number of matching offloads, and what the user's own ones among them would have
+        saved.
+        """
+        can_search = self.database.can_search
+        return await self.database.read(
+            lambda connection: queries.read_summary(connection, where, can_search)
+        )
+
     async def totals(self, since: float | None = None) -> Totals:
         """Return the totals for offloads that started at or after ``since`` (seconds since the epoch)."""
         return await self.database.read(lambda connection: queries.read_totals(connection, since))
@@ -259,6 +269,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
     if row is None:
         raise unknown(offload_id)
     names = dict.fromkeys([row.output or "", *(file.path for file in end.files)])
+    waited = end.timings.get("queue", 0.0)
     values = {
         "of": row.seq,
         "ended_at": end.ended_at,
@@ -273,7 +284,7 @@ def _finish(connection: Connection, offload_id: str, end: OffloadEnd, contents: 
         "backend": end.backend,
         "prompt_tokens": end.prompt_tokens,
         "completion_tokens": end.completion_tokens,
-        "seconds": end.timings.get("total", end.ended_at - row.started_at),
+        "seconds": max(0.0, end.timings.get("total", end.ended_at - row.started_at) - waited),
         "names": "\n".join(name for name in names if name),
         **receipt_values(end.receipt),
     }

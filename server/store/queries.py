@@ -24,6 +24,7 @@ from sqlalchemy.sql import Select
 
 from server.store import tables
 from server.store.records import (
+    OWN_CLIENTS,
     AttemptRecord,
     CheckRecord,
     DayTotal,
@@ -33,6 +34,7 @@ from server.store.records import (
     OffloadDetail,
     OffloadFilter,
     OffloadRow,
+    Summary,
     Totals,
     UndoRecord,
 )
@@ -43,6 +45,8 @@ from server.store.transcript_checks import check_of, receipt_of
 
 _ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
 _EXACT = ("tool", "outcome", "model", "project", "client")
+MOST_SUMMED = 10_000
+"""Number of offloads that the summary of a filter reads at most: some 20 ms."""
 _HITS = table("offload_search", column("rowid"))
 
 
@@ -62,6 +66,30 @@ def read_page(
             return ()
         query = query.where(newest < seq)
     return tuple(_offload_row(row) for row in connection.execute(query))
+
+
+def read_summary(connection: Connection, where: OffloadFilter, can_search: bool) -> Summary:
+    """Return the summary of the matching offloads. Beyond ``MOST_SUMMED``, only the newest ones are read."""
+    if where == OffloadFilter():
+        totals = _sum(connection, "1", {}, removed=False)
+        return Summary(totals.offloads, totals.by_user, totals.would_save_tokens)
+    match = match_expression(where.search) if can_search else ""
+    newest = _HITS.c.rowid if match else offload.c.seq
+    found = (
+        _filtered(where, match)
+        .with_only_columns(offload.c.client, offload.c.would_save_tokens)
+        .order_by(newest.desc())
+        .limit(MOST_SUMMED + 1)
+        .subquery()
+    )
+    own = found.c.client.in_(OWN_CLIENTS)
+    query = select(
+        func.count(),
+        func.count().filter(own),
+        func.coalesce(func.sum(found.c.would_save_tokens).filter(own), 0),
+    )
+    many, by_user, would_save = connection.execute(query.select_from(found)).one()
+    return Summary(min(many, MOST_SUMMED), by_user, would_save, more=many > MOST_SUMMED)
 
 
 def read_detail(connection: Connection, offload_id: str) -> OffloadDetail | None:

@@ -244,6 +244,16 @@ class OffloadFilter:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """The offloads that match a filter. ``more`` means that only the newest ones were counted."""
+
+    offloads: int = 0
+    by_user: int = 0
+    would_save_tokens: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True)
 class Totals:
     """Exact totals over offloads that have ended.
 

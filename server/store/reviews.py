@@ -69,6 +69,11 @@ class Reviews:
         change = update(offload).where(offload.c.id.in_(offload_ids)).values(reviewed=review)
         await self._database.write(lambda connection: connection.execute(change))
 
+    async def forget(self, offload_ids: Sequence[str]) -> None:
+        """Remove the verdicts on these results, so that they wait for review again."""
+        change = update(offload).where(offload.c.id.in_(offload_ids)).values(reviewed="")
+        await self._database.write(lambda connection: connection.execute(change))
+
     def _risk(self, each: Unreviewed) -> tuple[int, int, int, float]:
         known = each.row.strength in self._strengths
         # Results of older versions have no strength, because nothing is known about them.

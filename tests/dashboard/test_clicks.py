@@ -69,8 +69,8 @@ def test_a_model_loads_by_one_press_while_another_is_downloaded(page: Page, stag
     stage.ollama.loaded.clear()
     stage.ollama.registry["slow:70b"] = Registered(layers=(40_000_000,), delay=20.0, held=Event())
     page.goto(stage.url("/models"))
-    page.get_by_label("Model name").fill("slow:70b")
-    press(page, page.get_by_role("button", name="Add the named model"))
+    page.get_by_label("Name, address or path").fill("slow:70b")
+    press(page, page.get_by_role("button", name="Add this model"))
     expect(page.locator(".ts-activity")).to_contain_text("Downloading slow:70b")
     line = page.locator(".ts-models .ts-model", has_text=CODER)
     for _ in range(3):

@@ -31,8 +31,8 @@ def test_size_and_licence_are_shown_before_anything_is_downloaded(
         ):
             page.goto(f"{hub.info.url}/models")
             settle(page)
-            page.get_by_label("Model name").fill(REFERENCE)
-            page.get_by_role("button", name="Add the named model").click()
+            page.get_by_label("Name, address or path").fill(REFERENCE)
+            page.get_by_role("button", name="Add this model").click()
             dialog = page.get_by_role("dialog", name=f"Download {REFERENCE}?")
             expect(dialog).to_contain_text("0.0 GB")
             expect(dialog).to_contain_text("apache-2.0")
@@ -43,7 +43,7 @@ def test_size_and_licence_are_shown_before_anything_is_downloaded(
             expect(dialog).to_have_count(0)
             assert models.sent == 0
 
-            page.get_by_role("button", name="Add the named model").click()
+            page.get_by_role("button", name="Add this model").click()
             dialog.get_by_role("button", name="Download it").click()
             expect(page.locator(".ts-notice", has_text="is installed")).to_be_visible()
             assert models.sent == len(CONTENT)

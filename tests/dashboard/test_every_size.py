@@ -39,7 +39,7 @@ CHORDS = {
 SEARCHES = {
     "/history": "Search tasks and files",
     "/policy": "Search the trail",
-    "/models": "Model name",
+    "/models": "Name, address or path",
     "/settings": "Search settings",
 }
 """Fields that the slash goes to, by page."""

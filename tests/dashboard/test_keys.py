@@ -77,10 +77,38 @@ def test_the_palette_finds_pages_and_actions(page: Page, stage: DashboardHarness
     expect(page.locator("h1")).to_have_text("Savings")
     settle(page)
     page.keyboard.press("Control+k")
-    box.fill("pause")
+    box.fill("pause until")
     page.keyboard.press("Enter")
-    expect(page.locator(".q-menu")).to_be_visible()
+    expect(page.locator(".ts-chip-word")).to_have_text("Paused")
+    page.keyboard.press("Control+k")
+    box.fill("resume")
+    page.keyboard.press("Enter")
+    expect(page.locator(".ts-chip-word")).not_to_have_text("Paused")
+    page.keyboard.press("Control+k")
+    box.fill("xyzq")
+    expect(page.get_by_role("dialog")).to_contain_text("No page or command matches.")
     page.keyboard.press("Escape")
+
+
+def test_a_menu_answers_to_the_arrow_keys(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
+    settle(page)
+    page.get_by_role("button", name="Pause offloading").focus()
+    page.keyboard.press("Enter")
+    items = page.get_by_role("menuitem")
+    expect(items.first).to_be_focused()
+    for key, place in (("ArrowDown", 1), ("End", 3), ("ArrowDown", 0), ("ArrowUp", 3), ("Home", 0)):
+        page.keyboard.press(key)
+        expect(items.nth(place)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator(".ts-chip-word")).to_have_text("Paused")
+    expect(page.locator("h1")).to_be_focused()
+    page.get_by_role("button", name="Resume", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".ts-chip-word")).not_to_have_text("Paused")
+    expect(page.locator("body:focus")).to_have_count(0)
+    expect(page.locator(":focus")).to_have_count(1)
 
 
 def test_j_and_k_move_through_a_list_and_enter_opens_a_row(page: Page, stage: DashboardHarness) -> None:

@@ -83,7 +83,7 @@ def test_running_and_waiting_offloads_can_be_cancelled(page: Page, stage: Dashbo
         page.locator(".ts-run").get_by_role("button", name="Cancel").click()
         expect(page.locator(".ts-run")).to_have_count(0)
     wait_until(lambda: stage.ollama.running == 0)
-    outcomes = page.locator(".ts-now-last .ts-outcome")
+    outcomes = page.locator(".ts-now .ts-outcome")
     expect(outcomes.nth(0)).to_contain_text("Cancelled")
     expect(outcomes.nth(1)).to_contain_text("Cancelled")
     assert not (stage.project / "a.txt").exists()

@@ -82,17 +82,17 @@ def test_a_model_is_downloaded_and_a_download_is_cancelled(page: Page, stage: Da
     page.goto(stage.url("/models"))
     expect(page.locator(".ts-models .ts-model")).to_have_count(1)
     stage.ollama.registry["tiny:1b"] = Registered(layers=(4000,), delay=0.05)
-    page.get_by_label("Model name").fill("tiny:1b")
-    page.get_by_role("button", name="Add the named model").click()
+    page.get_by_label("Name, address or path").fill("tiny:1b")
+    page.get_by_role("button", name="Add this model").click()
     expect(page.locator(".ts-models .ts-model", has_text="tiny:1b")).to_be_visible()
     stage.ollama.registry["huge:70b"] = Registered(layers=(40_000_000,), held=Event())
-    page.get_by_label("Model name").fill("huge:70b")
-    page.get_by_role("button", name="Add the named model").click()
+    page.get_by_label("Name, address or path").fill("huge:70b")
+    page.get_by_role("button", name="Add this model").click()
     expect(page.locator(".ts-activity", has_text="Downloading huge:70b")).to_be_visible()
     page.get_by_role("button", name="Cancel the download of huge:70b").click()
     expect(page.locator(".ts-activity")).to_have_count(0)
-    page.get_by_label("Model name").fill("nowhere:1b")
-    page.get_by_role("button", name="Add the named model").click()
+    page.get_by_label("Name, address or path").fill("nowhere:1b")
+    page.get_by_role("button", name="Add this model").click()
     expect(page.locator(".ts-notice", has_text="no_network")).to_be_visible()
 
 
@@ -168,7 +168,7 @@ def test_models_that_suit_the_machine_are_recommended(page: Page, stage: Dashboa
     expect(recommended.get_by_role("button", name="Download").first).to_be_visible()
     expect(recommended.locator("tbody tr").first).to_contain_text(re.compile("spare|short"))
     heads = recommended.locator("thead th").all_inner_texts()
-    assert heads[:6] == ["Model", "Memory", "Speed", "Right results", "Licence", "Download"]
+    assert heads[:6] == ["Model", "Memory", "Speed", "Passed its checks", "Licence", "Download"]
 
 
 def test_a_model_is_made_the_default(page: Page, stage: DashboardHarness) -> None:
@@ -249,7 +249,7 @@ def test_waiting_calls_are_approved_and_denied(
         expect(approval).to_have_count(0)
 
         request = ask(client, "Write a third careful note", output="third.txt")
-        approval.get_by_role("button", name="Always in this project").click()
+        approval.get_by_role("button", name="Always approve in this project").click()
         client.answer(request)
         client.answer(ask(client, "Write a fourth careful note", output="fourth.txt"))
         assert (stage.project / "fourth.txt").exists()

@@ -74,6 +74,13 @@ def test_the_keyboard_reviews_everything(browser: Browser, fresh: DashboardHarne
         expect(page.locator(".ts-review-item")).to_have_count(3)
         expect(shown).to_contain_text(order[1])
         assert (fresh.project / order[0]).exists()
+        expect(page.locator(".ts-review-chosen")).to_be_focused()
+        page.keyboard.press("z")
+        expect(page.locator(".ts-review-item")).to_have_count(4)
+        expect(shown).to_contain_text(order[0])
+        page.keyboard.press("a")
+        expect(page.locator(".ts-review-kept")).to_contain_text(f"Kept: {order[0]}")
+        expect(page.locator(".ts-review-item")).to_have_count(3)
 
         page.keyboard.press("u")
         expect(page.locator(".ts-review-item")).to_have_count(2)
@@ -83,9 +90,9 @@ def test_the_keyboard_reviews_everything(browser: Browser, fresh: DashboardHarne
         settle(page)
         expect(page.locator(".ts-review-item")).to_have_count(2)
         page.goto(fresh.url("/history"))
-        kept = page.locator("a.ts-offload", has_text=f"→ {order[0]}")
-        expect(kept).to_contain_text("reviewed: kept")
-        expect(page.locator("a.ts-offload", has_text=f"→ {order[1]}")).to_contain_text("Undone")
+        page.locator(".ts-batch-head").click()
+        expect(page.locator("a.ts-offload", has_text=order[0])).to_contain_text("reviewed: kept")
+        expect(page.locator("a.ts-offload", has_text=order[1])).to_contain_text("Undone")
 
 
 def test_a_whole_batch_is_undone_at_once(browser: Browser, fresh: DashboardHarness) -> None:

@@ -148,7 +148,7 @@ def policy_page(walk: Walk) -> None:
     walk.look()
     walk.press("Approve")
     expect(approvals).to_have_count(1)
-    walk.press("Always in this project", "Verify")
+    walk.press("Always approve in this project", "Verify")
     expect(approvals).to_have_count(0)
     expect(walk.page.get_by_text("The trail is complete")).to_be_visible()
 
@@ -186,8 +186,8 @@ def models(walk: Walk) -> None:
     page = walk.page
     walk.open("/models")
     expect(walk.button("Download", page.get_by_label("Recommended for this machine"))).to_be_visible()
-    page.get_by_label("Model name").fill("slow:70b")
-    walk.press("Add the named model")
+    page.get_by_label("Name, address or path").fill("slow:70b")
+    walk.press("Add this model")
     expect(page.locator(".ts-activity")).to_contain_text("Downloading slow:70b")
     walk.open("/")  # its size is not known yet
     expect(page.locator(".ts-activity")).to_contain_text("Downloading slow:70b")

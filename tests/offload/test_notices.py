@@ -144,7 +144,7 @@ def test_a_reply_with_notices_keeps_its_id_and_the_end_of_a_long_path() -> None:
     assert len(path) > 200
     delivery = Delivery(Path("/project", path), path, b"1", "2", "", 10, 20, names=("f",))
     for verdict in (Verdict(checks[:2], "x", (), notices), Verdict(checks, "x", (), notices)):
-        text = delivered("3f2a", delivery, verdict, repairs=2, model="m" * 60, seconds=1.0, net=-1_000)
+        text = delivered("3f2a", delivery, verdict, failed=2, model="m" * 60, seconds=1.0, net=-1_000)
         assert len(text) <= LONGEST
         assert text.endswith(" id 3f2a")
         assert "/orders.py: +10 -20 lines. Notice: removed function " in text

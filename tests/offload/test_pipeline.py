@@ -107,7 +107,7 @@ async def test_a_bad_answer_is_repaired_with_the_precise_error(
     pipeline.ollama.answers.when("expected ':'", Answer(fenced("def twice(x):\n    return 2 * x\n")))
     outcome = await pipeline.run("Write twice(x).", output="twice.py")
     assert outcome.name == "delivered", outcome.text
-    assert "1 repair" in outcome.text
+    assert "1 failed try" in outcome.text
     assert [attempt.number for attempt in outcome.attempts] == [1, 2]
     asked_again = outcome.attempts[1].prompt.messages
     assert [message.role for message in asked_again] == ["system", "user", "assistant", "user"]

@@ -24,7 +24,7 @@ async def test_offload_is_read_back_completely(history: History) -> None:
 
     assert detail is not None
     assert detail.row.outcome == "delivered"
-    assert detail.row.seconds == 2.5
+    assert detail.row.seconds == 2.4
     assert detail.arguments == {"task": "Write a function", "output": "out.py"}
     assert detail.attempts == (attempt(1), attempt(2, "better"))
     assert [file.path for file in detail.files] == ["in.py", "lib/other.py"]

@@ -1,7 +1,7 @@
 """A single batch: progress, speed, failures grouped by cause; pause, resume, cancel, retry."""
 
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nicegui import Event
 
@@ -14,6 +14,7 @@ from dashboard.components.controls.notices import run_action
 from dashboard.components.controls.stacked_bar import BarSegment, StackedBar
 from dashboard.components.live.clock import Clock
 from server.hub import Hub
+from server.state.snapshot import Snapshot
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
 
 STATES = {
@@ -47,9 +48,21 @@ class BatchView:
 async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
     """Read all the data for the card."""
     batches = hub.batches
-    counts = await batches.counts(job.id)
+    counts = _with_queue(await batches.counts(job.id), hub.snapshot(), job.id)
     left = await batches.time_left(job.id, counts) if job.state == "running" else None
     return BatchView(job, counts, await batches.failures(job.id), left)
+
+
+def _with_queue(counts: JobCounts, snapshot: Snapshot, job_id: str) -> JobCounts:
+    """Return the counts as the header counts them: an item that waits for the engine is not running."""
+    queued = sum(each.waits for each in snapshot.running if each.job_id == job_id)
+    started = counts.by_state.get("running", 0)
+    queued = min(queued, started)
+    states = counts.by_state | {
+        "running": started - queued,
+        "waiting": counts.by_state.get("waiting", 0) + queued,
+    }
+    return replace(counts, by_state=states)
 
 
 class BatchCard:
@@ -175,11 +188,18 @@ def _segments(counts: JobCounts) -> list[BarSegment]:
     return found
 
 
+def _pace(per_minute: float) -> str:
+    """Return the speed: ``12 items per minute``, ``1.4 min per item``."""
+    if per_minute < 1:
+        return f"{1 / per_minute:.{1 if per_minute > 0.1 else 0}f} min per item"
+    return f"{formats.count(round(per_minute), 'item')} per minute"
+
+
 def _facts(view: BatchView) -> tuple[str, str, str, str]:
     counts, left = view.counts, view.seconds_left
     return (
         f"{formats.number(counts.ended)} of {formats.count(counts.total, 'item')}",
-        f"{60 * (counts.total - counts.ended) / left:.0f} items per minute" if left else "",
-        f"about {formats.duration(left)} left" if left else "",
+        _pace(60 * (counts.total - counts.ended) / left) if left else "",
+        f"{formats.roughly(left)} left" if left else "",
         f"{formats.short(counts.tokens)} tokens processed locally" if counts.tokens else "",
     )

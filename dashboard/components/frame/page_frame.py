@@ -13,6 +13,7 @@ from dashboard.components.controls.elements import box, icon, link, set_prop, te
 from dashboard.components.controls.notices import show_unexpected
 from dashboard.components.frame.appearance import follow_appearance
 from dashboard.components.frame.banner import Banner
+from dashboard.components.frame.commands import Commands
 from dashboard.components.frame.pause_button import PauseButton
 from dashboard.components.frame.refresher import Refresher
 from dashboard.components.frame.state_chip import StateChip
@@ -103,6 +104,7 @@ def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Itera
                 text(title, tag="h1")
                 chip = StateChip()
                 pause = PauseButton(hub)
+                commands = Commands(hub)
             _lost_hub()
             banner = Banner(hub)
             main = box("ts-main", "main")
@@ -122,6 +124,7 @@ def page_frame(hub: Hub, updates: HubUpdates, title: str, section: str) -> Itera
         asking.set_visibility(waiting > 0)
         banner.update(words)
         pause.update(paused=snapshot.paused_until is not None)
+        commands.update(snapshot)
 
     with main:
         follow_appearance(hub, updates)

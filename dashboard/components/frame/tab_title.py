@@ -3,7 +3,6 @@
 from nicegui import ui
 
 from dashboard import formats
-from dashboard.app_status import split
 from server.state.snapshot import Snapshot
 
 APP = "Claude Token Saver"
@@ -28,14 +27,14 @@ def tab_title(snapshot: Snapshot, page: str) -> str:
     """Return a title such as ``▶ 2 · +6.7k · Now``: pending approvals or problems first, then work and
     savings.
     """
-    running, waiting = split(snapshot.running)
+    running, waiting = snapshot.counts
     parts = []
     if snapshot.approvals:
         parts.append(f"⚠ {len(snapshot.approvals)} to approve")
     if snapshot.paused_until is not None:
         parts.append("⏸")
     elif running or waiting:
-        parts.append(f"▶ {len(running) + len(waiting)}")
+        parts.append(f"▶ {running + waiting}")
     if parts and snapshot.saved_today.net_tokens:
         parts.append(formats.signed(snapshot.saved_today.net_tokens))
     return " · ".join((*parts, page, APP))

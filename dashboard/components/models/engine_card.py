@@ -3,8 +3,6 @@
 import time
 from collections.abc import Sequence
 
-from nicegui import ui
-
 from dashboard import formats
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, text
@@ -14,6 +12,7 @@ from dashboard.components.live.clock import Clock
 from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
+from dashboard.components.models.model_choice import ModelChoice
 from server.backends.base import LoadedModel
 from server.engine.view import EngineView
 from server.gpu.engine_devices import with_engine_devices
@@ -30,7 +29,7 @@ class EngineCard:
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
         self._hub = hub
-        self._view: EngineView | None = None
+        self._shown: tuple[EngineView, bool] | None = None
         with box("ts-engine"):
             self._label = text("", "ts-sub", "p")
             self._memory = MemoryBars()
@@ -42,30 +41,36 @@ class EngineCard:
                 self._next = text("", tag="p")
             self._activities = ModelActivities(hub)
             with box("ts-load") as self._load:
-                self._choice = ui.select([], label="Model").props("outlined dense options-dense")
-                self._choice.classes("ts-grow")
-                button("Load", self._load_chosen, icon="download", label="Load the chosen model into memory")
+                self._choice = ModelChoice(self._allow_load)
+                self._button = button(
+                    "Load", self._load_chosen, icon="download", label="Load the chosen model into memory"
+                )
 
     def update(self, view: EngineView, activities: Sequence[ModelActivity], machine: Machine | None) -> None:
         """Show the engine's latest state."""
         self._memory.update(machine and with_engine_devices(machine, view.devices), view.loaded)
         self._idle_gpu.update(machine, view.devices)
         self._activities.update(activities)
-        if view != self._view:
-            self._show_models(view)
-            self._view = view
+        loads = any(each.phase == "load" for each in activities)
+        if (view, loads) != self._shown:
+            self._shown = view, loads
+            self._show_models(view, loads=loads)
 
-    def _show_models(self, view: EngineView) -> None:
+    def _show_models(self, view: EngineView, *, loads: bool) -> None:
         self._label.set_text(view.label or "No engine found yet.")
         self._loaded.update(view.loaded)
-        self._empty.set_visibility(not view.loaded and bool(view.label) and not view.error)
+        self._empty.set_visibility(not view.loaded and bool(view.label) and not view.error and not loads)
         what = view.default_model or "a model"
         self._next.set_text(f"No model is loaded. The next offload loads {what}, which takes a moment.")
         names = [model.name for model in view.installed if model.generates]
-        if names != self._choice.options:
-            chosen = self._choice.value if self._choice.value in names else view.default_model
-            self._choice.set_options(names, value=chosen if chosen in names else next(iter(names), None))
+        self._choice.offer(names, view.default_model)
         self._load.set_visibility(view.capabilities.load and bool(names))
+        self._allow_load()
+
+    def _allow_load(self) -> None:
+        """Allow loading unless the chosen model is loaded already."""
+        loaded = self._shown[0].loaded if self._shown else ()
+        self._button.set_enabled(all(each.name != self._choice.value for each in loaded))
 
     async def _load_chosen(self) -> None:
         if name := self._choice.value:

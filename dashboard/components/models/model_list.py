@@ -160,6 +160,7 @@ def _about(model: InstalledModel) -> str:
         model.quantization,
         formats.file_size(model.size) if model.size else "",
         f"context up to {formats.number(model.context_length)}" if model.context_length else "",
+        model.license,
         "" if model.generates else "does not generate text",
         f"in {model.place}" if model.place else "",
     )

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dashboard import formats
 from dashboard.components.controls.button import button
 from dashboard.components.controls.card import empty
-from dashboard.components.controls.elements import box, text
+from dashboard.components.controls.elements import box, set_classes, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import run_action
 from dashboard.components.models.recommended_models import (
@@ -20,7 +20,7 @@ from server.models.default_model import make_default
 from server.models.recommend import Recommendation
 
 MOST = 8
-COLUMNS = ("Model", "Memory", "Speed", "Right results", "Licence", "Download", "")
+COLUMNS = ("Model", "Memory", "Speed", "Passed its checks", "Licence", "Download", "")
 
 
 class ModelTable:
@@ -48,7 +48,11 @@ class ModelTable:
         fitting = [each for each in found if each.fits and not each.model.is_toy][:MOST] or list(found[:1])
         others = [each for each in found if each.installed and each not in fitting]
         default = self._hub.snapshot().engine.default_model
-        self._rows.update([(each, each.model.name == default) for each in (*fitting, *others)])
+        shown = (*fitting, *others)
+        self._rows.update([(each, each.model.name == default) for each in shown])
+        # Without a measured or published figure, the column would be empty.
+        known = any(each.evidence.quality is not None or each.model.quality is not None for each in shown)
+        set_classes(self._table, f"ts-groups ts-coach{'' if known else ' ts-coach-unproved'}")
         self._ranking.set_visibility(False)
         self._table.set_visibility(bool(found))
         self._nothing.set_visibility(not found)

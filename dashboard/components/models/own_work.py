@@ -8,6 +8,7 @@ from nicegui import ui
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import run_action, show_notice
+from dashboard.components.models.model_choice import ModelChoice
 from server.execution.own_work.chores import chores_of_project
 from server.hub import Hub
 from server.offload.hand_back_replay import replay_hand_backs
@@ -20,10 +21,9 @@ class OwnWork:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         with box("ts-load"):
-            self._model = ui.select([], label="Model").props("outlined dense options-dense")
+            self._model = ModelChoice()
             self._project = ui.select([], label="Project").props("outlined dense options-dense")
-            for choice in (self._model, self._project):
-                choice.classes("ts-grow")
+            self._project.classes("ts-grow")
         with box("ts-actions"):
             self._measure = button("Measure on my files", self._measure_on_files)
             self._replay = button("Try my last hand-backs", self._try_hand_backs)
@@ -41,14 +41,17 @@ class OwnWork:
         """Offer the history's projects that still exist."""
         facets = await self._hub.history.facets()
         found = await asyncio.to_thread(lambda: [each for each in facets.projects if Path(each).is_dir()])
-        _offer(self._project, [each for each in found if each])
+        projects = [each for each in found if each]
+        if projects != self._project.options:
+            kept = self._project.value if self._project.value in projects else None
+            self._project.set_options(projects, value=kept or next(iter(projects), None))
         self._measure.set_visibility(bool(self._project.options))
 
     def update(self, snapshot: Snapshot) -> None:
         """Offer the installed models."""
         view = snapshot.engine
         names = [each.name for each in view.installed if each.generates]
-        _offer(self._model, names, view.default_model)
+        self._model.offer(names, view.default_model)
         self._replay.set_visibility(bool(names))
 
     async def _measure_on_files(self) -> None:
@@ -84,10 +87,3 @@ class OwnWork:
 
 async def _measure(hub: Hub, model: str, project: Path) -> None:
     await hub.measure(model, own=await chores_of_project(project))
-
-
-def _offer(choice: ui.select, names: list[str], usual: str = "") -> None:
-    """Offer these names and keep the user's choice."""
-    if names != choice.options:
-        wanted = choice.value if choice.value in names else usual
-        choice.set_options(names, value=wanted if wanted in names else next(iter(names), None))

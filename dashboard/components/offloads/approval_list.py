@@ -42,7 +42,7 @@ class _WaitingCall:
         task = formats.one_line(str(call.arguments.get("task") or ""), 300)
         with box("ts-approval", "section", f"Approval for {call.tool}") as self.element:
             with box("ts-approval-head"):
-                icon("front_hand")
+                icon("help_outline")
                 text(task or f"A call to {call.tool}", "ts-task ts-grow")
                 clock.show(
                     lambda now: f"denied automatically in {formats.countdown(approval.deadline - now)}",
@@ -50,24 +50,25 @@ class _WaitingCall:
                 )
             who = (formats.client_name(call.client) or "A client", call.tool, call.project)
             text(" · ".join(part for part in who if part), "ts-sub", "p")
-            self._facts = box("ts-approval-facts")
-            if approval.reason.rstrip(".") != asks(approval.rule):  # otherwise the facts say more
+            if approval.reason.rstrip(".") != asks(approval.rule):  # otherwise the rule says more
                 text(approval.reason, "ts-approval-reason", "p")
+            self._facts = box("ts-approval-facts")
             with box("ts-actions"):
                 button("Approve", lambda: self._answer(approved=True), look="main", icon="check")
                 button("Deny", lambda: self._answer(approved=False), look="danger", icon="block")
                 if call.session:
                     button(
-                        "For this session",
+                        "Approve for this session",
                         lambda: self._answer(approved=True, extent="session"),
-                        label=f"For this session of {call.client or 'the client'}",
+                        label=f"Approve for this session of {call.client or 'the client'}",
                     )
                 if call.project:
                     button(
-                        "Always in this project",
+                        "Always approve in this project",
                         lambda: self._answer(approved=True, extent="project"),
-                        label=f"Always in this project: {call.project}",
+                        label=f"Always approve in this project: {call.project}",
                     )
+            self._always = text("", "ts-sub", "p")
         background_tasks.create(self._load())
 
     def update(self, _approval: Approval) -> None:
@@ -76,6 +77,7 @@ class _WaitingCall:
     async def _load(self) -> None:
         facts = await asyncio.to_thread(approval_facts, self._approval)
         if not self._facts.is_deleted:  # it may have been answered in the meantime
+            self._always.set_text(facts.always)
             with self._facts:
                 _show(facts)
 
@@ -98,9 +100,7 @@ def _show(facts: ApprovalFacts) -> None:
     )
     if notes:
         text(" · ".join(notes), "ts-sub", "p")
-    text(f"The rule {facts.rule}.", "ts-approval-reason", "p")
-    if facts.always:
-        text(facts.always, "ts-sub", "p")
+    text(facts.rule, "ts-sub", "p")
 
 
 def _file(file: TouchedFile) -> None:

@@ -3,20 +3,29 @@
 from dashboard import formats
 from dashboard.components.controls.copy_button import copy_button
 from dashboard.components.controls.elements import box, icon, text
+from server.offload.checks.meanings import meaning_of
 from server.store.records import AttemptRecord
 
+ENDINGS = {
+    "length": " · cut off at the length limit",
+    "repeating": " · stopped because it repeated itself",
+    "copying": " · stopped because it copied the file",
+}
 NAMES = {"system": "Instructions", "user": "Prompt", "assistant": "Previous answer"}
 
 
-def attempt_view(attempt: AttemptRecord) -> None:
-    """Show an attempt, with long text folded."""
+def attempt_view(attempt: AttemptRecord, *, repeats: int = 0) -> None:
+    """Show an attempt, with long text folded. ``repeats`` is the number of an earlier attempt with the same
+    answer; 0 if there is none.
+    """
     with box("ts-attempt", "section", f"Attempt {attempt.number}"):
         with box("ts-attempt-head"):
             text(f"Attempt {attempt.number}", tag="h3")
             words = (
                 f"{attempt.kind} · {formats.number(attempt.prompt_tokens)} tokens read, "
                 f"{formats.number(attempt.completion_tokens)} tokens written"
-                + (" · cut off at the length limit" if attempt.finish_reason == "length" else "")
+                + ENDINGS.get(attempt.finish_reason, "")
+                + (f" · same answer as attempt {repeats}" if repeats else "")
             )
             text(words, "ts-sub")
         with box("ts-checks", "ul"):
@@ -24,6 +33,8 @@ def attempt_view(attempt: AttemptRecord) -> None:
                 with box(f"ts-check {'ts-check-passed' if check.passed else 'ts-check-failed'}", "li"):
                     icon("check" if check.passed else "close")
                     text(f"{check.name}: {'passed' if check.passed else 'failed'}", "ts-check-name")
+                    if meaning := meaning_of(check.name):
+                        text(meaning if check.passed else f"wanted: {meaning}", "ts-sub")
                     if check.message:
                         text(check.message, "ts-sub")
         for message in attempt.prompt:

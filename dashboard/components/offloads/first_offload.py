@@ -18,9 +18,10 @@ from dashboard.components.offloads.outcome_badge import outcome_badge
 from dashboard.run_again import run_task
 from server.common.errors import TokenSaverError
 from server.hub import Hub
-from server.offload.values import Task
+from server.offload.values import STRENGTHS, Task
 from server.state.snapshot import Snapshot
 from server.store.records import OffloadDetail
+from server.store.reviews import Reviews
 
 FIRST_TASK = (
     "Write a Python function slugify(text): lower case, and every run of other characters becomes one dash."
@@ -66,6 +67,9 @@ class FirstOffload:
             self._result.show((detail.row, detail.diff), lambda: self._show(detail))
             if detail.row.outcome in ("delivered", "returned"):
                 self._on_success()
+            if detail.row.outcome == "delivered" and not detail.row.reviewed:
+                # The user sees the change here, so that the trial need not wait on the Review page.
+                await Reviews(self._hub.history.database, STRENGTHS).record([detail.row.id], "kept")
 
     def _show(self, detail: OffloadDetail) -> None:
         row = detail.row

@@ -32,7 +32,8 @@ class HistoryFilters:
                 f"outlined dense clearable debounce={TYPING_SECONDS * 1000:.0f}"
             )
             search.classes("ts-filter-search").on_value_change(lambda event: self._choose("q", event))
-            self._choice("outcome", "Outcome", {name: formats.outcome(name) for name in facets.outcomes})
+            outcomes = sorted(facets.outcomes, key=_place)
+            self._choice("outcome", "Outcome", {name: formats.outcome(name) for name in outcomes})
             self._choice("model", "Model", {name: name for name in facets.models if name})
             self._choice("project", "Project", {path: _project(path) for path in facets.projects if path})
             self._choice("client", "Client", {name: name for name in facets.clients if name})
@@ -57,6 +58,12 @@ class HistoryFilters:
         self._address = replace(self._address, **changed)
         self._clear.set_visibility(self._address.filters)
         self._on_change(self._address)
+
+
+def _place(outcome: str) -> int:
+    """Return the place of an outcome in the list: results first."""
+    known = list(formats.OUTCOMES)
+    return known.index(outcome) if outcome in known else len(known)
 
 
 def _project(path: str) -> str:

@@ -36,7 +36,9 @@ class LastResult:
             NetTokens().update(
                 row.net_tokens, row.net_microusd, by_user=row.by_user, would_save=row.would_save_tokens
             )
-            self._clock.ago(row.started_at, "ts-sub ts-num")
+            if row.net_tokens or row.would_save_tokens:
+                text("tokens", "ts-sub")
+            self._clock.ago(row.ended_at or row.started_at, "ts-sub ts-num")
         link(f"/offload/{row.id}", "ts-run-task", title(row))
         about = [f"→ {row.output}" if row.output else "", row.model, formats.duration(row.seconds)]
         text(" · ".join(part for part in about if part), "ts-sub", "p")

@@ -32,7 +32,7 @@ class NothingRuns:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         with box("ts-idle") as self._body:
-            text("Nothing is running. Claude sends work here automatically.", "ts-sub", "p")
+            self._words = text("Nothing is running.", "ts-sub", "p")
             with box("ts-idle-connect") as self._connect:
                 text("No client is connected yet.", "", "p")
                 link("/welcome", "ts-btn-link", "Connect Claude")
@@ -52,7 +52,10 @@ class NothingRuns:
 
     async def load(self) -> None:
         """Find out whether a client is connected."""
-        self._connect.set_visibility(not await asyncio.to_thread(any_connected))
+        connected = await asyncio.to_thread(any_connected)
+        self._connect.set_visibility(not connected)
+        sends = " Claude sends work here automatically." if connected else ""
+        self._words.set_text(f"Nothing is running.{sends}")
 
     def show(self, *, idle: bool) -> None:
         """Show the suggestions if nothing is running."""

@@ -1,6 +1,7 @@
 """A list of offloads; each row links to that offload's page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from dashboard import formats
@@ -9,6 +10,7 @@ from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.net_tokens import NetTokens
 from dashboard.components.live.clock import Clock
 from dashboard.components.offloads.outcome_badge import OutcomeBadge
+from server.batch.job_run import DEFERRING
 from server.store.records import OffloadRow
 
 REVIEWS = {"kept": "reviewed: kept", "rerun": "reviewed: run again"}
@@ -18,24 +20,34 @@ COLUMNS = ("Outcome", "Task", "Time", "Net tokens", "When")
 
 
 class OffloadList:
-    """The rows in the given order, updated in place. ``head`` adds column headings."""
+    """The rows in the given order, updated in place."""
 
-    def __init__(self, clock: Clock, *, head: bool = False) -> None:
+    def __init__(self, clock: Clock) -> None:
         with box("ts-offloads") as self.element:
-            if head:
-                with box("ts-offload ts-offloads-head") as names:
-                    names.props["aria-hidden"] = "true"
-                    for name in COLUMNS:
-                        text(name)
             rows = box("ts-rows", "ul")
         self._more: dict[str, int] = {}
-        self._rows = KeyedList[OffloadRow](rows, lambda row: row.id, lambda row: _Row(row, clock, self._more))
+        self._rows = KeyedList[OffloadRow](
+            rows, lambda row: row.id, lambda row: OffloadEntry(row, clock, self._more)
+        )
 
     def update(self, rows: Sequence[OffloadRow], more: Mapping[str, int] = NO_MORE) -> None:
         """Show these rows in the list. ``more`` counts the other items of a row's batch, by the row's id."""
         self._more.clear()
         self._more.update(more)
         self._rows.update(rows)
+
+
+def list_head() -> None:
+    """Show the headings of the columns."""
+    with box("ts-offload ts-offloads-head") as names:
+        names.props["aria-hidden"] = "true"
+        for name in COLUMNS:
+            text(name)
+
+
+def without_repeated(rows: Sequence[OffloadRow]) -> list[OffloadRow]:
+    """Return the rows without tries of batch items that the batch runs again, for example after a pause."""
+    return [row for row in rows if not (row.job_id and row.code in DEFERRING)]
 
 
 def grouped(rows: Sequence[OffloadRow], most: int) -> tuple[list[OffloadRow], dict[str, int]]:
@@ -61,23 +73,30 @@ def offload_list(rows: Sequence[OffloadRow], clock: Clock) -> None:
     OffloadList(clock).update(rows)
 
 
-class _Row:
-    def __init__(self, row: OffloadRow, clock: Clock, more: Mapping[str, int]) -> None:
+class OffloadEntry:
+    """A row that links to its offload. ``by_file`` names it after its file, for rows with the same task."""
+
+    def __init__(
+        self, row: OffloadRow, clock: Clock, more: Mapping[str, int] = NO_MORE, *, by_file: bool = False
+    ) -> None:
         self._more = more
+        self._by_file = by_file and bool(row.output)
         with box("", "li") as self.element, link(f"/offload/{row.id}", "ts-offload"):
             self._outcome = OutcomeBadge()
             with box("ts-offload-task", "span"):
-                text(title(row), "ts-task", title=row.task[:1000])
+                name = (row.output or "") if self._by_file else title(row)
+                text(name, "ts-task", title=row.task[:1000])
                 self._about = text("", "ts-sub")
             self._time = text("", "ts-num ts-offload-time")
             self._net = NetTokens()
             clock.ago(row.started_at, "ts-offload-when")
 
     def update(self, row: OffloadRow) -> None:
+        """Show the offload's current state."""
         self._outcome.update(row.outcome, undone=row.undone)
         more = self._more.get(row.id, 0)
         batch = f"newest of {formats.number(more + 1)} files in a batch · " if more else ""
-        self._about.set_text(batch + _about(row))
+        self._about.set_text(batch + _about(replace(row, output="") if self._by_file else row))
         set_title(self._about, _about_in_full(row))
         if row.ended_at is None:
             self._time.set_text("")
@@ -98,7 +117,7 @@ def _about(row: OffloadRow) -> str:
     failed = row.outcome not in ("delivered", "returned", "running", "waiting")
     if failed and row.summary:
         return formats.one_line(formats.reason(row.summary, row.code))
-    target = formats.target(row.output or "") or "no file"
+    target = "no file" if row.output is None else formats.target(row.output)
     reviewed = REVIEWS.get(row.reviewed, "")
     client = formats.client_name(row.client)
     return " · ".join(part for part in (target, reviewed, row.model, client) if part)

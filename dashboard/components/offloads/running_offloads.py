@@ -121,15 +121,13 @@ def _tokens(offload: RunningOffload) -> str:
 
 
 def prompt_progress(offload: RunningOffload, now: float) -> str:
-    """Return how much of the prompt has been read and the time left: ``62 % read · about 0:12 left``."""
+    """Return how much of the prompt has been read and the time left: ``62 % read · about 12 s left``."""
     if not offload.prompt_total:
         return ""
     share = offload.prompt_done / offload.prompt_total
     spent = now - offload.prompt_at
     left = spent * (1 - share) / share if share and spent > 1 else 0.0
-    return f"{share:.0%} read".replace("%", " %") + (
-        f" · about {formats.countdown(left)} left" if left else ""
-    )
+    return f"{share:.0%} read".replace("%", " %") + (f" · {formats.roughly(left)} left" if left else "")
 
 
 class WaitingList:

@@ -86,6 +86,7 @@ def describe_gguf(path: Path, name: str, files: Sequence[Path]) -> InstalledMode
         family=family,
         context_length=context if isinstance(context, int) else 0,
         generates=family not in _EMBEDDING,
+        license=str(header.get("general.license", "")),
     )
 
 

@@ -78,14 +78,24 @@ async def generate(
     asked_at = time.monotonic()
     async with engine.slot(sampling.lane, sampling.interactive):
         waited = time.monotonic() - asked_at
-        loaded = {each.name for each in engine.view().loaded}
-        progress.stage("prompt" if not loaded or sampling.model in loaded else "load", sampling.model)
-        generation = await _stream(engine, prompt, sampling, progress)
+        loading = must_load(engine, sampling.model)
+        progress.stage("load" if loading else "prompt", sampling.model)
+        generation = await _stream(engine, prompt, sampling, progress, loading=loading)
     _require_whole_prompt(prompt, generation)
     return generation, waited
 
 
-async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: Progress) -> Generation:
+def must_load(engine: Engine, model: str) -> bool:
+    """Return whether the engine loads the model before it can use it. False if the engine does not say which
+    models are loaded.
+    """
+    view = engine.view()
+    return view.capabilities.list_loaded and all(each.name != model for each in view.loaded)
+
+
+async def _stream(
+    engine: Engine, prompt: Prompt, sampling: Sampling, progress: Progress, *, loading: bool
+) -> Generation:
     request = GenerationRequest(
         model=sampling.model,
         messages=prompt.messages,
@@ -96,12 +106,16 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
     )
     texts: list[str] = []
     thoughts: list[str] = []
-    first_at = 0.0
+    asked_at = time.monotonic()
+    first_at = loaded_at = 0.0
     count = 0
     async with aclosing(engine.generate(request)) as items:
         async for item in items:
             match item:
                 case PromptProgress(processed=processed, total=total):
+                    if loading and not loaded_at:
+                        loaded_at = time.monotonic()
+                        progress.stage("prompt", sampling.model)
                     progress.prompt(processed, total)
                 case TextDelta(text=text, thinking=thinking):
                     if not first_at:
@@ -122,6 +136,9 @@ async def _stream(engine: Engine, prompt: Prompt, sampling: Sampling, progress: 
                 case Completed() as end:
                     rate = end.completion_tokens / end.generate_seconds if end.generate_seconds else 0.0
                     progress.text("", end.completion_tokens or count, rate, last=True)
+                    if loading and not end.load_seconds:
+                        began = loaded_at or (first_at or time.monotonic()) - end.prompt_seconds
+                        end = replace(end, load_seconds=max(0.0, began - asked_at))
                     return _generation(texts, thoughts, end)
     raise BackendFailed(
         "The engine's stream ended without an end marker.", "Try again, and check the engine's log."

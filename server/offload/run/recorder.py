@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,13 @@ class OffloadState:
         """Add seconds to the time spent in a stage."""
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the duration of the block to the time spent in a stage."""
+        began = time.monotonic()
+        yield
+        self.add_seconds(stage, time.monotonic() - began)
+
 
 class OffloadRecorder:
     """Writes rows and receipts for offloads, and publishes when they start and end."""
@@ -137,6 +145,7 @@ class OffloadRecorder:
                 task.output or "",
                 task.model or "",
                 task.files[:MOST_FILES],
+                run.item_of.job_id if run.item_of else "",
             )
         )
         await run_uncancellable(self._open(run), error_first=True)
@@ -305,7 +314,7 @@ def _timings(run: OffloadState) -> dict[str, float]:
     generations = [attempt.generation for attempt in run.attempts]
     return {
         "queue": run.seconds.get("queue", 0.0),
-        "load": sum(each.load_seconds for each in generations),
+        "load": run.seconds.get("load", 0.0) + sum(each.load_seconds for each in generations),
         "prompt": sum(each.prompt_seconds for each in generations),
         "generate": sum(each.generate_seconds for each in generations),
         "check": run.seconds.get("check", 0.0),

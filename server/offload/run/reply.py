@@ -33,23 +33,23 @@ def delivered(
     delivery: Delivery,
     verdict: Verdict,
     *,
-    repairs: int,
+    failed: int,
     model: str,
     seconds: float,
     net: int,
     by_user: bool = False,
 ) -> str:
-    """Return the reply for a written file. ``net`` is what the call saved, or for a user's call, what it
-    would have saved if Claude had made it.
+    """Return the reply for a written file. ``failed`` counts the tries that failed a check. ``net`` is what
+    the call saved, or for a user's call, what it would have saved if Claude had made it.
     """
     change = f"+{delivery.added} -{delivery.removed}" + (" (new)" if delivery.before is None else "")
     checks = ", ".join(check.name for check in verdict.checks)
     unchecked = f" Not checked: {', '.join(verdict.unchecked)}." if verdict.unchecked else ""
-    repaired = f" after {counted(repairs, 'repair')}" if repairs else ""
+    after = f" after {counted(failed, 'failed try', 'failed tries')}" if failed else ""
     saved = f"{NOT_BY_CLAUDE} (by Claude: {net:+,} tokens)" if by_user else f"net {net:+,} tokens"
     cost = f"{short(model, 50)}, {seconds:.1f} s, {saved}"
     word = verdict.strength.capitalize()
-    tail = f"{word}{repaired}; checks: {checks}.{unchecked} {cost}."
+    tail = f"{word}{after}; checks: {checks}.{unchecked} {cost}."
     end = f" id {offload_id}"
     notices = noticed(verdict.notices)
     said = f". {notices}" if notices else "."
@@ -151,9 +151,9 @@ def returned(text: str, notices: Sequence[Notice] = (), strength: Strength = "no
     return text + said + (HINT if len(text) > LONG_TEXT else "")
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, nouns: str = "") -> str:
     """Return a number with its noun: ``1 file``, ``2 files``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def short(text: str, longest: int) -> str:

@@ -55,6 +55,11 @@ def describe_rule(rule: Rule) -> str:
     return ", ".join(parts)
 
 
+def describe_conditions(rule: Rule) -> str:
+    """Return only the conditions of a rule: ``output matches "^docs/"``."""
+    return " and ".join(map(_condition, rule.conditions))
+
+
 def path_rules(paths: PathsSettings) -> Iterator[str]:
     """Yield a line for each path setting that applies in addition to the policy's rules."""
     if paths.protect:

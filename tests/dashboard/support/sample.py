@@ -310,7 +310,7 @@ def _summary(outcome: str, chore: Chore, receipt: ReceiptRecord, seconds: float)
             "1. The feed changed its date format on 3 Nov. 2. Two retries ran at once. 3. The disk filled up."
         )
     return (
-        f"{chore.output}: +4 -2 lines; berth_fee, overdue.\nParsed after 1 repair; checks: complete, "
+        f"{chore.output}: +4 -2 lines; berth_fee, overdue.\nParsed after 1 failed try; checks: complete, "
         f"parses. {CODER}, {seconds:.1f} s, net {receipt.net_tokens:+,} tokens."
     )
 

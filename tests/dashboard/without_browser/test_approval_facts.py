@@ -27,8 +27,8 @@ def test_files_are_listed_with_what_happens_to_them(tmp_path: Path) -> None:
         TouchedFile("old.md", written=True, size=8, preview="one\ntwo\n"),
         TouchedFile("source.py", written=False, size=None),
     )
-    assert facts.rule == '"ask first" of offload_work (line 6) asks for approval'
-    assert str(tmp_path) in facts.always
+    assert facts.rule == 'Rule "ask first" of offload_work (line 6).'
+    assert "offload_work in this project" in facts.always
 
 
 def test_a_long_file_is_shown_from_its_start(tmp_path: Path) -> None:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from dashboard.components.controls.net_tokens import not_by_claude
-from dashboard.components.offloads.offload_list import grouped
-from dashboard.pages.history import own_calls, with_queue
-from server.store.records import OffloadRow, Totals
+from dashboard.components.offloads.folded_list import batch_words, folded
+from dashboard.components.offloads.offload_list import grouped, without_repeated
+from dashboard.pages.history import summary, with_queue
+from server.store.records import OffloadRow, Summary
 
 pytestmark = pytest.mark.fast
 
@@ -34,10 +35,12 @@ ROW = OffloadRow(
 
 
 def test_the_history_says_what_own_calls_would_have_saved() -> None:
-    assert own_calls(Totals(offloads=3)) == ""
-    assert own_calls(Totals(offloads=12, by_user=3, would_save_tokens=1234)) == (
-        "All your own calls: 3, counted as 0. Made by Claude, this work would have saved 1.23k tokens."
+    assert summary(Summary(3), filtered=False) == "3 offloads."
+    assert summary(Summary(12, 3, 1234), filtered=True) == (
+        "12 offloads found. Your own calls: 3, counted as 0. Made by Claude, this work would have saved "
+        "1.23k tokens."
     )
+    assert summary(Summary(10_000, more=True), filtered=True) == "More than 10,000 offloads found."
     assert not_by_claude(-20).endswith("it would have cost 20 tokens more than it saved.")
     assert not_by_claude(0).endswith("cost Claude nothing.")
 
@@ -47,6 +50,20 @@ def test_the_items_of_a_batch_take_one_line() -> None:
     shown, more = grouped(rows, 3)
     assert [each.id for each in shown] == ["0", "1", "2"]
     assert more == {"1": 2}
+
+
+def test_a_batch_takes_the_place_of_its_newest_row_in_the_history() -> None:
+    rows = [replace(ROW, id=str(number), job_id="j1" if number % 2 else None) for number in range(4)]
+    assert [each.id for each in folded(rows)] == ["0", "j1", "2"]
+    assert folded(rows[:2]) == rows[:2]
+    undone = replace(ROW, undone=True)
+    assert batch_words((ROW, undone, ROW)) == "3 files: 2 written, 1 undone · m · from the shell"
+
+
+def test_a_try_that_the_batch_repeats_is_left_out() -> None:
+    paused = replace(ROW, id="b", outcome="cancelled", code="paused", job_id="j1")
+    by_user = replace(paused, id="c", job_id=None)
+    assert without_repeated([ROW, paused, by_user]) == [ROW, by_user]
 
 
 def test_a_queued_offload_is_shown_as_waiting() -> None:

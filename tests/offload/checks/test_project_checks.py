@@ -76,7 +76,7 @@ async def test_a_failing_test_is_repaired_with_its_output(pipeline: PipelineHarn
     answer(pipeline, BROKEN, AFTER)
     name, strength, text = await edit(pipeline)
     assert (name, strength) == ("delivered", "tests ran"), text
-    assert "after 1 repair" in text
+    assert "after 1 failed try" in text
     assert (tested / "share.py").read_text() == AFTER
 
 

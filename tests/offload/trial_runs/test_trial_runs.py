@@ -75,7 +75,9 @@ async def test_an_example_that_fails_goes_into_one_repair(running: PipelineHarne
     assert outcome.name == "delivered", outcome.text
     assert (project / "share.py").read_text() == GUARDED
     assert outcome.strength == "examples ran"
-    assert outcome.text.splitlines()[1].startswith("Examples ran after 1 repair; checks: complete, content")
+    assert outcome.text.splitlines()[1].startswith(
+        "Examples ran after 1 failed try; checks: complete, content"
+    )
     detail = await running.history.get(outcome.offload_id)
     assert detail is not None
     assert detail.row.strength == "examples ran"
