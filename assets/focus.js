@@ -16,7 +16,7 @@
 
   const remember = control => {
     place = { control, levels: [] };
-    for (let each = control; each && !each.matches("main, body"); each = each.parentElement) {
+    for (let each = control; each && !each.matches(".ts-main, body"); each = each.parentElement) {
       const near = each.matches(ITEMS) ? ["nextElementSibling", "previousElementSibling"].flatMap(step => neighbours(each, step)) : [];
       place.levels.push({ element: each, near: near.filter(other => other.matches(ITEMS)) });
     }
@@ -40,7 +40,7 @@
       const card = element.closest(".ts-card");
       const control = card && !element.matches(".ts-card, .ts-card-body")
         ? [...element.querySelectorAll(FOCUSABLE)].find(each => shown(each) && !each.disabled) : null;
-      const heading = card ? card.querySelector("h2") : element.matches("main *") ? [...element.querySelectorAll("h2")].find(shown) : null;
+      const heading = card ? card.querySelector("h2") : element.matches(".ts-main *") ? [...element.querySelectorAll("h2")].find(shown) : null;
       if (control || heading) return control || heading;
     }
     return document.querySelector("h1");

@@ -107,7 +107,7 @@ class ModelStep:
             self._first = FirstModel(hub)
             self._better = text("", "ts-sub", "p")
             self.recommended = RecommendedModels(hub, most=1)
-            link("/models", "ts-more", "All models that suit this machine")
+            link("/models", "ts-more", "All models that suit this machine, or add a file of your own")
 
     def update(self, snapshot: Snapshot) -> None:
         """Show the latest state."""

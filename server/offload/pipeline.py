@@ -23,7 +23,7 @@ from server.execution.project_checks.accepted import AcceptedChecks
 from server.execution.sandbox.find import PROOFS, Sandboxes
 from server.ledger.receipt import Ledger
 from server.models.ranking import installed_model_for
-from server.offload.asking.generate import Sampling, must_load
+from server.offload.asking.generate import Sampling, loads_to_count
 from server.offload.asking.plan import Plan, make_plan
 from server.offload.asking.profitability import arguments_of, require_profit
 from server.offload.asking.prompt import fit
@@ -155,8 +155,7 @@ class Offloader:
         reads the reason.
         """
         arguments = dict(caller.arguments or {})
-        words = str(arguments.get("task") or arguments.get("focus") or tool)
-        task = Task(words, output=str(arguments.get("output") or "") or None, tool=tool)
+        task = Task.of_refused(arguments, tool)
         run = self.new_run(task, caller, _ignore_progress, arguments, None)
         await self.recorder.open(run)
         await self.recorder.close_failed(run, error)
@@ -259,10 +258,7 @@ class Offloader:
         run.chore_kind = kind_of(plan, runs=await self._trials.can_run(plan))
         if (below := await self._refusal(run, run.chore_kind)) is not None:
             return await self.hand_back(run, below)
-        counts = self._engine.view().capabilities.count_tokens  # which needs the model in memory
-        stage = "load" if counts and must_load(self._engine, run.model) else "fit"
-        run.progress.stage(stage, run.model)
-        with run.timed(stage):
+        with run.during("load" if loads_to_count(self._engine, run.model) else "fit"):
             prompt = await fit(plan, self._engine, run.model, self._settings.max_output_tokens)
         rounds = Rounds(
             self._engine,

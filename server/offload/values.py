@@ -108,6 +108,12 @@ class Task:
     examples: tuple[str, ...] = ()
 
     @classmethod
+    def of_refused(cls, arguments: Mapping[str, Any], tool: str) -> "Task":
+        """Return what the history keeps of a call that was refused before it was read."""
+        words = str(arguments.get("task") or arguments.get("focus") or tool)
+        return cls(words, output=str(arguments.get("output") or "") or None, tool=tool)
+
+    @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any], tool: str = "offload_work") -> "Task":
         """Return the task for ``offload_work`` arguments, whether from a call, a batch item or a history row.
 

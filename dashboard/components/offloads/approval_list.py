@@ -40,7 +40,7 @@ class _WaitingCall:
         self._approval = approval
         call = approval.call
         task = formats.one_line(str(call.arguments.get("task") or ""), 300)
-        with box("ts-approval", "section", f"Approval for {call.tool}") as self.element:
+        with box("ts-approval", "section", f"To approve: {task or call.tool}") as self.element:
             with box("ts-approval-head"):
                 icon("help_outline")
                 text(task or f"A call to {call.tool}", "ts-task ts-grow")

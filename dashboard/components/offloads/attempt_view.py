@@ -33,10 +33,8 @@ def attempt_view(attempt: AttemptRecord, *, repeats: int = 0) -> None:
                 with box(f"ts-check {'ts-check-passed' if check.passed else 'ts-check-failed'}", "li"):
                     icon("check" if check.passed else "close")
                     text(f"{check.name}: {'passed' if check.passed else 'failed'}", "ts-check-name")
-                    if meaning := meaning_of(check.name):
-                        text(meaning if check.passed else f"wanted: {meaning}", "ts-sub")
-                    if check.message:
-                        text(check.message, "ts-sub")
+                    if words := check.message or meaning_of(check.name):
+                        text(words, "ts-sub", title=meaning_of(check.name))
         for message in attempt.prompt:
             fold(NAMES.get(message["role"], message["role"]), message["content"])
         if attempt.thinking:

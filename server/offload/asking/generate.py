@@ -93,6 +93,11 @@ def must_load(engine: Engine, model: str) -> bool:
     return view.capabilities.list_loaded and all(each.name != model for each in view.loaded)
 
 
+def loads_to_count(engine: Engine, model: str) -> bool:
+    """Return whether the engine loads the model to count the tokens of a prompt."""
+    return engine.view().capabilities.count_tokens and must_load(engine, model)
+
+
 async def _stream(
     engine: Engine, prompt: Prompt, sampling: Sampling, progress: Progress, *, loading: bool
 ) -> Generation:

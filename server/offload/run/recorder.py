@@ -117,8 +117,9 @@ class OffloadState:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Add the duration of the block to the time spent in a stage."""
+    def during(self, stage: str) -> Iterator[None]:
+        """Publish the stage, and add the duration of the block to the time spent in it."""
+        self.progress.stage(stage, self.model)
         began = time.monotonic()
         yield
         self.add_seconds(stage, time.monotonic() - began)
