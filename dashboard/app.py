@@ -1,14 +1,21 @@
 """The dashboard as an ASGI app that the hub mounts.
 
-============================  ====================================================== ``/`` running and latest
-offloads ``/history``                  all offloads, with filters in the address ``/offload/{id}``
-one offload ``/batches``, ``/batch/{id}`` all batches, one batch ``/review`` written results to keep or undo
-``/models``                   installed and recommended models ``/savings`` tokens saved and spent
-(``/savings.csv``: by day) ``/digests``                  digests of large results in Claude Code ``/context``
-what fills Claude's context, with switches ``/policy`` approvals, rules, audit trail ``/settings``
-all settings with their sources ``/welcome`` first steps for new users ``/assets/…``                 the
-stylesheet, the keys and the logo ============================
-======================================================
+==========================  ========================================================================
+``/``                       running and latest offloads
+``/history``                all offloads, with filters in the address
+``/offload/{id}``           one offload
+``/batches``                all batches
+``/batch/{id}``             one batch
+``/review``                 written results to keep or undo
+``/models``                 installed and recommended models
+``/savings``                tokens saved and spent (``/savings.csv``: by day)
+``/digests``                digests of large results in Claude Code
+``/context``                what fills Claude's context, with switches
+``/policy``                 approvals, rules, audit trail
+``/settings``               all settings with their sources
+``/welcome``                first steps for new users
+``/assets/…``               the stylesheet, the keys and the logo
+==========================  ========================================================================
 
 The hub serves everything itself; no page contacts another host.
 """

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,7 +15,7 @@ from server.common.errors import TokenSaverError
 
 if TYPE_CHECKING:
     from server.hub import Hub
-    from server.web.dashboard_mount import Pages
+    from server.web.dashboard_mount import Dashboard
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def _run(start: Start) -> bool:
     with _errors_logged(), running_hub(start.settings, start.folders, pages) as hub:
         signals.end(hub)
         say_ready(hub, with_link=not start.background)
-        _open_pages(hub, pages)
+        hub.submit(pages.build_with(partial(_build_dashboard, hub))).result()
         gc.freeze()
         gc.enable()
         if start.tray:
@@ -78,16 +79,10 @@ def _run(start: Start) -> bool:
         return hub.restart_requested
 
 
-def _open_pages(hub: "Hub", pages: "Pages") -> None:
-    """Load the dashboard. If this fails, the hub continues without it: clients do not need the pages."""
-    try:
-        # Imported here, so that clients need not wait for the import: the hub already answers them.
-        from dashboard.app import build_dashboard  # noqa: PLC0415
+def _build_dashboard(hub: "Hub") -> "Dashboard":
+    from dashboard.app import build_dashboard  # noqa: PLC0415 - only a browser needs the pages
 
-        hub.submit(pages.open(build_dashboard(hub))).result()
-    except Exception as error:
-        logger.exception("could not load the dashboard")
-        hub.submit(pages.give_up(str(error))).result()
+    return build_dashboard(hub)
 
 
 @contextlib.contextmanager

@@ -11,9 +11,9 @@ from server.digests.decode import decoded_lines, encoding_of
 from server.digests.focus import passage_facts, stems_of
 from server.digests.general import General
 from server.digests.layout import lay_out
+from server.digests.recognisers.base import Recogniser
 from server.digests.recognisers.data.documents import LARGEST, document_of
 from server.digests.recognisers.data.structure import structure_of
-from server.digests.registry import RECOGNISERS
 from server.digests.scan import Triggers, scan
 from server.digests.tail_guard import holds, plain
 from server.digests.values import Digest, Fact, Line, Section
@@ -149,9 +149,10 @@ class _Scanned:
 
 def _scanned(read: Callable[[], Iterable[str]], stems: tuple[str, ...]) -> _Scanned:
     """Scan the text. If some recognisers claimed lines but found no facts, scan again without them."""
-    asked = set(range(len(RECOGNISERS)))
+    known = _recognisers()
+    asked = set(range(len(known)))
     for _ in range(_MOST_PASSES):
-        recognisers = {index: RECOGNISERS[index]() for index in sorted(asked)}
+        recognisers = {index: known[index]() for index in sorted(asked)}
         general = General(stems)
         total, claimers = scan(clean_lines(read()), recognisers, _triggers(), general)
         facts = {index: recogniser.facts() for index, recogniser in recognisers.items()}
@@ -159,7 +160,7 @@ def _scanned(read: Callable[[], Iterable[str]], stems: tuple[str, ...]) -> _Scan
         if not mistaken:
             break
         asked -= mistaken
-    names = [RECOGNISERS[index].name for index, some in facts.items() if some]
+    names = [known[index].name for index, some in facts.items() if some]
     return _Scanned([fact for some in facts.values() for fact in some], names, general, total)
 
 
@@ -169,9 +170,16 @@ def _header(names: list[str], exit_status: int | None, total: int, *, literal: b
     return " · ".join(filter(None, ["+".join(names), *status, f"{total:,} lines", *unsure]))
 
 
+def _recognisers() -> tuple[type[Recogniser], ...]:
+    # Imported here, because a hub starts without waiting for the 35 recognisers.
+    from server.digests.registry import RECOGNISERS  # noqa: PLC0415
+
+    return RECOGNISERS
+
+
 @cache
 def _triggers() -> Triggers:
-    return Triggers(RECOGNISERS)
+    return Triggers(_recognisers())
 
 
 def is_severe(text: str) -> bool:

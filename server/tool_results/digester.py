@@ -16,9 +16,9 @@ from typing import Any
 
 from server.common.errors import TokenSaverError
 from server.common.events import Event, ResultDigested
-from server.digests import Digest
 from server.digests.engine import Findings, find_facts
 from server.digests.kept import KeptTexts
+from server.digests.values import Digest
 from server.ledger.receipt import Ledger
 from server.ledger.tokens import Family, estimate_result
 from server.policy.secrets.redact import redact

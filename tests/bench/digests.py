@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from server.digests import make_digest
+from server.digests.engine import make_digest
 from tests.bench.support.fold_0_1_0 import SEVERE, fold, lines_of_text
 from tests.digests import sheets
 from tests.digests.sheets import LIMIT, Sample

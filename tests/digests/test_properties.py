@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.digests import make_digest
 from server.digests.clean import clean_lines
+from server.digests.engine import make_digest
 from tests.digests import sheets
 
 _PIECES = [

@@ -4,8 +4,9 @@ import functools
 
 import pytest
 
-from server.digests import Digest, make_digest
+from server.digests.engine import make_digest
 from server.digests.registry import RECOGNISERS
+from server.digests.values import Digest
 from tests.digests import sheets
 
 DOCKER = """\

@@ -2,8 +2,8 @@
 
 import pytest
 
-from server.digests import make_digest
 from server.digests.clean import clean_lines
+from server.digests.engine import make_digest
 from tests.digests import sheets
 
 

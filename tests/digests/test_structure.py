@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.digests import make_digest
 from server.digests.clean import clean_lines
+from server.digests.engine import make_digest
 from server.digests.recognisers.data.structure import structure_of
 from server.digests.recognisers.data.xml_facts import xml_facts
 from tests.digests import sheets

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.digests import make_digest
+from server.digests.engine import make_digest
 
 KERNEL = "".join(
     f"Nov  3 08:{second // 60:02d}:{second % 60:02d} host kernel: [{second}.000001] usb 1-1: reset device\n"

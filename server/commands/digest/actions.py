@@ -16,7 +16,7 @@ from server.commands.terminal.output import echo
 from server.common.errors import BadArguments, NotFound
 from server.common.processes import find_program
 from server.config.folders import find_folders
-from server.digests import make_digest
+from server.digests.engine import make_digest
 from server.digests.kept import KeptTexts, Reference, handle_line, lines_of, reference_of
 from server.digests.kept_writer import KeptWriter
 from server.policy.secrets.redact import redact

@@ -5,7 +5,6 @@ then a literal; or a doctest. Prose is not interpreted.
 """
 
 import ast
-import doctest
 from collections.abc import Collection, Iterator
 
 from server.execution.python.facts import Fact, FactError, parse_fact
@@ -35,6 +34,10 @@ def find_calls(text: str, names: Collection[str]) -> list[str]:
 
 
 def _from_doctests(text: str) -> Iterator[Fact]:
+    if ">>>" not in text:
+        return
+    import doctest  # noqa: PLC0415 - also imports unittest, which most tasks do not need
+
     try:
         examples = doctest.DocTestParser().get_examples(text)
     except ValueError:

@@ -16,24 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import re2
-from detect_secrets.plugins import (
-    aws,
-    azure_storage_key,
-    basic_auth,
-    discord,
-    github_token,
-    gitlab_token,
-    mailchimp,
-    npm,
-    openai,
-    pypi_token,
-    sendgrid,
-    slack,
-    square_oauth,
-    stripe,
-    telegram_token,
-    twilio,
-)
 
 from server.policy.secrets.assignments import assigned_values
 
@@ -66,24 +48,6 @@ _YOUNGER = (
     ("DigitalOcean Token", r"\bdo[opr]_v1_[a-f0-9]{64}\b"),
     ("JSON Web Token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}"),
     ("Bearer Token", r"(?i:\bauthorization\b[\"']?\s{0,3}[:=]\s{0,3}[\"']?bearer) ([A-Za-z0-9._~+/=-]{16,})"),
-)
-_LIBRARY = (
-    (aws.AWSKeyDetector, r"\b"),
-    (azure_storage_key.AzureStorageKeyDetector, ""),
-    (basic_auth.BasicAuthDetector, ""),
-    (discord.DiscordBotTokenDetector, r"\b"),
-    (github_token.GitHubTokenDetector, ""),
-    (gitlab_token.GitLabTokenDetector, r"\b"),
-    (mailchimp.MailchimpDetector, r"\b"),
-    (npm.NpmDetector, ""),
-    (openai.OpenAIDetector, ""),
-    (pypi_token.PypiTokenDetector, ""),
-    (sendgrid.SendGridDetector, r"\b"),
-    (slack.SlackDetector, ""),
-    (square_oauth.SquareOAuthDetector, ""),
-    (stripe.StripeDetector, ""),
-    (telegram_token.TelegramBotTokenDetector, r"\b"),
-    (twilio.TwilioKeyDetector, r"\b"),
 )
 _ASSIGNED = re.compile(
     # The lookahead for the first letters makes the search four times as fast.
@@ -193,12 +157,54 @@ def _replace(text: str, spans: list[tuple[int, int, str]], cut: int, *, keep_lin
 def patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
     """Return the kinds, their patterns, and for each pattern a string that every match contains."""
     found = [(kind, re.compile(pattern)) for kind, pattern in _YOUNGER]
-    for detector, edge in _LIBRARY:
+    for detector, edge in _library():
         for pattern in detector.denylist:
             # Some of the library's patterns match inside a longer word, but a hash is not a token.
             bounded = re.compile(f"{edge}(?:{pattern.pattern}){edge}", pattern.flags) if edge else pattern
             found.append((detector.secret_type, bounded))
     return tuple((kind, pattern, needed_by(pattern)) for kind, pattern in found)
+
+
+def _library() -> tuple[tuple[Any, str], ...]:
+    """Return the library's detectors, and what must stand around a match of each."""
+    # Imported here, because the library also imports an HTTP client, and a hub starts without waiting for it.
+    from detect_secrets.plugins import (  # noqa: PLC0415
+        aws,
+        azure_storage_key,
+        basic_auth,
+        discord,
+        github_token,
+        gitlab_token,
+        mailchimp,
+        npm,
+        openai,
+        pypi_token,
+        sendgrid,
+        slack,
+        square_oauth,
+        stripe,
+        telegram_token,
+        twilio,
+    )
+
+    return (
+        (aws.AWSKeyDetector, r"\b"),
+        (azure_storage_key.AzureStorageKeyDetector, ""),
+        (basic_auth.BasicAuthDetector, ""),
+        (discord.DiscordBotTokenDetector, r"\b"),
+        (github_token.GitHubTokenDetector, ""),
+        (gitlab_token.GitLabTokenDetector, r"\b"),
+        (mailchimp.MailchimpDetector, r"\b"),
+        (npm.NpmDetector, ""),
+        (openai.OpenAIDetector, ""),
+        (pypi_token.PypiTokenDetector, ""),
+        (sendgrid.SendGridDetector, r"\b"),
+        (slack.SlackDetector, ""),
+        (square_oauth.SquareOAuthDetector, ""),
+        (stripe.StripeDetector, ""),
+        (telegram_token.TelegramBotTokenDetector, r"\b"),
+        (twilio.TwilioKeyDetector, r"\b"),
+    )
 
 
 def is_absent(pattern: re.Pattern[str], text: str) -> bool:

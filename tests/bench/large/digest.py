@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from server.digests import make_digest
+from server.digests.engine import make_digest
 from server.digests.kept import KeptTexts
 from tests.digests import sheets
 

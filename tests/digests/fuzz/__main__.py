@@ -15,7 +15,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from server.digests import make_digest
+from server.digests.engine import make_digest
 from tests.digests import sheets
 from tests.digests.fuzz.mutations import MUTATIONS
 from tests.digests.fuzz.properties import broken
