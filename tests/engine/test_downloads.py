@@ -141,6 +141,7 @@ async def test_rate_and_remaining_time_are_reported_once_known() -> None:
         await report(
             PullProgress("m", "resumed", 500_000, 1_000_000)
         )  # bytes that were there before do not count
+        await eventually(lambda: bool(seen))  # later reports replace one that was not delivered yet
         for step in range(1, 400):
             await asyncio.sleep(0.02)
             await report(PullProgress("m", "pulling", 500_000 + 1000 * step, 1_000_000))

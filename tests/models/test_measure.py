@@ -11,6 +11,7 @@ from server.common.errors import BackendFailed, ModelNotFound, Paused
 from server.common.events import Event, MeasureProgress
 from server.config.sections import BackendSettings, EmbeddedSettings
 from server.config.settings import Settings
+from server.models import measure
 from server.models.chores import load_chores
 from server.models.evidence import gather_evidence
 from server.models.measure import Measuring
@@ -154,7 +155,12 @@ async def test_real_offloads_feed_speed_and_quality(ollama_standin: OllamaStandI
         assert (await gather_evidence(hub.measuring.measurements, "general"))[CODER].quality == 1.0
 
 
-async def test_embedded_engine_is_measured_with_a_real_model(smollm2: object) -> None:
+async def test_embedded_engine_is_measured_with_a_real_model(
+    smollm2: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The steps are the same with less text.
+    monkeypatch.setattr(measure, "SPEED_TOKENS", 24)
+    monkeypatch.setattr(measure, "_LINES", 8)
     settings = Settings(
         backend=BackendSettings(kind="embedded"),
         embedded=EmbeddedSettings(model=SMOLLM2, slots=2, threads=ENGINE_THREADS),

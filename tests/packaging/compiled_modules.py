@@ -18,11 +18,11 @@ def lend_compiled(environment: Path) -> None:
     Python compares each with the time and the size of its source file. Both environments usually have the
     same files, from uv's cache; otherwise Python compiles the module again.
     """
-    [packages] = environment.glob("lib/*/site-packages")
-    for folder in HERE.rglob("__pycache__"):
-        target = packages / folder.relative_to(HERE)
-        if target.parent.is_dir() and not target.exists():
-            link_tree(folder, target)
+    for packages in environment.glob("lib/*/site-packages"):
+        for folder in HERE.rglob("__pycache__"):
+            target = packages / folder.relative_to(HERE)
+            if target.parent.is_dir() and not target.exists():
+                link_tree(folder, target)
 
 
 def add_compiled(wheel: Path) -> Path:

@@ -14,6 +14,7 @@ import pytest
 
 from server.bridge.discovery import find_running
 from tests.bridge_client import RawClient
+from tests.packaging.compiled_modules import lend_compiled
 from tests.system import require
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,6 +47,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     constraints.write_text(uv("pip", "freeze", "--python", sys.executable, "--exclude-editable"))
     uv("venv", "--quiet", "--python", sys.executable, folder)
     uv("pip", "install", "--quiet", "--python", folder, "--constraints", constraints, wheel)
+    lend_compiled(folder)
     return folder / BIN
 
 

@@ -1,7 +1,9 @@
 """What each of Claude's sessions pays for: the tools' definitions and the instructions."""
 
 import asyncio
+import functools
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +33,21 @@ READ_ONLY = {
 
 
 @pytest.fixture
-def tools(tmp_path: Path) -> list[Tool]:
-    folders = Folders(config=tmp_path, data=tmp_path, state=tmp_path, cache=tmp_path / "cache")
+def tools() -> list[Tool]:
+    return list(listed())
 
-    async def listed() -> list[Tool]:
+
+@functools.cache
+def listed() -> tuple[Tool, ...]:
+    """Return the tools of a new hub."""
+
+    async def ask(place: Path) -> tuple[Tool, ...]:
+        folders = Folders(config=place, data=place, state=place, cache=place / "cache")
         async with open_hub(Settings(), folders) as hub:
-            return all_tools(hub)
+            return tuple(all_tools(hub))
 
-    return asyncio.run(listed())
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(ask(Path(folder)))
 
 
 def definition(tool: Tool) -> str:
