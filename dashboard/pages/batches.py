@@ -1,6 +1,7 @@
 """The *Batches* page, and the page for a single batch with its items."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from nicegui import Event
 
@@ -69,9 +70,17 @@ async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
         if (now := await jobs.get(job_id)) is not None:
             view = await read_batch(hub, now)
             head.update(view)
-            items.update(await jobs.items(job_id, items.most), view.counts.total)
+            queued = {each.id for each in hub.snapshot().running if each.waits}
+            items.update(with_queue(await jobs.items(job_id, items.most), queued), view.counts.total)
 
     await page.reload_on(load, updates.jobs_changed, updates.history_changed, requested=acted)
+
+
+def with_queue(items: Sequence[ItemRecord], queued: Collection[str]) -> list[ItemRecord]:
+    """Return the items; those whose offload is in ``queued`` wait for the engine, as the header counts
+    them.
+    """
+    return [replace(each, state="waiting") if each.offload_id in queued else each for each in items]
 
 
 class Items:
@@ -122,13 +131,22 @@ class _Item:
         self._link.set_visibility(item.offload_id is not None)
         self._name.set_visibility(item.offload_id is None)
         set_prop(self._link, "href", f"/offload/{item.offload_id}")
-        self._summary.set_text(formats.one_line(formats.reason(item.summary)))
+        self._summary.set_text(result_of(item))
         self._seconds.set_text(formats.duration(item.seconds) if item.seconds else "")
         self._ended = item.state in ENDED
         word = "Retry" if self._ended else "Cancel"
         self._button.set_text(word)
         set_prop(self._button, "aria-label", f"{word} {self._words}")
         self._button.set_visibility(item.state not in SUCCESSFUL)
+
+
+def result_of(item: ItemRecord) -> str:
+    """Return why an item ended without a result, or its change and evidence without the name of its file."""
+    if item.state != "delivered":
+        return formats.one_line(formats.reason(item.summary))
+    change, _, rest = item.summary.partition("\n")
+    parts = (change.removeprefix(f"{item.arguments.get('output')}: "), rest.partition(";")[0])
+    return " · ".join(part for part in parts if part)
 
 
 def _name(item: ItemRecord) -> str:

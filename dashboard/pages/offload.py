@@ -142,8 +142,10 @@ class OffloadView:
                 label = f"Undo: restore {detail.undo.path}"
                 button("Undo", lambda: self._undo(detail), icon="undo", label=label)
             if can_run_again(detail):
-                models = [model.name for model in hub.snapshot().engine.installed if model.generates]
-                value = detail.row.model if detail.row.model in models else None
+                engine = hub.snapshot().engine
+                models = [model.name for model in engine.installed if model.generates]
+                wanted = (detail.row.model, engine.default_model)
+                value = next((name for name in wanted if name in models), None)
                 choice = ui.select(models, value=value, label="Model").props("outlined dense options-dense")
                 choice.classes("ts-rerun-model")
 

@@ -231,10 +231,12 @@ def test_waiting_calls_are_approved_and_denied(
         expect(approval.locator(".ts-task")).to_have_text("Write a careful note")
         expect(approval).to_contain_text("note.txt")
         expect(approval).to_contain_text("created")
-        expect(approval).to_contain_text('The rule "ask first" of offload_work (line 6) asks for approval')
-        expect(approval).to_contain_text(f"covers every later call of offload_work in {stage.project}")
+        expect(approval).to_contain_text(
+            'Rule "ask first" of offload_work (line 6): task contains "careful".'
+        )
+        expect(approval).to_contain_text("covers later calls of offload_work in this project")
         expect(approval).to_contain_text(re.compile(r"denied automatically in [12]:\d\d"))
-        approval.get_by_role("button", name="Approve").click()
+        approval.get_by_role("button", name="Approve", exact=True).click()
         expect(approval).to_have_count(0)
         client.answer(request)
         assert (stage.project / "note.txt").read_text() == "done\n"
@@ -243,10 +245,12 @@ def test_waiting_calls_are_approved_and_denied(
         expect(page.locator(".ts-rules")).to_contain_text("ask first")
         expect(page.locator(".ts-path-rules")).to_contain_text("asks for approval before writing .env*")
         request = ask(client, "Write another careful note", output="other.txt")
-        approval.get_by_role("button", name="Deny").click()
+        approval.get_by_role("button", name="Deny").focus()
+        page.keyboard.press("Enter")
         assert "denied" in str(client.answer(request))
         assert not (stage.project / "other.txt").exists()
         expect(approval).to_have_count(0)
+        expect(page.get_by_role("heading", name="Waiting for you")).to_be_focused()
 
         request = ask(client, "Write a third careful note", output="third.txt")
         approval.get_by_role("button", name="Always approve in this project").click()

@@ -188,7 +188,7 @@ def _segments(counts: JobCounts) -> list[BarSegment]:
     return found
 
 
-def _pace(per_minute: float) -> str:
+def pace(per_minute: float) -> str:
     """Return the speed: ``12 items per minute``, ``1.4 min per item``."""
     if per_minute < 1:
         return f"{1 / per_minute:.{1 if per_minute > 0.1 else 0}f} min per item"
@@ -199,7 +199,7 @@ def _facts(view: BatchView) -> tuple[str, str, str, str]:
     counts, left = view.counts, view.seconds_left
     return (
         f"{formats.number(counts.ended)} of {formats.count(counts.total, 'item')}",
-        _pace(60 * (counts.total - counts.ended) / left) if left else "",
+        pace(60 * (counts.total - counts.ended) / left) if left else "",
         f"{formats.roughly(left)} left" if left else "",
         f"{formats.short(counts.tokens)} tokens processed locally" if counts.tokens else "",
     )

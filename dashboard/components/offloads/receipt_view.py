@@ -42,7 +42,8 @@ def _table(receipt: ReceiptRecord, explained: Explained) -> None:
 
 def _line(line: Line, *, known: bool) -> None:
     turns = line.unit == "turns"
-    count = f"{line.count:+.2f} turns" if turns else formats.signed_exact(int(line.count))
+    in_turns = f"{line.count:+.2f} turns".replace("-", formats.MINUS)
+    count = in_turns if turns else formats.signed_exact(int(line.count))
     each = f"× {formats.money(round(line.each))}" if turns else f"× ${line.each:,.2f}"
     with box("", "tr"):
         text(line.name, tag="th").props["scope"] = "row"
