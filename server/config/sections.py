@@ -144,8 +144,9 @@ class OffloadSettings(Section):
         6,
         ge=1,
         le=12,
-        description="Maximum number of answers drawn for new code that can be run. With 1, new code needs "
-        "no examples and no agreement.",
+        description="Maximum number of answers drawn for new code that can be run. After four, more are "
+        "drawn only if one held more examples than the first. With 1, new code needs no examples and no "
+        "agreement.",
     )
     agreement: int = Field(
         3, ge=2, le=12, description="How many samples must behave alike if new code has no examples."

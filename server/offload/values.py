@@ -249,7 +249,8 @@ class Check:
     """The result of one check. ``message`` describes the fault precisely enough to fix it.
 
     ``code`` is the reason for a hand-back (one of ``checks.codes``), empty if the check passed. ``hopeless``
-    marks a failure that another round would only repeat.
+    marks a failure that another round would only repeat. ``held`` is the number of examples that held when
+    others did not.
     """
 
     name: str
@@ -257,6 +258,7 @@ class Check:
     message: str = ""
     code: str = ""
     hopeless: bool = False
+    held: int = 0
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,8 @@ def _failure(runtime: Runtime, check: CodeCheck, before: str) -> Check | None:
     told = [f"`{result.fact.text}` does not hold: {result.detail}" for result in failed[:_SHOWN_FAILURES]]
     more = len(failed) - len(told)
     message = "; ".join(told) + (f"; and {more} more" if more else "") + "."
-    return Check(EXAMPLES, passed=False, message=message, code=codes.EXAMPLE_FAILED)
+    held = sum(result.verdict == "passed" for result in check.facts)
+    return Check(EXAMPLES, passed=False, message=message, code=codes.EXAMPLE_FAILED, held=held)
 
 
 def _remarks(load: Load) -> list[str]:

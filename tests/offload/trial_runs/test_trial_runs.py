@@ -83,10 +83,13 @@ async def test_an_example_that_fails_goes_into_one_repair(running: PipelineHarne
     assert detail.row.strength == "examples ran"
 
 
+WORSE = "def share(part, whole):\n    return part / whole\n"
+
+
 async def test_after_a_repair_fresh_samples_are_drawn_up_to_the_limit(
     running: PipelineHarness, project: Path
 ) -> None:
-    answer_in_turn(running, "Write share", SHARE)
+    answer_in_turn(running, "Write share", WORSE, WORSE, WORSE, SHARE, WORSE, WORSE)
     outcome = await running.run(TASK, output="share.py", examples=("share(0, 0) == 0", "share(1, 4) == 25"))
     assert (outcome.name, outcome.code) == ("handed_back", "example_failed")
     assert [each.prompt.kind for each in outcome.attempts] == [
@@ -94,6 +97,19 @@ async def test_after_a_repair_fresh_samples_are_drawn_up_to_the_limit(
     ]  # fmt: skip
     temperatures = [body["options"]["temperature"] for body in running.ollama.bodies("/api/chat")]
     assert temperatures == pytest.approx([0.2, 0.5, 0.7, 0.7, 0.7, 0.7])
+    assert not (project / "share.py").exists()
+
+
+@pytest.mark.parametrize(
+    "answers", [(SHARE,), (SHARE, WORSE), (SHARE, "x = 1 / 0\n")], ids=["same", "worse", "unloadable"]
+)
+async def test_sampling_ends_when_no_sample_holds_more_examples_than_the_first(
+    running: PipelineHarness, project: Path, answers: tuple[str, ...]
+) -> None:
+    answer_in_turn(running, "Write share", *answers)
+    outcome = await running.run(TASK, output="share.py", examples=("share(0, 0) == 0", "share(1, 4) == 25"))
+    assert (outcome.name, len(outcome.attempts)) == ("handed_back", 4)
+    assert outcome.code in ("example_failed", "does_not_run")
     assert not (project / "share.py").exists()
 
 
