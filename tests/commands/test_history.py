@@ -12,8 +12,6 @@ from server.store.history import History
 from server.store.records import SHELL, AttemptRecord, CheckRecord
 from tests.store.offloads import end, start
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture(autouse=True)
 def three_offloads() -> None:

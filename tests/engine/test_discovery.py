@@ -12,7 +12,7 @@ from tests.standins.ollama import OllamaStandIn
 from tests.standins.openai import OpenAIStandIn
 from tests.standins.raw import HEAD, RawServer
 
-pytestmark = [pytest.mark.anyio, pytest.mark.fast]
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -33,6 +33,7 @@ async def found(usual_urls: tuple[str, ...], **backend: str) -> str:
     return server.kind
 
 
+@pytest.mark.fast
 async def test_the_order(servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn]) -> None:
     usual = (servers[1].url, servers[2].url)
 
@@ -47,6 +48,7 @@ async def test_the_order(servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStan
     assert "Start Ollama" in raised.value.next_step
 
 
+@pytest.mark.fast
 async def test_the_configured_one_comes_first(
     servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn],
 ) -> None:
@@ -61,6 +63,7 @@ async def test_the_configured_one_comes_first(
     assert await found(usual, url=llama_server.url) == "ollama"
 
 
+@pytest.mark.fast
 async def test_a_configured_kind_is_the_only_one(
     servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn],
 ) -> None:
@@ -72,6 +75,7 @@ async def test_a_configured_kind_is_the_only_one(
         await found((lmstudio.url,), kind="ollama", url=lmstudio.url)
 
 
+@pytest.mark.fast
 async def test_invalid_address_is_an_error(
     servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn],
 ) -> None:
@@ -81,6 +85,7 @@ async def test_invalid_address_is_an_error(
         await found((servers[1].url,), url="http://")
 
 
+@pytest.mark.fast
 async def test_ollama_host_on_another_machine_is_skipped(
     servers: tuple[OllamaStandIn, OpenAIStandIn, OpenAIStandIn], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +105,7 @@ async def test_another_program_at_the_port_is_not_an_engine() -> None:
 
 
 @pytest.mark.parametrize("kind", ["auto", "openai"])
+@pytest.mark.fast
 async def test_key_is_sent_to_the_configured_address_only(kind: str) -> None:
     with OpenAIStandIn() as stranger, OpenAIStandIn(api_key="secret") as own:
         keyed = {"kind": kind, "api_key": "secret"}
@@ -112,6 +118,7 @@ async def test_key_is_sent_to_the_configured_address_only(kind: str) -> None:
         assert not any("authorization" in each.headers for each in stranger.requests)
 
 
+@pytest.mark.fast
 async def test_ollama_found_by_the_openai_protocol_gets_its_key(
     ollama_standin: OllamaStandIn,
 ) -> None:

@@ -10,7 +10,7 @@ from server.common.events import Event, EventBus, ModelProgress
 from server.engine.downloads import Downloads
 from tests.standins.serving import eventually
 
-pytestmark = [pytest.mark.anyio, pytest.mark.fast]
+pytestmark = pytest.mark.anyio
 
 
 class Source:

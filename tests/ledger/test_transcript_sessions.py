@@ -12,7 +12,7 @@ from server.store.history import History
 from tests.ledger.conversation import PROJECT, Conversation
 from tests.ledger.transcript_checking import CALL, DIGEST, LINES, OFFLOAD, call, checked, record
 
-pytestmark = [pytest.mark.anyio, pytest.mark.fast]
+pytestmark = pytest.mark.anyio
 
 
 async def test_every_call_is_found_under_any_name(

@@ -12,8 +12,6 @@ from server.policy.values import Call
 from server.store.database import open_database
 from tests.policy.conftest import GateHarness, Run
 
-pytestmark = pytest.mark.fast
-
 
 async def fill(harness: GateHarness, rows: int, at: float = 0.0) -> None:
     database = await asyncio.to_thread(open_database, harness.folders.database)

@@ -12,7 +12,7 @@ from server.store.queries import read_page
 from server.store.records import OffloadFilter, Totals
 from tests.store.offloads import end, start
 
-pytestmark = [pytest.mark.anyio, pytest.mark.fast]
+pytestmark = pytest.mark.anyio
 
 
 async def _ids(history: History, **where: object) -> str:

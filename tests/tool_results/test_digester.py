@@ -21,7 +21,7 @@ from server.tool_results import digester as module
 from server.tool_results.digester import LEAST_TOKENS, MOST_CHARACTERS, ResultDigester, tokens_of
 from tests.new_database import copy_new_database
 
-pytestmark = [pytest.mark.anyio, pytest.mark.fast]
+pytestmark = pytest.mark.anyio
 
 SAMPLE = Path(__file__).parents[1] / "digests" / "samples" / "pytest-verbose" / "output.txt.gz"
 LOG = gzip.decompress(SAMPLE.read_bytes()).decode()[-25_000:]
