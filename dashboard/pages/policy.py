@@ -1,6 +1,7 @@
 """The *Policy* page: pending approvals, active rules, audit trail."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from nicegui import Event, ui
@@ -23,7 +24,7 @@ from server.policy.rules.add_rule import first_policy, write_policy
 from server.policy.rules.describe import FORMATS, describe_rule, path_rules
 from server.policy.rules.policy_file import SHIPPED, Loaded, read_policy_text
 from server.policy.trail import KINDS, Record
-from server.policy.values import EVERY_TOOL, Rule
+from server.policy.values import EVERY_TOOL, Policy, Rule
 
 ROWS = 50
 """Number of trail rows shown at first and added by each click."""
@@ -151,15 +152,25 @@ def _rules(hub: Hub, loaded: Loaded) -> None:
     if policy.hide:
         text(f"Hidden from clients: {', '.join(sorted(policy.hide))}", "ts-sub", "p")
     _path_rules(hub.settings.paths)
-    for tool, rules in policy.tools.items():
-        if rules:
-            with box("ts-rules"):
-                text("All tools" if tool == EVERY_TOOL else tool, "ts-mono", "h3")
-                with box("", "ul"):
-                    for rule in rules:
-                        _rule(rule, loaded.path.name if own else "")
+    for tools, rules in _by_rules(policy, alike=not own):
+        with box("ts-rules"):
+            text(", ".join("Every tool" if tool == EVERY_TOOL else tool for tool in tools), "ts-mono", "h3")
+            with box("", "ul"):
+                for rule in rules:
+                    _rule(rule, loaded.path.name if own else "")
     rest = "allowed" if policy.default == "allow" else "denied"
     text(f"Everything else is {rest}.", "ts-rules-default", "p")
+
+
+def _by_rules(policy: Policy, *, alike: bool) -> Iterator[tuple[list[str], tuple[Rule, ...]]]:
+    """Yield the tools that have rules. With ``alike``, tools with the same rules come together."""
+    groups: dict[object, list[str]] = {}
+    for tool, rules in policy.tools.items():
+        if rules:
+            same = tuple((rule.name, describe_rule(rule)) for rule in rules)
+            groups.setdefault(same if alike else tool, []).append(tool)
+    for tools in groups.values():
+        yield tools, policy.tools[tools[0]]
 
 
 def _own_file_offer(hub: Hub) -> None:

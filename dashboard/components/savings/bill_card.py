@@ -20,7 +20,10 @@ def bill_card(
     the quota and the measured comparison. ``prices`` names the price table.
     """
     if not bill.days:
-        empty("The transcript check has not read any transcripts yet.")
+        empty(
+            "Once the check below has read Claude Code's transcripts, this card shows your bill by day, and "
+            "the share of it that was saved."
+        )
         return
     since = midnight(DAYS - 1).date().isoformat()
     amount = bill.since(since)

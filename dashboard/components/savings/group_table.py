@@ -7,6 +7,12 @@ from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.net_tokens import net_tokens
 from server.store.records import GroupTotal
 
+MEANINGS = {
+    "Done": "Share of the offloads whose result was written or returned",
+    "Net tokens": "Tokens saved minus tokens that the calls cost",
+}
+"""Explanations of headings, shown on hover."""
+
 
 def group_table(groups: Sequence[GroupTotal], name: str) -> None:
     """Show the groups, largest net first. ``name`` is the heading for the first column."""
@@ -14,7 +20,7 @@ def group_table(groups: Sequence[GroupTotal], name: str) -> None:
     with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):
             for head in (name, "Offloads", "Done", "Net tokens", "Money"):
-                text(head, tag="th").props["scope"] = "col"
+                text(head, tag="th", title=MEANINGS.get(head, "")).props["scope"] = "col"
         with box("", "tbody"):
             for group in sorted(groups, key=lambda each: -each.totals.net_tokens):
                 _row(group, most)
