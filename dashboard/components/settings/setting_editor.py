@@ -80,9 +80,9 @@ class SettingEditor:
             field = ui.input(value=setting.raw or "", password=secret, validation=self._explain)
             field.props["placeholder"] = setting.value if secret else ""
             if self._suggestions:
-                field.props["list"] = f"suggestions-{key_of(setting).replace('.', '-')}"
+                # The list that NiceGUI's input names, and makes itself only on phones.
                 with box("", "datalist") as options:
-                    options.props["id"] = field.props["list"]
+                    options.props["id"] = f"{field.html_id}-datalist"
                     for each in self._suggestions:
                         box("", "option").props["value"] = each
         field.props("outlined dense hide-bottom-space").classes("ts-setting-field")
