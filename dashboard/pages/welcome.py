@@ -58,7 +58,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     if updates.machine is None:
         await updates.refresh_machine()
     with page_frame(hub, updates, "First steps", "/") as page, box("ts-welcome ts-stack"):
-        text("Five steps, about two minutes. You can postpone any step.", "ts-sub", "p")
+        text("Five steps, about two minutes without downloads. You can postpone any step.", "ts-sub", "p")
         engine = EngineStep(updates)
         model = ModelStep(hub)
         connect = ConnectStep(hub)

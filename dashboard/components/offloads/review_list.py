@@ -44,9 +44,7 @@ class _Entry:
         notices = formats.count(len(item.notices), "notice") if item.notices else ""
         added, removed = item.changed
         lines = f"+{added} {formats.MINUS}{removed}" if item.diff else ""
-        place = PurePath(item.row.output or "")
-        folder = "" if place.is_absolute() or len(place.parts) < 2 else f"{place.parent}/"
-        about = (notices, lines, item.row.strength, folder, formats.one_line(item.row.task, 60))
+        about = (notices, lines, item.row.strength, _folder(item), formats.one_line(item.row.task, 60))
         self._about.set_text(" · ".join(part for part in about if part))
 
     def mark(self, *, chosen: bool) -> None:
@@ -55,3 +53,12 @@ class _Entry:
             return
         set_prop(self._button, "aria-current", "true" if chosen else "false")
         set_classes(self._button, "ts-review-item ts-review-chosen" if chosen else "ts-review-item")
+
+
+def _folder(item: Unreviewed) -> str:
+    """Return the folder of the file, which begins with its project."""
+    place = PurePath(item.row.output or "")
+    if place.is_absolute():
+        return ""
+    folder = PurePath(PurePath(item.row.project).name, place.parent)
+    return f"{folder}/" if folder.parts else ""
