@@ -105,3 +105,13 @@ def test_every_recogniser_has_an_output() -> None:
 @functools.cache
 def short_digest(name: str) -> Digest:
     return make_digest(SHORT[name][0].encode(), sheets.LIMIT, exit_status=1)
+
+
+def test_a_line_that_the_focus_quotes_is_not_repeated_as_a_fact() -> None:
+    lines = [f"[{number}/900] CC build/obj_{number}.o" for number in range(900)]
+    lines[401] = "ld: linker: cannot find -lfoo"
+    text = "\n".join([*lines, "make: *** [all] Error 1", ""])
+    made = make_digest(text.encode(), sheets.LIMIT, focus="linker")
+    assert made.text.count("cannot find -lfoo") == 1
+    assert "L402: ld: linker: cannot find -lfoo" in made.text
+    assert "make: *** [all] Error 1" in made.text
