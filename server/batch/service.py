@@ -10,7 +10,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ from server.batch.notify import JobNotifier
 from server.batch.permissions import locked_by_user, require_agent_may_continue
 from server.batch.plan import Planned
 from server.batch.recovery import settle_interrupted
+from server.batch.until_stored import until_stored
 from server.common.aio import BackgroundTasks, cancel_and_wait
-from server.common.errors import NotFound, StoreError
+from server.common.errors import NotFound
 from server.common.events import EventBus
 from server.config.sections import BatchSettings
 from server.engine.engine import Engine
@@ -38,8 +39,6 @@ logger = logging.getLogger(__name__)
 
 RECENT = 20
 """Number of past offloads used to estimate speed."""
-RETRY_SECONDS = 1.0
-"""Delay between write attempts while the disk is full or the database is locked (seconds)."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +231,7 @@ class BatchService:
             if changes(before, "pause") or (before == "paused" and by_user):
                 await self._jobs.pause(job_id, user_locked=by_user)
                 self._notifier.notify(job_id)
-                await self._with_retries(lambda: self._stop(job_id))
+                await until_stored(lambda: self._stop(job_id))
 
     async def resume(self, job_id: str, *, by_user: bool = True) -> None:
         """Resume a paused or stopped job. The user gets a fresh time and token limit; an agent gets what is
@@ -268,7 +267,7 @@ class BatchService:
             elif changes(job.state, "cancel") or (job.state == "cancelled" and by_user):
                 await self._jobs.cancel(job_id, user_locked=by_user)
                 self._notifier.notify(job_id)
-                await self._with_retries(lambda: self._finish_cancelling(job_id))
+                await until_stored(lambda: self._finish_cancelling(job_id))
         self._notifier.notify(job_id)
 
     async def retry(self, job_id: str, position: int | None = None, *, by_user: bool = True) -> int:
@@ -356,17 +355,6 @@ class BatchService:
         await self._stop(job_id)
         await self._costs.divide(job_id)
 
-    async def _with_retries(self, change: Callable[[], Awaitable[None]]) -> None:
-        """Make the change, retrying until the store accepts it, because a job must not be left half
-        stopped.
-        """
-        while True:
-            try:
-                return await change()
-            except StoreError as error:
-                logger.warning("a batch waits for the database: %s", error)
-                await asyncio.sleep(RETRY_SECONDS)
-
     async def _drive(self, run: JobRun) -> None:
         """Run the job to its end, including any items that a retry adds in the meantime."""
         job_id = run.job.id
@@ -380,7 +368,7 @@ class BatchService:
             logger.exception("batch %s failed", job_id)
             reason = f"Stopped by an error: {errors.exceptions[0]}"
         if reason:
-            await self._with_retries(lambda: self._stopped(job_id, reason))
+            await until_stored(lambda: self._stopped(job_id, reason))
         self._notifier.notify(job_id)
 
     async def _stopped(self, job_id: str, reason: str) -> None:
