@@ -81,6 +81,7 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
                 if has_work(days):
                     with card("The local model's work", aside="tokens by day, your own calls included"):
                         work_chart(days)
+                        source_note("The engine's own counts of the tokens that it read and wrote.")
                 _groups(groups)
             with box("ts-stack"):
                 report = await hub.transcript_check.report()
@@ -88,7 +89,7 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
                     _sum(totals)
                     with box("ts-fold", "details"):
                         text("How these figures are made", tag="summary")
-                        text(_sources(hub, report), "ts-sub ts-fold-text", "p")
+                        text(_sources(hub, report), "ts-sub ts-fold-text ts-source", "p")
                 with card("Your whole bill for Claude Code"):
                     saved = {each.day: each.totals.corrected_microusd for each in days}
                     quota = await asyncio.to_thread(hub.quota.read)
@@ -111,7 +112,7 @@ def _groups(groups: Mapping[str, Sequence[GroupTotal]]) -> None:
     for name, rows in groups.items():
         with card(f"By {name}"):
             group_table(rows, name.capitalize())
-    source_note("The tables group the receipts of the total. Losses are included.")
+            source_note("Receipts of the total, losses included.")
 
 
 async def as_csv(hub: Hub) -> str:

@@ -99,6 +99,8 @@ def test_every_card_with_figures_names_their_source(page: Page, hub: HubProcess,
         }).filter(card => card.figures && !card.sources).map(card => card.heading)"""
     )
     assert without == []
+    for fold in page.locator("details:has(.ts-source) summary").all():
+        fold.click()
     sources = " ".join(page.locator(".ts-source").all_inner_texts())
     for named in ("list prices", f"of {load_prices().dated.isoformat()}", "median error", "transcripts"):
         assert named in sources

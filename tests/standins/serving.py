@@ -113,8 +113,8 @@ class StandInServer:
         return [exchange.outcome for exchange in self.requests if exchange.path == path]
 
     def bodies(self, path: str) -> list[Any]:
-        """Return the JSON bodies of the requests for ``path``."""
-        return [exchange.json for exchange in self.requests if exchange.path == path]
+        """Return the JSON bodies of the requests for ``path`` whose body arrived."""
+        return [exchange.json for exchange in self.requests if exchange.path == path and exchange.body]
 
     def __enter__(self) -> Self:
         self.start()
