@@ -44,6 +44,7 @@ def tamper(harness: GateHarness, *statements: str) -> None:
     connection.close()
 
 
+@pytest.mark.fast
 def test_an_unchanged_trail_is_intact(harness: GateHarness, run: Run) -> None:
     run(fill(harness, 20))
     assert run(verified(harness)) == Verification(20, 1, 20)
@@ -131,6 +132,7 @@ def test_rows_lost_between_two_starts_are_recorded(harness: GateHarness, run: Ru
     assert run(story()) == "20 rows at the end are missing: 20 were written."
 
 
+@pytest.mark.fast
 def test_expiry_leaves_a_chain_that_verifies(harness: GateHarness, run: Run) -> None:
     run(fill(harness, 20, at=1000.0))
 

@@ -92,6 +92,7 @@ def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DigesterHarness:
     return DigesterHarness(tmp_path)
 
 
+@pytest.mark.fast
 async def test_a_digest_is_short_true_and_recorded(harness: DigesterHarness) -> None:
     digest = await harness.bash(LOG)
     assert digest is not None
@@ -115,6 +116,7 @@ async def test_a_digest_is_short_true_and_recorded(harness: DigesterHarness) -> 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.fast
 async def test_small_and_unknown_results_pass(harness: DigesterHarness) -> None:
     assert tokens_of(LOG[-3_000:], FAMILY) < LEAST_TOKENS
     assert await harness.bash(LOG[-3_000:]) is None
@@ -216,6 +218,7 @@ async def test_after_an_edit_the_same_command_is_no_loss(harness: DigesterHarnes
     assert [record.loss for record in await harness.records.latest(9)] == ["", ""]
 
 
+@pytest.mark.fast
 async def test_reading_the_file_again_is_a_loss(harness: DigesterHarness) -> None:
     path = harness.folder / "run.log"
     path.write_text(LOG)
