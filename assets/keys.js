@@ -37,7 +37,8 @@
     const dialog = show("help", "Keys", element("h2", { textContent: "Keys" }), element("ul", {}, ...rows), close);
     close.addEventListener("click", () => dialog.close());
     dialog.tabIndex = -1;
-    dialog.focus(); // the button at the end would scroll the heading out of sight
+    dialog.focus();
+    dialog.scrollTop = 0; // the browser first focuses the button at the end, and scrolls to it
   };
 
   // Rows of a list: j and k move the focus, Enter opens the row as any link. Review has keys of its own.

@@ -87,28 +87,32 @@ def _index() -> Mapping[str, Element]:
     return links
 
 
-def _filter(columns: Element, index: Mapping[str, Element], words: str | None) -> None:
-    """Show the cards whose heading contains the words, and the links of the cards that are shown. ``words``
-    is None if there is no search. The groups of settings filter themselves.
+def _filter(columns: Element, index: Mapping[str, Element], words: str | None) -> int:
+    """Show the cards whose heading contains the words, and the links of the cards that are shown. Return the
+    number of cards that are not groups of settings. ``words`` is None if there is no search. The groups of
+    settings filter themselves.
     """
+    others = 0
     groups = {f"settings-{group.key}" for group in GROUPS}
     for section in (each for each in columns.descendants() if "ts-card" in each.classes):
         anchor = str(section.props.get("id", ""))
         if anchor not in groups:
             heading = str(section.props["aria-label"]).lower()
             section.set_visibility(words is None or bool(words and words in heading))
+            others += section.visible
         if anchor in index:
             index[anchor].set_visibility(section.visible)
+    return others
 
 
 def _groups(
-    hub: Hub, updates: HubUpdates, settings: Sequence[Setting], on_search: Callable[[str | None], None]
+    hub: Hub, updates: HubUpdates, settings: Sequence[Setting], on_search: Callable[[str | None], int]
 ) -> EngineTest:
     tests: list[EngineTest] = []
 
     def find(words: str, only: bool) -> None:
-        search.show_count(groups.filter(words, only))
-        on_search(words if words or only else None)
+        count = groups.filter(words, only)
+        search.show_count(count, other_cards=on_search(words if words or only else None))
 
     search = SettingSearch(find)
     groups = SettingGroups(

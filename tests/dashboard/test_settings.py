@@ -35,6 +35,7 @@ def test_changed_settings_are_written_to_the_file_and_reset(page: Page, stage: D
     field = longest.get_by_role("spinbutton", name="Longest answer")
     field.fill("3")
     expect(longest).to_contain_text("Give a whole number of at least 16.")  # while one types
+    expect(field).to_have_attribute("aria-invalid", "true")
     field.press("Enter")
     assert "max_output_tokens" not in config(stage).get("offload", {})
     field.fill("2048")
@@ -93,9 +94,11 @@ def test_switches_and_sliders_save_at_once(page: Page, stage: DashboardHarness) 
     attempts = page.locator(".ts-setting", has_text="Attempts after a failed check")
     expect(attempts.locator(".ts-setting-figure")).to_have_text("3")
     expect_changed(attempts, "Default: 2")
+    expect(slider).to_have_value("3")  # updates of the page do not move it
     assert config(stage)["offload"]["repair_rounds"] == 3
     attempts.get_by_role("button", name="Reset").click()
     expect(attempts.locator(".ts-setting-figure")).to_have_text("2")
+    expect(slider).to_have_value("2")
 
 
 def test_the_search_finds_settings_by_words_and_key(page: Page, stage: DashboardHarness) -> None:
@@ -114,8 +117,11 @@ def test_the_search_finds_settings_by_words_and_key(page: Page, stage: Dashboard
     links = page.locator(".ts-settings-link:visible")
     expect(links.filter(has_text="Sandboxes")).to_have_count(1)
     expect(links.filter(has_text="Prices")).to_have_count(0)
-    page.get_by_label("Search settings").fill("")
+    page.get_by_label("Search settings").fill("zebra")
+    expect(page.get_by_text("No setting matches “zebra”.")).to_be_visible()
+    page.get_by_role("button", name="Show all settings").click()
     expect(shown).to_have_count(few)
+    expect(page.get_by_label("Search settings")).to_have_value("")
     expect(page.get_by_label("Prices", exact=True)).to_be_visible()
 
 

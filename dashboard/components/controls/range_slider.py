@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from nicegui.events import GenericEventArguments
 
-from dashboard.components.controls.elements import box
+from dashboard.components.controls.elements import box, set_prop
 
 NUMBER = "(event) => emit(Number(event.target.value))"
 
@@ -24,16 +24,18 @@ class RangeSlider:
     ) -> None:
         least, most, step = span
         self._range = box("ts-range", "input", label)
-        self._range.props.update({"type": "range", "min": least, "max": most, "step": step, "value": value})
+        # ".value" sets the control only when it changes. Vue would set "value" again with every update of the
+        # page, and so move the slider away from the user's choice.
+        self._range.props.update({"type": "range", "min": least, "max": most, "step": step, ".value": value})
 
         async def choose(event: GenericEventArguments) -> None:
-            await on_choice(float(event.args))
+            chosen = float(event.args)
+            self.set_value(chosen)
+            await on_choice(chosen)
 
         self._range.on("input", lambda event: on_move(float(event.args)), js_handler=NUMBER)
         self._range.on("change", choose, js_handler=NUMBER)
 
     def set_value(self, value: float) -> None:
         """Show a different value."""
-        # The property can still hold the value, after the user moved the slider away.
-        self._range.props["value"] = value
-        self._range.update()
+        set_prop(self._range, ".value", value)

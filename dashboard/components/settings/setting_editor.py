@@ -8,7 +8,7 @@ from nicegui.elements.mixins.value_element import ValueElement
 from nicegui.events import GenericEventArguments
 
 from dashboard import formats
-from dashboard.components.controls.elements import box, text
+from dashboard.components.controls.elements import box, set_prop, text
 from dashboard.components.controls.range_slider import RangeSlider
 from dashboard.components.settings.plain_names import CHOICES, PlainName, key_of
 from server.config.settings_file import explain_bad_value
@@ -57,7 +57,8 @@ class SettingEditor:
         known = CHOICES.get(key_of(self._setting), {})
         options = {each: known.get(each, each) for each in self._setting.choices}
         choice = ui.select(options, value=self._setting.raw).props("outlined dense options-dense")
-        choice.props["aria-label"] = self._words.name
+        # A select gives its label to screen readers. The stylesheet hides it, because the row shows the name.
+        choice.props["label"] = self._words.name
         choice.on_value_change(lambda event: self._put(event.value))
         return choice.classes("ts-setting-field")
 
@@ -87,6 +88,9 @@ class SettingEditor:
                         box("", "option").props["value"] = each
         field.props("outlined dense hide-bottom-space").classes("ts-setting-field")
         field.props["aria-label"] = self._words.name
+        field.on_value_change(
+            lambda event: set_prop(field, "aria-invalid", "true" if self._explain(event.value) else "false")
+        )
         if self._words.unit:
             field.props["suffix"] = self._words.unit
 

@@ -6,6 +6,7 @@ from nicegui import ui
 from nicegui.element import Element
 
 from dashboard import formats
+from dashboard.components.controls.button import button
 from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, set_prop, text
 from dashboard.components.settings.list_settings import ListSetting
@@ -32,11 +33,24 @@ class SettingSearch:
             self._only.on_value_change(self._changed)
             self._count = text("", "ts-sub")
             self._count.props["role"] = "status"
+        with box("ts-empty") as self._nothing:
+            self._none = text("", "", "p")
+            with box("ts-actions"):
+                button("Show all settings", self._clear)
+        self._nothing.set_visibility(False)
 
-    def show_count(self, shown: int) -> None:
-        """Show how many settings match; nothing if there is no search."""
+    def show_count(self, shown: int, other_cards: int) -> None:
+        """Show how many settings match; nothing if there is no search. Say so if nothing at all matches."""
         searching = bool(self._words.value or self._only.value)
         self._count.set_text(formats.count(shown, "setting") if searching else "")
+        self._nothing.set_visibility(searching and not shown and not other_cards)
+        changed = "changed setting" if self._only.value else "setting"
+        matching = f" matches “{self._words.value}”" if self._words.value else ""
+        self._none.set_text(f"No {changed}{matching}." if matching else "No setting was changed.")
+
+    def _clear(self) -> None:
+        self._only.set_value(False)
+        self._words.set_value("")
 
     def _changed(self) -> None:
         self._on_change(str(self._words.value or "").lower(), bool(self._only.value))
