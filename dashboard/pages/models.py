@@ -7,7 +7,7 @@ from nicegui import ui
 from dashboard.components.controls.button import button
 from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, set_prop, text
-from dashboard.components.controls.notices import run_action, show_notice
+from dashboard.components.controls.notices import show_notice
 from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
@@ -19,6 +19,7 @@ from dashboard.components.models.recommended_models import ignore_progress
 from dashboard.hub_updates import HubUpdates
 from server.backends.base import Capabilities
 from server.backends.embedded.catalogue import pinned_models
+from server.common.errors import TokenSaverError
 from server.gpu.engine_devices import with_engine_devices
 from server.hub import Hub
 from server.models.evidence import Evidence, gather_evidence
@@ -29,6 +30,10 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     """Fill the page."""
     if updates.machine is None:
         await updates.refresh_machine()
+
+    async def rank() -> None:
+        await recommended.load()
+
     with page_frame(hub, updates, "Models", "/models") as page, box("ts-stack ts-models-page"):
         with box("ts-model-cards"):
             with card("Memory"):
@@ -37,8 +42,8 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             with card("Add a model"):
                 download = DownloadForm(hub)
         with card("Installed"):
-            listing = ModelList(page)
-        with card("Recommended for this machine", aside="for coding, best first"):
+            listing = ModelList(page, on_default=rank)
+        with card("Recommended for this machine", aside="for coding; fast and installed models first"):
             recommended = ModelTable(hub)
         with card("Your own work"):
             own_work = OwnWork(hub)
@@ -86,7 +91,8 @@ class DownloadForm:
         self._hub = hub
         self._activities = ModelActivities(hub)
         with box("ts-load") as self._form:
-            self._name = ui.input("Name, address or path").props("outlined dense")
+            self._name = ui.input("Name, address or path", on_change=self._clear_error)
+            self._name.props("outlined dense hide-bottom-space")
             self._name.classes("ts-grow").on("keydown.enter", self._pull)
             button("Add", self._pull, icon="add", label="Add this model")
         self._hint = text("", "ts-sub", "p")
@@ -111,18 +117,28 @@ class DownloadForm:
     async def _pull(self) -> None:
         """Show the model's size and licence, and download it if the user agrees."""
         name = (self._name.value or "").strip()
-        about: list[str] = []
-
-        async def look_up() -> None:
-            about.append(await self._hub.engine.look_up(name))
-
-        if not name or not await run_action(look_up()) or (about[0] and not await _agrees(name, about[0])):
+        if not name:
             return
         before = {each.name for each in self._hub.snapshot().engine.installed}
-        if await run_action(self._hub.engine.pull(name, ignore_progress)):
-            after = [each.name for each in self._hub.snapshot().engine.installed]
-            show_notice(added([each for each in after if each not in before], name))
-            self._name.set_value("")
+        try:
+            about = await self._hub.engine.look_up(name)
+            if about and not await _agrees(name, about):
+                return
+            await self._hub.engine.pull(name, ignore_progress)
+        except TokenSaverError as error:
+            self._show_error(f"{error.cause} {error.next_step}")
+            return
+        after = [each.name for each in self._hub.snapshot().engine.installed]
+        show_notice(added([each for each in after if each not in before], name))
+        self._name.set_value("")
+
+    def _show_error(self, words: str | None) -> None:
+        """Show an error below the field, or none."""
+        self._name.error = words
+        set_prop(self._name, "aria-invalid", "true" if words else "false")
+
+    def _clear_error(self) -> None:
+        self._show_error(None)
 
 
 def added(names: Sequence[str], wanted: str) -> str:

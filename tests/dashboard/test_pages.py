@@ -93,7 +93,8 @@ def test_a_model_is_downloaded_and_a_download_is_cancelled(page: Page, stage: Da
     expect(page.locator(".ts-activity")).to_have_count(0)
     page.get_by_label("Name, address or path").fill("nowhere:1b")
     page.get_by_role("button", name="Add this model").click()
-    expect(page.locator(".ts-notice", has_text="no_network")).to_be_visible()
+    expect(page.get_by_label("Add a model").get_by_role("alert")).to_contain_text("nowhere:1b")
+    expect(page.get_by_label("Name, address or path")).to_have_attribute("aria-invalid", "true")
 
 
 def test_a_model_is_loaded_and_unloaded_from_the_list(page: Page, stage: DashboardHarness) -> None:
@@ -168,7 +169,7 @@ def test_models_that_suit_the_machine_are_recommended(page: Page, stage: Dashboa
     expect(recommended.get_by_role("button", name="Download").first).to_be_visible()
     expect(recommended.locator("tbody tr").first).to_contain_text(re.compile("spare|short"))
     heads = recommended.locator("thead th").all_inner_texts()
-    assert heads[:6] == ["Model", "Memory", "Speed", "Passed its checks", "Licence", "Download"]
+    assert heads[:6] == ["Model", "Memory", "Speed", "Quality", "Licence", "Download"]
 
 
 def test_a_model_is_made_the_default(page: Page, stage: DashboardHarness) -> None:
@@ -185,6 +186,11 @@ def test_a_model_is_made_the_default(page: Page, stage: DashboardHarness) -> Non
     expect(row.locator(".ts-tag")).to_be_visible()
     config = (stage.hub.home / "config.toml").read_text()
     assert f'model = "{other}"' in config
+    installed = page.locator(".ts-models .ts-model", has_text=CODER)
+    installed.get_by_role("button", name=f"Make default: {CODER}").click()
+    expect(installed.locator(".ts-tag", has_text="default")).to_be_visible()
+    expect(page.locator(".ts-coach tbody tr", has_text=CODER).locator(".ts-tag")).to_be_visible()
+    assert f'model = "{CODER}"' in (stage.hub.home / "config.toml").read_text()
 
 
 def test_savings_by_span_and_as_csv(page: Page, stage: DashboardHarness) -> None:

@@ -4,23 +4,29 @@ delete them.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nicegui import ui
 
 from dashboard import formats
 from dashboard.components.controls.button import button
-from dashboard.components.controls.elements import box, set_prop, text
+from dashboard.components.controls.elements import box, link, set_prop, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import run_action, show_notice
 from dashboard.components.frame.page_frame import Page
 from dashboard.components.models.engine_card import about, stays
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.engine.view import EngineView
+from server.models.catalogue import CatalogueModel
+from server.models.default_model import make_default
 from server.models.deletion import delete_model
 from server.models.evidence import NOTHING, Evidence
+from server.models.recommend import memory_needed
 from server.state.snapshot import Snapshot
+
+OnDefault = Callable[[], Awaitable[object]]
+"""Called after another model became the default."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +47,14 @@ class ModelEntry:
 class ModelList:
     """The installed models, sorted by name so that loading one does not reorder the list."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, on_default: OnDefault) -> None:
         self._page = page
         self._models = KeyedList[ModelEntry](
-            box("ts-models"), lambda entry: entry.model.name, lambda entry: _Line(page, entry)
+            box("ts-models"), lambda entry: entry.model.name, lambda entry: _Line(page, entry, on_default)
         )
+        with box("ts-own-folders") as self._own_folders:
+            text("The app never deletes models in your own folders. ", "ts-sub")
+            link("/settings#settings-engine", "", "Folders in Settings")
         with box("ts-empty") as self._empty:
             self._nothing = text("", tag="p")
 
@@ -68,6 +77,7 @@ class ModelList:
             for model in sorted(view.installed, key=lambda each: each.name)
         ]
         self._models.update(entries)
+        self._own_folders.set_visibility(any(each.model.place for each in entries))
         self._empty.set_visibility(not entries)
         self._nothing.set_text(_nothing(view))
 
@@ -75,8 +85,9 @@ class ModelList:
 class _Line:
     """The row for one model. Its buttons are built once and merely hidden."""
 
-    def __init__(self, page: Page, entry: ModelEntry) -> None:
+    def __init__(self, page: Page, entry: ModelEntry, on_default: OnDefault) -> None:
         self._entry = entry
+        self._on_default = on_default
         self._hub = page.hub
         self._name = entry.model.name
         with box("ts-model") as self.element:
@@ -91,6 +102,7 @@ class _Line:
                 self._fit = text("", "ts-sub", "p")
                 self._known = text("", "ts-sub", "p")
             with box("ts-model-actions"):
+                self._choose = button("Make default", self._make_default, label=f"Make default: {self._name}")
                 self._load = button("Load", self._load_or_unload)
                 self._measure = button("Measure", self._measure_or_stop)
                 self._delete = button(
@@ -101,6 +113,7 @@ class _Line:
         self._entry = entry
         loaded, can = entry.loaded, entry.capabilities
         self._default.set_visibility(entry.default)
+        self._choose.set_visibility(entry.model.generates and not entry.default)
         self._tag.set_visibility(loaded is not None)
         self._about.set_text(about(loaded) if loaded else _about(entry.model))
         self._stays.refresh(time.time())
@@ -125,6 +138,13 @@ class _Line:
             await run_action(engine.unload(name), f"{name} was unloaded.")
         else:
             await run_action(engine.load(name), f"{name} is loaded.")
+
+    async def _make_default(self) -> None:
+        if await run_action(
+            make_default(self._hub.engine, self._hub.folders, self._name),
+            f"{self._name} is used from now on, unless a call names another model.",
+        ):
+            await self._on_default()
 
     async def _measure_or_stop(self) -> None:
         if self._entry.measuring:
@@ -170,8 +190,11 @@ def _about(model: InstalledModel) -> str:
 def _fit(entry: ModelEntry) -> str:
     if entry.free is None or not entry.model.size:
         return ""
-    free = f"{formats.size(entry.free)} of {'GPU memory' if entry.on_gpu else 'RAM'} free"
-    return f"{'Fits' if entry.model.size <= entry.free else 'Does not fit now'}: {free}"
+    needed = memory_needed(CatalogueModel(name=entry.model.name, size=entry.model.size))
+    free = f"{formats.size(entry.free)} of free {'GPU memory' if entry.on_gpu else 'RAM'}"
+    return (
+        f"{'Fits' if needed <= entry.free else 'Does not fit now'}: needs ≈ {formats.size(needed)} of {free}"
+    )
 
 
 def _known(evidence: Evidence) -> str:
@@ -188,4 +211,4 @@ def _nothing(view: EngineView) -> str:
         return f"{view.label} does not answer, so its models are unknown."
     if not view.label:
         return "No engine found. Install Ollama or start your own server; the app finds it automatically."
-    return f"{view.label} has no model yet. Download one of the recommended models below."
+    return f"{view.label} has no model yet. Add one above, or download one of the recommended models."

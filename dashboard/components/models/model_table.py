@@ -20,7 +20,7 @@ from server.models.default_model import make_default
 from server.models.recommend import Recommendation
 
 MOST = 8
-COLUMNS = ("Model", "Memory", "Speed", "Passed its checks", "Licence", "Download", "")
+COLUMNS = ("Model", "Memory", "Speed", "Quality", "Licence", "Download", "")
 
 
 class ModelTable:

@@ -20,7 +20,8 @@ class OwnWork:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        with box("ts-load"):
+        text("Find out how well an installed model does your own work.", "", "p")
+        with box("ts-load") as self._choices:
             self._model = ModelChoice()
             self._project = ui.select([], label="Project").props("outlined dense options-dense")
             self._project.classes("ts-grow")
@@ -52,6 +53,7 @@ class OwnWork:
         view = snapshot.engine
         names = [each.name for each in view.installed if each.generates]
         self._model.offer(names, view.default_model)
+        self._choices.set_visibility(bool(names))
         self._replay.set_visibility(bool(names))
 
     async def _measure_on_files(self) -> None:
