@@ -42,7 +42,7 @@ def list_offloads(folders: Folders, limit: int, *, failed: bool, as_json: bool) 
         _list(folders, rows, as_json=as_json)
     else:
         nothing = "No offload has failed." if failed else "Nothing has been offloaded yet."
-        echo(f'{nothing} Try `token-saver offload "Write slugify(text) in Python" --output slug.py`.')
+        echo(f"{nothing} Try the example at the end of `token-saver offload --help`.")
 
 
 def list_batch(folders: Folders, given: str, limit: int, *, failed: bool, as_json: bool) -> None:

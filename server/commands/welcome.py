@@ -27,7 +27,7 @@ def say_ready(hub: Hub, *, with_link: bool) -> None:
     else:
         typer.echo(f"  Dashboard    `{typed(os.environ)} dashboard` opens it")
     typer.echo(f"  Engine       {in_line(_engine(hub))}")
-    typer.echo(f"  Claude Code  {connect_line()}")
+    typer.echo(f"  Clients      `{typed(os.environ)} connect claude-code`, or `connect --help` for others")
     sys.stdout.flush()
 
 

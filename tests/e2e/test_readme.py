@@ -179,7 +179,7 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         link = re.search(r"http://127\.0\.0\.1:(\d+)(/login\?code=\S+)", second)
         assert link is not None, second
         assert _status(int(link[1]), link[2]) in (200, 302, 303)
-        wait_until(lambda: "claude mcp add token-saver" in output.read_text())
+        wait_until(lambda: "token-saver connect claude-code" in output.read_text())
         lines = output.read_text()
         assert "Dashboard    http://127.0.0.1:" in lines
         assert re.search(r"Engine +Ollama", lines), lines
@@ -197,7 +197,7 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         assert "ERROR" not in user.types("token-saver doctor")
 
         digest = user.types(
-            '''token-saver offload "Write slugify(text) in Python" --output slug.py -e "slugify('A b') == 'a-b'" -e "slugify('') == ''"''',  # noqa: E501 - a command
+            '''token-saver offload "Write slugify(text): lower case, every run of other characters becomes one dash" --output slug.py -e "slugify('Hello, World!') == 'hello-world'" -e "slugify('A  b') == 'a-b'"''',  # noqa: E501 - a command
             project,
         )
         assert "def slugify" in (project / "slug.py").read_text()
