@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from nicegui import background_tasks
 
 from server.common.errors import NotFound
 from server.hub import Hub
-from server.offload.values import Caller, Task
+from server.offload.values import Caller, Outcome, Task
 from server.store.records import DASHBOARD, OffloadDetail
 
 TOOLS = ("offload_work", "batch_offload")
@@ -25,8 +26,12 @@ def can_run_again(detail: OffloadDetail) -> bool:
     return detail.row.tool in TOOLS and bool(arguments.get("task")) and not whole_batch
 
 
-async def run_again(hub: Hub, detail: OffloadDetail, model: str) -> str:
-    """Start the task again and return the new offload's id once its row exists.
+OnEnd = Callable[[Outcome], Awaitable[object]]
+
+
+async def run_again(hub: Hub, detail: OffloadDetail, model: str, on_end: OnEnd | None = None) -> str:
+    """Start the task again and return the new offload's id once its row exists. ``on_end`` receives its
+    outcome, even if the page was closed in the meantime.
 
     Raises:
         Paused: the user paused offloading.
@@ -37,10 +42,10 @@ async def run_again(hub: Hub, detail: OffloadDetail, model: str) -> str:
     if not can_run_again(detail):
         raise NotFound("The history did not keep this call.", "Ask Claude to repeat the task.")
     project = Path(detail.row.project) if detail.row.project else None
-    return await run_task(hub, task_of(detail, model), project)
+    return await run_task(hub, task_of(detail, model), project, on_end)
 
 
-async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
+async def run_task(hub: Hub, task: Task, project: Path | None = None, on_end: OnEnd | None = None) -> str:
     """Start a task in a project's folder and return the offload's id once its row exists.
 
     Raises:
@@ -51,7 +56,13 @@ async def run_task(hub: Hub, task: Task, project: Path | None = None) -> str:
     offload_id = secrets.token_hex(4)
     roots = (project, *hub.settings.roots) if project else hub.settings.roots
     caller = Caller(DASHBOARD, f"{DASHBOARD}-{offload_id}", project, roots)
-    work = background_tasks.create(hub.offloader.run(task, caller, _ignore_progress, offload_id=offload_id))
+
+    async def run() -> None:
+        outcome = await hub.offloader.run(task, caller, _ignore_progress, offload_id=offload_id)
+        if on_end is not None:
+            await on_end(outcome)
+
+    work = background_tasks.create(run())
     async with asyncio.timeout(START_SECONDS):
         while await hub.history.get(offload_id) is None:
             if work.done():

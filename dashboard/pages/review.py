@@ -20,7 +20,7 @@ from dashboard.open_file import open_file
 from dashboard.run_again import run_again
 from server.common.errors import TokenSaverError
 from server.hub import Hub
-from server.offload.values import STRENGTHS
+from server.offload.values import STRENGTHS, Outcome
 from server.store.reviews import Review, Reviews, Unreviewed
 
 KEYS = (
@@ -57,6 +57,7 @@ class ReviewView:
         self._chosen = ""
         self._model = ""
         self._kept: tuple[Unreviewed, ...] = ()
+        self._running_again: set[str] = set()
         # A button has the focus after a click, and the keys must work even then.
         ui.keyboard(self._press, ignore=["input", "select", "textarea"])
         with box("ts-review-kept") as self._kept_line:
@@ -198,15 +199,32 @@ class ReviewView:
         detail = await self._hub.history.get(item.row.id)
         if detail is None:
             return
-        model = self._model or item.row.model
-        show_notice(f"Starting {item.row.output} again with {model}…")
+        model, name, page = self._model or item.row.model, item.row.output, ui.context.client
+        if item.row.id in self._running_again:
+            show_notice(f"{name} is already running again.")
+            return
+        self._running_again.add(item.row.id)
+
+        async def replace(outcome: Outcome) -> None:
+            """Take the old result off the list only if there is a new one."""
+            self._running_again.discard(item.row.id)
+            if outcome.name == "delivered":
+                await self._reviews.record([item.row.id], "rerun")
+                if self._chosen == item.row.id:
+                    self._chosen = outcome.offload_id
+                self.requested.emit()
+            elif not page.is_deleted:
+                with page:
+                    show_notice(f"Run again ended without a new result, so {name} is as it was.", bad=True)
+
+        show_notice(f"Starting {name} again with {model}…")
         try:
-            await run_again(self._hub, detail, model)
+            await run_again(self._hub, detail, model, replace)
         except TokenSaverError as error:
+            self._running_again.discard(item.row.id)
             show_error(error)
             return
-        await self._record([item], "rerun")
-        show_notice(f"Running again with {model}. The new result appears here.")
+        show_notice(f"Running again with {model}. The new result replaces this one.")
 
     async def _open(self, item: Unreviewed) -> None:
         if item.row.output:  # relative to the project, if the file lies inside the project

@@ -10,7 +10,7 @@ from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, link, text
 from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.settings.autostart_row import AutostartRow
-from dashboard.components.settings.client_connections import ClientConnections, connect_by_hand
+from dashboard.components.settings.client_connections import ClientConnections
 from dashboard.components.settings.list_settings import CheckList
 from dashboard.components.settings.plain_names import GROUPS
 from dashboard.components.settings.project_checks import ProjectCheckList, SandboxState
@@ -134,7 +134,6 @@ def _start_at_login(hub: Hub, updates: HubUpdates) -> None:
 def _cards(hub: Hub) -> tuple[ClientConnections, ProjectCheckList, AuditSwitch]:
     with card("Connections", anchor="settings-clients"):
         connect = ClientConnections(hub.folders)
-        connect_by_hand()
     with card("Your own checks", aside="[checks]", anchor="settings-checks"):
         CheckList(hub)
     with card("Project checks", anchor="settings-project-checks"):

@@ -19,7 +19,7 @@ from dashboard.components.models.recommended_models import RecommendedModels, ig
 from dashboard.components.offloads.first_offload import FirstOffload
 from dashboard.components.offloads.nothing_runs import any_connected
 from dashboard.components.offloads.running_offloads import RunningList
-from dashboard.components.settings.client_connections import ClientConnections, connect_by_hand
+from dashboard.components.settings.client_connections import ClientConnections
 from dashboard.hub_updates import HubUpdates
 from server.backends.embedded.catalogue import pinned_models
 from server.engine.view import EngineView
@@ -68,7 +68,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         with box("ts-actions"):
             button("Done", lambda: _finish(hub), look="main", icon="check")
             button("Skip", lambda: _finish(hub), look="quiet", label="Skip the first steps")
-            text("Both buttons end these steps. The Settings page has a link back to them.", "ts-sub")
+            text("“Done” and “Skip” both end these steps. You can open them again from Settings.", "ts-sub")
         for update in (engine.update, model.update, task.update):
             page.follow_changes(update)
     await connect.load()
@@ -107,7 +107,9 @@ class ModelStep:
             self._first = FirstModel(hub)
             self._better = text("", "ts-sub", "p")
             self.recommended = RecommendedModels(hub, most=1)
-            link("/models", "ts-more", "All models that suit this machine, or add a file of your own")
+            link("/models", "ts-more", "All models that suit this machine")
+            # The address moves the focus to the field for a file.
+            link("/models#search", "ts-more", "Use a model file that is already on this disk")
 
     def update(self, snapshot: Snapshot) -> None:
         """Show the latest state."""
@@ -154,7 +156,6 @@ class ConnectStep:
         self._step = StepCard(3, "Connect", "Claude then sends work here automatically.")
         with self._step.body():
             self._clients = ClientConnections(hub.folders, on_change=self._changed)
-            connect_by_hand()
 
     async def load(self) -> None:
         """Read the clients' files."""

@@ -13,8 +13,10 @@ from server.store.database import Database
 from server.store.records import OffloadRow
 from server.store.tables import offload
 
-Review = Literal["kept", "undone", "rerun"]
-"""A verdict: the result was kept, undone, or requested again from another model."""
+Review = Literal["kept", "undone", "rerun", "trial"]
+"""A verdict: the result was kept, undone, or replaced by another run. The first steps show a trial's result
+themselves, so it needs no review.
+"""
 NEWEST = 1_000
 """Number of the newest written results to search for unreviewed ones."""
 

@@ -114,9 +114,14 @@ def test_a_result_runs_again_and_comes_back(browser: Browser, fresh: DashboardHa
         fresh.ollama.answers.default = Answer("The alder grows near water.\n")
         page.keyboard.press("r")
         wait_until(lambda: "near water" in (fresh.project / "alder.md").read_text())
-        expect(page.locator(".ts-review-item", has_text="alder")).to_have_count(1)
-        page.locator(".ts-review-item", has_text="alder").click()
         expect(page.locator(".ts-diff-added")).to_contain_text("near water")
+        expect(page.locator(".ts-review-item", has_text="alder")).to_have_count(1)
+        expect(page.locator(".ts-review-item")).to_have_count(4)
+
+        fresh.ollama.answers.default = Answer("")
+        page.keyboard.press("r")
+        expect(page.locator(".ts-notice")).to_contain_text("so alder.md is as it was")
+        expect(page.locator(".ts-review-item", has_text="alder")).to_have_count(1)
 
 
 def test_notices_come_first_with_their_words(browser: Browser, stage: DashboardHarness) -> None:

@@ -1,6 +1,7 @@
 """Notices after a user action: success, or an error with its code and next step."""
 
 from collections.abc import Awaitable
+from typing import Literal
 
 from nicegui import ui
 
@@ -37,9 +38,10 @@ def show_unexpected(error: Exception) -> None:
     )
 
 
-def show_notice(words: str) -> None:
-    """Show a notice that an action succeeded."""
-    ui.notify(words, type="positive", position="bottom-right", classes="ts-notice", group=GROUP)
+def show_notice(words: str, *, bad: bool = False) -> None:
+    """Show a notice that an action succeeded. With ``bad``, something else ended without a result."""
+    kind: Literal["negative", "positive"] = "negative" if bad else "positive"
+    ui.notify(words, type=kind, position="bottom-right", classes="ts-notice", group=GROUP)
 
 
 def show_error(error: TokenSaverError) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dashboard.components.controls.elements import box, set_classes, text
+from dashboard.components.controls.elements import box, set_classes, set_prop, text
 
 
 class StepCard:
@@ -13,7 +13,7 @@ class StepCard:
         self._number = number
         with box("ts-card ts-path-step", "section", heading) as self._card:
             self._mark = text(str(number), "ts-path-mark")
-            self._mark.props["aria-hidden"] = "true"
+            self._mark.props.update({"role": "img", "aria-label": f"Step {number}"})
             with box("ts-path-content") as self._content, box("ts-path-head"):
                 text(heading, tag="h2")
                 self._state = text("", "ts-path-state")
@@ -29,5 +29,6 @@ class StepCard:
     def show_done(self, done: bool, words: str = "Done") -> None:
         """Show whether the step is done. ``words`` says so in text, because colour alone is not enough."""
         self._mark.set_text("✓" if done else str(self._number))
+        set_prop(self._mark, "aria-label", f"Step {self._number}{', done' if done else ''}")
         self._state.set_text(words if done else "")
         set_classes(self._card, f"ts-card ts-path-step {'ts-path-done' if done else ''}".rstrip())

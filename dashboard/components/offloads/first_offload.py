@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from nicegui import ui
 
@@ -20,7 +20,7 @@ from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.offload.values import STRENGTHS, Task
 from server.state.snapshot import Snapshot
-from server.store.records import OffloadDetail
+from server.store.records import DASHBOARD, OffloadDetail, OffloadFilter
 from server.store.reviews import Reviews
 
 FIRST_TASK = (
@@ -29,6 +29,10 @@ FIRST_TASK = (
 EXAMPLES = ("slugify('Hello, World!') == 'hello-world'", "slugify('A  b') == 'a-b'")
 """Facts that the first task's result must satisfy."""
 OUTPUT = "slug.py"
+TRIAL = "token-saver-trial-"
+"""Prefix of the temporary folder in which the first task runs."""
+RECENT = 50
+"""Number of the user's own results to search for the last try."""
 RETRY = "Small models are often wrong. Try again, or download a larger model above."
 
 
@@ -61,7 +65,10 @@ class FirstOffload:
         )
 
     async def load(self) -> None:
-        """Show the result once the offload has ended."""
+        """Show the result once the offload has ended. A new page shows the last try."""
+        if not self.offload_id:
+            rows = await self._hub.history.page(OffloadFilter(client=DASHBOARD), RECENT)
+            self.offload_id = next((each.id for each in rows if _is_trial(each.project)), "")
         detail = await self._hub.history.get(self.offload_id) if self.offload_id else None
         if detail is not None and detail.row.ended_at is not None:
             self._result.show((detail.row, detail.diff), lambda: self._show(detail))
@@ -69,7 +76,7 @@ class FirstOffload:
                 self._on_success()
             if detail.row.outcome == "delivered" and not detail.row.reviewed:
                 # The user sees the change here, so that the trial need not wait on the Review page.
-                await Reviews(self._hub.history.database, STRENGTHS).record([detail.row.id], "kept")
+                await Reviews(self._hub.history.database, STRENGTHS).record([detail.row.id], "trial")
 
     def _show(self, detail: OffloadDetail) -> None:
         row = detail.row
@@ -104,4 +111,8 @@ class FirstOffload:
 
 def _trial_folder() -> Path:
     # The app's own folders are closed to all tasks.
-    return Path(tempfile.mkdtemp(prefix="token-saver-trial-"))
+    return Path(tempfile.mkdtemp(prefix=TRIAL))
+
+
+def _is_trial(project: str) -> bool:
+    return PurePath(project).name.startswith(TRIAL)

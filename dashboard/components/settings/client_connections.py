@@ -30,7 +30,9 @@ NAMES: dict[ClientName, str] = {
 
 
 class ClientConnections:
-    """One line per client: its state, and a button to change it."""
+    """One line per client: its state, and a button to change it. Below them is the command that connects
+    Claude Code from a terminal.
+    """
 
     def __init__(
         self,
@@ -40,12 +42,21 @@ class ClientConnections:
     ) -> None:
         self._lines = [_Client(folders, name, on_change) for name in clients]
         self._others = text("", "ts-sub", "p")
+        self._by_hand = text("", "ts-sub", "p")
+        text(connect_line(), "ts-command", "code")
+        copy_button(connect_line(), "Copy the command that connects Claude Code")
 
     async def refresh(self) -> None:
         """Read the clients' files. Clients that are not installed are merely listed by name."""
         missing = [line.name for line in self._lines if not await line.refresh()]
         self._others.set_text(f"Not installed: {', '.join(missing)}.")
         self._others.set_visibility(bool(missing))
+        absent = NAMES["claude-code"] in missing
+        self._by_hand.set_text(
+            "After you install Claude Code, reload this page, or run this in a terminal, in any folder:"
+            if absent
+            else "You can also connect Claude Code in a terminal, in any folder:"
+        )
 
 
 class _Client:
@@ -105,10 +116,3 @@ class _Client:
         await self.refresh()
         if self._on_change is not None:
             self._on_change()
-
-
-def connect_by_hand() -> None:
-    """Show the command that connects Claude Code from a terminal."""
-    text("Or run this in a terminal, in any folder:", "ts-sub", "p")
-    text(connect_line(), "ts-command", "code")
-    copy_button(connect_line(), "Copy the command that connects Claude Code")
