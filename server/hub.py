@@ -11,6 +11,8 @@ import contextlib
 import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from server.batch.undo import own_work, undo_batch
@@ -22,8 +24,8 @@ from server.config.immediate import needs_restart, with_immediate
 from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
 from server.engine.pause_gate import paused
+from server.execution.own_work.chores import chores_of_project
 from server.hub_parts import HubParts
-from server.models.chores import JudgedChore
 from server.models.measure import ReportMeasure
 from server.policy.approvals import ApprovalAnswer
 from server.state.snapshot import PendingApproval, Snapshot
@@ -128,9 +130,10 @@ class Hub(HubParts):
         self,
         model: str | None = None,
         report: ReportMeasure | None = None,
-        own: tuple[JudgedChore, ...] = (),
+        project: Path | None = None,
     ) -> MeasurementRecord:
-        """Measure a model (None: the model in use) and keep the result; see ``Measuring.measure``.
+        """Measure a model (None: the model in use) and keep the result; see ``Measuring.measure``. Functions
+        of ``project`` become additional chores.
 
         ``hub.measuring`` names the model being measured and can cancel the measurement. Progress is published
         as ``MeasureProgress`` and is part of the snapshot's ``activities``.
@@ -138,6 +141,8 @@ class Hub(HubParts):
         Raises:
             TokenSaverError: as in ``Measuring.measure``.
         """
+        self.check_paused()
+        own = None if project is None else partial(chores_of_project, project)
         return await self.measuring.measure(model, report, own)
 
     def check_paused(self) -> None:

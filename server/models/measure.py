@@ -22,6 +22,7 @@ SPEED_TOKENS = 96
 MOST_PARALLEL = 4
 _LINES = 40
 
+MakeChores = Callable[[], Awaitable[tuple[JudgedChore, ...]]]
 ReportMeasure = Callable[[MeasureProgress], Awaitable[None]]
 
 
@@ -71,10 +72,10 @@ class Measuring:
         self,
         model: str | None = None,
         report: ReportMeasure | None = None,
-        own: tuple[JudgedChore, ...] = (),
+        own: MakeChores | None = None,
     ) -> MeasurementRecord:
-        """Measure a model (None: the model in use), store the result and return it. ``own`` holds additional
-        chores made from the user's project.
+        """Measure a model (None: the model in use), store the result and return it. ``own`` makes
+        additional chores from the user's project, which can take minutes.
 
         Raises:
             ModelNotFound, ModelBlocked: the model does not exist, or the user has blocked it.
@@ -85,11 +86,10 @@ class Measuring:
         async with self._one:
             name = await self._engine.choose_model(model)
             self.running = name
-            chores = (*map(judged, self._chores), *own)
-            steps = _Steps(name, 3 + len(chores), self._events, report)
+            steps = _Steps(name, 3 + len(self._chores) + (own is not None), self._events, report)
             error = "cancelled"
             try:
-                self._work = asyncio.ensure_future(self._measure(name, steps, chores))
+                self._work = asyncio.ensure_future(self._measure(name, steps, own))
                 record = await self._work
                 await self.measurements.add(record)
                 error = ""
@@ -106,9 +106,13 @@ class Measuring:
         if self._work is not None:
             self._work.cancel()
 
-    async def _measure(
-        self, model: str, steps: "_Steps", chores: tuple[JudgedChore, ...]
-    ) -> MeasurementRecord:
+    async def _measure(self, model: str, steps: "_Steps", own: MakeChores | None) -> MeasurementRecord:
+        chores = tuple(map(judged, self._chores))
+        if own is not None:
+            await steps.begin("chores of the project")
+            more = await own()
+            steps.add(len(more))
+            chores += more
         engine = self._engine
         await steps.begin("load")
         was_loaded = any(each.name == model for each in engine.view().loaded)
@@ -194,6 +198,10 @@ class _Steps:
         self._report = report
         self._total = total
         self._begun = 0
+
+    def add(self, more: int) -> None:
+        """Add steps that were unknown at the start."""
+        self._total += more
 
     async def begin(self, step: str) -> None:
         progress = MeasureProgress(self._model, step, self._begun, self._total)

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from server.common.regular_files import read_regular
 from server.models.chores import Chore
 
 MOST = 8
@@ -46,9 +47,7 @@ def python_files(project: Path) -> Iterator[Path]:
 def _chore_of(project: Path, path: Path) -> Chore | None:
     """Return a chore made from the longest suitable function in a file."""
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            return None
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, LARGEST_FILE).decode()
         tree = ast.parse(text)
     except (OSError, UnicodeDecodeError, SyntaxError, ValueError, RecursionError):
         return None  # another file serves as well

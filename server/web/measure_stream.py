@@ -21,7 +21,6 @@ from starlette.routing import Route
 from server.common.aio import BackgroundTasks
 from server.common.errors import TokenSaverError
 from server.common.events import MeasureProgress
-from server.execution.own_work.chores import chores_of_project
 from server.hub import Hub
 
 HEARTBEAT_SECONDS = 5.0
@@ -57,8 +56,7 @@ async def _lines(hub: Hub, model: str | None, project: Path | None) -> AsyncIter
 
     async def work() -> None:
         try:
-            own = await chores_of_project(project) if project else ()
-            news.put_nowait({"result": asdict(await hub.measure(model, report, own))})
+            news.put_nowait({"result": asdict(await hub.measure(model, report, project))})
         except TokenSaverError as error:
             news.put_nowait({"error": error.code, "message": str(error)})
         except asyncio.CancelledError:

@@ -1,14 +1,20 @@
 """Functions of a project, judged by the project's own tests."""
 
+import os
 import sys
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
 
 from server.common.errors import BadArguments
 from server.execution.own_work.chores import chores_of_project
+from server.execution.own_work.function_judge import FunctionJudge
 from server.execution.own_work.functions import FunctionWithTests, functions_with_tests
+from server.execution.project_checks.command import sandboxed_command
+from server.execution.project_checks.find import find_project_checks
+from server.models.own_chores import own_chores
 
 RIGHT = '''def share(part, whole):
     """Return the percentage, rounded; 0 if the whole is 0."""
@@ -70,6 +76,59 @@ def test_an_answers_function_takes_the_place_of_the_projects(project: Path) -> N
     assert filled == MODULE.replace("def share", "import os\ndef share")
     assert_refused(found, "def share(", "does not parse")
     assert_refused(found, "x = 1\n", "does not define share")
+
+
+@pytest.mark.fast
+def test_an_answers_future_import_is_dropped_and_an_inner_decorator_goes_with_its_function(
+    project: Path,
+) -> None:
+    inner = (
+        'def wrapped(f):\n    """Return f, wrapped."""\n    @wraps(f)\n    def g():\n        return f()\n'
+        "    return g\n"
+    )
+    (project / "share.py").write_text(f"from functools import wraps\n\n\n{inner}")
+    (project / "test_share.py").write_text(
+        "from share import wrapped\n\n\ndef test_it():\n    assert wrapped\n"
+    )
+    (found,) = functions_with_tests(project)
+    assert "@wraps" not in found.emptied
+    compile(found.emptied, "emptied", "exec")
+    filled = found.filled(f"from __future__ import annotations\nimport os\n\n{inner}")
+    assert "__future__" not in filled
+    compile(filled, "filled", "exec")
+
+
+@pytest.mark.fast
+def test_links_pipes_and_devices_are_not_read(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside.py").write_text(MODULE)
+    for name in ("share.py", "untested.py"):
+        (project / name).unlink()
+    (project / "share.py").symlink_to(tmp_path / "outside.py")
+    (project / "zero.py").symlink_to("/dev/zero")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(project / "pipe.py")
+    assert not list(functions_with_tests(project))
+    assert own_chores(project) == ()
+
+
+def test_the_app_itself_imports_files_as_they_are() -> None:
+    assert FunctionJudge
+    assert SourceFileLoader.get_code.__module__ == "_frozen_importlib_external"
+
+
+@pytest.mark.fast
+@pytest.mark.skipif(sys.platform == "win32", reason="a link to a file needs a permission there")
+@pytest.mark.parametrize("place", ["..", "../home", "inside"], ids=["parent", "other-folder", "inside"])
+def test_a_projects_python_opens_no_other_folder_to_the_sandbox(project: Path, place: str) -> None:
+    (project / ".venv").unlink()
+    fake = (project / place / "bin" / "run").resolve()
+    for folder in (fake.parent, project / ".venv" / "bin"):
+        folder.mkdir(parents=True, exist_ok=True)
+    fake.write_text("#!/bin/sh\n")
+    fake.chmod(0o755)
+    (project / ".venv" / "bin" / "python").symlink_to(fake)
+    [check] = [each for each in find_project_checks(project).checks if each.name == "pytest"]
+    assert "does not belong to an installation of Python" in str(sandboxed_command(check, check.command))
 
 
 def assert_refused(function: FunctionWithTests, answer: str, reason: str) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from server.config.sections import BackendSettings
 from server.config.settings import Settings
-from server.models.chores import judged
 from server.models.docstring_check import docstring_error
 from server.models.own_chores import own_chores
 from tests.hub_in_process import running_hub
@@ -73,8 +72,9 @@ async def test_a_model_is_measured_on_the_projects_functions(
     ollama_standin.answers.default = Answer("1\n2\n3\n")
     ollama_standin.answers.when("Write a docstring", Answer(f"```python\n{RIGHT}\n```"))
     chores = own_chores(project)
+    assert len(chores) == 2
     backend = BackendSettings(kind="ollama", url=ollama_standin.url)
     async with running_hub(Settings(backend=backend)) as hub:
-        record = await hub.measure(CODER, own=tuple(map(judged, chores)))
+        record = await hub.measure(CODER, project=project)
     assert {each.name for each in record.chores if each.passed} == {each.name for each in chores}
     assert len(record.chores) > len(chores)

@@ -9,7 +9,6 @@ from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import run_action, show_notice
 from dashboard.components.models.model_choice import ModelChoice
-from server.execution.own_work.chores import chores_of_project
 from server.hub import Hub
 from server.offload.hand_back_replay import replay_hand_backs
 from server.state.snapshot import Snapshot
@@ -60,7 +59,7 @@ class OwnWork:
         name, project = self._model.value, self._project.value
         page = ui.context.client
         # A separate task, so that stopping the measurement ends nothing else.
-        work = asyncio.ensure_future(_measure(self._hub, name, Path(project)))
+        work = asyncio.ensure_future(self._hub.measure(name, project=Path(project)))
         await asyncio.wait([work])
         if work.cancelled():
             with page:
@@ -85,7 +84,3 @@ class OwnWork:
         self._result.set_text(said[0] if done else "")
         if done:
             show_notice(said[0])
-
-
-async def _measure(hub: Hub, model: str, project: Path) -> None:
-    await hub.measure(model, own=await chores_of_project(project))

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.common.regular_files import read_regular
 from server.execution.project_checks.find import find_project_checks
+from server.execution.project_checks.manifests import MOST_BYTES
 from server.execution.project_checks.related import related_tests
 from server.execution.project_checks.values import ProjectCheck
 from server.models.own_chores import python_files
@@ -16,7 +18,7 @@ FEWEST_LINES, MOST_LINES = 4, 40
 MOST_MODULES = 60
 """Number of modules to look at, spread across the project: each search for its tests walks all tests."""
 LARGEST_MODULE = 6_000
-"""Characters. The whole module is in the prompt, and a small model reads no more at once."""
+"""Bytes. The whole module is in the prompt, and a small model reads no more at once."""
 EMPTY_BODY = "raise NotImplementedError"
 _TASK = """This is {file}:
 
@@ -77,10 +79,10 @@ class FunctionWithTests:
         if not found:
             raise ValueError(f"does not define {self.name}")
         given = answer.splitlines()
-        imports = [ast.unparse(each) for each in tree.body if isinstance(each, ast.Import | ast.ImportFrom)]
+        # ``from __future__`` is allowed only at the start of a module, which stays as it is.
+        imports = [ast.unparse(each) for each in tree.body if _is_import(each)]
         function = given[found[-1].lineno - 1 : found[-1].end_lineno]
         lines = self.module.splitlines()
-        # The imports stand before the function, because a module may begin with ``from __future__``.
         return "\n".join((*lines[: self.first - 1], *imports, *function, *lines[self.last :])) + "\n"
 
 
@@ -99,13 +101,11 @@ def functions_with_tests(project: Path) -> Iterator[FunctionWithTests]:
 def _function_of(root: Path, path: Path, check: ProjectCheck) -> FunctionWithTests | None:
     """Return the longest suitable function of a module."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path, LARGEST_MODULE).decode()
         tree = ast.parse(text)
     except (OSError, UnicodeDecodeError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # another module serves as well
-    suitable = (
-        [each for each in _functions(tree) if _is_suitable(each)] if len(text) <= LARGEST_MODULE else []
-    )
+    suitable = [each for each in _functions(tree) if _is_suitable(each)]
     tests = related_tests(root, path) if suitable else ()
     named = {test: _names(test) for test in tests if test.is_relative_to(check.folder)}
     for node in sorted(suitable, key=_length, reverse=True):
@@ -116,7 +116,7 @@ def _function_of(root: Path, path: Path, check: ProjectCheck) -> FunctionWithTes
                 file=path,
                 module=text,
                 first=node.lineno,
-                body=node.body[1].lineno,
+                body=_first_line(node.body[1]),
                 last=node.end_lineno or node.lineno,
                 check=check,
                 tests=calling,
@@ -128,15 +128,26 @@ def _functions(tree: ast.Module) -> list[Function]:
     return [each for each in tree.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
+def _is_import(node: ast.stmt) -> bool:
+    future = isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    return isinstance(node, ast.Import | ast.ImportFrom) and not future
+
+
 def _is_suitable(node: Function) -> bool:
     """Return whether a function has a docstring that says what it does, and a body of a fitting length."""
     return (
         not node.decorator_list
         and ast.get_docstring(node) is not None
         and len(node.body) > 1
-        and node.body[1].lineno > (node.body[0].end_lineno or 0)
+        and _first_line(node.body[1]) > (node.body[0].end_lineno or 0)
         and FEWEST_LINES <= _length(node) <= MOST_LINES
     )
+
+
+def _first_line(node: ast.stmt) -> int:
+    """Return the first line of a statement, including its decorators."""
+    decorators = node.decorator_list if isinstance(node, Function | ast.ClassDef) else []
+    return min((node.lineno, *(each.lineno for each in decorators)))
 
 
 def _length(node: Function) -> int:
@@ -146,7 +157,7 @@ def _length(node: Function) -> int:
 def _names(test: Path) -> frozenset[str]:
     """Return the names that a test file uses."""
     try:
-        tree = ast.parse(test.read_text(encoding="utf-8"))
+        tree = ast.parse(read_regular(test, MOST_BYTES))
     except (OSError, UnicodeDecodeError, SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset()
     names = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}

@@ -32,6 +32,8 @@ def sandboxed_command(check: ProjectCheck, words: tuple[str, ...]) -> Command | 
         python = project_python(check.folder) or _system_python()
         if python is None:
             return "there is no Python for it"
+        if not _is_installation(python.resolve().parents[1], check.folder):
+            return f"{python} does not belong to an installation of Python"
         return Command((str(python), *words[1:]), tuple(_interpreter_folders(python)))
     local = check.folder / "node_modules" / ".bin" / words[0]
     found = str(local) if local.exists() else shutil.which(words[0], path="/usr/local/bin:/usr/bin:/bin")
@@ -47,6 +49,14 @@ def project_python(folder: Path) -> Path | None:
     name = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
     places = (folder / environment / name for environment in (".venv", "venv"))
     return next((each for each in places if os.access(each, os.X_OK)), None)
+
+
+def _is_installation(prefix: Path, project: Path) -> bool:
+    """Return whether a folder is an installation of Python outside the project. A project can link its
+    ``python`` to any place, and the sandbox makes the folder around it readable.
+    """
+    around = any(each.is_relative_to(prefix) for each in (project.resolve(), Path.home().resolve()))
+    return (prefix == Path("/usr") or not around) and any(prefix.glob("lib/python3*/os.py"))
 
 
 def _interpreter_folders(python: Path) -> Iterator[Path]:

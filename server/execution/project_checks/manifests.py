@@ -3,11 +3,12 @@
 import configparser
 import json
 import os
-import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from server.common.regular_files import read_regular
 
 MOST_BYTES = 1 << 20
 DEEPEST = 3
@@ -83,17 +84,10 @@ class Folder:
 
     def _read(self, name: str) -> str | None:
         try:
-            descriptor = _open_regular(self.path / name)
-            with os.fdopen(descriptor, "rb") as file:
-                data = file.read(MOST_BYTES + 1)
-            text = data.decode()
+            return read_regular(self.path / name, MOST_BYTES).decode()
         except (OSError, ValueError) as error:
             self._note(name, str(error))
             return None
-        if len(data) > MOST_BYTES:
-            self._note(name, f"larger than {MOST_BYTES:,} bytes")
-            return None
-        return text
 
     def _note(self, name: str, reason: str) -> None:
         line = f"{self.shown(name)}: {reason}"
@@ -139,12 +133,3 @@ def _entries(path: Path) -> tuple[frozenset[str], frozenset[str]]:
     except OSError:
         return frozenset(), frozenset()
     return frozenset(files), frozenset(folders)
-
-
-def _open_regular(path: Path) -> int:
-    """Open a file for reading. Fail if it has meanwhile been replaced by a link or a pipe."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError("not a regular file")
-    return descriptor

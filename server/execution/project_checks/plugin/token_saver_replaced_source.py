@@ -23,4 +23,5 @@ def _get_code_of(self: SourceFileLoader, fullname: str) -> CodeType | None:
     return self.source_to_code(Path.home().joinpath(os.environ[REPLACEMENT]).read_bytes(), self.path)
 
 
-SourceFileLoader.get_code = _get_code_of  # type: ignore[method-assign,assignment]
+if REPLACED in os.environ:  # the app itself imports only the names above
+    SourceFileLoader.get_code = _get_code_of  # type: ignore[method-assign,assignment]
