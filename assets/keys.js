@@ -52,6 +52,8 @@
     return true;
   };
 
+  document.addEventListener("click", event => { if (event.target.closest(".ts-rail-keys")) help(); });
+
   const searchField = () => ["main :is(search, [role=search]) input", "main .ts-load input", "main input[type=text]"]
     .map(each => document.querySelector(each)).find(Boolean);
 

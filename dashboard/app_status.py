@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dashboard.formats import clock_time, file_size
+from dashboard.formats import clock_time, count, file_size
 from server.backends.embedded.catalogue import pinned_models
 from server.engine.view import EngineView
 from server.state.snapshot import RunningOffload, Snapshot
@@ -29,7 +29,7 @@ class Headline:
 
 def headline(snapshot: Snapshot) -> Headline:
     """Summarise the app's state. Problems take precedence over work in progress."""
-    return _obstacle(snapshot) or _work(snapshot) or _rest(snapshot.engine)
+    return _obstacle(snapshot) or _question(snapshot) or _work(snapshot) or _rest(snapshot.engine)
 
 
 def split(
@@ -52,6 +52,14 @@ def _obstacle(snapshot: Snapshot) -> Headline | None:
             return Headline("error", "No engine", "none found yet", engine.error)
         return Headline("error", "Engine trouble", engine.label, engine.error)
     return None
+
+
+def _question(snapshot: Snapshot) -> Headline | None:
+    if not snapshot.approvals:
+        return None
+    running = snapshot.counts[0]
+    asked = f"{count(len(snapshot.approvals), 'call')} to approve"
+    return Headline("paused", "Waiting for you", f"{asked}, {running} running" if running else asked)
 
 
 def on_hold(snapshot: Snapshot) -> str:

@@ -132,5 +132,9 @@ def test_a_question_mark_lists_the_keys(page: Page, stage: DashboardHarness) -> 
     dialog = page.get_by_role("dialog", name="Keys")
     expect(dialog).to_contain_text("Find a page or a command")
     assert serious(page, "dialog") == []
+    assert dialog.evaluate("dialog => dialog.scrollTop") == 0
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+    page.get_by_role("button", name="Keys ?").click()
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")

@@ -163,7 +163,13 @@ def _navigation(hub: Hub, section: str) -> TextElement:
                 if path == "/policy":
                     badge.move(entry)
         _more_pages()
-        text(f"Version {hub.version}", "ts-rail-foot")
+        with box("ts-rail-foot"):
+            text(f"Version {hub.version}")
+            # ``keys.js`` opens the list.
+            with box("ts-rail-keys", "button") as keys:
+                keys.props.update({"type": "button", "title": "Show the keys (?)"})
+                text("Keys ")
+                text("?", "ts-key", "kbd")
     return badge
 
 

@@ -7,12 +7,13 @@ import pytest
 from dashboard.app_status import headline, to_fetch
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.engine.view import EngineView
-from server.state.snapshot import ModelActivity, RunningOffload, Snapshot
+from server.state.snapshot import ModelActivity, PendingApproval, RunningOffload, Snapshot
 
 pytestmark = pytest.mark.fast
 
 OLLAMA = EngineView("ollama", "Ollama", "http://127.0.0.1:11434", Capabilities(), (InstalledModel("m"),), ())
 REST = Snapshot("1", "", "idle", 0.0, OLLAMA)
+ASKS = PendingApproval("1", "offload_work", "claude-code", "", "many files", 3, (), 0.0)
 RUN = RunningOffload("1", "offload_work", "Do it", "claude-code", "a.py", "m", 0.0, "generate")
 
 
@@ -30,6 +31,7 @@ RUN = RunningOffload("1", "offload_work", "Do it", "claude-code", "a.py", "m", 0
         ),
         (replace(REST, running=(RUN,)), "Working", False),
         (replace(REST, running=(replace(RUN, stage="queue"),)), "Working", False),
+        (replace(REST, running=(RUN,), approvals=(ASKS,)), "Waiting for you", False),
         (replace(REST, activities=(ModelActivity("m", "download"),)), "Downloading", False),
         (replace(REST, activities=(ModelActivity("m", "measure", 3, 20),)), "Measuring", False),
         (replace(REST, running=(RUN,), paused_until=0.0), "Paused", True),
@@ -43,6 +45,7 @@ RUN = RunningOffload("1", "offload_work", "Do it", "claude-code", "a.py", "m", 0
         "no-engine",
         "running",
         "queued",
+        "asking",
         "downloading",
         "measuring",
         "paused-by-the-user",
