@@ -101,7 +101,8 @@ class Measurements:
         shown to be either right or wrong.
 
         Right: shown by tests, examples or samples, or Claude left the result alone. Wrong: the result was
-        handed back after the model had answered, undone, or changed by Claude.
+        handed back after the model had answered, undone, or changed by Claude. The undone items of a batch
+        count once, because one decision of the user can undo all of them.
         """
 
         def read(connection: Connection) -> tuple[int, int]:
@@ -134,6 +135,9 @@ WITH seen AS (
   FROM offload o LEFT JOIN audit a ON a.seq = o.seq
   WHERE o.model = :model AND o.chore_kind = :kind AND o.started_at >= :since
     AND (o.outcome IN ('delivered', 'returned') OR (o.outcome = 'handed_back' AND o.completion_tokens > 0))
+    AND NOT (o.undone AND EXISTS (
+      SELECT 1 FROM offload e
+      WHERE e.job_id = o.job_id AND e.undone AND e.seq < o.seq AND e.chore_kind = o.chore_kind))
 )
 SELECT coalesce(sum(shown AND NOT wrong), 0), coalesce(sum(shown OR wrong), 0) FROM seen
 """

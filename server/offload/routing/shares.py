@@ -2,7 +2,7 @@
 
 The share is based on the measured chores in ``measured.toml`` and this user's own offloads. An own offload
 counts if tests, examples or samples showed whether it was right, if Claude left it alone or rewrote it, or if
-it was undone.
+it was undone. The undone items of a batch count once.
 """
 
 import math
