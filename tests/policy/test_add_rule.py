@@ -1,9 +1,15 @@
 """Tests of adding a rule to the user's policy file."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from server.common.errors import BadArguments, FileChanged, SettingsError
-from server.policy.rules.add_rule import NewRule, first_policy, policy_with, write_policy
+from server.offload.files.resolve import PathResolver
+from server.offload.files.workspace import Workspace
+from server.offload.values import Caller
+from server.policy.rules.add_rule import NewRule, first_policy, policy_with, write_policy, writes_into
 from server.policy.rules.detect_format import parse_policy
 from server.policy.rules.policy_file import SHIPPED
 from server.policy.values import Condition
@@ -105,3 +111,43 @@ def test_the_first_file_has_the_rules_of_the_app(harness: GateHarness) -> None:
         first_policy(harness.folders)
     with pytest.raises(FileChanged):
         write_policy(harness.folders, text, shipped)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("docs/sub", id="plain"),
+        pytest.param("./docs/sub/", id="leading-dot"),
+        pytest.param("docs//sub", id="two-slashes"),
+        pytest.param("docs/./sub", id="dot-inside"),
+        pytest.param("docs\\sub\\", id="backslashes"),
+        pytest.param(" docs/sub ", id="spaces"),
+    ],
+)
+def test_a_folder_matches_resolved_outputs_however_it_is_spelled(given: str, tmp_path: Path) -> None:
+    resolver = PathResolver(Workspace(Caller("", "test", tmp_path, (tmp_path,)), 1000))
+    pattern = str(writes_into(given).value)
+    for output in ("docs/sub/a.md", "./docs/sub/deeper/a.md", str(tmp_path / "docs" / "sub" / "a.md")):
+        assert re.search(pattern, resolver.of({"output": output})["output"]), output
+    for output in ("docs/submarine/a.md", "docs/a.md", "a.md"):
+        assert not re.search(pattern, resolver.of({"output": output})["output"]), output
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("/home/u/p/docs", id="absolute"),
+        pytest.param("/", id="root"),
+        pytest.param("C:\\p\\docs", id="drive"),
+        pytest.param("~/docs", id="home"),
+        pytest.param(".", id="project"),
+        pytest.param("./", id="project-with-slash"),
+        pytest.param("..", id="above"),
+        pytest.param("docs/../../other", id="outside"),
+        pytest.param("docs/*", id="pattern"),
+        pytest.param("  ", id="empty"),
+    ],
+)
+def test_a_folder_that_no_output_can_be_in_is_refused(given: str) -> None:
+    with pytest.raises(BadArguments, match="such as docs"):
+        writes_into(given)

@@ -1,7 +1,7 @@
 """The form that adds a rule to the user's policy file, with a preview of the lines that it writes."""
 
 import asyncio
-import re
+from dataclasses import replace
 from typing import Final
 
 from nicegui import ui
@@ -13,7 +13,7 @@ from dashboard.components.controls.notices import run_action
 from server.common.errors import BadArguments, TokenSaverError
 from server.hub import Hub
 from server.offload.delivery.change import unified_diff
-from server.policy.rules.add_rule import NewRule, first_policy, policy_with, write_policy
+from server.policy.rules.add_rule import NewRule, first_policy, policy_with, write_policy, writes_into
 from server.policy.rules.policy_file import SHIPPED, read_policy_text
 from server.policy.values import EVERY_TOOL, Condition
 
@@ -34,6 +34,7 @@ CONDITIONS = {
     EVERY_TOOL: (ALWAYS, FILES),
 }
 """The conditions that can hold for a tool; for other tools only ``ALWAYS``."""
+WHOLE = "Enter a whole number, such as 5."
 ASK: Final = "require_approval"
 DENY: Final = "deny"
 ACTIONS = {ASK: "Ask me first", DENY: "Deny"}
@@ -49,7 +50,8 @@ class RuleForm:
             with box("ts-rule-fields"):
                 self._tool = _select(TOOLS, "When Claude wants to")
                 self._when = _select({ALWAYS: WHEN[ALWAYS]}, "Condition")
-                self._value = ui.input("Value").props("outlined dense hide-bottom-space")
+                self._value = ui.input("Value", on_change=self._clear_error)
+                self._value.props("outlined dense hide-bottom-space")
                 self._action = _select(ACTIONS, "Then")
                 self._reason = ui.input("Reason, for you and Claude")
                 self._reason.props("outlined dense hide-bottom-space")
@@ -70,19 +72,29 @@ class RuleForm:
         self._ask_value()
 
     def _ask_value(self) -> None:
+        self._clear_error()
         self._value.set_visibility(self._when.value != ALWAYS)
         self._value.props["label"] = (
             "Number of files" if self._when.value == FILES else "Folder in the project"
         )
 
+    def _clear_error(self) -> None:
+        self._value.error = None
+
     async def _preview(self) -> None:
+        self._close()  # it may show another rule
+        self._error.set_text("")
         try:
-            rule = self._rule()
+            condition = self._condition()
+        except BadArguments as error:
+            self._value.error = f"{error.cause} {error.next_step}"
+            return
+        try:
+            rule = self._rule(condition)
             active, before, after = await asyncio.to_thread(self._planned, rule)
         except TokenSaverError as error:
             self._error.set_text(f"{error.cause} {error.next_step}")
             return
-        self._error.set_text("")
         path = self._hub.folders.policy_file
         own = path.exists()
 
@@ -96,7 +108,9 @@ class RuleForm:
         self._change.clear()
         self._change.set_visibility(True)
         with self._change:
-            words = f"This changes {path}:" if own else f"This creates {path} with the rules shown here, and:"
+            words = (
+                f"This changes {path}:" if own else f"This creates {path} with the app's current rules, plus:"
+            )
             text(words, "", "p")
             diff_view(unified_diff(before, after, path.name))
             with box("ts-actions"):
@@ -109,25 +123,33 @@ class RuleForm:
         before = first_policy(self._hub.folders) if path == SHIPPED else active
         return active, before, policy_with(before, path.name, rule)
 
-    def _rule(self) -> NewRule:
-        tool, reason = str(self._tool.value), str(self._reason.value or "")
-        value, denies = str(self._value.value or "").strip(), self._action.value == DENY
+    def _condition(self) -> Condition | None:
+        """Return the condition as entered; None if the rule always applies.
+
+        Raises:
+            BadArguments: the value is missing or cannot be used.
+        """
+        value = str(self._value.value or "").strip()
         if self._when.value == FILES:
+            if not value:
+                raise BadArguments("The number of files is missing.", WHOLE)
             if not value.isdecimal():
-                raise BadArguments("The number of files is missing.", "Enter a whole number.")
-            if denies:  # a rule that denies has no conditions; one without an action lets calls pass
-                return NewRule(tool, "evaluate", reason, Condition("call.files", "lte", int(value)))
-            return NewRule(tool, ASK, reason, Condition("call.files", "gt", int(value)))
+                raise BadArguments("The number of files is not a whole number.", WHOLE)
+            return Condition("call.files", "gt", int(value))
+        return writes_into(value) if self._when.value == FOLDER else None
+
+    def _rule(self, condition: Condition | None) -> NewRule:
+        tool, reason = str(self._tool.value), str(self._reason.value or "")
+        if self._action.value != DENY:
+            return NewRule(tool, ASK, reason, condition)
         if self._when.value == FOLDER:
-            folder = value.strip("/")
-            if not folder:
-                raise BadArguments("The folder is missing.", "Enter a folder in the project, such as docs.")
-            if denies:
-                raise BadArguments(
-                    "A rule cannot deny one folder.", 'Add the folder to "Never write" in the settings.'
-                )
-            return NewRule(tool, ASK, reason, Condition("args.output", "regex", f"^{re.escape(folder)}/"))
-        return NewRule(tool, DENY if denies else ASK, reason)
+            raise BadArguments(
+                "A rule cannot deny one folder.", 'Add the folder to "Never write" in the settings.'
+            )
+        if condition is None:
+            return NewRule(tool, DENY, reason)
+        # A rule that denies has no conditions; one without an action lets calls pass.
+        return NewRule(tool, "evaluate", reason, replace(condition, op="lte"))
 
     def _close(self) -> None:
         self._change.clear()

@@ -1,7 +1,10 @@
 """Adds a rule to the text of the user's policy file. Everything else in the text stays as it is."""
 
+import posixpath
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import PureWindowsPath
 from typing import Literal
 
 import yaml
@@ -17,6 +20,7 @@ from server.policy.values import Condition, Policy, Rule
 STEP = 2
 """Indentation of new lines, relative to the line above (spaces)."""
 BY_HAND = "Add the rule by hand."
+SUCH_AS = "Enter a folder in the project, such as docs."
 HEADING = "# Your rules for Claude. They replace the app's own rules, with which this file started.\n"
 
 
@@ -46,6 +50,29 @@ class NewRule:
         return [*lines, f"  on_deny: {_quoted(self.reason)}"]
 
 
+def writes_into(given: str) -> Condition:
+    """Return the condition that a call writes into a folder of the project, or into a folder below it.
+
+    Rules see outputs relative to the project (``PathResolver``), so the folder is written in that form.
+
+    Raises:
+        BadArguments: no output can be in the folder.
+    """
+    spelled = given.strip().replace("\\", "/")
+    if not spelled:
+        raise BadArguments("The folder is missing.", SUCH_AS)
+    if spelled.startswith(("/", "~")) or PureWindowsPath(spelled).drive:
+        raise BadArguments(f"{given.strip()} is not relative to the project.", SUCH_AS)
+    if ".." in spelled.split("/"):
+        raise BadArguments('A folder in the project does not contain "..".', SUCH_AS)
+    if "*" in spelled or "?" in spelled:
+        raise BadArguments(f"{given.strip()} is a pattern.", SUCH_AS)
+    folder = posixpath.normpath(spelled)
+    if folder == ".":
+        raise BadArguments("This is the project itself.", SUCH_AS)
+    return Condition("args.output", "regex", f"^{re.escape(folder)}/")
+
+
 def policy_with(text: str, name: str, rule: NewRule) -> str:
     """Return the text of a policy file with one more rule, as the last one of its tool.
 
@@ -54,7 +81,7 @@ def policy_with(text: str, name: str, rule: NewRule) -> str:
         SettingsError: the file or the rule is invalid.
     """
     if not rule.reason.strip():
-        raise BadArguments("The rule has no reason.", "Enter a reason; Claude and you see it.")
+        raise BadArguments("The rule has no reason.", "Enter a reason. You and Claude will see it.")
     before = parse_policy(text, name)
     if name.endswith(".json") or before.format == "policylayer":
         raise BadArguments(f"{name} is not YAML in the format of Intercept.", BY_HAND)
