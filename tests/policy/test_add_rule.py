@@ -1,6 +1,8 @@
 """Tests of adding a rule to the user's policy file."""
 
+import codecs
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from server.offload.files.workspace import Workspace
 from server.offload.values import Caller
 from server.policy.rules.add_rule import NewRule, first_policy, policy_with, write_policy, writes_into
 from server.policy.rules.detect_format import parse_policy
-from server.policy.rules.policy_file import SHIPPED
+from server.policy.rules.policy_file import SHIPPED, read_policy_text
 from server.policy.values import Condition
 from tests.policy.conftest import GateHarness
 
@@ -74,12 +76,39 @@ def test_a_rule_is_added_and_every_other_line_is_kept(text: str) -> None:
         pytest.param(
             'version: "1"\ntools:\n  offload_work: {rules: [{name: x, action: deny}]}\n', id="flow-rules"
         ),
+        pytest.param('version: "1"\ntools:\n  offload_work:\n    rules: [\n    ]\n', id="open-list"),
+        pytest.param('version: "1"\ntools:\n  offload_work: {rules: []}\n', id="flow-tool"),
+        pytest.param('version: "1"\ntools: {\n}\n', id="open-tools"),
         pytest.param('{"version": "1", "default": "allow", "tools": {}}', id="json"),
     ],
 )
 def test_a_file_in_another_form_is_left_to_the_user(text: str) -> None:
     with pytest.raises(BadArguments, match="by hand"):
         policy_with(text, "policy.yaml", RULE)
+
+
+@pytest.mark.parametrize("newline", [pytest.param("\r\n", id="crlf"), pytest.param("\n", id="lf")])
+@pytest.mark.parametrize(
+    "text", [pytest.param(COMMENTED, id="comments"), pytest.param(EMPTY_TOOL, id="empty-rules")]
+)
+def test_line_endings_and_a_byte_order_mark_are_kept(text: str, newline: str, harness: GateHarness) -> None:
+    path = harness.folders.policy_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(codecs.BOM_UTF8 + text.replace("\n", newline).encode())
+    _, active = read_policy_text(harness.folders)
+    write_policy(harness.folders, policy_with(active, path.name, RULE), active)
+    written = path.read_bytes()
+    expected = policy_with(text, path.name, RULE).replace("\n", newline)
+    assert written == codecs.BOM_UTF8 + expected.encode()
+
+
+def test_a_text_without_a_last_line_break_keeps_its_lines() -> None:
+    at_end = COMMENTED.partition("\nhide:")[0]
+    for tool, text in (("pull_model", at_end), ("offload_work", COMMENTED.rstrip())):
+        rule = replace(RULE, tool=tool)
+        changed = policy_with(text, "policy.yaml", rule)
+        assert changed.rstrip() == policy_with(f"{text}\n", "policy.yaml", rule).rstrip()
+        assert changed.endswith("\n") == (tool == "pull_model")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Adds a rule to the text of the user's policy file. Everything else in the text stays as it is."""
 
+import codecs
 import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import PureWindowsPath
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import yaml
 from yaml.nodes import MappingNode, Node, SequenceNode
@@ -21,6 +22,8 @@ STEP = 2
 """Indentation of new lines, relative to the line above (spaces)."""
 BY_HAND = "Add the rule by hand."
 SUCH_AS = "Enter a folder in the project, such as docs."
+EMPTY = 'version: "1"\ntools: {}\n'
+"""A policy without rules."""
 HEADING = "# Your rules for Claude. They replace the app's own rules, with which this file started.\n"
 
 
@@ -85,9 +88,13 @@ def policy_with(text: str, name: str, rule: NewRule) -> str:
     before = parse_policy(text, name)
     if name.endswith(".json") or before.format == "policylayer":
         raise BadArguments(f"{name} is not YAML in the format of Intercept.", BY_HAND)
+    parse_policy(_inserted(EMPTY, rule), "The rule")
     changed = _inserted(text, rule)
-    after = parse_policy(changed, name)
-    if not _differs_only_by(before, after, rule):
+    try:
+        fits = _differs_only_by(before, parse_policy(changed, name), rule)
+    except SettingsError:  # the text and the rule are valid, so the place of the rule is wrong
+        fits = False
+    if not fits:
         raise BadArguments(f"{name} is written in a way that this form cannot change.", BY_HAND)
     return changed
 
@@ -106,7 +113,7 @@ def first_policy(folders: Folders) -> str:
 
 
 def write_policy(folders: Folders, text: str, expected: str) -> None:
-    """Write ``policy.yaml``, readable only by the user.
+    """Write ``policy.yaml``, readable only by the user. A byte order mark is kept.
 
     Raises:
         FileChanged: the text of the active file is no longer ``expected``.
@@ -115,8 +122,10 @@ def write_policy(folders: Folders, text: str, expected: str) -> None:
     parse_policy(text, folders.policy_file.name)
     if read_policy_text(folders)[1] != expected:
         raise FileChanged(f"{folders.policy_file} has changed in the meantime.", "Look at the rule again.")
+    path = folders.policy_file
     try:
-        replace_file(folders.policy_file, text.encode(), mode=PRIVATE)
+        marked = path.exists() and path.read_bytes().startswith(codecs.BOM_UTF8)
+        replace_file(path, text.encode("utf-8-sig" if marked else "utf-8"), mode=PRIVATE)
     except OSError as error:
         raise SettingsError(
             f"{folders.policy_file} cannot be written: {error}.", "Check the folder's permissions."
@@ -124,15 +133,19 @@ def write_policy(folders: Folders, text: str, expected: str) -> None:
 
 
 def _inserted(text: str, rule: NewRule) -> str:
-    """Return the text with the lines of the rule at the end of the tool's rules."""
+    """Return the text with the lines of the rule at the end of the tool's rules.
+
+    Raises:
+        BadArguments: the rules are written in brackets.
+    """
     top = yaml.compose(text, Loader=yaml.SafeLoader)
     tools = _value(top, "tools")
     tool = _value(tools, rule.tool)
     rules = _value(tool, "rules")
-    lines = text.splitlines()
+    lines = text.splitlines(keepends=True)
     if isinstance(rules, SequenceNode) and rules.value and not rules.flow_style:
         return _with_lines(lines, _end(rules.value[-1]), rules.start_mark.column, rule.lines)
-    if isinstance(rules, SequenceNode) and not rules.value and isinstance(tool, MappingNode):
+    if isinstance(rules, SequenceNode) and _is_empty(rules) and _is_block(tool):
         indent = tool.start_mark.column + STEP
         at = _emptied(lines, rules)
         return _with_lines(lines, at, indent, rule.lines)
@@ -141,11 +154,21 @@ def _inserted(text: str, rule: NewRule) -> str:
         f"{' ' * STEP}rules:",
         *(f"{' ' * 2 * STEP}{line}" for line in rule.lines),
     ]
-    if tool is None and isinstance(tools, MappingNode) and tools.value and not tools.flow_style:
+    if tool is None and _is_block(tools) and tools.value:
         return _with_lines(lines, _end(tools.value[-1][1]), tools.start_mark.column, new)
-    if tool is None and isinstance(tools, MappingNode) and not tools.value:
+    if tool is None and isinstance(tools, MappingNode) and _is_empty(tools) and _is_block(top):
         return _with_lines(lines, _emptied(lines, tools), STEP, new)
-    raise BadArguments("The rules of this tool are written in one line.", BY_HAND)
+    raise BadArguments("The rules of this tool are written in brackets.", BY_HAND)
+
+
+def _is_block(node: Node | None) -> TypeGuard[MappingNode]:
+    """Return whether a node is a mapping with a line for each key."""
+    return isinstance(node, MappingNode) and not node.flow_style
+
+
+def _is_empty(node: MappingNode | SequenceNode) -> bool:
+    """Return whether a node is ``[]`` or ``{}`` on one line."""
+    return not node.value and node.start_mark.line == node.end_mark.line
 
 
 def _value(node: Node | None, key: str) -> Node | None:
@@ -165,14 +188,24 @@ def _end(node: Node) -> int:
 def _emptied(lines: list[str], node: Node) -> int:
     """Remove ``[]`` or ``{}`` from its line. Return the number of the line after it."""
     at = int(node.start_mark.line)
-    line = lines[at]
-    lines[at] = (line[: node.start_mark.column].rstrip() + line[node.end_mark.column :]).rstrip()
+    line, ending = _split_ending(lines[at])
+    lines[at] = (line[: node.start_mark.column].rstrip() + line[node.end_mark.column :]).rstrip() + ending
     return at + 1
 
 
 def _with_lines(lines: list[str], at: int, indent: int, new: list[str]) -> str:
-    added = [f"{' ' * indent}{line}" for line in new]
-    return "\n".join([*lines[:at], *added, *lines[at:]]) + "\n"
+    """Return the text with new lines at a line number, with the line endings of the first line."""
+    newline = _split_ending(lines[0])[1] or "\n"
+    if at == len(lines) and not _split_ending(lines[-1])[1]:
+        lines[-1] += newline
+    added = [f"{' ' * indent}{line}{newline}" for line in new]
+    return "".join([*lines[:at], *added, *lines[at:]])
+
+
+def _split_ending(line: str) -> tuple[str, str]:
+    """Return a line without its line ending, and the ending."""
+    content = line.splitlines()[0] if line else ""
+    return content, line[len(content) :]
 
 
 def _differs_only_by(before: Policy, after: Policy, rule: NewRule) -> bool:
