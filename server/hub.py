@@ -208,8 +208,9 @@ class Hub(HubParts):
             SettingsError: ``config.toml`` cannot be changed or the value is invalid. Nothing has been
             changed.
         """
-        await asyncio.to_thread(set_setting, self.folders, section, key, value)
-        await self.adopt_setting(section, key)
+        async with self._changing_settings:
+            await asyncio.to_thread(set_setting, self.folders, section, key, value)
+            await self._adopt(section, key)
 
     async def adopt_setting(self, section: str, key: str) -> None:
         """Use a setting that was changed in ``config.toml``, unless it needs a restart.
@@ -217,9 +218,8 @@ class Hub(HubParts):
         Raises:
             SettingsError: ``config.toml`` is invalid. The settings stay as they were.
         """
-        if not needs_restart(section, key):
-            self._use(with_immediate(self.settings, await asyncio.to_thread(load_settings, self.folders)))
-        self.events.publish(SettingsChanged(f"{section}.{key}".lstrip(".")))
+        async with self._changing_settings:
+            await self._adopt(section, key)
 
     async def switch_transcript_check(self, *, on: bool) -> None:
         """Switch the transcript check on or off and save the setting.
@@ -227,10 +227,11 @@ class Hub(HubParts):
         Raises:
             SettingsError: ``config.toml`` cannot be changed. The check was not switched.
         """
-        await asyncio.to_thread(set_setting, self.folders, "savings", "audit", on)
-        savings = self.settings.savings.model_copy(update={"audit": on})
-        self.settings = self.settings.model_copy(update={"savings": savings})
-        self.transcript_check.settings = savings
+        async with self._changing_settings:
+            await asyncio.to_thread(set_setting, self.folders, "savings", "audit", on)
+            savings = self.settings.savings.model_copy(update={"audit": on})
+            self.settings = self.settings.model_copy(update={"savings": savings})
+            self.transcript_check.settings = savings
         self._checks.wake()
         self.events.publish(TranscriptChecksSwitched(on))
 
@@ -257,6 +258,13 @@ class Hub(HubParts):
     def wait_for_quit(self) -> None:
         """Block until ``request_quit`` is called."""
         self._quit.wait()
+
+    async def _adopt(self, section: str, key: str) -> None:
+        """See ``adopt_setting``. The caller holds ``_changing_settings``."""
+        if not needs_restart(section, key):
+            written = await asyncio.to_thread(load_settings, self.folders)
+            self._use(with_immediate(self.settings, written))
+        self.events.publish(SettingsChanged(f"{section}.{key}".lstrip(".")))
 
     def _use(self, settings: Settings) -> None:
         """Pass settings to the parts that read them for each call."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from server.batch.cost import CallCosts
@@ -85,6 +85,8 @@ class HubParts:
     _quit: QuitSignal
     _loop: asyncio.AbstractEventLoop
     _closing: contextlib.AsyncExitStack
+    # Held while settings are written, loaded and put into effect, so that the newest ones stay in effect.
+    _changing_settings: asyncio.Lock = field(default_factory=asyncio.Lock)
     version: str = VERSION
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """Changes one setting in ``config.toml``, leaving every other byte of the file unchanged."""
 
+import threading
 import tomllib
 from typing import Annotated, Any
 
@@ -13,23 +14,27 @@ from server.config.old_keys import table_in_file
 from server.config.settings import Settings
 from server.config.textedit.toml import TomlError, set_key
 
+_ONE_AT_A_TIME = threading.Lock()
+
 
 def set_setting(folders: Folders, section: str, key: str, value: Any) -> None:
     """Set ``key`` of ``[section]`` (empty: the top of the file) to ``value``; None removes the key.
 
-    Running programs pick up the setting the next time they start.
+    Running programs pick up the setting the next time they start. Changes by several threads are made one
+    after another, so that none is lost.
 
     Raises:
         SettingsError: the file is not TOML or cannot be written, or the value is invalid. Nothing is changed.
     """
     path = folders.config_file
     try:
-        text = path.read_bytes().decode() if path.exists() else ""
-        table = table_in_file(tomllib.loads(text.removeprefix("\ufeff")), section)
-        changed = set_key(text, (table,) if table else (), key, value)
-        _refuse_bad_value(section, key, tomllib.loads(changed.removeprefix("\ufeff")))
-        make_folder(path.parent)
-        replace_file(path, changed.encode())
+        with _ONE_AT_A_TIME:
+            text = path.read_bytes().decode() if path.exists() else ""
+            table = table_in_file(tomllib.loads(text.removeprefix("\ufeff")), section)
+            changed = set_key(text, (table,) if table else (), key, value)
+            _refuse_bad_value(section, key, tomllib.loads(changed.removeprefix("\ufeff")))
+            make_folder(path.parent)
+            replace_file(path, changed.encode())
     except (TomlError, tomllib.TOMLDecodeError, ValidationError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path} could not be changed: {_first_line(error)}.",

@@ -1,5 +1,6 @@
 """Tests of settings that take effect without a restart."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from server.commands.hub_client import connect
 from server.config.folders import find_folders
 from server.config.immediate import needs_restart, with_immediate
 from server.config.sections import BackendSettings, HistorySettings, OffloadSettings
-from server.config.settings import Settings
+from server.config.settings import Settings, load_settings
 from server.hub import Hub
 from server.offload.values import Caller, Task
 from server.store.records import SHELL
@@ -82,6 +83,29 @@ async def test_the_next_call_uses_the_saved_settings(ollama_standin: OllamaStand
     assert after["num_predict"] == 333 != before["num_predict"]
     assert read.name == "failed"
     assert "long.txt" in read.text
+
+
+async def test_no_change_is_lost_among_changes_at_the_same_time(ollama_standin: OllamaStandIn) -> None:
+    saved = {
+        ("", "appearance"): "dark",
+        ("offload", "max_output_tokens"): 333,
+        ("offload", "temperature"): 0.9,
+        ("batch", "max_items"): 7,
+        ("batch", "max_hours"): 3.0,
+        ("ledger", "calls_per_session"): 9,
+    }
+
+    def differing(settings: Settings) -> list[tuple[str, str]]:
+        found = {(section, key): getattr(getattr(settings, section, settings), key) for section, key in saved}
+        return [each for each in saved if found[each] != saved[each]]
+
+    async with running_hub(Settings(backend=BackendSettings(kind="ollama", url=ollama_standin.url))) as hub:
+        changes = [hub.change_setting(section, key, value) for (section, key), value in saved.items()]
+        changes.insert(3, hub.switch_transcript_check(on=True))
+        await asyncio.gather(*changes)
+        assert (differing(hub.settings), hub.settings.savings.audit) == ([], True)
+        written = load_settings(hub.folders)
+        assert (differing(written), written.savings.audit) == ([], True)
 
 
 def test_a_running_app_uses_a_changed_setting(
