@@ -29,7 +29,7 @@ from server.offload.values import Outcome, Task
 from server.policy.values import Call, Item
 from server.state.snapshot import WorkingBatch
 from server.store.history import History
-from server.store.job_records import ItemRecord, JobRecord
+from server.store.job_records import ItemRecord, JobCounts, JobRecord
 from server.store.jobs import Jobs
 
 ENGINE_LOOK = 1.0
@@ -95,7 +95,9 @@ class JobRun:
         self._caller = caller_of(job)
         self._tally = Tally()
         self._tokens = 0
-        self._items_in_all = self._ended_before = 0
+        self._items_in_all = self._left = 0
+        # Held while an item's end is stored and counted, so that a recount sees both or neither.
+        self._counting = asyncio.Lock()
         self._started = time.monotonic()
         self._unwanted: set[str] = set()
         # The text that the last task of a sequence returned, by position, because the history may not keep
@@ -111,9 +113,7 @@ class JobRun:
         Raises:
             ExceptionGroup: a defect, or a store that cannot be written.
         """
-        counts = await self._services.jobs.counts(self.job.id)
-        self._tokens, self._items_in_all = counts.tokens, counts.total
-        self._ended_before = counts.ended
+        self._tokens = (await self.recount()).tokens
         async with asyncio.TaskGroup() as group:
             workers = WorkerPool(
                 group, lambda: self._items(workers), most=1 if self.job.sequential else MOST_WORKERS
@@ -130,8 +130,14 @@ class JobRun:
     @property
     def progress(self) -> WorkingBatch:
         """The batch with its progress; the numbers are 0 until the run has read them."""
-        left = self._items_in_all - self._ended_before - self._tally.ended
-        return WorkingBatch(self.job.id, self.job.task, self.job.client, self._items_in_all, left)
+        return WorkingBatch(self.job.id, self.job.task, self.job.client, self._items_in_all, self._left)
+
+    async def recount(self) -> JobCounts:
+        """Read and return the batch's counts. Call this after every change to its items by others."""
+        async with self._counting:
+            counts = await self._services.jobs.counts(self.job.id)
+            self._items_in_all, self._left = counts.total, counts.total - counts.ended
+        return counts
 
     async def cancel_item(self, offload_id: str) -> None:
         """Cancel the item of this offload, even if the offload has not started yet."""
@@ -180,8 +186,11 @@ class JobRun:
         ended = await self._run(item, offload_id)
         if isinstance(ended, Deferred):
             await jobs.requeue(self.job.id, item.position, tried=ended.tried)
+            await self.recount()  # an item that was cancelled in the meantime has ended
         else:
-            await jobs.finish_item(self.job.id, ended)
+            async with self._counting:
+                await jobs.finish_item(self.job.id, ended)
+                self._left -= 1
             self._tally = self._tally.with_item(ended)
             self._tokens += ended.tokens
         self._services.changed(self.job.id)

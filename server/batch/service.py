@@ -299,6 +299,8 @@ class BatchService:
             )
             if starts:  # a running job notices the waiting items automatically
                 await self._start_again(job_id)
+            elif at_work := self._at_work.get(job_id):
+                await at_work.run.recount()
         self._notifier.notify(job_id)
         return count
 
@@ -382,8 +384,10 @@ class BatchService:
         await self._item(job.id, position)
         offload_id = await self._jobs.cancel_item(job.id, position, user_locked=by_user)
         at_work = self._at_work.get(job.id)
-        if offload_id and at_work:
-            await at_work.run.cancel_item(offload_id)
+        if at_work:
+            if offload_id:
+                await at_work.run.cancel_item(offload_id)
+            await at_work.run.recount()
 
     async def _item(self, job_id: str, position: int) -> ItemRecord:
         item = await self._jobs.item(job_id, position)

@@ -1,5 +1,6 @@
 """The state of the whole app at one moment, for the tray, the dashboard and ``status --json``."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -133,10 +134,10 @@ class Snapshot:
         start of the batch, although only some of them have started as offloads.
         """
         running = sum(not each.waits for each in self.running)
-        known = {batch.id for batch in self.batches}
-        started = sum(each.job_id in known for each in self.running)
+        started = Counter(each.job_id for each in self.running)
         waiting = sum(each.waits for each in self.running)
-        not_started = max(0, sum(batch.left for batch in self.batches) - started)
+        # By batch, because the two figures of a batch are not read at the same moment.
+        not_started = sum(max(0, batch.left - started[batch.id]) for batch in self.batches)
         return running, waiting + not_started
 
     def as_json(self) -> dict[str, Any]:

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 
+from server.batch.cost import CallCosts
 from server.batch.inputs import expand_inputs
-from server.batch.job_run import ENGINE_LOOK
+from server.batch.job_run import ENGINE_LOOK, JobRun, JobServices
 from server.batch.notify import INTERVAL
 from server.batch.plan import plan_tasks
 from server.calls.long_calls.job_wait import describe_job
 from server.common.errors import NotFound, SelectionNotFound
 from server.common.events import Event, JobChanged, OffloadStage
 from server.offload.values import Task
+from server.store.jobs import Jobs
 from server.store.records import OffloadFilter
-from tests.batch.conftest import ENDLESS, NOTES, HubHarness, end, some_ended
+from tests.batch.conftest import ENDLESS, LONG, NOTES, HubHarness, end, some_ended
 from tests.standins.answers import Answer, prompt_of
 
 pytestmark = pytest.mark.anyio
@@ -283,6 +285,49 @@ async def test_a_retry_while_the_last_items_end_is_not_lost(harness: HubHarness)
     harness.ollama.answers.when("value_0", Answer(NOTES))
     await harness.hub.batches.retry(job_id)
     assert await end(harness, job_id) == {"delivered": 2}
+
+
+async def test_a_running_batch_counts_items_that_are_tried_again_or_cancelled(harness: HubHarness) -> None:
+    async def left(wanted: int) -> None:
+        async with asyncio.timeout(LONG):
+            while [batch.left for batch in harness.hub.snapshot().batches] != [wanted]:
+                await asyncio.sleep(0.005)
+
+    harness.ollama.answers.when("value_0", Answer(""))
+    harness.ollama.answers.when("value_1", Answer(""))
+    harness.ollama.answers.when("value_3", ENDLESS)
+    job_id = await harness.notes_on(harness.write_files(4))
+    await left(1)
+    assert await harness.hub.batches.retry(job_id) == 2
+    await left(3)
+    await harness.hub.batches.cancel(job_id, 0)
+    await left(2)
+    assert (await harness.hub.batches.counts(job_id)).by_state["cancelled"] == 1
+
+
+async def test_a_batch_that_runs_again_at_its_end_counts_no_item_twice(harness: HubHarness) -> None:
+    harness.ollama.answers.when("value_0", Answer(""))
+    job_id = await harness.notes_on(harness.write_files(3))
+    assert await end(harness, job_id) == {"delivered": 2, "handed_back": 1}
+    hub, jobs = harness.hub, Jobs(harness.hub.history.database)
+    services = JobServices(
+        hub.engine,
+        hub.offloader,
+        jobs,
+        hub.history,
+        CallCosts(hub.history, hub.ledger),
+        lambda _: None,
+        hub.gate.denies_item,
+        lambda: False,
+        lambda: True,
+    )
+    run = JobRun(await hub.batches.get(job_id), services)
+    lefts = []
+    for _ in range(2):
+        await jobs.retry_failed(job_id)
+        assert await run.work() == ""
+        lefts.append(run.progress.left)
+    assert lefts == [0, 0]
 
 
 async def test_while_the_user_pauses_everything_no_item_begins(harness: HubHarness) -> None:

@@ -30,7 +30,7 @@ class BatchList:
             [
                 (batch, tuple(each for each in snapshot.running if each.job_id == batch.id))
                 for batch in snapshot.batches
-                if batch.left
+                if batch.left > 0
             ]
         )
 

@@ -7,7 +7,7 @@ import pytest
 from dashboard.app_status import headline, to_fetch
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.engine.view import EngineView
-from server.state.snapshot import ModelActivity, PendingApproval, RunningOffload, Snapshot
+from server.state.snapshot import ModelActivity, PendingApproval, RunningOffload, Snapshot, WorkingBatch
 
 pytestmark = pytest.mark.fast
 
@@ -56,6 +56,12 @@ def test_the_state_in_a_word(snapshot: Snapshot, word: str, has_next_step: bool)
     said = headline(snapshot)
     assert said.word == word
     assert bool(said.next_step) == has_next_step
+
+
+def test_a_batch_that_has_just_ended_hides_no_waiting_task_of_another() -> None:
+    batches = (WorkingBatch("j1", "Do it", "c", 2, 0), WorkingBatch("j2", "Do it", "c", 3, 3))
+    snapshot = replace(REST, running=(replace(RUN, job_id="j1"),), batches=batches)
+    assert headline(snapshot).detail == "1 running, 3 waiting"
 
 
 def test_a_missing_default_model_is_named_with_its_size() -> None:
