@@ -115,8 +115,8 @@ class Measurements:
     async def practice(self, instant: float) -> tuple[PracticeRecord, ...]:
         """Return the offloads since ``instant`` (seconds since the epoch) by model, day and kind of call.
 
-        Results that were handed back or undone count as wrong. Failures not caused by the model, such as an
-        unreachable engine, are left out.
+        Results that were handed back count as wrong. Undone results are left out, and so are failures not
+        caused by the model, such as an unreachable engine.
         """
 
         def read(connection: Connection) -> tuple[PracticeRecord, ...]:
@@ -146,12 +146,12 @@ SELECT o.model, o.tool,
        coalesce(json_extract(t.arguments, '$.category'), '') AS category,
        coalesce(json_extract(t.arguments, '$.output_format'), '') AS output_format,
        max(o.started_at),
-       sum(o.outcome IN ('delivered', 'returned') AND NOT o.undone),
+       sum(o.outcome IN ('delivered', 'returned')),
        count(*),
        sum(o.completion_tokens),
        coalesce(sum(json_extract(t.timings, '$.generate')), 0.0)
 FROM offload o JOIN offload_text t ON t.seq = o.seq
-WHERE o.started_at >= :since AND o.model <> ''
+WHERE o.started_at >= :since AND o.model <> '' AND NOT o.undone
   AND o.outcome IN ('delivered', 'returned', 'handed_back')
 GROUP BY o.model, o.day, o.tool, category, output_format
 """

@@ -148,7 +148,7 @@ async def test_real_offloads_feed_speed_and_quality(ollama_standin: OllamaStandI
         assert known.generate_rate > 0
         await hub.offloader.undo(outcome.offload_id)
         known = (await gather_evidence(hub.measuring.measurements, "coding"))[CODER]
-        assert known.quality == pytest.approx(2 / 4, abs=0.01)
+        assert known.quality == pytest.approx(2 / 3, abs=0.01)
         assert (await gather_evidence(hub.measuring.measurements, "general"))[CODER].quality is None
         for number in range(2):
             await write(f"named_{number}.py", f"def two_{number}():\n    return 1\n", "general")
