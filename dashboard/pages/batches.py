@@ -71,7 +71,8 @@ async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
             view = await read_batch(hub, now)
             head.update(view)
             queued = {each.id for each in hub.snapshot().running if each.waits}
-            items.update(with_queue(await jobs.items(job_id, items.most), queued), view.counts.total)
+            shown = with_queue(await jobs.items(job_id, items.most), queued)
+            items.update(shown, view.counts.total, view.undone)
 
     await page.reload_on(load, updates.jobs_changed, updates.history_changed, requested=acted)
 
@@ -89,14 +90,16 @@ class Items:
     def __init__(self, hub: Hub, job_id: str, acted: Event[[]]) -> None:
         self.most = ITEMS_AT_ONCE
         self._acted = acted
-        self._items = KeyedList[ItemRecord](
-            box("ts-rows", "ul"), lambda item: item.position, lambda item: _Item(hub, job_id, item, acted)
+        self._items = KeyedList[tuple[ItemRecord, bool]](
+            box("ts-rows", "ul"),
+            lambda entry: entry[0].position,
+            lambda entry: _Item(hub, job_id, entry[0], acted),
         )
         self._more = button("Show more", self._show_more, look="quiet")
 
-    def update(self, items: Sequence[ItemRecord], total: int) -> None:
-        """Show these items out of ``total``."""
-        self._items.update(items)
+    def update(self, items: Sequence[ItemRecord], total: int, undone: Collection[str]) -> None:
+        """Show these items out of ``total``. ``undone`` holds the ids of the undone offloads."""
+        self._items.update([(each, each.offload_id in undone) for each in items])
         self._more.set_text(f"Show more of {formats.number(total)}")
         self._more.set_visibility(total > len(items))
 
@@ -126,8 +129,9 @@ class _Item:
             self._seconds = text("", "ts-num ts-sub")
             self._button = button("Cancel", cancel_or_retry)
 
-    def update(self, item: ItemRecord) -> None:
-        self._state.update(item.state)
+    def update(self, entry: tuple[ItemRecord, bool]) -> None:
+        item, undone = entry
+        self._state.update(item.state, undone=undone)
         self._link.set_visibility(item.offload_id is not None)
         self._name.set_visibility(item.offload_id is None)
         set_prop(self._link, "href", f"/offload/{item.offload_id}")

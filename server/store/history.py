@@ -139,6 +139,10 @@ class History:
         """Return the ids and paths of a batch's undoable offloads, newest first."""
         return await self.database.read(lambda connection: queries.read_undoable(connection, job_id))
 
+    async def undone(self, job_id: str) -> frozenset[str]:
+        """Return the ids of a batch's offloads that were undone."""
+        return await self.database.read(lambda connection: queries.read_undone(connection, job_id))
+
     async def prune(self, days: int) -> int:
         """Remove offloads that started more than ``days`` days ago. Return how many were removed.
 

@@ -150,6 +150,12 @@ def read_undoable(connection: Connection, job_id: str) -> tuple[tuple[str, str],
     return tuple((row.id, row.path) for row in connection.execute(query))
 
 
+def read_undone(connection: Connection, job_id: str) -> frozenset[str]:
+    """Return the ids of a batch's offloads that were undone."""
+    query = select(offload.c.id).where(offload.c.job_id == job_id, offload.c.undone)
+    return frozenset(connection.scalars(query))
+
+
 def read_totals(connection: Connection, since: float | None) -> Totals:
     """Return the totals for offloads and digests that started at or after ``since``; for all if ``since`` is
     None.

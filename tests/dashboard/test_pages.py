@@ -76,6 +76,13 @@ def test_failed_items_are_grouped_and_retried(page: Page, stage: DashboardHarnes
         job.get_by_role("button", name="Retry 1 failed").click()
         expect(job.locator(".ts-failures li")).to_have_count(0)
         expect(job.locator(".ts-legend")).to_have_text("done1")
+        job.get_by_role("button", name="Undo all… files").click()
+        page.get_by_role("dialog", name="Undo 1 file?").get_by_role("button", name="Undo all").click()
+        expect(job.locator(".ts-outcome")).to_contain_text("Done, 1 undone")
+        expect(job.locator(".ts-legend")).to_have_text("undone1")
+        assert "list[int]" not in (stage.project / "sum.py").read_text()
+        job.locator(".ts-job-task").click()
+        expect(page.locator(".ts-item .ts-outcome")).to_contain_text("Undone")
 
 
 def test_a_model_is_downloaded_and_a_download_is_cancelled(page: Page, stage: DashboardHarness) -> None:

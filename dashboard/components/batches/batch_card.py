@@ -3,16 +3,17 @@
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 
-from nicegui import Event
+from nicegui import Event, ui
 
 from dashboard import formats
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, icon, link, set_classes, set_prop, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.net_tokens import NetTokens
-from dashboard.components.controls.notices import run_action
+from dashboard.components.controls.notices import run_action, show_error, show_notice
 from dashboard.components.controls.stacked_bar import BarSegment, StackedBar
 from dashboard.components.live.clock import Clock
+from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.state.snapshot import Snapshot
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
@@ -26,6 +27,7 @@ STATES = {
 }
 PARTS = (
     ("done", "ts-model-0", ("delivered", "returned")),
+    ("undone", "ts-part-other", ("undone",)),
     ("handed back", "ts-model-2", ("handed_back",)),
     ("failed", "ts-part-failed", ("failed", "denied")),
     ("cancelled", "ts-part-other", ("cancelled",)),
@@ -37,12 +39,20 @@ PARTS = (
 
 @dataclass(frozen=True)
 class BatchView:
-    """A batch with all the data shown on its card. ``seconds_left`` is None if unknown."""
+    """A batch with all the data shown on its card. ``seconds_left`` is None if unknown. ``undone`` holds the
+    ids of the undone offloads.
+    """
 
     job: JobRecord
     counts: JobCounts
     failures: tuple[FailureGroup, ...]
     seconds_left: float | None
+    undone: frozenset[str] = frozenset()
+
+    @property
+    def written(self) -> int:
+        """Number of files that were written and not undone since."""
+        return max(0, self.counts.by_state.get("delivered", 0) - len(self.undone))
 
 
 async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
@@ -50,7 +60,8 @@ async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
     batches = hub.batches
     counts = _with_queue(await batches.counts(job.id), hub.snapshot(), job.id)
     left = await batches.time_left(job.id, counts) if job.state == "running" else None
-    return BatchView(job, counts, await batches.failures(job.id), left)
+    undone = await hub.history.undone(job.id)
+    return BatchView(job, counts, await batches.failures(job.id), left, undone)
 
 
 def _with_queue(counts: JobCounts, snapshot: Snapshot, job_id: str) -> JobCounts:
@@ -98,12 +109,12 @@ class BatchCard:
     def update(self, view: BatchView) -> None:
         """Update the batch's progress."""
         job = view.job
-        word, picture, look = state_of(job.state, view.counts.unsuccessful)
+        word, picture, look = state_of(job.state, view.counts.unsuccessful, len(view.undone))
         set_classes(self._state, f"ts-outcome ts-job-{look}")
         self._picture.set_text(picture)
         self._word.set_text(word)
         self._net.update(view.counts.net_tokens, 0, by_user=view.job.by_user)
-        segments = _segments(view.counts)
+        segments = _segments(view)
         words = ", ".join(f"{each.words} {each.name}" for each in segments) or "no items"
         self._bar.update(segments, words)
         for element, fact in zip(self._facts, _facts(view), strict=True):
@@ -115,12 +126,13 @@ class BatchCard:
         self._actions.update(view)
 
 
-def state_of(state: str, unsuccessful: int) -> tuple[str, str, str]:
+def state_of(state: str, unsuccessful: int, undone: int = 0) -> tuple[str, str, str]:
     """Return the batch's state as text, with an icon and style. A batch with failed items is never green."""
     word, picture = STATES.get(state, (state, "help"))
+    words = f"{word}, {formats.number(undone)} undone" if undone else word
     if state == "done" and unsuccessful:
-        return f"{word}, {formats.number(unsuccessful)} failed", "error", "wrong"
-    return word, picture, state
+        return f"{words}, {formats.number(unsuccessful)} failed", "error", "wrong"
+    return words, picture, state
 
 
 class _Actions:
@@ -129,6 +141,7 @@ class _Actions:
     def __init__(self, hub: Hub, job: JobRecord, acted: Event[[]]) -> None:
         batches = hub.batches
         self._paused = False
+        self._written = 0
 
         async def pause_or_resume() -> None:
             await press(batches.resume(job.id) if self._paused else batches.pause(job.id))
@@ -139,6 +152,17 @@ class _Actions:
         async def retry() -> None:
             await press(batches.retry(job.id))
 
+        async def undo() -> None:
+            if not await _agrees_to_undo(self._written):
+                return
+            try:
+                said = await hub.undo(job.id)
+            except TokenSaverError as error:
+                show_error(error)
+                return
+            show_notice(said.splitlines()[0])
+            acted.emit()
+
         async def press(action: Awaitable[object]) -> None:
             await run_action(action)
             acted.emit()
@@ -147,6 +171,7 @@ class _Actions:
             self._pause = button("Pause", pause_or_resume, icon="pause")
             self._cancel = button("Cancel", cancel, look="danger", label=f"Cancel batch {job.id}")
             self._retry = button("Retry failed", retry, icon="replay")
+            self._undo = button("Undo all…", undo, icon="undo", label=f"Undo all… files of batch {job.id}")
 
     def update(self, view: BatchView) -> None:
         job = view.job
@@ -161,7 +186,25 @@ class _Actions:
         self._pause.set_visibility(goes_on)
         self._cancel.set_visibility(goes_on)
         self._retry.set_visibility(wrong > 0)
-        self._row.set_visibility(goes_on or wrong > 0)
+        self._written = view.written
+        can_undo = job.state not in ("running", "paused") and view.written > 0
+        self._undo.set_visibility(can_undo)
+        self._row.set_visibility(goes_on or wrong > 0 or can_undo)
+
+
+async def _agrees_to_undo(written: int) -> bool:
+    """Ask whether to undo a batch with this number of written files."""
+    heading = f"Undo {formats.count(written, 'file')}?"
+    with ui.dialog() as dialog, box("ts-card ts-dialog"):
+        dialog.props["aria-label"] = heading
+        text(heading, tag="h2")
+        text("Each file gets its earlier contents back, unless it has changed since.", "", "p")
+        with box("ts-actions"):
+            button("Undo all", lambda: dialog.submit(True), look="danger", icon="undo")
+            button("Keep", lambda: dialog.submit(False))
+    agreed = bool(await dialog)
+    dialog.delete()
+    return agreed
 
 
 class _Failure:
@@ -179,10 +222,12 @@ class _Failure:
         self._code.set_text(group.code)
 
 
-def _segments(counts: JobCounts) -> list[BarSegment]:
-    found = []
+def _segments(view: BatchView) -> list[BarSegment]:
+    found, counts = [], view.counts
+    undone = min(len(view.undone), counts.successful)
+    by_state = counts.by_state | {"undone": undone, "delivered": counts.by_state.get("delivered", 0) - undone}
     for words, colour, states in PARTS:
-        count = sum(counts.by_state.get(each, 0) for each in states)
+        count = sum(by_state.get(each, 0) for each in states)
         if count:
             found.append(BarSegment(words, words, formats.number(count), colour, count / counts.total))
     return found

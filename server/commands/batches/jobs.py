@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import re
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -154,23 +155,25 @@ async def _show(folders: Folders, given: str, *, as_json: bool) -> None:
         job_id = await find_job_id(history.database, given)
         record, counts = await store.get(job_id), await store.counts(job_id)
         items = await store.items(job_id, limit=counts.total)
+        undone = await history.undone(job_id)
     if as_json:
         facts = asdict(record) if record is not None else {}
         print_json({**facts, **asdict(counts), "items": [asdict(each) for each in items]})
         return
     print_table(
         ("item", "state", "file", "offload", "reason"),
-        [item_cells(each) for each in items],
+        [item_cells(each, undone) for each in items],
         paint={"state": outcome_style},
         right=("item",),
     )
 
 
-def item_cells(item: ItemRecord) -> tuple[str, ...]:
-    """Return an item of a batch as the cells of a table."""
+def item_cells(item: ItemRecord, undone: Collection[str] = ()) -> tuple[str, ...]:
+    """Return an item of a batch as the cells of a table. ``undone`` holds the ids of the undone offloads."""
     file = item.arguments.get("output") or ", ".join(item.arguments.get("files") or ())
     reason = why(item.code, item.summary) if item.code else ""
-    return str(item.position), item.state, str(file), item.offload_id or "", reason
+    state = "undone" if item.offload_id in undone else item.state
+    return str(item.position), state, str(file), item.offload_id or "", reason
 
 
 def _at(item: int | None) -> dict[str, Any]:
