@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from server.config.folders import Folders
-from server.config.settings import ENV_PREFIX, Settings
+from server.config.settings import ENV_PREFIX, Settings, load_settings
 
 Kind = Literal["bool", "choice", "int", "float", "text", "list", "checks"]
 Source = Literal["default", "file", "environment"]
@@ -75,6 +75,17 @@ def _settings(part: BaseModel, written: Any, section: str) -> Iterator[Setting]:
             choices=get_args(field.annotation) if get_origin(field.annotation) is Literal else (),
             default=field.get_default(call_default_factory=True),
         )
+
+
+def saved_list(folders: Folders, section: str, name: str) -> tuple[str, ...]:
+    """Return the entries that a list has when the app starts next.
+
+    Raises:
+        SettingsError: the settings are invalid.
+    """
+    settings = load_settings(folders)
+    part = getattr(settings, section) if section else settings
+    return tuple(map(str, getattr(part, name)))
 
 
 def list_checks(settings: Settings, folders: Folders) -> tuple[Setting, ...]:

@@ -10,7 +10,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from pydantic import BaseModel
 
 from dashboard.components.settings.plain_names import ELSEWHERE, GROUPS, NAMES
+from server.config.folders import find_folders
 from server.config.settings import Settings
+from server.config.settings_file import set_setting
 from server.offload.checks.places import CheckPlaces
 from tests.dashboard.support.harness import DashboardHarness, ask, settle, visit
 from tests.standins.serving import wait_until
@@ -222,6 +224,27 @@ def test_an_added_root_applies_at_once(page: Page, stage: DashboardHarness, tmp_
     expect(of_environment.locator(".ts-tag")).to_have_text("environment")
     expect(of_environment).to_contain_text("~/.netrc")
     expect(of_environment.get_by_role("button")).to_have_count(0)
+
+
+def test_a_list_keeps_entries_that_were_saved_elsewhere(page: Page, stage: DashboardHarness) -> None:
+    folders = find_folders(stage.hub.environ)
+    page.goto(stage.url("/settings"))
+    entries = page.locator(".ts-setting", has=page.get_by_text("Never write", exact=True))
+    for entry, elsewhere, expected in (
+        ("a/", ["b/"], ["b/", "a/"]),
+        ("d/", ["a/", "c/"], ["a/", "c/", "d/"]),
+        ("c/", ["a/", "c/"], ["a/", "c/"]),  # already there
+    ):
+        set_setting(folders, "paths", "never_write", elsewhere)
+        entries.get_by_role("textbox").fill(entry)
+        entries.get_by_role("button", name="Add").click()
+        expect(entries.locator(".ts-setting-row")).to_have_count(len(expected))
+        assert config(stage)["paths"]["never_write"] == expected
+    set_setting(folders, "paths", "never_write", ["e/", "a/"])
+    entries.get_by_role("button", name="Remove a/").click()
+    expect(entries.locator(".ts-setting-row")).to_have_count(1)
+    expect(entries.locator(".ts-setting-row")).to_contain_text("e/")
+    assert config(stage)["paths"]["never_write"] == ["e/"]
 
 
 def test_an_added_check_can_be_used_at_once(page: Page, stage: DashboardHarness) -> None:

@@ -13,7 +13,7 @@ from dashboard.components.controls.notices import run_action, show_error
 from dashboard.components.settings.plain_names import key_of, plain_name
 from dashboard.components.settings.setting_row import changed_marker, name_of, save_setting, source_tag
 from server.common.errors import SettingsError, TokenSaverError
-from server.config.sources import Setting, list_checks
+from server.config.sources import Setting, list_checks, saved_list
 from server.hub import Hub
 from server.offload.checks.places import CheckPlace, CheckPlaces
 from server.offload.checks.user_command import command_of
@@ -83,17 +83,32 @@ class ListSetting:
         except TokenSaverError as error:
             self._entry.error = f"{error.cause} {error.next_step}"
             return
-        if value in self._values or await self._put((*self._values, value)):
+        if await self._change(lambda saved: saved if value in saved else (*saved, value)):
             self._entry.set_value("")
 
     def _clear_error(self) -> None:
         self._entry.error = None
 
     def _remove(self, value: str) -> Callable[[], Awaitable[bool]]:
-        return lambda: self._put(tuple(each for each in self._values if each != value))
+        return lambda: self._change(lambda saved: tuple(each for each in saved if each != value))
 
     async def _reset(self) -> None:
         await self._put(self._default)
+
+    async def _change(self, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> bool:
+        """Change the saved list, which may differ from the shown one. Return whether it was saved."""
+        section, name = self.setting.section, self.setting.name
+        try:
+            saved = await asyncio.to_thread(saved_list, self._hub.folders, section, name)
+        except SettingsError as error:
+            show_error(error)
+            return False
+        changed = change(saved)
+        if changed != saved:
+            return await self._put(changed)
+        self._values = saved
+        self._show()
+        return True
 
     async def _put(self, values: tuple[str, ...]) -> bool:
         """Save these values. Return whether they were saved."""
