@@ -162,7 +162,10 @@ def _sum(totals: Totals) -> None:
         ("Failed, cancelled, denied, interrupted", formats.number(_ended_otherwise(totals))),
         ("Calls that lost tokens", formats.number(totals.losing)),
         ("Your own calls (not counted as savings)", formats.number(totals.by_user)),
-        ("What your own calls would have saved, from Claude", formats.signed(totals.would_save_tokens)),
+        (
+            "What your own calls would have saved if Claude had made them",
+            formats.signed(totals.would_save_tokens),
+        ),
         ("Tokens read by the local model", formats.short(totals.prompt_tokens)),
         ("Tokens written by the local model", formats.short(totals.completion_tokens)),
     )

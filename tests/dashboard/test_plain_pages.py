@@ -72,7 +72,7 @@ def test_the_banner_of_a_pause_says_what_is_on_hold(browser: Browser, stage: Das
     with visit(browser, stage.hub) as (page, _):
         settle(page)
         page.get_by_role("button", name="Pause offloading").click()
-        page.locator(".q-menu").get_by_text("Finish running work, then pause").click()
+        page.locator(".q-menu").get_by_text("After running work").click()
         banner = page.locator(".ts-banner:not(.ts-lost)")
         expect(banner).to_contain_text("Claude does the work itself until you resume.")
         page.get_by_role("button", name="Resume").click()

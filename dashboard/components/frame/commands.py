@@ -29,7 +29,7 @@ class Commands:
             self._load = _command("", self._load_default)
             self._unload = _command("Unload all models", self._unload_all)
             self._pauses = [
-                _command(f"Pause: {words[0].lower()}{words[1:]}", choose)
+                _command(f"Pause {words[0].lower()}{words[1:]}", choose)
                 for group in pauses(hub)
                 for words, choose in group
             ]

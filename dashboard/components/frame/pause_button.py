@@ -34,4 +34,4 @@ def pauses(hub: Hub) -> tuple[tuple[Choice, ...], tuple[Choice, ...]]:
         ("For 15 minutes", partial(pause, 15 * MINUTE)),
         ("For 1 hour", partial(pause, HOUR)),
         ("Until I resume", partial(pause, 0)),
-    ), (("Finish running work, then pause", partial(pause, 0, finish=True)),)
+    ), (("After running work", partial(pause, 0, finish=True)),)

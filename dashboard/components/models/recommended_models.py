@@ -82,7 +82,7 @@ def facts(each: Recommendation) -> str:
         speed_of(each),
         ""
         if evidence.quality is None
-        else f"passed its checks in {evidence.quality:.0%} of {evidence.weight:.0f} tasks here",
+        else f"{evidence.quality:.0%} of {evidence.weight:.0f} tasks here passed their checks",
         f"{quality.benchmark} {quality.value:g} ({quality.date})" if quality else "",
         model.license or "licence unknown",
     )

@@ -130,7 +130,7 @@ NAMES: Mapping[str, PlainName] = {
     "paths.read": PlainName("files", "Credential files that may be read", advanced=True),
     "ledger.unit": PlainName("savings", "Show money as"),
     "ledger.model": PlainName(
-        "savings", "Claude model", about="Its prices are used; the list is in the card Prices."
+        "savings", "Claude model", about="Its prices are used; the list is in the Prices card."
     ),
     "ledger.quota_dollars": PlainName(
         "savings", "Weekly price of your subscription", "dollars", about="At list prices; 0 if unknown."

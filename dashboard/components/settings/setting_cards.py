@@ -63,7 +63,12 @@ class AuditSwitch:
 
 def settings_file(hub: Hub) -> None:
     """Show the settings file and explain how to edit it by hand."""
-    text("You can also edit this file. Changes take effect when Token Saver restarts:", "", "p")
+    text(
+        "You can also edit this file. Changes take effect when Token Saver restarts, most of them already "
+        "when a setting is saved on this page:",
+        "",
+        "p",
+    )
     text(str(hub.folders.config_file), "ts-command", "code")
     text("An example of what it can contain:", "ts-sub", "p")
     text(
