@@ -6,7 +6,7 @@ from typer.models import CommandInfo
 EXAMPLES = {
     "serve": "token-saver serve",
     "doctor": "token-saver doctor --json",
-    "offload": '''token-saver offload "Write slugify(text): lower case, every run of other characters becomes one dash" --output slug.py -e "slugify('Hello, World!') == 'hello-world'" -e "slugify('A  b') == 'a-b'"''',  # noqa: E501 - a command
+    "offload": '''token-saver offload "Write a Python function slugify(text) that lowercases the text, replaces every run of characters that are not a-z or 0-9 by one hyphen, and strips hyphens at both ends." --output slug.py -e "slugify('Hello, World!') == 'hello-world'" -e "slugify('A  b') == 'a-b'"''',  # noqa: E501 - a command
     "checks": "token-saver checks --project src/shop",
     "checks list": "token-saver checks list --project src/shop",
     "checks accept": "token-saver checks accept pytest ruff",

@@ -197,7 +197,7 @@ def test_a_new_user_follows_the_readme(user: User, ollama_standin: OllamaStandIn
         assert "ERROR" not in user.types("token-saver doctor")
 
         digest = user.types(
-            '''token-saver offload "Write slugify(text): lower case, every run of other characters becomes one dash" --output slug.py -e "slugify('Hello, World!') == 'hello-world'" -e "slugify('A  b') == 'a-b'"''',  # noqa: E501 - a command
+            '''token-saver offload "Write a Python function slugify(text) that lowercases the text, replaces every run of characters that are not a-z or 0-9 by one hyphen, and strips hyphens at both ends." --output slug.py -e "slugify('Hello, World!') == 'hello-world'" -e "slugify('A  b') == 'a-b'"''',  # noqa: E501 - a command
             project,
         )
         assert "def slugify" in (project / "slug.py").read_text()

@@ -24,7 +24,8 @@ from server.store.records import DASHBOARD, OffloadDetail, OffloadFilter
 from server.store.reviews import Reviews
 
 FIRST_TASK = (
-    "Write a Python function slugify(text): lower case, and every run of other characters becomes one dash."
+    "Write a Python function slugify(text) that lowercases the text, replaces every run of characters "
+    "that are not a-z or 0-9 by one hyphen, and strips hyphens at both ends."
 )
 EXAMPLES = ("slugify('Hello, World!') == 'hello-world'", "slugify('A  b') == 'a-b'")
 """Facts that the first task's result must satisfy."""
