@@ -34,7 +34,8 @@ def test_filters_are_part_of_the_address_and_survive_a_reload(page: Page, stage:
     expect(page.get_by_label("Search tasks and files")).to_have_value("docstrings")
     expect(found).to_have_count(count)
     page.get_by_role("button", name="Clear filters").click()
-    page.wait_for_url(stage.url("/history"))
+    page.wait_for_url(stage.url("/history#search"))
+    expect(page.get_by_label("Search tasks and files")).to_be_focused()
     expect(found).to_have_count(50)
 
 

@@ -83,6 +83,18 @@ def test_text_is_saved_on_enter_and_when_the_field_is_left(page: Page, stage: Da
     assert "keep_alive" not in config(stage).get("backend", {})
 
 
+def test_a_default_model_that_the_engine_lacks_is_refused(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/settings"))
+    field = page.get_by_label("Default model", exact=True)
+    field.fill("no-such-model")
+    field.press("Enter")
+    expect(page.locator(".ts-notice")).to_contain_text("no-such-model")
+    expect(page.locator(".ts-notice")).to_contain_text("model_not_found")
+    assert "model" not in config(stage).get("backend", {})
+    field.fill("")
+    field.press("Enter")
+
+
 def test_switches_and_sliders_save_at_once(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/settings"))
     page.get_by_role("switch", name="Keep prompts, answers and diffs").click()

@@ -41,7 +41,10 @@ class HistoryFilters:
             times = ui.select(TIMES, value=address.time if address.time in TIMES else "", label="Time")
             times.props("outlined dense options-dense").classes("ts-filter")
             times.on_value_change(lambda event: self._choose("time", event))
-            clear = button("Clear filters", lambda: ui.navigate.to("/history"), icon="close", look="quiet")
+            # The address moves the focus to the search field.
+            clear = button(
+                "Clear filters", lambda: ui.navigate.to("/history#search"), icon="close", look="quiet"
+            )
             clear.set_visibility(address.filters)
             self._clear = clear
 

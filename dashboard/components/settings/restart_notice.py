@@ -4,7 +4,7 @@ import asyncio
 
 from dashboard import formats
 from dashboard.components.controls.button import button
-from dashboard.components.controls.elements import box, icon, set_title, text
+from dashboard.components.controls.elements import box, icon, set_classes, set_title, text
 from dashboard.components.settings.plain_names import NAMES
 from server.common.errors import SettingsError
 from server.config.settings import Settings, load_settings
@@ -20,7 +20,7 @@ class RestartNotice:
             self._notice.props["role"] = "status"
             icon("restart_alt", "ts-banner-icon")
             self._words = text("", "ts-restart-words")
-            button("Restart now", self._restart, look="main", label="Restart now: Token Saver")
+            self._button = button("Restart now", self._restart, look="main", label="Restart now: Token Saver")
         self._notice.set_visibility(False)
 
     async def load(self) -> None:
@@ -38,6 +38,8 @@ class RestartNotice:
     def _restart(self) -> None:
         # The page reconnects and reloads by itself once the new process answers, however long that takes.
         self._words.set_text("Restarting. This page reloads automatically.")
+        self._button.set_visibility(False)
+        set_classes(self._notice, "ts-banner ts-restart ts-restarting")
         self._hub.request_quit(restart=True)
 
 

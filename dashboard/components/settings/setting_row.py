@@ -11,6 +11,7 @@ from dashboard.components.controls.elements import box, set_classes, set_title, 
 from dashboard.components.controls.notices import run_action
 from dashboard.components.settings.plain_names import key_of, plain_name
 from dashboard.components.settings.setting_editor import SettingEditor, in_words
+from server.common.errors import BackendError, ModelBlocked, ModelNotFound
 from server.config.immediate import needs_restart
 from server.config.sources import Setting, Source
 from server.hub import Hub
@@ -47,6 +48,8 @@ class SettingRow:
 
     async def _save(self, value: Any) -> bool:
         setting = self.setting
+        if key_of(setting) == "backend.model" and value and not await run_action(self._require_model(value)):
+            return False
         # A value equal to the default is removed from the file, so that a later default of the app counts.
         written = None if value == setting.default else value
         if not await save_setting(self._hub, setting.section, setting.name, written):
@@ -54,6 +57,15 @@ class SettingRow:
         self.changed = written is not None
         self._marker.set_visibility(self.changed)
         return True
+
+    async def _require_model(self, name: str) -> None:
+        """Refuse a default model that the engine does not have."""
+        try:
+            await self._hub.engine.choose_model(name)
+        except (ModelNotFound, ModelBlocked):
+            raise
+        except BackendError:
+            return  # without an engine, nothing is known about its models
 
     async def _reset(self) -> None:
         if await self._save(self.setting.default):
