@@ -76,7 +76,7 @@ class Evidence:
         parts = (
             []
             if self.quality is None
-            else [f"passed its checks in {self.quality:.0%} of {self.weight:.0f} here"]
+            else [f"{self.quality:.0%} of {self.weight:.0f} tasks here passed their checks"]
         )
         if self.generate_rate:
             parts.append(f"{self.generate_rate:.0f} tokens/s here")

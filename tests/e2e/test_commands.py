@@ -175,7 +175,7 @@ def test_models_bench_and_recommend(stage: ClientHarness) -> None:
     assert all(chore["passed"] for chore in found["chores"])
     # One run of four chores is too little evidence for a rank, two are enough.
     run(stage, "models", "bench", "other:7b")
-    assert "passed its checks in 100% of 8 here" in run(stage, "models", "recommend", "coding")
+    assert "100% of 8 tasks here passed their checks" in run(stage, "models", "recommend", "coding")
     facts = json.loads(run(stage, "models", "recommend", "coding", "--json"))
     assert facts["category"] == "coding"
     # The other measured model is too small to be recommended.

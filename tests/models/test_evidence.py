@@ -49,7 +49,7 @@ def test_chores_and_real_offloads_add_up_to_one_quality() -> None:
     assert known.weight == pytest.approx(8)
     assert known.generate_rate == pytest.approx(20.0)
     assert known.load_seconds == pytest.approx(3.0)
-    assert known.summary == "passed its checks in 50% of 8 here, 20 tokens/s here"
+    assert known.summary == "50% of 8 tasks here passed their checks, 20 tokens/s here"
 
 
 def test_findings_lose_weight_with_age() -> None:
@@ -138,7 +138,7 @@ def test_a_model_is_ranked_only_if_the_interval_says_something(
 
 def test_line_shows_evidence_instead_of_the_published_figure() -> None:
     line = _ranked({"famous:7b": Evidence(quality=0.75, generate_rate=14.2, weight=4, latest=NOW)})[0].line
-    assert "passed its checks in 75% of 4 here, 14 tokens/s here" in line
+    assert "75% of 4 tasks here passed their checks, 14 tokens/s here" in line
     assert "SWE-bench" not in line
 
 
