@@ -14,7 +14,7 @@ from dashboard.components.controls.keyed_list import RebuiltSection
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.offloads.folded_list import FoldedList
 from dashboard.components.offloads.history_filters import HistoryFilters
-from dashboard.components.offloads.offload_list import without_repeated
+from dashboard.components.offloads.offload_list import RETRIED_CODES
 from dashboard.history_address import HistoryAddress
 from dashboard.hub_updates import HubUpdates
 from server.commands.welcome import connect_line
@@ -98,12 +98,13 @@ class Listing:
         wanted = self._address
         if wanted.before and wanted == self._shown:
             return
-        where = wanted.filter(datetime.date.today())  # noqa: DTZ011 - days are those of the local time zone
+        today = datetime.date.today()  # noqa: DTZ011 - days are those of the local time zone
+        where = replace(wanted.filter(today), retried_codes=RETRIED_CODES)
         rows = await self._page.hub.history.page(where, ROWS + 1, wanted.before or None)
         self._shown = wanted
         found = await self._page.hub.history.summary(where)
         self._summary.set_text(summary(found, filtered=wanted.filters) if rows else "")
-        self._loaded = tuple(without_repeated(rows[:ROWS]))
+        self._loaded = rows[:ROWS]
         self._queued = _queued(self._page.hub.snapshot())
         self._rows.update(with_queue(self._loaded, self._queued))
         self._rows.element.set_visibility(bool(rows))

@@ -12,7 +12,7 @@ from dashboard.components.models.engine_card import EngineCard
 from dashboard.components.offloads.approval_list import ApprovalList
 from dashboard.components.offloads.last_result import LastResult
 from dashboard.components.offloads.nothing_runs import NothingRuns
-from dashboard.components.offloads.offload_list import OffloadList, grouped, without_repeated
+from dashboard.components.offloads.offload_list import RETRIED_CODES, OffloadList, grouped
 from dashboard.components.offloads.running_batches import BatchList, outside_batches
 from dashboard.components.offloads.running_offloads import RunningList, WaitingList
 from dashboard.components.savings.saved_figures import CHART_DAYS, WEEK, SavedFigures
@@ -134,8 +134,9 @@ class Past:
             quota_dollars=self._hub.settings.ledger.quota_dollars,
             waiting=await self._reviews.count(),
         )
-        rows = await history.page(OffloadFilter(), ROWS_READ + len(self._hub.snapshot().running))
-        ended = [row for row in without_repeated(rows) if row.outcome != "running"]
+        where = OffloadFilter(retried_codes=RETRIED_CODES)
+        rows = await history.page(where, ROWS_READ + len(self._hub.snapshot().running))
+        ended = [row for row in rows if row.outcome != "running"]
         detail = await history.get(ended[0].id) if ended else None
         if detail is not None:
             self._side.last.update(detail)

@@ -70,9 +70,6 @@ def read_page(
 
 def read_summary(connection: Connection, where: OffloadFilter, can_search: bool) -> Summary:
     """Return the summary of the matching offloads. Beyond ``MOST_SUMMED``, only the newest ones are read."""
-    if where == OffloadFilter():
-        totals = _sum(connection, "1", {}, removed=False)
-        return Summary(totals.offloads, totals.by_user, totals.would_save_tokens)
     match = match_expression(where.search) if can_search else ""
     newest = _HITS.c.rowid if match else offload.c.seq
     found = (
@@ -161,11 +158,11 @@ def read_totals(connection: Connection, since: float | None) -> Totals:
     None.
     """
     if since is None:
-        return _sum(connection, "1", {}, removed=True)
+        return _sum(connection, "1", {})
     day = local_day(since)
     if since == _midnight(day):
-        return _sum(connection, "day >= :day", {"day": day}, removed=True)
-    later = _sum(connection, "day > :day", {"day": day}, removed=True)
+        return _sum(connection, "day >= :day", {"day": day})
+    later = _sum(connection, "day > :day", {"day": day})
     partial = (
         totals_query("o.day = :day AND o.started_at >= :since"),
         digest_totals_query("o.day = :day AND o.at >= :since"),
@@ -227,6 +224,8 @@ def local_day(instant: float) -> str:
 def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
     conditions = _in_window(where, _HITS.c.rowid if match else offload.c.seq)
     conditions += [offload.c[name] == getattr(where, name) for name in _EXACT if getattr(where, name)]
+    if where.retried_codes:
+        conditions.append(offload.c.job_id.is_(None) | offload.c.code.not_in(where.retried_codes))
     if match:
         # Adding 0 stops SQLite from driving the join by offload: it walks the hits from the newest and stops
         # when the page is full.
@@ -283,12 +282,11 @@ def _both_sums() -> Any:
     return union_all(select(tables.total), select(tables.removed)).subquery("sums")
 
 
-def _sum(connection: Connection, where: str, values: dict[str, Any], removed: bool) -> Totals:
-    names = ("total", "removed") if removed else ("total",)
+def _sum(connection: Connection, where: str, values: dict[str, Any]) -> Totals:
     columns = ", ".join(f"coalesce(sum({measure}), 0)" for measure in MEASURES)
     rows = [
         connection.execute(text(f"SELECT {columns} FROM {name} WHERE {where}"), values).one()  # noqa: S608
-        for name in names
+        for name in ("total", "removed")
     ]
     return _added([_totals(tuple(row)) for row in rows])
 

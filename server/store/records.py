@@ -230,7 +230,8 @@ class OffloadDetail:
 @dataclass(frozen=True)
 class OffloadFilter:
     """Filter for the list. An empty field matches every offload. ``search`` applies to task and file
-    names.
+    names. ``retried_codes`` leaves out batch items that ended with one of these codes, because the batch runs
+    them again.
     """
 
     search: str = ""
@@ -241,6 +242,7 @@ class OffloadFilter:
     client: str = ""
     since: float | None = None
     until: float | None = None
+    retried_codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

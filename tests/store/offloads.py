@@ -3,6 +3,9 @@
 import time
 from typing import Any
 
+from server.config.sections import LedgerSettings
+from server.ledger.prices import load_prices
+from server.ledger.receipt import Ledger
 from server.store.history import History
 from server.store.records import (
     AttemptRecord,
@@ -14,7 +17,10 @@ from server.store.records import (
     TranscriptCheckRecord,
     UndoRecord,
 )
+from server.store.result_digests import ResultDigest
 from server.store.transcript_checks import write_transcript_check
+
+LEDGER = Ledger(LedgerSettings(), load_prices(), 0)
 
 
 def start(offload_id: str, started_at: float | None = None, **changes: Any) -> OffloadStart:
@@ -96,3 +102,26 @@ async def keep_audit(history: History, offload_id: str, found: TranscriptCheckRe
 
 def undo(before: bytes | None = b"old\r\n") -> UndoRecord:
     return UndoRecord("/home/me/project/out.py", before, "cd" * 32)
+
+
+def digest() -> ResultDigest:
+    """A digest of a tool's result that was just made."""
+    return ResultDigest(
+        at=time.time(),
+        project="/p",
+        session="s",
+        tool_use_id="t",
+        kind="pytest",
+        source="pytest",
+        source_key="a",
+        facts_key="b",
+        kept_path="",
+        handle="h",
+        characters=30_000,
+        lines=900,
+        whole_tokens=9_000,
+        shown_tokens=9_000,
+        digest_tokens=600,
+        text="6 failed",
+        receipt=LEDGER.digest_receipt(9_000, 600).as_record(),
+    )

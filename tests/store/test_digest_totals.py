@@ -1,40 +1,17 @@
 """Digests of tool results count in the totals: when they are made, lost and pruned."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from server.config.sections import LedgerSettings
-from server.ledger.prices import load_prices
-from server.ledger.receipt import Ledger
 from server.store.database import open_database
 from server.store.history import History
-from server.store.result_digests import ResultDigest, ResultDigests
+from server.store.result_digests import ResultDigests
 from server.store.totals import DIGEST_TOOL, rebuild
+from tests.store.offloads import LEDGER, digest
 
 pytestmark = pytest.mark.anyio
-LEDGER = Ledger(LedgerSettings(), load_prices(), 0)
-DIGEST = ResultDigest(
-    at=0.0,
-    project="/p",
-    session="s",
-    tool_use_id="t",
-    kind="pytest",
-    source="pytest",
-    source_key="a",
-    facts_key="b",
-    kept_path="",
-    handle="h",
-    characters=30_000,
-    lines=900,
-    whole_tokens=9_000,
-    shown_tokens=9_000,
-    digest_tokens=600,
-    text="6 failed",
-    receipt=LEDGER.digest_receipt(9_000, 600).as_record(),
-)
 
 
 @pytest.fixture
@@ -45,10 +22,11 @@ def anyio_backend() -> str:
 async def test_a_digest_counts_until_and_after_it_is_pruned(tmp_path: Path) -> None:
     database = open_database(tmp_path / "history.db", owner=True)
     history, digests = History(database), ResultDigests(database)
-    number = await digests.add(replace(DIGEST, at=time.time()))
+    made = digest()
+    number = await digests.add(made)
     kept = await digests.find(number)
     assert kept is not None
-    assert kept.receipt == DIGEST.receipt
+    assert kept.receipt == made.receipt
     [group] = await history.by("tool")
     # 9,000 x 11.83 - 600 x 11.83 = 99,372
     assert (group.name, group.totals.offloads, group.totals.returned) == (DIGEST_TOOL, 1, 1)

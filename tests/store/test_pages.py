@@ -9,8 +9,9 @@ from sqlalchemy import Connection, text
 
 from server.store.history import History
 from server.store.queries import read_page
-from server.store.records import OffloadFilter, Totals
-from tests.store.offloads import end, start
+from server.store.records import SHELL, OffloadFilter, Summary, Totals
+from server.store.result_digests import ResultDigests
+from tests.store.offloads import digest, end, start
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +59,31 @@ async def test_a_window_of_time(filled: History) -> None:
     assert await _ids(filled, since=now - 350, until=now - 150) == "cb"
     assert await _ids(filled, since=now + 10) == ""
     assert await _ids(filled, search="slug", until=now - 250) == "a"
+
+
+async def test_the_summary_of_everything_counts_the_rows_of_the_list(filled: History) -> None:
+    for _ in range(3):
+        await ResultDigests(filled.database).add(digest())
+    await filled.start(start("f", client=SHELL))
+    await filled.finish("f", end("returned", would_save_tokens=90))
+    assert len(await filled.page(OffloadFilter())) == 6
+    assert await filled.summary(OffloadFilter()) == Summary(6, by_user=1, would_save_tokens=90)
+    assert await filled.summary(OffloadFilter(since=0)) == await filled.summary(OffloadFilter())
+
+
+@pytest.mark.parametrize("since", [None, 0.0], ids=["everything", "filtered"])
+async def test_tries_that_a_batch_repeats_fill_no_page(filled: History, since: float | None) -> None:
+    where = OffloadFilter(since=since, retried_codes=("paused", "engine_busy"))
+    await filled.start(start("f"))
+    await filled.finish("f", end("cancelled", code="paused"))
+    for number in range(4):
+        await filled.start(start(f"try-{number}", job_id="j1", client=SHELL))
+        await filled.finish(f"try-{number}", end("failed", code="engine_busy"))
+    await filled.start(start("g", job_id="j1"))
+    await filled.finish("g", end("failed", code="syntax"))
+    assert [row.id for row in await filled.page(where, limit=3)] == ["g", "f", "e"]
+    assert await filled.summary(where) == Summary(7)
+    assert await filled.summary(OffloadFilter(since=since)) == Summary(11, by_user=4)
 
 
 SEARCHES = [

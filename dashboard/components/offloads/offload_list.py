@@ -16,6 +16,8 @@ from server.store.records import OffloadRow
 REVIEWS = {"kept": "reviewed: kept", "rerun": "reviewed: run again"}
 """Display text for the user's verdicts. An undone result has its own outcome."""
 NO_MORE: Mapping[str, int] = MappingProxyType({})
+RETRIED_CODES = tuple(sorted(DEFERRING))
+"""Codes of tries that pages leave out: the batch runs the item again, for example after a pause."""
 COLUMNS = ("Outcome", "Task", "Time", "Net tokens", "When")
 
 
@@ -43,11 +45,6 @@ def list_head() -> None:
         names.props["aria-hidden"] = "true"
         for name in COLUMNS:
             text(name)
-
-
-def without_repeated(rows: Sequence[OffloadRow]) -> list[OffloadRow]:
-    """Return the rows without tries of batch items that the batch runs again, for example after a pause."""
-    return [row for row in rows if not (row.job_id and row.code in DEFERRING)]
 
 
 def grouped(rows: Sequence[OffloadRow], most: int) -> tuple[list[OffloadRow], dict[str, int]]:

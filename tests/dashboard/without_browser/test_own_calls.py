@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.components.controls.net_tokens import not_by_claude
 from dashboard.components.offloads.folded_list import batch_words, folded
-from dashboard.components.offloads.offload_list import grouped, without_repeated
+from dashboard.components.offloads.offload_list import grouped
 from dashboard.pages.history import summary, with_queue
 from server.store.records import OffloadRow, Summary
 
@@ -58,12 +58,6 @@ def test_a_batch_takes_the_place_of_its_newest_row_in_the_history() -> None:
     assert folded(rows[:2]) == rows[:2]
     undone = replace(ROW, undone=True)
     assert batch_words((ROW, undone, ROW)) == "3 files: 2 written, 1 undone · m · from the shell"
-
-
-def test_a_try_that_the_batch_repeats_is_left_out() -> None:
-    paused = replace(ROW, id="b", outcome="cancelled", code="paused", job_id="j1")
-    by_user = replace(paused, id="c", job_id=None)
-    assert without_repeated([ROW, paused, by_user]) == [ROW, by_user]
 
 
 def test_a_queued_offload_is_shown_as_waiting() -> None:
