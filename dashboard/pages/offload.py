@@ -141,6 +141,8 @@ class OffloadView:
             if detail.undo is not None and not detail.row.undone:
                 label = f"Undo: restore {detail.undo.path}"
                 button("Undo", lambda: self._undo(detail), icon="undo", label=label)
+            if detail.row.outcome == "delivered" and not detail.row.undone and not detail.row.reviewed:
+                link("/review", "ts-btn-link", "Review")
             if can_run_again(detail):
                 engine = hub.snapshot().engine
                 models = [model.name for model in engine.installed if model.generates]

@@ -63,6 +63,7 @@ def test_the_details_show_everything(page: Page, stage: DashboardHarness) -> Non
     expect(page.locator("h1")).to_have_text("Add type hints and one-line docstrings to every function")
     expect(page.locator(".ts-diff-added").first).to_contain_text("def berth_fee(length: float")
     expect(page.locator(".ts-diff-removed").first).to_contain_text("def berth_fee(length, days)")
+    expect(page.get_by_role("main").get_by_role("link", name="Review", exact=True)).to_be_visible()
     expect(page.locator(".ts-attempt")).to_have_count(2)
     expect(page.locator(".ts-attempt").first).to_contain_text("parses: failed")
     expect(page.locator(".ts-files li")).to_have_count(2)
