@@ -186,7 +186,7 @@ class HubParts:
         transcript_check = TranscriptCheck(settings.savings, history.database, ledger)
         checks = TranscriptCheckLoop(transcript_check, events, totals.refresh_soon)
         monitor = YieldMonitor(settings.yielding, engine, pause.give_way, pause.go_on)
-        loops = [asyncio.create_task(checks.run()), asyncio.create_task(monitor.watch())]
+        loops = map(asyncio.create_task, (checks.run(), monitor.watch(), digester.prepare()))
         closing.push_async_callback(cancel_and_wait, *loops)
 
         await _undo_after_crash(offloader, gate.trail)

@@ -10,11 +10,12 @@ import stat
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from server.common.errors import TokenSaverError
+from server.common.errors import StoreError, TokenSaverError
 from server.common.events import Event, ResultDigested
 from server.digests.engine import Findings, find_facts
 from server.digests.kept import KeptTexts
@@ -39,6 +40,8 @@ MOST_BYTES = 16_000_000
 """Maximum size of a file kept by the client (bytes). A larger one would take too long."""
 SECONDS = 1.2
 """Time limit for one digest (seconds). The hook waits only slightly longer."""
+PREPARE_AFTER = 1.0
+"""Seconds after the hub's start at which it prepares for digests. A client's first call comes before."""
 AT_ONCE = 2
 """Maximum number of concurrent digests. Further results pass through unchanged."""
 _LAST_LINE = 300
@@ -95,6 +98,15 @@ class ResultDigester:
         self._threads = ThreadPoolExecutor(AT_ONCE, "digest")
         self._started = time.time()
         self._edits: dict[str, float] = {}
+
+    async def prepare(self) -> None:
+        """Load the recognisers and patterns if this user has had digests. Otherwise the first result of a new
+        hub waits for them, and passes unchanged on a busy machine.
+        """
+        await asyncio.sleep(PREPARE_AFTER)
+        with suppress(StoreError):
+            if await self.digests.latest(1):
+                await asyncio.to_thread(lambda: (redact(""), find_facts("")))
 
     async def answer(self, event: bytes, project: str) -> dict[str, Any] | None:
         """Return the hook's output for an event, or None if the result passes through unchanged."""

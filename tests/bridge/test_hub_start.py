@@ -28,7 +28,7 @@ def test_it_starts_a_hub_that_outlives_it(tmp_path: Path) -> None:
         info = find_running(str(home))
         assert info is not None
         started = home / "start.log"
-        wait_until(lambda: "claude mcp add" in started.read_text(), SECONDS)
+        wait_until(lambda: "connect claude-code" in started.read_text(), SECONDS)
         assert "/login" not in started.read_text()
         assert os.name == "nt" or stat.S_IMODE(started.stat().st_mode) == 0o600
     finally:

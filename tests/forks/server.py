@@ -33,12 +33,14 @@ MODULES = (
     "server.commands.terminal.page",
     "server.web.log_file",
     "server.web.serve",
+    "server.digests.registry",
+    "detect_secrets.plugins.aws",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
     "uvicorn.protocols.http.httptools_impl",
     "uvicorn.protocols.websockets.auto",
 )
-"""The modules that the app imports at its start, at the latest when a page is opened."""
+"""The modules that the app imports at its start, or with its first page, digest or redaction."""
 
 
 def serve(channel: socket.socket) -> None:

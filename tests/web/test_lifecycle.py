@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from server.bridge.discovery import answers, find_running, read_hub_file, wait_for_hub
+from server.commands.welcome import connect_line
 from server.config.folders import find_folders
 from server.web.instance import claim
 from tests.forks import program
@@ -38,14 +39,18 @@ def printed(hub: HubProcess, last: str) -> str:
 
 
 def test_the_start_message(hub: HubProcess) -> None:
-    output = printed(hub, "claude mcp add")
+    output = printed(hub, "connect claude-code")
     assert f"http://127.0.0.1:{hub.port}/login?code=" in output
     assert "Engine" in output
-    line = next(line for line in output.splitlines() if "claude mcp add" in line)
+
+
+def test_the_command_that_connects_claude_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_SAVER_HOME", str(tmp_path))
+    line = connect_line()
     command = Path(shlex.split(line.split(" -- ")[1])[0])
     assert command.is_absolute()
     assert command.exists()
-    assert f"--env {shlex.quote(f'TOKEN_SAVER_HOME={hub.home}')} --" in line
+    assert f"--env {shlex.quote(f'TOKEN_SAVER_HOME={tmp_path}')} --" in line
 
 
 def test_a_second_start_finds_the_first(hub: HubProcess) -> None:
