@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from server.digests.clean import clean_lines
@@ -96,6 +96,7 @@ def test_a_table_states_its_rows_and_quotes_the_one_that_differs(
     assert f"{usual} ×{count - 1}" in digest.text
 
 
+@example(["aa", "ld", "aaa", "aaaa"], 6, ": ", random.Random(1))  # "ld: " begins a linker's messages
 @given(
     names=st.lists(WORD, min_size=4, max_size=8, unique=True),
     count=st.integers(6, 40),

@@ -9,7 +9,7 @@ from server.digests.values import Fact, Line, Part
 
 _LINK = re.compile(
     r"^(?:\S*/)?(?:ld(?:\.\w+)?|collect2|clang(?:\+\+)?|ld64\.lld): (?:(?P<place>\S+?:(?:\S+?:)?"
-    r"(?:\(\S+\)|\d+)?):? ?)?(?P<text>.*)$"
+    r"(?:\(\S+\)|\d+)?):? ?)?(?P<text>\S+\s.*)$"  # a single word is the value of a field called "ld"
     r"|^(?P<object>\S+?:(?:\d+|\(\.\S+\))): (?P<what>(?:undefined reference to|multiple"
     r" definition of|first defined here).*)$"
 )
@@ -23,7 +23,7 @@ class Gcc(LineMessages):
     name = "gcc"
     triggers = (
         r"^(?:[A-Za-z]:)?[^\s:][^:]*:\d+(?::\d+)?: (?:fatal error|error|warning|note|remark): ",
-        r"^(?:\S*/)?(?:ld(?:\.\w+)?|collect2|ld64\.lld): ",
+        r"^(?:\S*/)?(?:ld(?:\.\w+)?|collect2|ld64\.lld): \S+\s",
         r"(?:undefined reference to|multiple definition of|undefined symbol:)",
         r"^(?:cc1|cc1plus|g?cc|g\+\+|clang(?:\+\+)?): (?:fatal )?(?:error|warning): ",
         r"^\d+ (?:errors?|warnings?)(?: and \d+ (?:errors?|warnings?))?(?: generated\.?)?$",
