@@ -8,6 +8,7 @@ from dashboard.components.controls.button import button
 from dashboard.components.controls.card import card
 from dashboard.components.controls.elements import box, set_prop, text
 from dashboard.components.controls.notices import show_notice
+from dashboard.components.controls.question import agrees
 from dashboard.components.frame.page_frame import page_frame
 from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
@@ -122,7 +123,9 @@ class DownloadForm:
         before = {each.name for each in self._hub.snapshot().engine.installed}
         try:
             about = await self._hub.engine.look_up(name)
-            if about and not await _agrees(name, about):
+            if about and not await agrees(
+                f"Download {name}?", about, yes="Download it", icon="cloud_download"
+            ):
                 return
             await self._hub.engine.pull(name, ignore_progress)
         except TokenSaverError as error:
@@ -148,17 +151,3 @@ def added(names: Sequence[str], wanted: str) -> str:
     if len(names) == 1:
         return f"{names[0]} is installed."
     return f"{len(names)} models were added: {', '.join(names)}."
-
-
-async def _agrees(name: str, about: str) -> bool:
-    """Ask whether to download a model with this size and licence."""
-    with ui.dialog() as dialog, box("ts-card ts-dialog"):
-        dialog.props["aria-label"] = f"Download {name}?"
-        text(f"Download {name}?", tag="h2")
-        text(about, "", "p")
-        with box("ts-actions"):
-            button("Download it", lambda: dialog.submit(True), icon="cloud_download")
-            button("Cancel", lambda: dialog.submit(False))
-    agreed = bool(await dialog)
-    dialog.delete()
-    return agreed

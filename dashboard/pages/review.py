@@ -13,6 +13,7 @@ from dashboard.components.controls.diff_view import diff_view
 from dashboard.components.controls.elements import box, link, text
 from dashboard.components.controls.keyed_list import RebuiltSection
 from dashboard.components.controls.notices import run_action, show_error, show_notice
+from dashboard.components.controls.question import agrees
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.offloads.review_list import ReviewList
 from dashboard.hub_updates import HubUpdates
@@ -235,16 +236,9 @@ class ReviewView:
         """Mark every result in the list as kept, after a question."""
         items = self._items
         heading = f"Keep all {formats.count(len(items), 'file')}?"
-        with ui.dialog() as dialog, box("ts-card ts-dialog"):
-            dialog.props["aria-label"] = heading
-            text(heading, tag="h2")
-            text("They then count as reviewed. The files stay as they are.", "", "p")
-            with box("ts-actions"):
-                button("Keep all", lambda: dialog.submit(True), look="main", icon="check")
-                button("Cancel", lambda: dialog.submit(False))
-        if await dialog:
+        about = "They then count as reviewed. The files stay as they are."
+        if await agrees(heading, about, yes="Keep all", look="main", icon="check"):
             await self._keep_batch(items)
-        dialog.delete()
 
     async def _keep_batch(self, batch: tuple[Unreviewed, ...]) -> None:
         if await self._record(batch, "kept"):

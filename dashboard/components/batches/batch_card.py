@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 
-from nicegui import Event, ui
+from nicegui import Event
 
 from dashboard import formats
 from dashboard.components.controls.button import button
@@ -11,6 +11,7 @@ from dashboard.components.controls.elements import box, icon, link, set_classes,
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.net_tokens import NetTokens
 from dashboard.components.controls.notices import run_action, show_error, show_notice
+from dashboard.components.controls.question import agrees
 from dashboard.components.controls.stacked_bar import BarSegment, StackedBar
 from dashboard.components.live.clock import Clock
 from server.common.errors import TokenSaverError
@@ -153,7 +154,9 @@ class _Actions:
             await press(batches.retry(job.id))
 
         async def undo() -> None:
-            if not await _agrees_to_undo(self._written):
+            heading = f"Undo {formats.count(self._written, 'file')}?"
+            about = "Each file gets its earlier contents back, unless it has changed since."
+            if not await agrees(heading, about, yes="Undo all", no="Keep", look="danger", icon="undo"):
                 return
             try:
                 said = await hub.undo(job.id)
@@ -190,21 +193,6 @@ class _Actions:
         can_undo = job.state not in ("running", "paused") and view.written > 0
         self._undo.set_visibility(can_undo)
         self._row.set_visibility(goes_on or wrong > 0 or can_undo)
-
-
-async def _agrees_to_undo(written: int) -> bool:
-    """Ask whether to undo a batch with this number of written files."""
-    heading = f"Undo {formats.count(written, 'file')}?"
-    with ui.dialog() as dialog, box("ts-card ts-dialog"):
-        dialog.props["aria-label"] = heading
-        text(heading, tag="h2")
-        text("Each file gets its earlier contents back, unless it has changed since.", "", "p")
-        with box("ts-actions"):
-            button("Undo all", lambda: dialog.submit(True), look="danger", icon="undo")
-            button("Keep", lambda: dialog.submit(False))
-    agreed = bool(await dialog)
-    dialog.delete()
-    return agreed
 
 
 class _Failure:

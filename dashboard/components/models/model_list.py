@@ -14,6 +14,7 @@ from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, link, set_prop, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import run_action, show_notice
+from dashboard.components.controls.question import agrees
 from dashboard.components.frame.page_frame import Page
 from dashboard.components.models.engine_card import about, stays
 from server.backends.base import Capabilities, InstalledModel, LoadedModel
@@ -162,16 +163,10 @@ class _Line:
 
     async def _ask_to_delete(self) -> None:
         size = formats.file_size(self._entry.model.size) if self._entry.model.size else "its space"
-        with ui.dialog() as dialog, box("ts-card ts-dialog"):
-            dialog.props["aria-label"] = f"Delete {self._name}?"
-            text(f"Delete {self._name}?", tag="h2")
-            text(f"This frees {size} of disk space. You can download the model again later.", "", "p")
-            with box("ts-actions"):
-                button("Delete", lambda: dialog.submit(True), look="danger", icon="delete")
-                button("Keep", lambda: dialog.submit(False))
-        if await dialog:
+        about = f"This frees {size} of disk space. You can download the model again later."
+        heading = f"Delete {self._name}?"
+        if await agrees(heading, about, yes="Delete", no="Keep", look="danger", icon="delete"):
             await run_action(delete_model(self._hub.engine, self._name), f"{self._name} was deleted.")
-        dialog.delete()
 
 
 def _about(model: InstalledModel) -> str:
