@@ -101,7 +101,7 @@ def _preview(place: Path) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    """Return why the call asks: ``Rule "ask for docs" of offload_work (line 6): output matches "^docs/".``"""
+    """Return why the call asks: ``Rule "ask" of offload_work (line 6): it writes into the folder docs.``"""
     when = describe_conditions(rule)
     return f"{'' if rule.source else 'Rule '}{rule.where}{f': {when}' if when else ''}."
 

@@ -23,6 +23,7 @@ from server.config.folders import Folders
 from server.config.immediate import needs_restart, with_immediate
 from server.config.settings import Settings, load_settings
 from server.config.settings_file import set_setting
+from server.config.sources import recorded_value
 from server.engine.pause_gate import paused
 from server.execution.own_work.chores import chores_of_project
 from server.hub_parts import HubParts
@@ -261,10 +262,13 @@ class Hub(HubParts):
 
     async def _adopt(self, section: str, key: str) -> None:
         """See ``adopt_setting``. The caller holds ``_changing_settings``."""
+        written = await asyncio.to_thread(load_settings, self.folders)
+        before = recorded_value(self._written or self.settings, section, key)
         if not needs_restart(section, key):
-            written = await asyncio.to_thread(load_settings, self.folders)
             self._use(with_immediate(self.settings, written))
-        self.events.publish(SettingsChanged(f"{section}.{key}".lstrip(".")))
+        self._written = written
+        after = recorded_value(written, section, key)
+        self.events.publish(SettingsChanged(f"{section}.{key}".lstrip("."), before=before, after=after))
 
     def _use(self, settings: Settings) -> None:
         """Pass settings to the parts that read them for each call."""

@@ -87,6 +87,8 @@ class HubParts:
     _closing: contextlib.AsyncExitStack
     # Held while settings are written, loaded and put into effect, so that the newest ones stay in effect.
     _changing_settings: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _written: Settings | None = None
+    """The settings as last written by this app; None before the first change."""
     version: str = VERSION
 
     def __post_init__(self) -> None:

@@ -75,9 +75,10 @@ class OffloadEnded(Event):
 
 @dataclass(frozen=True)
 class OffloadUndone(Event):
-    """An offload's files were restored to their previous contents."""
+    """An offload's files were restored to their previous contents. ``text`` says it, with the file."""
 
     offload_id: str
+    text: str = "The previous contents were restored."
 
 
 @dataclass(frozen=True)
@@ -97,11 +98,13 @@ class JobChanged(Event):
 @dataclass(frozen=True)
 class SettingsChanged(Event):
     """A setting was changed from within the app. ``name`` is its table and key; ``where`` is the file that
-    contains it. The value is omitted because it may be secret.
+    contains it. ``before`` and ``after`` are its values in words, both empty if they may be secret.
     """
 
     name: str
     where: str = "config.toml"
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True)

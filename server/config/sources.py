@@ -131,6 +131,14 @@ def shown(value: Any, name: str) -> str:
     return str(value) if value != "" else "–"
 
 
+def recorded_value(settings: Settings, section: str, name: str) -> str:
+    """Return a setting's value as text for the audit trail; empty if it is or may contain a secret."""
+    part: Any = getattr(settings, section) if section else settings
+    value = part.get(name, "") if isinstance(part, dict) else getattr(part, name, "")
+    text = shown(value, f"{section}.{name}")
+    return "" if f"{section}.{name}" in SECRETS or "@" in text else text
+
+
 def _description(field: FieldInfo) -> str:
     return (field.description or "").replace("`", "")
 

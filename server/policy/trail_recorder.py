@@ -94,7 +94,7 @@ def entry_of(event: Event) -> TrailEntry | None:
             entry = TrailEntry(kind, event.summary, verdict=event.outcome, details=details)
         case OffloadUndone():
             details = {"offload": event.offload_id}
-            entry = TrailEntry("undo", "The previous contents were restored.", details=details)
+            entry = TrailEntry("undo", event.text, details=details)
         case RequestsRefused():
             entry = _refused(event)
         case BrowserLoggedIn():
@@ -102,7 +102,8 @@ def entry_of(event: Event) -> TrailEntry | None:
         case TokenReplaced():
             entry = TrailEntry("settings", "The token was replaced. The old token is no longer valid.")
         case SettingsChanged():
-            entry = TrailEntry("settings", f"{event.name} was changed in {event.where}.")
+            values = f" from {event.before} to {event.after}" if event.before != event.after else ""
+            entry = TrailEntry("settings", f"{event.name} was changed{values} in {event.where}.")
         case ModelChoiceChanged():
             entry = TrailEntry("settings", event.text)
         case PauseChanged():

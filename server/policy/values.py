@@ -163,13 +163,14 @@ class Rule:
 @dataclass(frozen=True)
 class Policy:
     """All rules from one file. ``tools`` has every tool that the file lists, including those without rules.
-    ``remark`` is a hint about the file, usually empty.
+    ``off`` has the rules that are switched off. ``remark`` is a hint about the file, usually empty.
     """
 
     format: FileFormat
     default: Literal["allow", "deny"] = "allow"
     hide: frozenset[str] = frozenset()
     tools: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    off: tuple[Rule, ...] = ()
     description: str = ""
     remark: str = ""
 

@@ -256,7 +256,7 @@ def test_waiting_calls_are_approved_and_denied(
 
         page.goto(stage.url("/policy"))
         expect(page.locator(".ts-rules")).to_contain_text("ask first")
-        expect(page.locator(".ts-path-rules")).to_contain_text("asks for approval before writing .env*")
+        expect(page.locator(".ts-path-rules")).to_contain_text("Asks for approval before writing .env*")
         request = ask(client, "Write another careful note", output="other.txt")
         approval.get_by_role("button", name="Deny").focus()
         page.keyboard.press("Enter")
@@ -281,6 +281,10 @@ def test_the_trail_is_searched_and_verified(page: Page, stage: DashboardHarness,
     expect(page.locator(".ts-trail-row").first).to_be_visible()
     page.get_by_label("Search the trail").fill("zebra")
     expect(page.locator(".ts-trail")).to_contain_text("No rows match")
+    page.get_by_label("Search the trail").fill("trail.txt")
+    row = page.locator(".ts-trail-row", has_text="File written").first
+    row.locator("summary").click()
+    expect(row.get_by_role("link", name="Open the call")).to_be_visible()
     page.get_by_label("Search the trail").fill("offload_work")
     expect(page.locator(".ts-trail-row").first).to_contain_text("offload_work")
     client.answer(client.send("tools/call", {"name": "list_loaded_models", "arguments": {}}))

@@ -77,12 +77,14 @@ def explain(tool: str, file: Path | None, *, as_json: bool = False) -> None:
             echo(f"{'every tool' if name == EVERY_TOOL else name}:{'' if rules else ' allowed'}")
             for rule in rules:
                 echo(f"  line {rule.line}: {rule.name}: {describe_rule(rule)}")
+            for rule in (each for each in policy.off if each.tool == name):
+                echo(f"  line {rule.line}: {rule.name}: switched off")
     if tool and tool not in policy.tools:
         echo(f"{tool}: no rules for this tool")
     if tool in ("", EVERY_TOOL, *WITH_FILES):
         echo("files, by `[paths]` in config.toml:")
-        for words in path_rules(settings.paths):
-            echo(f"  {words}")
+        for key, words in path_rules(settings.paths):
+            echo(f"  {words} ({key})")
 
 
 def _as_json(tool: str, path: Path, policy: Policy, settings: Settings) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def _as_json(tool: str, path: Path, policy: Policy, settings: Settings) -> dict[
         "default": policy.default,
         "hidden": sorted(policy.hide),
         "tools": tools,
-        "files": list(path_rules(settings.paths)),
+        "files": [f"{words} ({key})" for key, words in path_rules(settings.paths)],
     }
 
 

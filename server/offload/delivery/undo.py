@@ -41,8 +41,9 @@ async def undo(history: History, events: EventBus, offload_id: str) -> str:
             "Take the old text from the diff in the history.",
         )
     await history.mark_undone(offload_id)
-    events.publish(OffloadUndone(offload_id))
-    return f"{path} is restored." if kept.before is not None else f"{path} was removed."
+    text = f"{path} is restored." if kept.before is not None else f"{path} was removed."
+    events.publish(OffloadUndone(offload_id, text))
+    return text
 
 
 def is_as_before(kept: UndoRecord) -> bool:

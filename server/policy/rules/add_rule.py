@@ -16,6 +16,7 @@ from server.common.errors import BadArguments, FileChanged, SettingsError
 from server.config.folders import Folders
 from server.policy.rules.detect_format import parse_policy
 from server.policy.rules.policy_file import SHIPPED, read_policy_text
+from server.policy.rules.policy_lines import end_of, quoted, split_ending, value_of, with_lines
 from server.policy.values import Condition, Policy, Rule
 
 STEP = 2
@@ -29,28 +30,40 @@ HEADING = "# Your rules for Claude. They replace the app's own rules, with which
 
 @dataclass(frozen=True)
 class NewRule:
-    """A rule to add. ``condition`` is None if the rule applies to every call of the tool."""
+    """A rule to add. ``condition`` is None if the rule applies to every call of the tool.
+
+    ``rate_limit`` is a limit such as ``30/minute``; such a rule evaluates and has no condition. ``name`` is
+    the reason if empty. ``approval_seconds`` is how long a question waits; None for the default.
+    """
 
     tool: str
     action: Literal["evaluate", "deny", "require_approval"]
     reason: str
     condition: Condition | None = None
+    rate_limit: str = ""
+    name: str = ""
+    approval_seconds: float | None = None
 
     @property
     def lines(self) -> list[str]:
         """The rule as lines of YAML, without indentation."""
-        lines = [f"- name: {_quoted(self.reason)}"]
+        lines = [f"- name: {quoted(self.name or self.reason)}"]
         if self.action != "evaluate":
             lines.append(f"  action: {self.action}")
+        if self.rate_limit:
+            lines.append(f"  rate_limit: {self.rate_limit}")
         if self.condition is not None:
             value = self.condition.value
             lines += [
                 "  conditions:",
                 f"    - path: {self.condition.path}",
                 f"      op: {self.condition.op}",
-                f"      value: {_quoted(value) if isinstance(value, str) else value}",
+                f"      value: {quoted(value) if isinstance(value, str) else value}",
             ]
-        return [*lines, f"  on_deny: {_quoted(self.reason)}"]
+        lines.append(f"  on_deny: {quoted(self.reason)}")
+        if self.approval_seconds is not None and self.action == "require_approval":
+            lines.append(f"  approval_timeout: {self.approval_seconds:.0f}s")
+        return lines
 
 
 def writes_into(given: str) -> Condition:
@@ -74,6 +87,14 @@ def writes_into(given: str) -> Condition:
     if folder == ".":
         raise BadArguments("This is the project itself.", SUCH_AS)
     return Condition("args.output", "regex", f"^{re.escape(folder)}/")
+
+
+def folder_of(condition: Condition) -> str:
+    """Return the folder of a condition that ``writes_into`` made; empty for other conditions."""
+    if condition.path != "args.output" or condition.op != "regex":
+        return ""
+    folder = re.sub(r"\\(.)", r"\1", str(condition.value).removeprefix("^").removesuffix("/"))
+    return folder if f"^{re.escape(folder)}/" == condition.value else ""
 
 
 def policy_with(text: str, name: str, rule: NewRule) -> str:
@@ -139,25 +160,25 @@ def _inserted(text: str, rule: NewRule) -> str:
         BadArguments: the rules are written in brackets.
     """
     top = yaml.compose(text, Loader=yaml.SafeLoader)
-    tools = _value(top, "tools")
-    tool = _value(tools, rule.tool)
-    rules = _value(tool, "rules")
+    tools = value_of(top, "tools")
+    tool = value_of(tools, rule.tool)
+    rules = value_of(tool, "rules")
     lines = text.splitlines(keepends=True)
     if isinstance(rules, SequenceNode) and rules.value and not rules.flow_style:
-        return _with_lines(lines, _end(rules.value[-1]), rules.start_mark.column, rule.lines)
+        return with_lines(lines, end_of(rules.value[-1]), rules.start_mark.column, rule.lines)
     if isinstance(rules, SequenceNode) and _is_empty(rules) and _is_block(tool):
         indent = tool.start_mark.column + STEP
         at = _emptied(lines, rules)
-        return _with_lines(lines, at, indent, rule.lines)
+        return with_lines(lines, at, indent, rule.lines)
     new = [
-        f"{_quoted(rule.tool)}:",
+        f"{quoted(rule.tool)}:",
         f"{' ' * STEP}rules:",
         *(f"{' ' * 2 * STEP}{line}" for line in rule.lines),
     ]
     if tool is None and _is_block(tools) and tools.value:
-        return _with_lines(lines, _end(tools.value[-1][1]), tools.start_mark.column, new)
+        return with_lines(lines, end_of(tools.value[-1][1]), tools.start_mark.column, new)
     if tool is None and isinstance(tools, MappingNode) and _is_empty(tools) and _is_block(top):
-        return _with_lines(lines, _emptied(lines, tools), STEP, new)
+        return with_lines(lines, _emptied(lines, tools), STEP, new)
     raise BadArguments("The rules of this tool are written in brackets.", BY_HAND)
 
 
@@ -171,41 +192,12 @@ def _is_empty(node: MappingNode | SequenceNode) -> bool:
     return not node.value and node.start_mark.line == node.end_mark.line
 
 
-def _value(node: Node | None, key: str) -> Node | None:
-    pairs = node.value if isinstance(node, MappingNode) else ()
-    return next((value for name, value in pairs if name.value == key), None)
-
-
-def _end(node: Node) -> int:
-    """Return the number of the line after the node's last line. Marks end after comments and blank lines."""
-    if isinstance(node, MappingNode | SequenceNode) and node.value and not node.flow_style:
-        last = node.value[-1]
-        return _end(last[1] if isinstance(last, tuple) else last)
-    mark = node.end_mark
-    return int(mark.line) + (1 if mark.column else 0)
-
-
 def _emptied(lines: list[str], node: Node) -> int:
     """Remove ``[]`` or ``{}`` from its line. Return the number of the line after it."""
     at = int(node.start_mark.line)
-    line, ending = _split_ending(lines[at])
+    line, ending = split_ending(lines[at])
     lines[at] = (line[: node.start_mark.column].rstrip() + line[node.end_mark.column :]).rstrip() + ending
     return at + 1
-
-
-def _with_lines(lines: list[str], at: int, indent: int, new: list[str]) -> str:
-    """Return the text with new lines at a line number, with the line endings of the first line."""
-    newline = _split_ending(lines[0])[1] or "\n"
-    if at == len(lines) and not _split_ending(lines[-1])[1]:
-        lines[-1] += newline
-    added = [f"{' ' * indent}{line}{newline}" for line in new]
-    return "".join([*lines[:at], *added, *lines[at:]])
-
-
-def _split_ending(line: str) -> tuple[str, str]:
-    """Return a line without its line ending, and the ending."""
-    content = line.splitlines()[0] if line else ""
-    return content, line[len(content) :]
 
 
 def _differs_only_by(before: Policy, after: Policy, rule: NewRule) -> bool:
@@ -217,20 +209,16 @@ def _differs_only_by(before: Policy, after: Policy, rule: NewRule) -> bool:
         for tool in others
     )
     conditions = () if rule.condition is None else (rule.condition,)
+    counts = rule.rate_limit != ""  # the parser gives a limit a condition of its own
     return (
         same
         and (before.default, before.hide) == (after.default, after.hide)
         and len(new) == len(old) + 1
         and _without_lines(new[:-1]) == _without_lines(old)
-        and (new[-1].action, new[-1].conditions) == (rule.action, conditions)
+        and new[-1].action == rule.action
+        and (counts if new[-1].limit is not None else new[-1].conditions == conditions)
     )
 
 
 def _without_lines(rules: Iterable[Rule]) -> list[Rule]:
     return [replace(rule, line=0) for rule in rules]
-
-
-def _quoted(text: str) -> str:
-    """Return a text as a YAML scalar in double quotes."""
-    dumped: str = yaml.safe_dump(text.strip(), default_style='"', width=10**6, allow_unicode=True)
-    return dumped.strip()

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from server.config.sections import PathsSettings
-from server.policy.values import Condition, FileFormat, Op, Rule
+from server.policy.rules.add_rule import folder_of
+from server.policy.values import Condition, FileFormat, Op, Rule, Window
 
 FORMATS: dict[FileFormat, str] = {
     "intercept": "in the format of Intercept",
@@ -29,7 +30,7 @@ _WORDS: dict[Op, str] = {
     "lte": "is at most",
     "gt": "is more than",
     "gte": "is at least",
-    "regex": "matches",
+    "regex": "matches the pattern",
     "contains": "contains",
 }
 
@@ -51,34 +52,38 @@ def describe_rule(rule: Rule) -> str:
         parts.append("allows")
     if limited and rule.counter is not None and rule.limit is not None:
         whose = " for each client session" if rule.counter.per_grant else ""
-        parts.append(f"at most {rule.limit:,.0f} calls per {rule.counter.window}{whose}")
+        calls = f"{rule.limit:,.0f} call{'' if rule.limit == 1 else 's'}"
+        parts.append(f"allows at most {calls} {_every(rule.counter.window)}{whose}")
     return ", ".join(parts)
 
 
 def describe_conditions(rule: Rule) -> str:
-    """Return only the conditions of a rule: ``output matches "^docs/"``."""
+    """Return only the conditions of a rule: ``it writes into the folder docs``."""
     return " and ".join(map(_condition, rule.conditions))
 
 
-def path_rules(paths: PathsSettings) -> Iterator[str]:
-    """Yield a line for each path setting that applies in addition to the policy's rules."""
+def path_rules(paths: PathsSettings) -> Iterator[tuple[str, str]]:
+    """Yield each path setting that applies in addition to the policy's rules: its key, and what it does."""
     if paths.protect:
-        yield f"asks for approval before writing {', '.join(paths.protect)} (protect)"
+        yield "protect", f"asks for approval before writing {', '.join(paths.protect)}"
     else:
-        yield "asks for approval before writing: no files (protect is empty)"
+        yield "protect", "asks for approval before writing: no files (the list is empty)"
     free = f", except {', '.join(paths.allow)}" if paths.allow else ""
     yield (
+        "allow",
         "asks for approval before writing configuration that other programs run, such as .claude, .vscode, "
-        f".github and Git hooks{free} (allow)"
+        f".github and Git hooks{free}",
     )
-    allowed = f"except {', '.join(paths.read)}" if paths.read else ""
-    yield f"never reads .env, keys and other credential files{allowed} (read)"
+    allowed = f", except {', '.join(paths.read)}" if paths.read else ""
+    yield "read", f"never reads .env, keys and other credential files{allowed}"
 
 
 def _condition(condition: Condition) -> str:
     path, op, value = condition.path, condition.op, condition.value
     if path == "call.files" and op in _NUMBERS:
         return f"a call would touch {_NUMBERS[op]} {_value(value)} files"
+    if folder := folder_of(condition):
+        return f"it writes into the folder {folder}"
     subject = path.removeprefix("args.")
     if path.startswith("state."):
         subject = f"the count {path.removeprefix('state.').replace('_global', 'every tool', 1)}"
@@ -87,6 +92,10 @@ def _condition(condition: Condition) -> str:
     if op == "exists":
         return f"{subject} is {'given' if value else 'not given'}"
     return f"{subject} {_WORDS[op]} {_value(value)}"
+
+
+def _every(window: Window) -> str:
+    return {60: "a minute", 3600: "an hour", 86400: "a day"}.get(window.seconds, f"in {window}")
 
 
 def _value(value: Any) -> str:

@@ -3,6 +3,7 @@
 Published description: https://github.com/PolicyLayer/Intercept (POLICY.md). The short form omits names and
 writes a limit as ``rate_limit: {max: 30, window: 60}``, with the window in seconds. ``call.files`` in a
 condition's path is this app's extension: the number of files a call would write (or read, if it writes none).
+So is ``enabled: false``, which switches a rule off and keeps it in the file.
 """
 
 import re
@@ -31,6 +32,7 @@ _RULE = (
     "rate_limit",
     "state",
     "approval_timeout",
+    "enabled",
 )
 _ACTIONS: tuple[Action, ...] = ("evaluate", "allow", "deny", "require_approval")
 _RATE = re.compile(r"\s*([0-9]{1,12})\s*/\s*([a-z]+)\s*")
@@ -49,6 +51,7 @@ class _Parser:
     def __init__(self, reader: Reader) -> None:
         self._read = reader
         self._short = False
+        self._off: list[Rule] = []
 
     def policy(self, document: Located) -> Policy:
         top = self._read.mapping(document, "the policy", _TOP)
@@ -66,6 +69,7 @@ class _Parser:
             default="allow" if default is None else self._read.default(default),
             hide=self._read.hide(top.entries.get("hide")),
             tools=tools,
+            off=tuple(self._off),
             description=""
             if description is None
             else self._read.text(description, "description", empty=True),
@@ -81,6 +85,9 @@ class _Parser:
         rules: list[Rule] = []
         for number, item in enumerate(self._read.sequence(entries["rules"], "rules"), start=1):
             rule = self._rule(tool, item, number)
+            if not self._enabled(item):
+                self._off.append(rule)
+                continue
             for other in rules:
                 if rule.counter and other.counter and rule.counter.name == other.counter.name:
                     raise broken(
@@ -124,6 +131,13 @@ class _Parser:
             else self._read.duration(timeout, "approval_timeout"),
             line=item.line,
         )
+
+    def _enabled(self, item: Located) -> bool:
+        located = item.entries.get("enabled") if isinstance(item, Mapping) else None
+        value = True if located is None else plain(located)
+        if located is not None and not isinstance(value, bool):
+            raise broken(self._read.name, located.line, f"enabled must be true or false, not {value!r}")
+        return bool(value)
 
     def _check_combination(self, rule: Mapping, action: Action, conditions: tuple[Condition, ...]) -> None:
         """Refuse combinations that the format does not define."""
