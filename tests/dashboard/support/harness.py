@@ -123,6 +123,7 @@ def visit(
     context = browser.new_context(
         viewport={"width": width, "height": HEIGHT},
         color_scheme=scheme,  # type: ignore[arg-type]
+        permissions=["clipboard-write"],  # the headless shell has nobody who would allow it
         **context_options,  # type: ignore[arg-type]
     )
     context.set_default_timeout(60_000)  # the first page waits until the dashboard is loaded
@@ -132,6 +133,6 @@ def visit(
         witness.watch(page)
         page.goto(login_link(hub))
         yield page, witness
-        assert witness.errors == []
+        assert not witness.errors, "\n".join(witness.errors)
     finally:
         context.close()
