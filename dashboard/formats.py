@@ -5,7 +5,7 @@ Signed numbers carry a plus sign or a true minus sign, so that gains and losses 
 
 import datetime
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
 
 from server.common.stage_names import STAGE_NAMES
@@ -17,6 +17,8 @@ from server.store.records import DASHBOARD, SHELL
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MINUS = "−"
 KIB = 1024
+LEAST_DOLLARS = 99_500
+"""Smaller amounts are shown as cents (micro-dollars)."""
 
 
 def number(value: int) -> str:
@@ -58,7 +60,7 @@ def money(microusd: int) -> str:
         return "$0.00"
     if cents < 0.005:
         return f"{sign}<0.01¢"
-    if cents < 9.95:
+    if abs(microusd) < LEAST_DOLLARS:
         return f"{sign}{cents:.{2 if cents < 0.995 else 1}f}¢"
     return f"{sign}${cents / 100:,.2f}"
 
@@ -66,6 +68,23 @@ def money(microusd: int) -> str:
 def signed_money(microusd: int) -> str:
     """Format like ``money``, with a sign: ``+$1.23``."""
     return f"+{money(microusd)}" if microusd > 0 else money(microusd)
+
+
+def alike(amounts: Sequence[int], *, signs: bool = False) -> list[str]:
+    """Format amounts that stand next to each other in one unit: micro-dollars as dollars if any is ten cents
+    or more, otherwise as cents. ``signs`` adds a plus to gains. With a weekly quota, all are shares of it.
+    """
+    if Unit.quota_dollars or all(abs(each) < LEAST_DOLLARS for each in amounts):
+        texts = [worth(each) for each in amounts]
+    else:
+        texts = [_dollars(each) for each in amounts]
+    return [f"+{text}" if signs and each > 0 else text for each, text in zip(amounts, texts, strict=True)]
+
+
+def _dollars(microusd: int) -> str:
+    sign = MINUS if microusd < 0 else ""
+    small = 0 < abs(microusd) < 5_000
+    return f"{sign}<$0.01" if small else f"{sign}${abs(microusd) / 1e6:,.2f}"
 
 
 class Unit:

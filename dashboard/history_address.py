@@ -9,12 +9,14 @@ from server.store.records import OffloadFilter
 
 SPANS = {"today": 0, "7d": 6, "30d": 29}
 """The time spans, as a number of local days before today."""
+TO = ".."
+"""Separates the first and the last day in a time such as ``2026-11-16..2026-11-22``."""
 
 
 @dataclass(frozen=True)
 class HistoryAddress:
-    """The filters in a ``/history`` URL. Empty fields match every offload. ``before`` is the id just above
-    the first row.
+    """The filters in a ``/history`` URL. Empty fields match every offload. ``time`` is one of ``SPANS``, a
+    day, or two days (see ``TO``). ``before`` is the id just above the first row.
     """
 
     q: str = ""
@@ -44,10 +46,11 @@ class HistoryAddress:
 
     def filter(self, today: datetime.date) -> OffloadFilter:
         """Return the corresponding filter for the history."""
-        since = None
+        since = until = None
         if self.time in SPANS:
-            day = today - datetime.timedelta(days=SPANS[self.time])
-            since = datetime.datetime.combine(day, datetime.time.min).astimezone().timestamp()
+            since = _start_of(today - datetime.timedelta(days=SPANS[self.time]))
+        elif days := days_of(self.time):
+            since, until = _start_of(days[0]), _start_of(days[1] + datetime.timedelta(days=1))
         return OffloadFilter(
             search=self.q,
             tool=self.tool,
@@ -56,4 +59,24 @@ class HistoryAddress:
             project=self.project,
             client=self.client,
             since=since,
+            until=until,
         )
+
+
+def of_days(first: str, last: str) -> HistoryAddress:
+    """Return the address for the calls that began on these days (``YYYY-MM-DD``)."""
+    return HistoryAddress(time=first if first == last else f"{first}{TO}{last}")
+
+
+def days_of(time: str) -> tuple[datetime.date, datetime.date] | None:
+    """Return the first and the last day of a time such as ``2026-11-21``; None for other texts."""
+    first, _, last = time.partition(TO)
+    try:
+        days = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last or first)
+    except ValueError:
+        return None
+    return days if days[0] <= days[1] else None
+
+
+def _start_of(day: datetime.date) -> float:
+    return datetime.datetime.combine(day, datetime.time.min).astimezone().timestamp()

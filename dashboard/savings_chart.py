@@ -11,7 +11,7 @@ from dashboard import formats
 from server.store.series import SeriesPoint
 
 PERIODS = {"day": "Day", "week": "Week", "session": "Session"}
-STACKS = {"": "Gain and loss", "tool": "Tool", "model": "Model", "project": "Project"}
+STACKS = {"": "Total", "tool": "Tool", "model": "Model", "project": "Project"}
 SAVED, COST, NET = "Saved", "Cost", "Net"
 MOST_SERIES = 5
 """Number of names that get a series of their own. All others share one."""
@@ -78,10 +78,12 @@ class ChartData:
     net_tokens: tuple[int, ...]
     net_microusd: tuple[int, ...]
     offloads: tuple[int, ...]
+    days: tuple[tuple[str, str], ...] = ()
+    """The first and last day of each period; empty if the periods are sessions."""
 
 
 def chart_data(points: Sequence[SeriesPoint], view: ChartView, days: Sequence[str]) -> ChartData:
-    """Return the chart for these points. ``days`` holds every day in the time span, in order."""
+    """Return the chart for these points. ``days`` holds every day in the time span, in order, to today."""
     first = min((point.period for point in points), default="")
     periods = _periods(points, view, [day for day in days if day >= first] if view.by != "session" else days)
     keys = list(periods)
@@ -108,7 +110,13 @@ def chart_data(points: Sequence[SeriesPoint], view: ChartView, days: Sequence[st
         net_tokens=tuple(net),
         net_microusd=tuple(money),
         offloads=tuple(offloads),
+        days=() if view.by == "session" else tuple(_span(key, view.by) for key in keys),
     )
+
+
+def day_label(day: str, today: str) -> str:
+    """Return the label of a day on an axis."""
+    return "Today" if day == today else formats.day_short(day)
 
 
 def running_sums(values: Sequence[int]) -> tuple[int, ...]:
@@ -142,7 +150,8 @@ def _periods(
     if view.by == "week":
         weeks = dict.fromkeys(_period(day, "week") for day in days)
         return {week: (formats.day_short(week), f"Week from {formats.day_name(week)}") for week in weeks}
-    return {day: (formats.day_short(day), formats.day_name(day)) for day in days}
+    today = datetime.date.today().isoformat()  # noqa: DTZ011 - days are those of the local time zone
+    return {day: (day_label(day, today), formats.day_name(day)) for day in days}
 
 
 def _period(period: str, by: str) -> str:
@@ -150,3 +159,9 @@ def _period(period: str, by: str) -> str:
         return period
     date = datetime.date.fromisoformat(period)
     return (date - datetime.timedelta(days=date.weekday())).isoformat()
+
+
+def _span(period: str, by: str) -> tuple[str, str]:
+    if by != "week":
+        return period, period
+    return period, (datetime.date.fromisoformat(period) + datetime.timedelta(days=6)).isoformat()

@@ -10,6 +10,7 @@ from dashboard.components.controls.card import card, empty, source_note
 from dashboard.components.controls.elements import box, link, text
 from dashboard.components.controls.net_tokens import tone
 from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.offloads.first_offload import is_trial
 from dashboard.components.offloads.history_filters import TIMES
 from dashboard.components.offloads.offload_list import offload_list
 from dashboard.components.savings.bill_card import bill_card
@@ -110,9 +111,16 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
 
 def _groups(groups: Mapping[str, Sequence[GroupTotal]]) -> None:
     for name, rows in groups.items():
+        shown = [row for row in rows if name != "project" or not is_trial(row.name)]
+        if not shown:
+            continue
         with card(f"By {name}"):
-            group_table(rows, name.capitalize())
-            source_note("Receipts of the total, losses included.")
+            group_table(shown, name.capitalize())
+            if name == "model":
+                source_note(
+                    "“Gave a result” counts every call, also those that were cancelled or denied. The share "
+                    "on the Models page counts only results that checks have judged."
+                )
 
 
 async def as_csv(hub: Hub) -> str:
@@ -146,25 +154,29 @@ def _spans(view: ChartView) -> None:
 
 
 def _sum(totals: Totals) -> None:
+    net, saved, cost = formats.alike((totals.net_microusd, totals.spared_microusd, totals.spent_microusd))
     with box("ts-figures"):
-        _figure(
-            "Net",
-            formats.signed(totals.net_tokens),
-            formats.signed_worth(totals.net_microusd),
-            tone(totals.net_tokens),
-        )
-        _figure("Saved", formats.short(totals.spared_tokens), formats.worth(totals.spared_microusd))
-        _figure("Cost", formats.short(totals.spent_tokens), formats.worth(totals.spent_microusd))
+        sign = "+" if totals.net_microusd > 0 else ""
+        _figure("Net", formats.signed(totals.net_tokens), f"{sign}{net}", tone(totals.net_tokens))
+        _figure("Saved", formats.short(totals.spared_tokens), saved)
+        _figure("Cost", formats.short(totals.spent_tokens), cost)
+    own = "saved" if totals.would_save_tokens >= 0 else "cost more than they saved"
     facts = (
-        ("Offloads", formats.number(totals.offloads)),
+        ("Calls", formats.number(totals.offloads)),
         ("Written or returned", formats.number(totals.delivered + totals.returned)),
         ("Handed back", formats.number(totals.handed_back)),
         ("Failed, cancelled, denied, interrupted", formats.number(_ended_otherwise(totals))),
         ("Calls that lost tokens", formats.number(totals.losing)),
         ("Your own calls (not counted as savings)", formats.number(totals.by_user)),
-        (
-            "What your own calls would have saved if Claude had made them",
-            formats.signed(totals.would_save_tokens),
+        *(
+            (
+                (
+                    f"Made by Claude, they would have {own}",
+                    f"{formats.short(abs(totals.would_save_tokens))} tokens",
+                ),
+            )
+            if totals.by_user
+            else ()
         ),
         ("Tokens read by the local model", formats.short(totals.prompt_tokens)),
         ("Tokens written by the local model", formats.short(totals.completion_tokens)),

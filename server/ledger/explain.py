@@ -150,10 +150,18 @@ def _assumed(receipt: ReceiptRecord, terms: Terms) -> list[str]:
             else ""
         )
         notes.append(
-            f"Assumption: Claude would have needed {receipt.spared_turns / TURN:g} turns to read and write "
-            f"this{rate} (at least {assumed.turns_least / TURN:g}, at most {assumed.turns_most / TURN:g})."
+            f"Assumption: Claude would have needed {_turns(receipt.spared_turns)} to read and write "
+            f"this{rate}{_range(assumed.turns_least, assumed.turns_most)}."
         )
     return notes
+
+
+def _turns(units: int) -> str:
+    return f"{units / TURN:g} turn{'' if units == TURN else 's'}"
+
+
+def _range(least: int, most: int) -> str:
+    return "" if least == most else f" (at least {least / TURN:g}, at most {most / TURN:g})"
 
 
 def _reading(sources: Sources) -> str:

@@ -69,7 +69,7 @@ def test_the_details_show_everything(page: Page, stage: DashboardHarness) -> Non
     expect(page.locator(".ts-files li")).to_have_count(2)
     expect(page.locator(".ts-receipt tbody tr").nth(1)).to_be_visible()
     rows = [row.inner_text().split("\t") for row in page.locator(".ts-receipt tbody tr").all()]
-    in_tokens = [row[1] for row in rows if "turns" not in row[1]]
+    in_tokens = [row[1] for row in rows if "turn" not in row[1]]
     tokens = [int(each.replace("−", "-").replace("+", "").replace(",", "")) for each in in_tokens]
     assert sum(tokens[:-1]) == tokens[-1]
     prompt = page.locator(".ts-attempt").first.locator("details", has_text="Prompt")

@@ -58,8 +58,8 @@ def alone_list(alone: Sequence[LeftAlone], digests: ResultDigests, acted: Event[
         )
     with box("ts-rows", "ul"):
         for each in alone:
-            with box("ts-trail-row", "li"), box("ts-grow"):
-                text(f"{each.kind} · {each.project or 'all projects'}", "ts-trail-text", "p")
+            with box("ts-digest-row", "li"), box("ts-grow"):
+                text(f"{each.kind} · {each.project or 'all projects'}", "ts-digest-text", "p")
                 text(LOSSES.get(each.reason, each.reason), "ts-sub", "p")
                 _switch("Use again", each.kind, partial(digests.take_up, each.kind, each.project), acted)
 

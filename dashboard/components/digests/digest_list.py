@@ -13,11 +13,11 @@ class DigestRow:
     """One digest, with its text in a fold."""
 
     def __init__(self, record: ResultDigest, clock: Clock) -> None:
-        with box("ts-trail-row", "li") as self.element:
+        with box("ts-digest-row", "li") as self.element:
             clock.ago(record.at, "ts-sub")
             text(record.kind, "ts-tag")
             with box("ts-grow"):
-                text(formats.one_line(record.source or record.kind), "ts-trail-text ts-mono", "p")
+                text(formats.one_line(record.source or record.kind), "ts-digest-text ts-mono", "p")
                 text(_figures(record), "ts-sub", "p")
                 self._loss = text("", "ts-job-reason", "p")
                 if record.text:

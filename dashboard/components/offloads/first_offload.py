@@ -69,7 +69,7 @@ class FirstOffload:
         """Show the result once the offload has ended. A new page shows the last try."""
         if not self.offload_id:
             rows = await self._hub.history.page(OffloadFilter(client=DASHBOARD), RECENT)
-            self.offload_id = next((each.id for each in rows if _is_trial(each.project)), "")
+            self.offload_id = next((each.id for each in rows if is_trial(each.project)), "")
         detail = await self._hub.history.get(self.offload_id) if self.offload_id else None
         if detail is not None and detail.row.ended_at is not None:
             self._result.show((detail.row, detail.diff), lambda: self._show(detail))
@@ -115,5 +115,6 @@ def _trial_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix=TRIAL))
 
 
-def _is_trial(project: str) -> bool:
+def is_trial(project: str) -> bool:
+    """Return whether a project is the folder of a first task, which does not count as a project."""
     return PurePath(project).name.startswith(TRIAL)

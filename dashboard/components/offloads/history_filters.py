@@ -11,7 +11,7 @@ from nicegui.events import ValueChangeEventArguments
 from dashboard import formats
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box
-from dashboard.history_address import HistoryAddress
+from dashboard.history_address import HistoryAddress, days_of
 from server.store.records import Facets
 
 TIMES = {"": "Any time", "today": "Today", "7d": "Last 7 days", "30d": "Last 30 days"}
@@ -38,7 +38,8 @@ class HistoryFilters:
             self._choice("project", "Project", {path: _project(path) for path in facets.projects if path})
             self._choice("client", "Client", {name: name for name in facets.clients if name})
             self._choice("tool", "Tool", {name: name for name in facets.tools})
-            times = ui.select(TIMES, value=address.time if address.time in TIMES else "", label="Time")
+            spans = {**TIMES, **_days(address.time)}
+            times = ui.select(spans, value=address.time if address.time in spans else "", label="Time")
             times.props("outlined dense options-dense").classes("ts-filter")
             times.on_value_change(lambda event: self._choose("time", event))
             # The address moves the focus to the search field.
@@ -61,6 +62,13 @@ class HistoryFilters:
         self._address = replace(self._address, **changed)
         self._clear.set_visibility(self._address.filters)
         self._on_change(self._address)
+
+
+def _days(time: str) -> dict[str, str]:
+    """Return the choice for days that a link asks for."""
+    days = days_of(time)
+    names = [formats.day_name(day.isoformat()) for day in dict.fromkeys(days or ())]
+    return {time: " to ".join(names)} if days else {}
 
 
 def _place(outcome: str) -> int:

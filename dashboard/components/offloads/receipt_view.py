@@ -23,8 +23,11 @@ def receipt_view(receipt: ReceiptRecord, ledger: Ledger, audit: TranscriptCheckR
     """
     explained = explain_receipt(receipt, ledger.prices)
     _table(receipt, explained)
-    for note in explained.notes:
-        text(note, "ts-sub", "p")
+    with box("ts-fold", "details"):
+        text("How this is calculated", tag="summary")
+        with box("ts-fold-text ts-receipt-notes"):
+            for note in explained.notes:
+                text(note, "ts-sub", "p")
     if audit is not None:
         _audit(audit)
 
@@ -42,7 +45,8 @@ def _table(receipt: ReceiptRecord, explained: Explained) -> None:
 
 def _line(line: Line, *, known: bool) -> None:
     turns = line.unit == "turns"
-    in_turns = f"{line.count:+.2f} turns".replace("-", formats.MINUS)
+    in_turns = f"{line.count:+.2f}".rstrip("0").rstrip(".").replace("-", formats.MINUS)
+    in_turns += " turn" if abs(line.count) == 1 else " turns"
     count = in_turns if turns else formats.signed_exact(int(line.count))
     each = f"× {formats.money(round(line.each))}" if turns else f"× ${line.each:,.2f}"
     with box("", "tr"):

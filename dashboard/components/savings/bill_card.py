@@ -36,11 +36,12 @@ def bill_card(
                 text(name, "ts-figure-name")
                 text(value, "ts-figure-value")
     with box("ts-facts", "dl"):
-        for day in sorted((day for day in bill.days if day >= since), reverse=True):
+        days = sorted((day for day in bill.days if day >= since), reverse=True)
+        saved = formats.alike([saved_by_day.get(day, 0) for day in days], signs=True)
+        for day, amount_saved in zip(days, saved, strict=True):
             with box("ts-fact"):
-                text(day, tag="dt")
-                saved = formats.signed_money(saved_by_day.get(day, 0))
-                text(f"{formats.money(bill.days[day])}, saved {saved}", "ts-num", "dd")
+                text(formats.day_name(day), tag="dt")
+                text(f"{formats.money(bill.days[day])}, saved {amount_saved}", "ts-num", "dd")
     for note in notes:
         if note:
             text(note, "ts-sub", "p")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-GAIN, LOSS, INK, LINE = "#0a7a4b", "#b3261e", "#55606a", "#dfe3e6"
+GAIN, LOSS, INK, LINE, GROUND = "#0a7a4b", "#b3261e", "#55606a", "#dfe3e6", "#fffffe"
 """The colours that the stylesheet overrides."""
 _SHORT = "v => Math.abs(v) >= 1e6 ? v / 1e6 + 'M' : Math.abs(v) >= 1e3 ? v / 1e3 + 'k' : '' + v"
 """``formats.short`` for the browser, used by the axis."""
@@ -36,7 +36,8 @@ def chart_frame(
             "data": list(labels),
             "axisTick": {"show": False},
             "axisLine": {"lineStyle": {"color": LINE}, "onZero": True},
-            "axisLabel": {"color": INK, "hideOverlap": True, "margin": 14, "alignMinLabel": "left"},
+            # The last period, which is today, always has its label.
+            "axisLabel": {"color": INK, "hideOverlap": True, "margin": 14, "showMaxLabel": True},
         },
         "yAxis": {
             "type": "value",

@@ -11,6 +11,8 @@ from nicegui import ui
 
 from dashboard import formats
 from dashboard.components.savings.chart_frame import GAIN, LOSS, chart_frame
+from dashboard.history_address import of_days
+from dashboard.savings_chart import day_label
 from server.store.records import DayTotal
 
 
@@ -20,6 +22,10 @@ class DayChart:
     def __init__(self) -> None:
         self._chart = ui.echart(_options([]), renderer="svg").classes("ts-chart")
         self._chart.props["role"] = "img"
+        self._chart.on_point_click(
+            lambda event: ui.navigate.to(of_days(*[self._days[event.data_index]] * 2).url)
+        )
+        self._days: list[str] = []
         self._shown: tuple[DayTotal, ...] | None = None
 
     def set_visibility(self, visible: bool) -> None:
@@ -27,21 +33,28 @@ class DayChart:
         self._chart.set_visibility(visible)
 
     def update(self, days: Sequence[DayTotal]) -> None:
-        """Show these days, latest on the right. Drawing takes a browser 40 ms, so unchanged days are not
-        redrawn.
+        """Show these days from the first one with calls on; the last one is today. Drawing takes a browser
+        40 ms, so unchanged days are not redrawn.
         """
         shown = tuple(days)
         if shown == self._shown:
             return
         self._shown = shown
+        days = _from_first_call(days)
+        self._days = [day.day for day in days]
         self._chart.props["options"] = _options(days)
         self._chart.props["aria-label"] = _in_words(days)
         self._chart.update()
 
 
+def _from_first_call(days: Sequence[DayTotal]) -> Sequence[DayTotal]:
+    first = next((number for number, day in enumerate(days) if day.totals.offloads), 0)
+    return days[first:]
+
+
 def _options(days: Sequence[DayTotal]) -> dict[str, Any]:
     frame = chart_frame(
-        [formats.day_short(day.day) for day in days],
+        [day_label(day.day, days[-1].day) for day in days],
         top=12,
         pointer={"type": "none"},
         tip="points => points[0].data.words",

@@ -7,8 +7,9 @@ from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.net_tokens import net_tokens
 from server.store.records import GroupTotal
 
+HEADS = ("Calls", "Gave a result", "Net tokens", "Money")
 MEANINGS = {
-    "Done": "Share of the offloads whose result was written or returned",
+    "Gave a result": "Share of the calls whose result was written or returned",
     "Net tokens": "Tokens saved minus tokens that the calls cost",
 }
 """Explanations of headings, shown on hover."""
@@ -17,16 +18,18 @@ MEANINGS = {
 def group_table(groups: Sequence[GroupTotal], name: str) -> None:
     """Show the groups, largest net first. ``name`` is the heading for the first column."""
     most = max((abs(group.totals.net_tokens) for group in groups), default=0)
+    ordered = sorted(groups, key=lambda each: -each.totals.net_tokens)
+    money = formats.alike([each.totals.net_microusd for each in ordered], signs=True)
     with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):
-            for head in (name, "Offloads", "Done", "Net tokens", "Money"):
+            for head in (name, *HEADS):
                 text(head, tag="th", title=MEANINGS.get(head, "")).props["scope"] = "col"
         with box("", "tbody"):
-            for group in sorted(groups, key=lambda each: -each.totals.net_tokens):
-                _row(group, most)
+            for group, amount in zip(ordered, money, strict=True):
+                _row(group, most, amount)
 
 
-def _row(group: GroupTotal, most: int) -> None:
+def _row(group: GroupTotal, most: int, money: str) -> None:
     totals = group.totals
     accepted = totals.delivered + totals.returned
     with box("", "tr"):
@@ -37,8 +40,12 @@ def _row(group: GroupTotal, most: int) -> None:
             box(f"ts-group-bar {'' if totals.net_tokens >= 0 else 'ts-group-loss'}").style(
                 f"width: {share:.1%}"
             )
-        text(formats.number(totals.offloads), "ts-num", "td")
-        text(f"{accepted / totals.offloads:.0%}" if totals.offloads else "–", "ts-num", "td")
-        with box("", "td"):
-            net_tokens(totals.net_tokens, totals.net_microusd)
-        text(formats.signed_worth(totals.net_microusd), "ts-num", "td")
+        share_done = f"{accepted / totals.offloads:.0%}" if totals.offloads else "–"
+        figures = (formats.number(totals.offloads), share_done, None, money)
+        for name, figure in zip(HEADS, figures, strict=True):
+            with box("ts-num", "td") as cell:
+                cell.props["data-heading"] = name  # a narrow window shows it above the figure
+                if figure is None:
+                    net_tokens(totals.net_tokens, totals.net_microusd)
+                else:
+                    text(figure)

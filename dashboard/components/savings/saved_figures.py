@@ -30,9 +30,10 @@ class SavedFigures:
 
     def update(self, days: Sequence[DayTotal], everything: Totals) -> None:
         """Show these totals. ``days`` ends with today."""
-        self._week.update([day.totals for day in days[-WEEK:]])
-        self._month.update([day.totals for day in days])
-        self._all.update([everything])
+        sums = ([day.totals for day in days[-WEEK:]], [day.totals for day in days], [everything])
+        money = formats.alike([sum(each.net_microusd for each in parts) for parts in sums], signs=True)
+        for figure, parts, amount in zip((self._week, self._month, self._all), sums, money, strict=True):
+            figure.update(parts, amount)
         from_claude = any(day.totals.offloads > day.totals.by_user for day in days)
         self._nothing.set_visibility(not from_claude)
         self._chart.set_visibility(from_claude)
@@ -50,14 +51,13 @@ class Figure:
             self._money = text("", "ts-sub ts-num")
             self._offloads = text("", "ts-sub ts-num")
 
-    def update(self, sums: Sequence[Totals]) -> None:
-        """Show the sum of these totals."""
+    def update(self, sums: Sequence[Totals], money: str) -> None:
+        """Show the sum of these totals, and its worth as text."""
         tokens = sum(each.net_tokens for each in sums)
-        microusd = sum(each.net_microusd for each in sums)
         self._tokens.set_text(formats.signed(tokens))
         set_classes(self._tokens, f"ts-figure-value {tone(tokens)}")
         set_title(self._tokens, f"{formats.signed_exact(tokens)} tokens: saved minus cost")
-        self._money.set_text(formats.signed_worth(microusd))
+        self._money.set_text(money)
         set_title(
             self._money,
             "At list prices: tokens that Claude did not have to read or write, minus the tokens that the "

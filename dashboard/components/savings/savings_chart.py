@@ -14,7 +14,9 @@ from nicegui import ui
 from dashboard import formats
 from dashboard.colours import colours_of
 from dashboard.components.controls.elements import box, link, text
-from dashboard.components.savings.chart_frame import GAIN, INK, LINE, LOSS, chart_frame
+from dashboard.components.savings.chart_frame import GAIN, GROUND, INK, LINE, LOSS, chart_frame
+from dashboard.components.savings.value_table import ValueRow, value_table
+from dashboard.history_address import of_days
 from dashboard.savings_chart import (
     COST,
     NET,
@@ -41,7 +43,11 @@ def savings_chart(data: ChartData, view: ChartView) -> None:
     chart = ui.echart(_options(data, view, fills), renderer="svg").classes("ts-chart ts-chart-large")
     chart.props["role"] = "img"
     chart.props["aria-label"] = _in_words(data, view)
+    urls = [of_days(*days).url for days in data.days]
+    if urls:
+        chart.on_point_click(lambda event: ui.navigate.to(urls[event.data_index]))
     _legend(data, view, fills)
+    _table(data, view, urls)
 
 
 def _choices(view: ChartView) -> None:
@@ -53,10 +59,9 @@ def _choices(view: ChartView) -> None:
                     if getattr(view, field) == value:
                         entry.props["aria-current"] = "true"
         with box("ts-segments", "nav", "Sums"):
-            for cumulative, name in ((False, "Each"), (True, "Running sum")):
-                entry = link(view.change(cumulative=cumulative).url, "ts-segment", name)
-                if view.cumulative == cumulative:
-                    entry.props["aria-current"] = "true"
+            entry = link(view.change(cumulative=not view.cumulative).url, "ts-segment", "Running sum")
+            if view.cumulative:
+                entry.props["aria-current"] = "true"
 
 
 def _fills(data: ChartData, view: ChartView) -> dict[str, str]:
@@ -72,12 +77,31 @@ def _legend(data: ChartData, view: ChartView, fills: dict[str, str]) -> None:
             with box("", "li"):
                 box(f"ts-swatch {_swatch(fills[each.name])}", "span")
                 text(each.name or "none", "ts-legend-name")
-                text(formats.signed(each.total), "ts-num ts-sub")
+                text(_figure(each.name, each.total), "ts-num ts-sub")
         if not view.stack:
             with box("", "li"):
                 box("ts-swatch ts-swatch-net", "span")
                 text(NET, "ts-legend-name")
                 text(formats.signed(sum(data.net_tokens)), "ts-num ts-sub")
+
+
+def _figure(name: str, tokens: int) -> str:
+    """Return tokens as text. Savings and costs need no sign, because their names say it."""
+    return formats.short(abs(tokens)) if name in (SAVED, COST) else formats.signed(tokens)
+
+
+def _table(data: ChartData, view: ChartView, urls: Sequence[str]) -> None:
+    """Show the periods that have calls, latest first."""
+    money = formats.alike(data.net_microusd, signs=True)
+    names = tuple(each.name or "none" for each in data.series)
+    rows = []
+    for number, title in enumerate(data.titles):
+        if data.offloads[number]:
+            parts = (_figure(each.name, each.values[number]) for each in data.series)
+            net = formats.signed(data.net_tokens[number])
+            figures = (formats.number(data.offloads[number]), *parts, net, money[number])
+            rows.append(ValueRow(title, figures, urls[number] if urls else ""))
+    value_table((PERIODS[view.by], "Calls", *names, NET, "Money"), rows[::-1])
 
 
 def _swatch(fill: str) -> str:
@@ -142,11 +166,12 @@ def _net_line(values: Sequence[int]) -> dict[str, Any]:
     return {
         "name": NET,
         "type": "line",
-        "symbol": "circle",
-        "symbolSize": 5,
+        "symbol": "diamond",
+        "symbolSize": 11,
+        "showAllSymbol": True,
         "data": list(values),
         "lineStyle": {"color": INK, "width": 1.5},
-        "itemStyle": {"color": INK},
+        "itemStyle": {"color": INK, "borderColor": GROUND, "borderWidth": 1.5},
         "emphasis": {"disabled": True},
     }
 
@@ -156,7 +181,7 @@ def _tips(data: ChartData) -> list[str]:
     tips = []
     for number, title in enumerate(data.titles):
         lines = [
-            f"{html.escape(each.name or 'none')}: {formats.signed(each.values[number])}"
+            f"{html.escape(each.name or 'none')}: {_figure(each.name, each.values[number])}"
             for each in data.series
             if each.values[number]
         ]

@@ -8,23 +8,25 @@ from nicegui import ui
 from dashboard import formats
 from dashboard.components.controls.elements import box, text
 from dashboard.components.savings.chart_frame import LINE, chart_frame
+from dashboard.components.savings.value_table import ValueRow, value_table
+from dashboard.history_address import of_days
+from dashboard.savings_chart import day_label
 from server.store.records import DayTotal
 
 READ, WRITTEN = "Read", "Written"
 FILLS = {READ: "#129684", WRITTEN: "#5466d6"}
 """Light-mode values of ``--model-0`` and ``--model-1``, which the stylesheet overrides."""
-LEAST_DAYS = 7
 
 
 def work_chart(days: Sequence[DayTotal]) -> None:
-    """Show the work of these days, from the first day with work on."""
+    """Show the work of these days, which end with today, from the first day with work on."""
     shown = _from_first_work(days)
     figures = {
         READ: [day.totals.prompt_tokens for day in shown],
         WRITTEN: [day.totals.completion_tokens for day in shown],
     }
     options = chart_frame(
-        [formats.day_short(day.day) for day in shown],
+        [day_label(day.day, days[-1].day) for day in shown],
         top=12,
         pointer={"type": "line", "lineStyle": {"color": LINE}},
         tip="points => points[0].data.words",
@@ -34,6 +36,8 @@ def work_chart(days: Sequence[DayTotal]) -> None:
     options["series"] = [_bars(name, values, tips) for name, values in figures.items()]
     chart = ui.echart(options, renderer="svg").classes("ts-chart")
     chart.props["role"] = "img"
+    urls = [of_days(day.day, day.day).url for day in shown]
+    chart.on_point_click(lambda event: ui.navigate.to(urls[event.data_index]))
     sums = {name: sum(values) for name, values in figures.items()}
     chart.props["aria-label"] = (
         f"The local model's work over {formats.count(len(shown), 'day')}: "
@@ -45,6 +49,21 @@ def work_chart(days: Sequence[DayTotal]) -> None:
                 box(f"ts-swatch ts-model-{number}", "span")
                 text(name, "ts-legend-name")
                 text(formats.short(total), "ts-num ts-sub")
+    rows = [
+        ValueRow(
+            formats.day_name(day.day),
+            (
+                formats.number(day.totals.offloads),
+                formats.number(day.totals.by_user),
+                formats.number(day.totals.prompt_tokens),
+                formats.number(day.totals.completion_tokens),
+            ),
+            url,
+        )
+        for day, url in zip(shown, urls, strict=True)
+        if day.totals.offloads
+    ]
+    value_table(("Day", "Calls", "Your own", READ, WRITTEN), rows[::-1])
 
 
 def has_work(days: Sequence[DayTotal]) -> bool:
@@ -54,7 +73,7 @@ def has_work(days: Sequence[DayTotal]) -> bool:
 
 def _from_first_work(days: Sequence[DayTotal]) -> Sequence[DayTotal]:
     first = next((number for number, day in enumerate(days) if day.totals.offloads), 0)
-    return days[max(0, min(first, len(days) - LEAST_DAYS)) :]
+    return days[first:]
 
 
 def _bars(name: str, values: Sequence[int], tips: Sequence[str]) -> dict[str, Any]:

@@ -101,6 +101,12 @@ def test_money_has_two_decimals_or_is_in_cents(microusd: int, words: str) -> Non
     assert formats.money(microusd) == words
 
 
+def test_amounts_next_to_each_other_have_one_unit() -> None:
+    assert formats.alike([-104_000, 70_000, 174_000]) == ["−$0.10", "$0.07", "$0.17"]
+    assert formats.alike([70_000, -2_100, 0], signs=True) == ["+7.0¢", "−0.21¢", "$0.00"]
+    assert formats.alike([2_000_000, -1_000, 0], signs=True) == ["+$2.00", "−<$0.01", "$0.00"]
+
+
 def test_signed_money() -> None:
     assert formats.signed_money(1_230_000) == "+$1.23"
     assert formats.signed_money(0) == "$0.00"

@@ -3,7 +3,16 @@
 import pytest
 
 from dashboard.colours import COLOURS, Palette, colours_of
-from dashboard.savings_chart import COST, MOST_SERIES, REST, SAVED, ChartView, chart_data, running_sums
+from dashboard.savings_chart import (
+    COST,
+    MOST_SERIES,
+    REST,
+    SAVED,
+    ChartView,
+    chart_data,
+    day_label,
+    running_sums,
+)
 from server.store.series import SeriesPoint
 
 pytestmark = pytest.mark.fast
@@ -32,6 +41,8 @@ def test_gain_and_loss_by_day_start_with_the_first_day_that_has_data() -> None:
     ]
     assert data.net_tokens == (500, 0, 450, 0)
     assert data.offloads == (2, 0, 1, 0)
+    assert data.days[0] == ("2026-11-21", "2026-11-21")
+    assert (day_label(DAYS[-1], DAYS[-1]), day_label(DAYS[0], DAYS[-1])) == ("Today", "20 Nov")
 
 
 def test_stacks_sum_up_to_the_net() -> None:
@@ -46,6 +57,7 @@ def test_stacks_sum_up_to_the_net() -> None:
 def test_weeks_begin_on_monday() -> None:
     data = chart_data(POINTS, ChartView(by="week"), DAYS)
     assert data.labels == ("16 Nov", "23 Nov")
+    assert data.days == (("2026-11-16", "2026-11-22"), ("2026-11-23", "2026-11-29"))
     assert data.net_tokens == (500, 450)
 
 

@@ -21,7 +21,7 @@ def test_own_calls_count_as_work() -> None:
 @pytest.mark.parametrize(
     ("days", "shown"),
     [
-        pytest.param([*IDLE, WORK], 7, id="new-user"),
+        pytest.param([*IDLE, WORK], 1, id="new-user"),
         pytest.param([WORK, *IDLE], 21, id="long-user"),
         pytest.param([*IDLE[:10], WORK, *IDLE[10:]], 11, id="gap"),
         pytest.param([WORK], 1, id="one-day"),
