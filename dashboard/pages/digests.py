@@ -5,6 +5,7 @@ from nicegui import Event
 from dashboard.components.controls.card import card, empty
 from dashboard.components.controls.elements import box
 from dashboard.components.controls.keyed_list import KeyedList, RebuiltSection
+from dashboard.components.digests.ask_file import AskFile
 from dashboard.components.digests.digest_kinds import alone_list, kind_table
 from dashboard.components.digests.digest_list import DigestRow
 from dashboard.components.digests.digest_switch import DigestSwitch
@@ -23,7 +24,10 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     acted = Event[[]]()
     with page_frame(hub, updates, "Digests", "/digests") as page, box("ts-two-columns"):
         with box("ts-stack"):
-            with card("By kind"):
+            with card("Digests in Claude Code"):
+                switch = DigestSwitch(hub.folders)
+            with card("By kind") as body:
+                kinds_card = body.parent_slot.parent if body.parent_slot else body
                 kinds = RebuiltSection(box())
             with card("Latest"):
                 rows = KeyedList[ResultDigest](
@@ -32,19 +36,16 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
                 with box() as no_rows:
                     empty(
                         "No digests yet. When Claude Code gets a large result, this list shows its size, the "
-                        "digest that Claude saw instead, and what that saved."
-                    )
-                    empty(
-                        "A digest that you make in a terminal saves nothing, because you read it yourself. "
-                        "It is therefore not listed:",
-                        command="token-saver digest build.log",
+                        "digest that Claude saw instead, and what that saved. Your own digests are in "
+                        "History."
                     )
         with box("ts-stack"):
-            with card("Digests in Claude Code"):
-                switch = DigestSwitch(hub.folders)
-            with card("Before you switch digests on"):
+            with card("Ask about a file"):
+                AskFile(hub)
+            with card("What digests would have saved"):
                 DryRunCard(hub)
-            with card("Left alone"):
+            with card("Switched off") as body:
+                alone_card = body.parent_slot.parent if body.parent_slot else body
                 alone = RebuiltSection(box())
 
     async def load() -> None:
@@ -52,6 +53,8 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         left = await digests.left_alone()
         rows.update(latest)
         no_rows.set_visibility(not latest)
+        kinds_card.set_visibility(bool(totals))
+        alone_card.set_visibility(bool(left))
         kinds.show((totals, left), lambda: kind_table(totals, left, digests, acted))
         alone.show(left, lambda: alone_list(left, digests, acted))
 

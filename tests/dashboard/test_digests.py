@@ -55,12 +55,28 @@ def test_digests_losses_and_switches(page: Page, stage: DashboardHarness) -> Non
     expect(latest.get_by_text("Claude ran the command again")).to_be_visible()
     assert not send_result(stage, "two"), "it is left alone"
     page.get_by_role("button", name="Use again: pytest").click()
-    expect(page.get_by_text("None. Digests of a kind stop")).to_be_visible()
+    expect(page.get_by_role("region", name="Switched off")).to_be_hidden()
     assert send_result(stage, "three")
 
     page.get_by_role("button", name="Switch off: pytest").click()
     expect(page.get_by_role("button", name="Use again: pytest")).to_be_visible()
     assert not send_result(stage, "four")
+
+
+def test_a_question_about_a_file_is_answered(page: Page, stage: DashboardHarness) -> None:
+    log = stage.project / "build.log"
+    log.write_text(LOG)
+    page.goto(stage.url("/digests"))
+    settle(page)
+    card = page.get_by_role("region", name="Ask about a file")
+    card.get_by_role("button", name="Ask about the file").click()
+    expect(card.get_by_text("The file is missing.")).to_be_visible()
+    card.get_by_label("File", exact=True).fill(str(log))
+    card.get_by_label("Question").fill("failed")
+    page.keyboard.press("Enter")
+    expect(card.get_by_role("region", name="Answer")).to_contain_text("6 failed, 1707 passed")
+    card.get_by_role("link", name="How the answer was made").click()
+    expect(page.locator("h1")).to_have_text("failed")
 
 
 def test_the_switch_shows_the_change_and_writes_it(page: Page, stage: DashboardHarness) -> None:
@@ -89,5 +105,5 @@ def test_the_dry_run_reads_the_sessions(page: Page, stage: DashboardHarness) -> 
     (folder / "a.jsonl").write_text(line + "\n")
     page.goto(stage.url("/digests"))
     settle(page)
-    page.get_by_role("button", name="Show what digests would have saved").click()
+    page.get_by_role("button", name="Estimate what digests would have saved").click()
     expect(page.get_by_text(re.compile(r"1 transcript: .* 0\.0% of a bill"))).to_be_visible()

@@ -7,7 +7,6 @@ from nicegui import Event
 
 from dashboard import formats
 from dashboard.components.controls.button import button
-from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.notices import run_action
 from server.store.result_digests import EVERYWHERE, KindTotal, LeftAlone, ResultDigests
@@ -24,16 +23,10 @@ def kind_table(
     kinds: Sequence[KindTotal], alone: Sequence[LeftAlone], digests: ResultDigests, acted: Event[[]]
 ) -> None:
     """Show the totals by kind, each with a button that turns digests off for that kind everywhere."""
-    if not kinds:
-        empty(
-            "No digests yet. This table adds up the digests by kind of result, such as test output and logs, "
-            "with what each kind saved. Switch digests on to fill it."
-        )
-        return
     off = {each.kind for each in alone if each.project == EVERYWHERE}
     with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):
-            for head in ("Kind", "Digests", "Came back", "Net tokens", "Switch"):
+            for head in ("Kind", "Digests", "Full text needed", "Net tokens", "Switch"):
                 text(head, tag="th").props["scope"] = "col"
         with box("", "tbody"):
             for each in kinds:
@@ -51,11 +44,12 @@ def kind_table(
 
 def alone_list(alone: Sequence[LeftAlone], digests: ResultDigests, acted: Event[[]]) -> None:
     """Show the kinds that are not digested, each with a button that turns its digests back on."""
-    if not alone:
-        empty(
-            "None. Digests of a kind stop when Claude comes back for the full text, or when you switch "
-            "the kind off."
-        )
+    text(
+        "Claude gets these results in full, because it came back for the full text or you switched the kind "
+        "off.",
+        "ts-sub",
+        "p",
+    )
     with box("ts-rows", "ul"):
         for each in alone:
             with box("ts-digest-row", "li"), box("ts-grow"):

@@ -27,12 +27,12 @@ class DigestSwitch:
         """Read the client's settings."""
         on = await asyncio.to_thread(advice.is_on, _KIND, "user")
         self._words.set_text(
-            "On: Claude gets digests instead of large command output, MCP results and logs."
+            "On: Claude gets digests instead of the whole output of long commands, logs and other tools."
             if on
             else (
-                "Off. When you switch digests on, Claude gets digests instead of large command output, "
-                "MCP results and logs. Source code stays unchanged, and so do partial results that "
-                "Claude asked for."
+                "Off. When you switch digests on, Claude gets a short digest instead of the whole output of "
+                "long commands, logs and other tools. It can still ask for every line. Source code stays "
+                "unchanged."
             )
         )
         self._button.set_text("Switch off…" if on else "Switch on…")

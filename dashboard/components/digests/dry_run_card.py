@@ -26,7 +26,9 @@ class DryRunCard:
             "p",
         )
         with box("ts-actions"):
-            self._button = button("Show what digests would have saved", self._run, icon="query_stats")
+            self._button = button(
+                "Estimate", self._run, icon="query_stats", label="Estimate what digests would have saved"
+            )
         self._found = box()
 
     async def _run(self) -> None:
@@ -53,7 +55,7 @@ def _show(found: DryRun) -> None:
         return
     with box("ts-groups", "table"):
         with box("", "thead"), box("", "tr"):
-            for head in ("Kind", "Results", "Came back", "Net tokens", "Money"):
+            for head in ("Kind", "Results", "Full text needed", "Net tokens", "Money"):
                 text(head, tag="th").props["scope"] = "col"
         with box("", "tbody"):
             for kind in found.kinds[:_MOST_KINDS]:

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from server.backends.base import Message
 from server.common.errors import TokenSaverError
@@ -82,6 +82,12 @@ class _Made:
     sources: tuple[Source, ...]
 
 
+def _task_of(wanted: Compression) -> str:
+    """Return what a call without a question does, for the history: ``Digest of build.log``."""
+    names = [PurePath(each).name for each in wanted.files] or ["a text"]
+    return f"Digest of {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}"
+
+
 class Compressor:
     """Makes digests. Writes only to its cache and the kept text.
 
@@ -115,7 +121,7 @@ class Compressor:
         workspace: Workspace | None = None,
     ) -> Outcome:
         """Condense files or text; ``returned`` gets the digest. Ends and raises like ``Offloader.run``."""
-        task = Task(wanted.focus or "Condense", wanted.files, model=wanted.model, tool=wanted.tool)
+        task = Task(wanted.focus or _task_of(wanted), wanted.files, model=wanted.model, tool=wanted.tool)
         run = self._offloader.new_run(task, caller, report, arguments_of_compression(wanted), offload_id)
         place = workspace or self._offloader.workspace(caller)
         return await self._offloader.drive(run, lambda: self._work(run, wanted, place))
