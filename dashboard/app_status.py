@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dashboard.formats import clock_time, count, file_size
+from dashboard.formats import clock_time, count, size
 from server.backends.embedded.catalogue import pinned_models
 from server.engine.view import EngineView
 from server.state.snapshot import RunningOffload, Snapshot
@@ -102,4 +102,4 @@ def to_fetch(engine: EngineView) -> str:
     pinned = pinned_models().get(name) if engine.capabilities.run_by_app else None
     if pinned is None or any(model.name == name for model in engine.installed):
         return ""
-    return f"{name} ({file_size(pinned.size)})"
+    return f"{name} ({size(pinned.size)})"

@@ -8,6 +8,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
 
+from server.common.sizes import gigabytes
 from server.common.stage_names import STAGE_NAMES
 from server.config.sections import LedgerSettings
 from server.ledger.savings import share_of_quota
@@ -16,7 +17,8 @@ from server.store.records import DASHBOARD, SHELL
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MINUS = "−"
-KIB = 1024
+LICENCES = {name.lower(): name for name in ("Apache-2.0", "MIT", "BSD-3-Clause", "CC-BY-4.0", "CC-BY-NC-4.0")}
+"""Licences that model files name in any case, as SPDX spells them."""
 LEAST_DOLLARS = 99_500
 """Smaller amounts are shown as cents (micro-dollars)."""
 
@@ -111,24 +113,19 @@ def signed_worth(microusd: int) -> str:
 
 
 def size(count: int) -> str:
-    """Format a number of bytes: ``812 B``, ``4.6 GiB``."""
-    if count < KIB:
-        return f"{count} B"
-    scaled = float(count)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        scaled /= KIB
-        if scaled < 1000 or unit == "TiB":
-            break
-    return f"{scaled:.{1 if scaled < 99.95 else 0}f} {unit}"
-
-
-def file_size(count: int) -> str:
-    """Format the size of a model file or a download in decimal units, as engines and registries do:
+    """Format a number of bytes in decimal units, as engines and registries do: ``812 B``, ``1.4 kB``,
     ``986 MB``, ``4.7 GB``.
     """
-    if count < 1e9:
-        return f"{max(1, round(count / 1e6))} MB" if count >= 1e6 else size(count)
-    return f"{count / 1e9:.1f} GB"
+    if count < 1000:
+        return f"{count} B"
+    if count < 999_950:
+        return f"{count / 1e3:.1f} kB"
+    return f"{round(count / 1e6)} MB" if count < 999.5e6 else gigabytes(count)
+
+
+def licence(name: str) -> str:
+    """Return a model's licence as SPDX spells it: ``Apache-2.0``, ``MIT``. Other names stay as they are."""
+    return LICENCES.get(name.lower(), name)
 
 
 def model_name(name: str) -> str:

@@ -44,7 +44,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
                 download = DownloadForm(hub)
         with card("Installed"):
             listing = ModelList(page, on_default=rank)
-        with card("Recommended for this machine", aside="for coding; fast and installed models first"):
+        with card("Recommended for this machine", aside="for coding, best first; slow models last"):
             recommended = ModelTable(hub)
         with card("Your own work"):
             own_work = OwnWork(hub)

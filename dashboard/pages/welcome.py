@@ -144,7 +144,7 @@ class FirstModel:
         with box("ts-model"):
             with box("ts-model-words"):
                 text(name, "ts-model-name", "p")
-                size = formats.file_size(pinned.size)
+                size = formats.size(pinned.size)
                 text(f"Enough to start · {size} download · {pinned.license}", "ts-sub", "p")
             button("Download", pull, look="main", icon="cloud_download", label=f"Download {name}")
 

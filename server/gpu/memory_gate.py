@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from server.backends.base import Backend, InstalledModel, LoadedModel, ReportsDevices, ReportsModelFile
 from server.common.errors import BackendError, BackendUnreachable, ModelTooLarge
+from server.common.sizes import gigabytes
 from server.config.folders import Folders
 from server.config.sections import BackendSettings
 from server.engine.admission import SHARE_OF_RAM
@@ -187,11 +188,11 @@ class MemoryGate:
 def _too_large(model: str, found: Fit, wanted: int) -> ModelTooLarge:
     room = found.room
     holders = [each for each in room.processes if each.used and not _is_engine(each)]
-    holding = ", ".join(f"{each.name} holds {_gib(each.used or 0)}" for each in holders[:2])
+    holding = ", ".join(f"{each.name} holds {gigabytes(each.used or 0)}" for each in holders[:2])
     on = f" on {len(room.free)} GPUs, split by layers" if len(room.free) > 1 else ""
     cause = (
-        f"{model} with a context of {wanted:,} tokens needs {_gib(found.memory.total)} of {room.place}; "
-        f"{_gib(room.total)} is available{on}" + (f" ({holding})." if holding else ".")
+        f"{model} with a context of {wanted:,} tokens needs {gigabytes(found.memory.total)} of {room.place}; "
+        f"{gigabytes(room.total)} is available{on}" + (f" ({holding})." if holding else ".")
     )
     others = "use a smaller model, close other programs, or set allow_spill = true in [backend]"
     if not found.longest:
@@ -203,7 +204,3 @@ def _too_large(model: str, found: Fit, wanted: int) -> ModelTooLarge:
 
 def _is_engine(process: GpuProcess) -> bool:
     return any(word in process.name.lower() for word in ("ollama", "llama", "token-saver"))
-
-
-def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from server.common.errors import TokenSaverError
+from server.common.sizes import gigabytes
 from server.config.sections import YieldingSettings
 from server.engine.engine import Engine
 from server.engine.view import EngineView
@@ -126,7 +127,7 @@ def explain_yielding(usage: OtherUsage, limit: float, *, giving_way: bool) -> st
     if usage.share < (limit - HYSTERESIS if giving_way else limit):
         return ""
     program = usage.largest or "another program"
-    return f"{program} uses {usage.held / GIB:.1f} of the GPU's {usage.total / GIB:.1f} GiB"
+    return f"{program} uses {usage.held / 1e9:.1f} of the GPU's {gigabytes(usage.total)}"
 
 
 def other_usage(

@@ -7,6 +7,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from server.common.sizes import gigabytes
 from server.gpu.hardware import Gpu, Machine
 from server.models.catalogue import SHIPPED, parse_catalogue
 from server.models.recommend import GIB, Recommendation, recommend
@@ -81,10 +82,10 @@ def line_of(simulated: SimulatedMachine) -> str:
     first, second, *_ = recommended(simulated)
     usual = [each for each in recommended(simulated) if each.model.name in COMMON[simulated.memory]]
     why = "" if first in usual else "; ".join(_why_not(each) for each in usual)
-    size, spare = f"{first.model.size / 1e9:.1f} GB", f"{first.left / GIB:.1f} GiB"
+    size, spare = gigabytes(first.model.size), gigabytes(first.left)
     return f"| {simulated.name} | {first.model.name} | {size} | {spare} | {second.model.name} | {why} |"
 
 
 def _why_not(each: Recommendation) -> str:
-    reason = f"{each.missing / GIB:.1f} GiB short" if not each.fits else "slow" if each.slow else "fits"
+    reason = f"{gigabytes(each.missing)} short" if not each.fits else "slow" if each.slow else "fits"
     return f"{each.model.name}: {reason}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from server.backends.base import InstalledModel
+from server.common.sizes import gigabytes
 from server.gpu.fit import Fit, Room, left_in, room_of
 from server.gpu.hardware import Machine
 from server.gpu.memory import ModelMemory
@@ -68,13 +69,13 @@ class Recommendation:
         if not self.model.size:
             parts.append("size unknown")
         elif self.fits:
-            parts.append(f"fits ({self.left / GIB:.1f} GiB spare)")
+            parts.append(f"fits ({gigabytes(self.left)} spare)")
         else:
-            parts.append(f"does not fit right now ({self.missing / GIB:.1f} GiB short)")
+            parts.append(f"does not fit right now ({gigabytes(self.missing)} short)")
         if self.slow:
             parts.append("slow here" if self.evidence.generate_rate else "slow without a GPU")
         about = "≈ " if self.model.size_estimated else ""
-        parts.append("installed" if self.installed else f"{about}{self.model.size / 1e9:.1f} GB download")
+        parts.append("installed" if self.installed else f"{about}{gigabytes(self.model.size)} download")
         if self.evidence.summary:
             parts.append(self.evidence.summary)
         if self.rate and not self.evidence.generate_rate:

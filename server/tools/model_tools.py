@@ -12,6 +12,7 @@ from server.backends.base import LoadedModel, PullProgress
 from server.backends.model_names import nearest
 from server.calls.progress import progress_to
 from server.common.errors import BadArguments, ModelNotFound
+from server.common.sizes import gigabytes
 from server.hub import Hub
 from server.models.catalogue import load_catalogue
 from server.tools.make_tool import make_tool
@@ -97,7 +98,7 @@ def pulled(progress: PullProgress) -> str:
     if not progress.total:
         return f"{progress.model}: {progress.status}"
     share = progress.completed / progress.total
-    text = f"{progress.model}: {progress.status} {share:.0%} of {progress.total / GIB:.1f} GiB"
+    text = f"{progress.model}: {progress.status} {share:.0%} of {gigabytes(progress.total)}"
     if progress.seconds_left is None:
         return text
     minutes, seconds = divmod(round(progress.seconds_left), 60)
@@ -106,10 +107,10 @@ def pulled(progress: PullProgress) -> str:
 
 
 def _memory(model: LoadedModel) -> str:
-    text = f"{model.size / GIB:.1f} GiB"
+    text = f"{gigabytes(model.size)}"
     if model.num_ctx:
         text += f" with a context of {model.num_ctx:,}"
-    return f"{text} ({model.estimated / GIB:.1f} GiB was expected)" if model.estimated else text
+    return f"{text} ({gigabytes(model.estimated)} was expected)" if model.estimated else text
 
 
 def _nearest(hub: Hub, name: str) -> str:
@@ -122,7 +123,7 @@ def _nearest(hub: Hub, name: str) -> str:
 def _line(model: LoadedModel) -> str:
     parts = [_memory(model)] if model.size else []
     if spilled := model.size - model.size_vram if model.size_vram else 0:
-        parts.append(f"{spilled / GIB:.1f} GiB of it on the CPU")
+        parts.append(f"{gigabytes(spilled)} of it on the CPU")
     if model.num_ctx and not model.size:
         parts.append(f"context {model.num_ctx:,}")
     if model.expires_at is not None:

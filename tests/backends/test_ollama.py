@@ -203,7 +203,7 @@ async def test_pull_ends_before_it_fills_the_disk(
 ) -> None:
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
     ollama_standin.registry["huge:900b"] = Registered(layers=(2**49,), delay=0.02)
-    with pytest.raises(NoDiskSpace, match=f"huge:900b needs .* GiB more on the disk of {tmp_path}"):
+    with pytest.raises(NoDiskSpace, match=f"huge:900b needs .* GB more on the disk of {tmp_path}"):
         await ollama.pull("huge:900b", _into([]))
     assert "huge:900b" not in ollama_standin.models
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "on-another-machine"))  # an unknown disk

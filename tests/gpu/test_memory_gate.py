@@ -75,9 +75,9 @@ async def test_refusal_names_the_program_that_holds_the_memory(ollama_standin: O
     assert ollama_standin.loads == []
     text = str(refused.value)
     assert text.startswith(
-        "model_too_large: qwen2.5-coder:7b with a context of 8,192 tokens needs 4.9 GiB of GPU"
+        "model_too_large: qwen2.5-coder:7b with a context of 8,192 tokens needs 5.3 GB of GPU"
     )
-    assert "3.6 GiB is available (game.exe holds 4.0 GiB)" in text
+    assert "3.8 GB is available (game.exe holds 4.3 GB)" in text
     assert "allow_spill = true" in text
 
 
@@ -115,7 +115,7 @@ async def test_allow_spill_admits_every_load(ollama_standin: OllamaStandIn) -> N
 
 async def test_without_a_gpu_it_must_fit_in_ram(ollama_standin: OllamaStandIn) -> None:
     async with watched(ollama_standin, machine(ram=8, available=3)) as each:
-        with pytest.raises(ModelTooLarge, match=r"4\.9 GiB of RAM; 2\.8 GiB is available"):
+        with pytest.raises(ModelTooLarge, match=r"5\.3 GB of RAM; 3\.0 GB is available"):
             await each.engine.load(CODER)
         each.now = machine(ram=8, available=6)
         await each.engine.load(CODER)
@@ -129,7 +129,7 @@ async def test_two_cards_share_a_model_by_its_layers(ollama_standin: OllamaStand
     async with watched(ollama_standin, machine(gpu(4, 2.8), gpu(4, 2.8)), num_ctx=8192) as each:
         with pytest.raises(
             ModelTooLarge,
-            match=r"needs 4\.5 GiB of GPU memory; 4\.7 GiB is available on 2 GPUs, split by layers",
+            match=r"needs 4\.9 GB of GPU memory; 5\.1 GB is available on 2 GPUs, split by layers",
         ):
             await each.engine.load(CODER)
 
@@ -164,7 +164,7 @@ async def test_memory_of_a_load_corrects_the_next_estimate(ollama_standin: Ollam
         await each.engine.unload(CODER)
     # The next hub has memory for the first estimate but not for the actual load.
     async with watched(ollama_standin, machine(gpu(8, 6)), num_ctx=8192) as each:
-        with pytest.raises(ModelTooLarge, match=r"needs 6\.2 GiB"):
+        with pytest.raises(ModelTooLarge, match=r"needs 6\.7 GB"):
             await each.engine.load(CODER)
 
 

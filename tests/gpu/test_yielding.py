@@ -67,11 +67,11 @@ def test_engine_of_another_user_does_not_count_as_another_program() -> None:
 
 def test_pause_starts_at_the_limit_and_ends_well_below_it() -> None:
     assert explain_yielding(OtherUsage(6 * GIB, 12 * GIB, "game.exe"), 0.5, giving_way=False) == (
-        "game.exe uses 6.0 of the GPU's 12.0 GiB"
+        "game.exe uses 6.4 of the GPU's 12.9 GB"
     )
     assert not explain_yielding(OtherUsage(5 * GIB, 12 * GIB), 0.5, giving_way=False)
     assert explain_yielding(OtherUsage(5 * GIB, 12 * GIB), 0.5, giving_way=True).startswith(
-        "another program uses 5.0"
+        "another program uses 5.4"
     )
     assert not explain_yielding(OtherUsage(4 * GIB, 12 * GIB), 0.5, giving_way=True)
 
@@ -131,25 +131,25 @@ async def test_hub_pauses_with_the_reason_unloads_and_resumes(ollama_standin: Ol
                 await monitor.observe(reason)
 
         await hub.engine.load(CODER)
-        await poll("game.exe uses 5.0 of the GPU's 12.0 GiB")
+        await poll("game.exe uses 5.4 of the GPU's 12.9 GB")
         snapshot = hub.snapshot()
         assert snapshot.state == "paused"
-        assert snapshot.giving_way == "game.exe uses 5.0 of the GPU's 12.0 GiB. Work resumes automatically."
+        assert snapshot.giving_way == "game.exe uses 5.4 of the GPU's 12.9 GB. Work resumes automatically."
         assert ollama_standin.loaded == {}
-        with pytest.raises(Paused, match=r"is paused for another program: game\.exe uses 5\.0 of"):
+        with pytest.raises(Paused, match=r"is paused for another program: game\.exe uses 5\.4 of"):
             hub.check_paused()
         await poll("")
         hub.check_paused()
         assert hub.snapshot().state != "paused"
         assert hub.snapshot().giving_way == ""
 
-        await poll("game.exe uses 5.0 of the GPU's 12.0 GiB")
+        await poll("game.exe uses 5.4 of the GPU's 12.9 GB")
         hub.resume()
-        await poll("game.exe uses 5.0 of the GPU's 12.0 GiB")
+        await poll("game.exe uses 5.4 of the GPU's 12.9 GB")
         hub.check_paused()  # the user resumed: no second pause for the same reason
         await poll("")
         hub.pause()
-        await poll("game.exe uses 5.0 of the GPU's 12.0 GiB")
+        await poll("game.exe uses 5.4 of the GPU's 12.9 GB")
         await poll("")
         with pytest.raises(Paused, match="The user paused"):
             hub.check_paused()  # the user's own pause stays

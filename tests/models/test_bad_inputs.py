@@ -69,7 +69,7 @@ async def test_a_model_that_is_too_large(ollama_standin: OllamaStandIn) -> None:
     ollama_standin.models["qwen2.5-coder:7b"] = StandInModel(size=4_683_073_952, metadata=SEVEN)
     said = await refused(ollama_standin, "preload_model", SMALL_CARD, model="qwen2.5-coder:7b")
     assert "model_too_large" in said
-    assert "2.6 GiB is available" in said
+    assert "2.7 GB is available" in said
     assert ollama_standin.loads == []
 
 

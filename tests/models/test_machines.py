@@ -28,7 +28,7 @@ def test_each_machine_gets_what_people_run_or_a_reason_with_a_figure(simulated: 
     for each in ranked:
         if each.model.name in usual:
             assert not each.fits or each.slow, each.line
-            assert "GiB short" in each.line or "slow" in each.line
+            assert "GB short" in each.line or "slow" in each.line
 
 
 @pytest.mark.parametrize("simulated", MACHINES, ids=lambda each: each.name)

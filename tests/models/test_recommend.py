@@ -77,7 +77,7 @@ def test_line_names_fit_download_speed_and_licence(
 ) -> None:
     line = best(machine, catalogue, "coding").line
     assert re.fullmatch(
-        r"\S+: fits \([\d.]+ GiB spare\) · (≈ )?[\d.]+ GB download · ≈ \d+ tokens/s"
+        r"\S+: fits \([\d.]+ GB spare\) · (≈ )?[\d.]+ GB download · ≈ \d+ tokens/s"
         r"( · [\w -]+ [\d.]+ \([\d-]+\))? · (Apache-2\.0|MIT)",
         line,
     ), line

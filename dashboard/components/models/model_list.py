@@ -162,7 +162,7 @@ class _Line:
             await run_action(work, f"{self._name} was measured.")
 
     async def _ask_to_delete(self) -> None:
-        size = formats.file_size(self._entry.model.size) if self._entry.model.size else "its space"
+        size = formats.size(self._entry.model.size) if self._entry.model.size else "its space"
         about = f"This frees {size} of disk space. You can download the model again later."
         heading = f"Delete {self._name}?"
         if await agrees(heading, about, yes="Delete", no="Keep", look="danger", icon="delete"):
@@ -173,9 +173,9 @@ def _about(model: InstalledModel) -> str:
     parts: Sequence[str] = (
         model.parameters,
         model.quantization,
-        formats.file_size(model.size) if model.size else "",
+        formats.size(model.size) if model.size else "",
         f"context up to {formats.number(model.context_length)}" if model.context_length else "",
-        model.license,
+        formats.licence(model.license),
         "" if model.generates else "does not generate text",
         f"in {model.place}" if model.place else "",
     )

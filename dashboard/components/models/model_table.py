@@ -72,6 +72,7 @@ class _Row:
                 self._default = text("default", "ts-tag", title="Used unless a call names another model")
                 if formats.model_name(name) != name:
                     text(name, "ts-sub ts-coach-id", "p")
+                self._why = text("", "ts-sub", "p")
             self._fit, self._speed, self._chores, self._licence, self._download = map(_Cell, COLUMNS[1:6])
             with box("ts-coach-action", "td"):
                 self._pull = button(
@@ -83,11 +84,12 @@ class _Row:
         """Update the cells of the row."""
         each, default = entry
         about = "≈ " if each.model.size_estimated else ""
+        self._why.set_text(reason_of(each))
         self._fit.set_text(fit_of(each))
         self._speed.set_text(rate_of(each) or "–", rate_note(each))
         self._chores.set_text(*results_of(each))
-        self._licence.set_text(each.model.license or "unknown")
-        size = f"{about}{formats.file_size(each.model.size)}" if each.model.size else "–"
+        self._licence.set_text(formats.licence(each.model.license) or "unknown")
+        size = f"{about}{formats.size(each.model.size)}" if each.model.size else "–"
         self._download.set_text("installed" if each.installed else size)
         self._default.set_visibility(default)
         self._pull.set_visibility(not each.installed)
@@ -118,6 +120,19 @@ class _Cell:
         self._value.set_text(value)
         self._note.set_text(note)
         self._note.set_visibility(bool(note))
+
+
+def reason_of(each: Recommendation) -> str:
+    """Return in a few words why the model stands where it does. The order is that of ``ranking``."""
+    if each.custom:
+        return "your choice"
+    if not each.fits:
+        return "does not fit now"
+    if each.slow:
+        return "slow here" if each.evidence.generate_rate else "slow without a GPU"
+    if each.evidence.tier != 1:
+        return "good results here" if each.evidence.tier == 0 else "often wrong here"
+    return "installed, fast enough" if each.installed else "fits, fast enough"
 
 
 def results_of(each: Recommendation) -> tuple[str, str]:

@@ -20,6 +20,7 @@ class OwnWork:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         text("Find out how well an installed model does your own work.", "", "p")
+        self._needs = text("", "ts-sub", "p")
         with box("ts-load") as self._choices:
             self._model = ModelChoice()
             self._project = ui.select([], label="Project").props("outlined dense options-dense")
@@ -45,7 +46,9 @@ class OwnWork:
         if projects != self._project.options:
             kept = self._project.value if self._project.value in projects else None
             self._project.set_options(projects, value=kept or next(iter(projects), None))
-        self._measure.set_visibility(bool(self._project.options))
+        self._project.set_visibility(bool(projects))
+        self._measure.set_visibility(bool(projects))
+        self._say_needs()
 
     def update(self, snapshot: Snapshot) -> None:
         """Offer the installed models."""
@@ -54,6 +57,19 @@ class OwnWork:
         self._model.offer(names, view.default_model)
         self._choices.set_visibility(bool(names))
         self._replay.set_visibility(bool(names))
+        self._say_needs()
+
+    def _say_needs(self) -> None:
+        """Say what is missing before a model can be tried."""
+        words = (
+            ""
+            if self._project.options
+            else "Measuring needs a project: give Claude or the shell a task in one."
+        )
+        if not self._choices.visible:
+            words = "First install a model: add one above."
+        self._needs.set_text(words)
+        self._needs.set_visibility(bool(words))
 
     async def _measure_on_files(self) -> None:
         name, project = self._model.value, self._project.value

@@ -65,7 +65,7 @@ class _Line:
 
 
 def facts(each: Recommendation) -> str:
-    """Return the facts that help choose a model: ``Fits (2.7 GiB spare) · 13.8 GB download · ≈ 8 tokens/s ·
+    """Return the facts that help choose a model: ``Fits (2.7 GB spare) · 13.8 GB download · ≈ 8 tokens/s ·
     Apache-2.0``.
     """
     model, evidence = each.model, each.evidence
@@ -76,7 +76,7 @@ def facts(each: Recommendation) -> str:
         _fits(each),
         "installed"
         if each.installed
-        else f"{about}{formats.file_size(model.size)} download"
+        else f"{about}{formats.size(model.size)} download"
         if model.size
         else "",
         speed_of(each),
@@ -84,7 +84,7 @@ def facts(each: Recommendation) -> str:
         if evidence.quality is None
         else f"{evidence.quality:.0%} of {evidence.weight:.0f} tasks here passed their checks",
         f"{quality.benchmark} {quality.value:g} ({quality.date})" if quality else "",
-        model.license or "licence unknown",
+        formats.licence(model.license) or "licence unknown",
     )
     return " · ".join(part for part in parts if part)
 

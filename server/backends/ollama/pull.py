@@ -10,6 +10,7 @@ from server.backends.embedded.weights.references import OnHub, parse_reference
 from server.backends.ollama.errors import pull_error
 from server.backends.wire import count_of, label_of, parse_object
 from server.common.errors import NoDiskSpace
+from server.common.sizes import gigabytes
 
 _FOLDERS = ("~/.ollama/models", "/usr/share/ollama/.ollama/models")
 """Ollama's model folders unless ``OLLAMA_MODELS`` is set: the user's folder, and the one used by the Linux
@@ -66,8 +67,7 @@ def require_space(model: str, progress: PullProgress, url: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < left:
         raise NoDiskSpace(
-            f"{model} needs {left / 2**30:.1f} GiB more on the disk of {folder}; "
-            f"{free / 2**30:.1f} GiB are free.",
+            f"{model} needs {gigabytes(left)} more on the disk of {folder}; {gigabytes(free)} are free.",
             "Free some space or use a smaller model; the download can be resumed.",
         )
 

@@ -116,20 +116,20 @@ def test_signed_money() -> None:
     ("count", "words"),
     [
         (0, "0 B"),
-        (1023, "1023 B"),
-        (1024, "1.0 KiB"),
-        (491_400_218, "469 MiB"),
-        (1023 * 2**20, "1.0 GiB"),
-        (5 * 2**30, "5.0 GiB"),
-        (3 * 2**50, "3072 TiB"),
+        (999, "999 B"),
+        (1400, "1.4 kB"),
+        (491_400_218, "491 MB"),
+        (999_600_000, "1.0 GB"),
+        (5 * 2**30, "5.4 GB"),
+        (3 * 10**12, "3000.0 GB"),
     ],
     ids=[
         "zero",
         "bytes",
-        "kibibytes",
-        "mebibytes",
-        "rounded-up-to-gibibytes",
-        "gibibytes",
+        "kilobytes",
+        "megabytes",
+        "rounded-up-to-gigabytes",
+        "gigabytes",
         "beyond-the-largest-unit",
     ],
 )
@@ -243,9 +243,9 @@ def test_every_outcome_of_the_app_has_a_word() -> None:
 
 
 def test_model_files_have_decimal_sizes_and_short_names() -> None:
-    assert formats.file_size(986_061_892) == "986 MB"
-    assert formats.file_size(1_117_320_736) == "1.1 GB"
-    assert formats.file_size(300) == "300 B"
+    assert formats.size(986_061_892) == "986 MB"
+    assert formats.size(1_117_320_736) == "1.1 GB"
+    assert formats.size(300) == "300 B"
     long = "hf.co/unsloth/Devstral-Small-2-24B-Instruct-2512-GGUF:Q4_K_M"
     assert formats.model_name(long) == "Devstral-Small-2-24B-Instruct-2512 Q4_K_M"
     assert formats.model_name("qwen2.5-coder:7b") == "qwen2.5-coder:7b"

@@ -24,6 +24,7 @@ from server.backends.embedded.weights.references import AtAddress, OnDisk, OnHub
 from server.bridge.own_folders import make_folder
 from server.common.atomic_write import replace_file
 from server.common.errors import BadArguments, ChecksumMismatch, DownloadError, ModelNotFound, NoDiskSpace
+from server.common.sizes import gigabytes
 
 SPARE_BYTES = 250 * 2**20
 """Disk space required in addition to the model (bytes)."""
@@ -196,7 +197,7 @@ def _require_space(name: str, missing: list[tuple[HubFile, Path]]) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise NoDiskSpace(
-            f"{name} needs {need / 2**30:.1f} GiB on the disk of {folder}; {free / 2**30:.1f} GiB are free.",
+            f"{name} needs {gigabytes(need)} on the disk of {folder}; {gigabytes(free)} are free.",
             "Free some space, then try again.",
         )
 
