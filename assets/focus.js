@@ -69,6 +69,19 @@
   document.addEventListener("pointerdown", () => { byPointer = true; }, true);
   document.addEventListener("click", watch, true);
 
+  // After a change of page by keyboard, the focus goes to the heading of the new page.
+  let byKey = false;
+  document.addEventListener("keydown", () => { byKey = true; }, true);
+  document.addEventListener("pointerdown", () => { byKey = false; }, true);
+  addEventListener("pagehide", () => { if (byKey) sessionStorage.setItem("ts-by-key", "1"); });
+  const begin = (tries = 200) => {
+    const heading = window.did_handshake && document.querySelector("h1");
+    if (heading && document.activeElement === document.body) focus(heading);
+    else if (!heading && tries) setTimeout(begin, 50, tries - 1);
+  };
+  if (sessionStorage.getItem("ts-by-key") && !location.hash) begin();
+  sessionStorage.removeItem("ts-by-key");
+
   document.addEventListener("keydown", event => {
     byPointer = false;
     const menu = event.target.closest?.(".q-menu");

@@ -5,7 +5,7 @@
     ["m", "/models", "Models"], ["s", "/savings", "Savings"], ["c", "/context", "Context"],
     ["d", "/digests", "Digests"], ["p", "/policy", "Policy"], [",", "/settings", "Settings"], ["w", "/welcome", "First steps"],
   ];
-  const CHORD_MS = 1200;
+  const CHORD_MS = 1200, MOST_FOUND = 40;
   let chordUntil = 0;
 
   const element = (tag, properties, ...children) => {
@@ -29,8 +29,9 @@
   const help = () => {
     const row = (keys, meaning) => element("li", {}, element("kbd", { className: "ts-key", textContent: keys }), meaning);
     const rows = [
-      row("Ctrl K", "Find a page or a command"), row("/", "Search on this page"), row("?", "Show these keys"),
+      row("Ctrl K", "Find a page, command, setting, model or task"), row("/", "Search on this page"), row("?", "Show these keys"),
       row("j / k", "Next, previous row of a list"), row("Enter", "Open the row"),
+      row("] / [", "Next, previous section of the page"),
       ...PAGES.map(([key, , name]) => row(`g ${key}`, name)),
     ];
     const close = element("button", { type: "button", className: "ts-keys-close", textContent: "Close" });
@@ -74,29 +75,42 @@
     if (event.target.closest(".ts-review-actions button") && !markBusy()) { event.preventDefault(); event.stopImmediatePropagation(); }
   }, true);
 
+  // Sections: "]" and "[" move the focus to the next or previous heading.
+  const jump = by => {
+    const headings = [...document.querySelectorAll("main h2")].filter(each => each.checkVisibility());
+    const here = document.activeElement;
+    const before = headings.filter(each => each === here || each.compareDocumentPosition(here) & Node.DOCUMENT_POSITION_FOLLOWING);
+    const target = headings[Math.max(0, before.length - 1 + by + (by < 0 && before.at(-1) !== here ? 1 : 0))];
+    if (!target) return;
+    target.tabIndex = -1;
+    target.focus({ preventScroll: true });
+    target.scrollIntoView({ block: "start" });
+  };
+
   const entries = () => [
     ...PAGES.map(([key, path, name]) => ({ name, hint: `g ${key}`, run: () => location.assign(path) })),
     ...[...document.querySelectorAll(".ts-commands > [data-command]")]
       .filter(command => !command.classList.contains("hidden"))
       .map(command => ({ name: command.dataset.command, hint: "", run: () => command.click() })),
     { name: "Search the history", hint: "", run: () => location.assign("/history#search") },
-    { name: "Show the keys", hint: "?", run: help },
+    { name: "Show the keyboard shortcuts", hint: "?", run: help },
   ];
 
   const palette = () => {
-    const all = entries();
+    let all = entries();
     let found = all, chosen = 0;
-    const list = element("ul", { id: "ts-palette-list", role: "listbox", ariaLabel: "Pages and commands" });
-    const input = element("input", { type: "text", placeholder: "Go to…", ariaLabel: "Find a page or a command", autocomplete: "off" });
+    const list = element("ul", { id: "ts-palette-list", role: "listbox", ariaLabel: "Matches" });
+    const input = element("input", { type: "text", placeholder: "Go to…", ariaLabel: "Find a page, command, setting, model or task", autocomplete: "off" });
     input.setAttribute("role", "combobox");
     input.setAttribute("aria-expanded", "true");
     input.setAttribute("aria-controls", list.id);
     const none = element("p", { className: "ts-keys-none", role: "status" });
     const dialog = show("palette", "Command palette", input, list, none);
     const draw = () => {
-      none.textContent = found.length ? "" : "No page or command matches.";
+      none.textContent = found.length ? "" : `Nothing matches “${input.value}”.`;
       list.replaceChildren(...found.map((entry, index) => {
-        const hint = entry.hint ? [element("kbd", { className: "ts-key", textContent: entry.hint })] : [];
+        const kind = entry.path ? ["span", "ts-sub"] : ["kbd", "ts-key"];
+        const hint = entry.hint ? [element(kind[0], { className: kind[1], textContent: entry.hint })] : [];
         const item = element("li", { id: `ts-palette-${index}`, role: "option" }, entry.name, ...hint);
         item.setAttribute("aria-selected", index === chosen);
         item.addEventListener("click", () => run(entry));
@@ -105,12 +119,25 @@
       input.setAttribute("aria-activedescendant", found.length ? `ts-palette-${chosen}` : "");
       list.children[chosen]?.scrollIntoView({ block: "nearest" });
     };
-    const run = entry => { dialog.close(); entry?.run(); };
-    input.addEventListener("input", () => {
-      const words = input.value.toLowerCase().split(/\s+/);
-      found = all.filter(entry => words.every(word => entry.name.toLowerCase().includes(word)));
-      chosen = 0;
+    const run = entry => {
+      dialog.close();
+      if (entry?.path) location.assign(entry.path);
+      else entry?.run();
+    };
+    const search = () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const fits = text => words.every(word => text.toLowerCase().includes(word));
+      // Without words, the palette lists pages and commands. Names count before other words.
+      const named = all.filter(entry => (words.length || !entry.path) && fits(entry.name));
+      const others = words.length ? all.filter(entry => entry.words && !named.includes(entry) && fits(`${entry.name} ${entry.words}`)) : [];
+      found = [...named, ...others].slice(0, MOST_FOUND);
       draw();
+    };
+    input.addEventListener("input", () => { chosen = 0; search(); });
+    fetch("/palette.json").then(answer => (answer.ok ? answer.json() : [])).catch(() => []).then(more => {
+      if (!dialog.isConnected) return;
+      all = [...all, ...more];
+      search();
     });
     input.addEventListener("keydown", event => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -153,6 +180,7 @@
       else focusNext(before);
     }
     else if (event.key === "g") chordUntil = performance.now() + CHORD_MS;
+    else if (event.key === "]" || event.key === "[") { event.preventDefault(); jump(event.key === "]" ? 1 : -1); }
     else if (event.key === "?") { event.preventDefault(); help(); }
     else if (event.key === "j" || event.key === "k") {
       if (step(event.key === "j" ? 1 : -1)) event.preventDefault();

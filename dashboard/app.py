@@ -28,7 +28,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI, Request
-from fastapi.responses import PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from nicegui import app as pages
 from nicegui import ui
 
@@ -45,6 +45,7 @@ from dashboard.pages import (
     models,
     now,
     offload,
+    palette,
     policy,
     review,
     savings,
@@ -169,8 +170,12 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
         await or_error_page("/policy", policy.show(hub, updates))
 
     @page("/settings")
-    async def show_settings() -> None:
-        await or_error_page("/settings", settings.show(hub, updates))
+    async def show_settings(find: str = "") -> None:
+        await or_error_page("/settings", settings.show(hub, updates, find))
+
+    @pages.get("/palette.json")
+    async def find_entries() -> JSONResponse:
+        return JSONResponse(await palette.entries(hub))
 
     @page("/welcome")
     async def show_welcome() -> None:
@@ -191,7 +196,7 @@ def _add_assets() -> None:
     pages.add_static_file(local_file=ASSETS / "logo.svg", url_path="/assets/logo.svg")
     pages.add_static_file(local_file=style, url_path="/assets/style.css")
     ui.add_head_html(f'<link rel="stylesheet" href="/assets/style.css?{_version(style)}">', shared=True)
-    for script in (ASSETS / "keys.js", ASSETS / "focus.js", ASSETS / "navigation.js"):
+    for script in (ASSETS / "keys.js", ASSETS / "focus.js", ASSETS / "navigation.js", ASSETS / "fields.js"):
         address = f"/assets/{script.name}"
         pages.add_static_file(local_file=script, url_path=address)
         ui.add_head_html(f'<script defer src="{address}?{_version(script)}"></script>', shared=True)

@@ -276,6 +276,7 @@ class Hub(HubParts):
         self.offloader.use_settings(settings)
         self.compressor.allow_losing = settings.offload.allow_losing
         self.batches.use_limits(settings.batch)
+        self._pruner.days = settings.history.days
         self.ledger.settings = settings.ledger
         self._monitor.settings = settings.yielding
 

@@ -80,6 +80,7 @@ class HubParts:
     _totals: TotalsUpdater
     _checks: TranscriptCheckLoop
     _monitor: YieldMonitor
+    _pruner: Pruner
     _pause: Pause
     _listeners: Listeners
     _quit: QuitSignal
@@ -219,6 +220,7 @@ class HubParts:
             _totals=totals,
             _checks=checks,
             _monitor=monitor,
+            _pruner=pruner,
             _pause=pause,
             _listeners=listeners,
             _quit=QuitSignal(),

@@ -41,8 +41,8 @@ CARDS = (
 """The cards that follow the groups of settings: anchor and name."""
 
 
-async def show(hub: Hub, updates: HubUpdates) -> None:
-    """Fill the page."""
+async def show(hub: Hub, updates: HubUpdates, find: str = "") -> None:
+    """Fill the page. ``find`` is searched for at first."""
     settings = await asyncio.to_thread(_written_settings, hub)
     with page_frame(hub, updates, "Settings", "/settings") as page, box("ts-settings-page"):
         index = _index()
@@ -50,9 +50,12 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
             restart = RestartNotice(hub)
             with box("ts-settings-columns") as columns:
                 with box("ts-stack"):
-                    engine = _groups(hub, updates, settings, lambda words: _filter(columns, index, words))
+                    engine, search = _groups(
+                        hub, updates, settings, lambda words: _filter(columns, index, words)
+                    )
                 with box("ts-stack"):
                     connect, checks, audit = _cards(hub)
+        search.find(find)
         page.follow_changes(engine.update)
     await connect.refresh()
     await checks.refresh()
@@ -107,7 +110,7 @@ def _filter(columns: Element, index: Mapping[str, Element], words: str | None) -
 
 def _groups(
     hub: Hub, updates: HubUpdates, settings: Sequence[Setting], on_search: Callable[[str | None], int]
-) -> EngineTest:
+) -> tuple[EngineTest, SettingSearch]:
     tests: list[EngineTest] = []
 
     def find(words: str, only: bool) -> None:
@@ -123,7 +126,7 @@ def _groups(
             "engine": lambda: tests.append(EngineTest(hub)),
         },
     )
-    return tests[0]
+    return tests[0], search
 
 
 def _start_at_login(hub: Hub, updates: HubUpdates) -> None:

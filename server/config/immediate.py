@@ -15,7 +15,7 @@ AFTER_RESTART = frozenset({
     "backend",
     "embedded",
     # Databases and caches are opened with them, and old entries are removed at the start.
-    "history",
+    "history.contents",
     "policy",
     "savings",
 })  # fmt: skip

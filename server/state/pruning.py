@@ -24,7 +24,7 @@ class Pruner:
         self._history = history
         self._digests = digests
         self._jobs = jobs
-        self._days = days
+        self.days = days
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -38,9 +38,9 @@ class Pruner:
     async def _prune_daily(self) -> None:
         while True:
             try:
-                await self._history.prune(self._days)
-                await self._jobs.prune(days_ago(self._days))
-                await self._digests.prune(days_ago(self._days))
+                await self._history.prune(self.days)
+                await self._jobs.prune(days_ago(self.days))
+                await self._digests.prune(days_ago(self.days))
             except StoreError:
                 logger.exception("old offloads and batches could not be removed")
             await asyncio.sleep(seconds_to_midnight())

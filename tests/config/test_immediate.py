@@ -30,12 +30,12 @@ def test_only_the_immediate_settings_are_taken_from_the_file(monkeypatch: pytest
     written = Settings(
         port=2,
         appearance="dark",
-        history=HistorySettings(days=6),
+        history=HistorySettings(contents=False, days=6),
         offload=OffloadSettings(queue_limit=9, repair_rounds=0),
         checks={"test": "pytest"},
     )
     updated = with_immediate(running, written)
-    assert (updated.port, updated.history.days) == (1, 5)
+    assert (updated.port, updated.history.contents, updated.history.days) == (1, True, 6)
     assert (updated.offload.queue_limit, updated.offload.repair_rounds) == (512, 0)
     assert (updated.appearance, updated.checks) == ("dark", {"test": "pytest"})
 
@@ -123,7 +123,7 @@ def test_a_running_app_uses_a_changed_setting(
     with start_hub(home, TOKEN_SAVER_BACKEND__URL=ollama_standin.url):
         change_setting("batch.max_items", "7")
         assert "uses the new value from now on" in capsys.readouterr().out
-        change_setting("history.days", "7")
+        change_setting("policy.trail_days", "7")
         assert "uses the new value after a restart" in capsys.readouterr().out
         arguments = {"task": "Shorten it", "each": ["*.txt"], "output": "{path}", "dry_run": True}
         answer = connect(find_folders()).call_tool("batch_offload", arguments, lambda _: None)

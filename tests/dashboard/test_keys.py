@@ -68,25 +68,40 @@ def test_the_palette_finds_pages_and_actions(page: Page, stage: DashboardHarness
     page.goto(stage.url())
     settle(page)
     page.keyboard.press("Control+k")
-    box = page.get_by_role("combobox", name="Find a page or a command")
+    box = page.get_by_role("combobox", name="Find a page, command, setting, model or task")
     expect(box).to_be_focused()
     assert serious(page, "dialog") == []
     box.fill("sav")
-    expect(page.get_by_role("option")).to_have_text(["Savingsg s"])
+    expect(page.get_by_role("option").first).to_have_text("Savingsg s")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Savings")
+    settle(page)
+    expect(page.locator("h1")).to_be_focused()
+    page.keyboard.press("]")
+    expect(page.locator("h2").first).to_be_focused()
+    page.keyboard.press("Control+k")
+    for words, found in (
+        ("dark", "Appearance"),
+        ("vessel.ts", "TypeScript interface"),
+        ("0.5b", "qwen2.5-coder:0.5b"),
+    ):
+        box.fill(words)
+        expect(page.get_by_role("option").first).to_contain_text(found)
+    box.fill("longest answer")
+    page.keyboard.press("Enter")
+    expect(page.locator(".ts-setting:visible")).to_contain_text("Longest answer")
     settle(page)
     page.keyboard.press("Control+k")
     box.fill("pause until")
     page.keyboard.press("Enter")
     expect(page.locator(".ts-chip-word")).to_have_text("Paused")
     page.keyboard.press("Control+k")
-    box.fill("resume")
+    box.fill("resume offl")
     page.keyboard.press("Enter")
     expect(page.locator(".ts-chip-word")).not_to_have_text("Paused")
     page.keyboard.press("Control+k")
     box.fill("xyzq")
-    expect(page.get_by_role("dialog")).to_contain_text("No page or command matches.")
+    expect(page.get_by_role("dialog")).to_contain_text("Nothing matches")
     page.keyboard.press("Escape")
 
 
@@ -130,7 +145,7 @@ def test_a_question_mark_lists_the_keys(page: Page, stage: DashboardHarness) -> 
     settle(page)
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keys")
-    expect(dialog).to_contain_text("Find a page or a command")
+    expect(dialog).to_contain_text("Find a page, command")
     assert serious(page, "dialog") == []
     assert dialog.evaluate("dialog => dialog.scrollTop") == 0
     page.keyboard.press("Escape")

@@ -25,12 +25,12 @@ def test_a_changed_setting_takes_effect_after_a_press_of_the_button(browser: Bro
         ):
             page.goto(f"{hub.info.url}/settings")
             settle(page)
-            field = page.get_by_label("Keep the history for", exact=True)
+            field = page.get_by_label("Keep the audit trail for", exact=True)
             field.fill("30")
             field.press("Enter")
             notice = page.locator(".ts-restart")
             expect(notice).to_contain_text("1 changed setting takes effect after a restart")
-            assert tomllib.loads((home / "config.toml").read_text())["history"]["days"] == 30
+            assert tomllib.loads((home / "config.toml").read_text())["policy"]["trail_days"] == 30
             witness.hub_may_be_down = True
             page.get_by_role("button", name="Restart now").click()
             # Only a process that has read the changed file hides the notice.

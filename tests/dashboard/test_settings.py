@@ -39,13 +39,15 @@ def test_changed_settings_are_written_to_the_file_and_reset(page: Page, stage: D
     expect(longest).to_contain_text("Give a whole number of at least 16.")  # while one types
     expect(field).to_have_attribute("aria-invalid", "true")
     field.press("Enter")
+    expect(longest).to_contain_text("Not saved: 4096 tokens stays in use.")
+    expect(field).to_have_attribute("aria-describedby", re.compile("ts-message-"))
     assert "max_output_tokens" not in config(stage).get("offload", {})
     field.fill("2048")
     field.press("Enter")
-    expect_changed(longest, "Default: 4,096 tokens")
+    expect_changed(longest, "Default: 4096 tokens")
     assert config(stage)["offload"]["max_output_tokens"] == 2048
     expect(page.locator(".ts-restart")).to_be_hidden()  # it is in effect already
-    days = page.get_by_label("Keep the history for", exact=True)
+    days = page.get_by_label("Keep the audit trail for", exact=True)
     days.fill("30")
     days.press("Enter")
     expect(page.locator(".ts-restart")).to_contain_text("1 changed setting takes effect after a restart")
@@ -54,7 +56,7 @@ def test_changed_settings_are_written_to_the_file_and_reset(page: Page, stage: D
     expect(field).to_have_value("2048")
     expect(days).to_have_value("30")
     expect(page.locator(".ts-restart")).to_be_visible()
-    page.get_by_role("button", name="Reset Keep the history for").click()
+    page.get_by_role("button", name="Reset Keep the audit trail for").click()
     longest.get_by_role("button", name="Reset Longest answer").click()
     expect(field).to_have_value("4096")
     expect(longest.locator(".ts-setting-changed")).to_be_hidden()
@@ -83,16 +85,19 @@ def test_text_is_saved_on_enter_and_when_the_field_is_left(page: Page, stage: Da
     assert "keep_alive" not in config(stage).get("backend", {})
 
 
-def test_a_default_model_that_the_engine_lacks_is_refused(page: Page, stage: DashboardHarness) -> None:
+def test_models_are_chosen_from_those_that_are_installed(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url("/settings"))
-    field = page.get_by_label("Default model", exact=True)
-    field.fill("no-such-model")
+    page.get_by_role("combobox", name="Default model").click()
+    options = page.get_by_role("option")
+    expect(options.first).to_have_text("Chosen automatically")
+    expect(options).not_to_have_count(1)
+    page.keyboard.press("Escape")
+    field = page.get_by_role("combobox", name="Built-in engine's model")
+    field.fill("no/such/model.gguf")
     field.press("Enter")
-    expect(page.locator(".ts-notice")).to_contain_text("no-such-model")
-    expect(page.locator(".ts-notice")).to_contain_text("model_not_found")
-    assert "model" not in config(stage).get("backend", {})
-    field.fill("")
-    field.press("Enter")
+    wait_until(lambda: config(stage).get("embedded", {}).get("model") == "no/such/model.gguf")
+    page.get_by_role("button", name="Reset Built-in engine's model").click()
+    wait_until(lambda: "model" not in config(stage).get("embedded", {}))
 
 
 def test_switches_and_sliders_save_at_once(page: Page, stage: DashboardHarness) -> None:

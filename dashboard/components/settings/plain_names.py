@@ -43,7 +43,7 @@ GROUPS = (
 )
 
 NAMES: Mapping[str, PlainName] = {
-    "appearance": PlainName("general", "Appearance", about="The dashboard's colours."),
+    "appearance": PlainName("general", "Appearance", about="The dashboard's theme: light or dark."),
     "roots": PlainName(
         "general", "Folders Claude can work in", about="In addition to each session's project."
     ),
@@ -55,9 +55,7 @@ NAMES: Mapping[str, PlainName] = {
     "backend.url": PlainName(
         "engine", "Engine address", about="Empty for the engine's usual address on this machine."
     ),
-    "backend.model": PlainName(
-        "engine", "Default model", about="For calls that do not name a model. Empty: the app chooses."
-    ),
+    "backend.model": PlainName("engine", "Default model", about="For calls that do not name a model."),
     "backend.keep_alive": PlainName(
         "engine", "Keep a model loaded for", about="After its last use: 10m, 2h, or -1 for always."
     ),
@@ -73,8 +71,7 @@ NAMES: Mapping[str, PlainName] = {
     "embedded.model": PlainName(
         "engine",
         "Built-in engine's model",
-        about="What the built-in engine loads: a name from the Models page, hf.co/org/repo:Q4_K_M, a path, "
-        "or auto.",
+        about="What the built-in engine loads. You can also type hf.co/org/repo:Q4_K_M or a path.",
     ),
     "embedded.use_caches": PlainName("engine", "Use models from other programs"),
     "embedded.folders": PlainName("engine", "Folders with your own models", advanced=True),

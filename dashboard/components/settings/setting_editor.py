@@ -5,21 +5,25 @@ from typing import Any
 
 from nicegui import ui
 from nicegui.elements.mixins.value_element import ValueElement
-from nicegui.events import GenericEventArguments
+from nicegui.events import GenericEventArguments, ValueChangeEventArguments
 
-from dashboard import formats
 from dashboard.components.controls.elements import box, set_prop, text
+from dashboard.components.controls.notices import show_notice
 from dashboard.components.controls.range_slider import RangeSlider
 from dashboard.components.settings.plain_names import CHOICES, PlainName, key_of
 from server.config.settings_file import explain_bad_value
 from server.config.sources import SECRETS, Setting, shown
 
+FREE = frozenset({"embedded.model"})
+"""Settings with suggestions that take other values as well, such as a path."""
+AUTOMATIC = "Chosen automatically"
+"""What an empty model name or ``auto`` means."""
 Save = Callable[[Any], Awaitable[object]]
 
 
 class SettingEditor:
     """Calls ``save`` with every new valid value. Switches, choices and sliders save immediately; a field
-    saves on Enter or when it loses the focus, and offers the ``suggestions``.
+    saves on Enter or when it loses the focus, and ``suggestions`` make it a list to choose from.
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class SettingEditor:
             self._control = self._choice()
         elif words.span is not None:
             self._control = self._slider(words.span)
+        elif suggestions:
+            self._control = self._picker()
         else:
             self._control = self._field()
 
@@ -62,6 +68,32 @@ class SettingEditor:
         choice.on_value_change(lambda event: self._put(event.value))
         return choice.classes("ts-setting-field")
 
+    def _picker(self) -> ValueElement[Any]:
+        """A choice among the suggestions. If the app can use other values as well, the user can type one."""
+        setting = self._setting
+        free, automatic = key_of(setting) in FREE, str(setting.default or "")
+        names = dict.fromkeys([automatic, *self._suggestions, str(setting.raw or "")])
+        options = {each: AUTOMATIC if each in ("", "auto") else each for each in names}
+        picker = ui.select(
+            options,
+            value=str(self._setting.raw or ""),
+            with_input=free,
+            new_value_mode="add-unique" if free else None,
+            key_generator=(lambda value: value) if free else None,
+        )
+        picker.props("outlined dense options-dense hide-bottom-space").classes("ts-setting-field")
+        picker.props["label"] = self._words.name
+
+        async def choose(event: ValueChangeEventArguments[Any]) -> None:
+            if event.value is None:
+                return
+            await self._put(event.value)
+            if event.value != self._saved:  # refused
+                picker.set_value(self._saved)
+
+        picker.on_value_change(choose)
+        return picker
+
     def _slider(self, span: tuple[float, float, float]) -> RangeSlider:
         with box("ts-setting-slider"):
             slider = RangeSlider(
@@ -80,12 +112,6 @@ class SettingEditor:
         else:
             field = ui.input(value=setting.raw or "", password=secret, validation=self._explain)
             field.props["placeholder"] = setting.value if secret else ""
-            if self._suggestions:
-                # The list that NiceGUI's input names, and makes itself only on phones.
-                with box("", "datalist") as options:
-                    options.props["id"] = f"{field.html_id}-datalist"
-                    for each in self._suggestions:
-                        box("", "option").props["value"] = each
         field.props("outlined dense hide-bottom-space").classes("ts-setting-field")
         field.props["aria-label"] = self._words.name
         field.on_value_change(
@@ -96,8 +122,13 @@ class SettingEditor:
 
         async def put(_event: GenericEventArguments) -> None:
             value = self._typed(field.value)
-            if self._explain(value) is None:
+            problem = self._explain(value)
+            if problem is None:
                 await self._put(value)
+                return
+            stays = in_words(setting, self._words, self._saved)
+            field.error = f"{problem} Not saved: {stays} stays in use."
+            show_notice("Not saved.", bad=True)  # instead of an earlier "Saved."
 
         field.on("keydown.enter", put)
         field.on("blur", put)
@@ -132,6 +163,9 @@ def in_words(setting: Setting, words: PlainName, value: Any) -> str:
     if words.span is not None and words.span[1] <= 1:
         return f"{value:.0%}".replace("%", " %")
     if setting.kind in ("int", "float"):
-        figure = formats.number(value) if isinstance(value, int) else f"{value:g}"
-        return f"{figure} {words.unit}".rstrip()
+        return (
+            f"{value:g} {words.unit}".rstrip()
+            if isinstance(value, float)
+            else f"{value} {words.unit}".rstrip()
+        )
     return shown(value, key_of(setting))

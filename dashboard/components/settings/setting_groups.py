@@ -48,6 +48,11 @@ class SettingSearch:
         matching = f" matches “{self._words.value}”" if self._words.value else ""
         self._none.set_text(f"No {changed}{matching}." if matching else "No setting was changed.")
 
+    def find(self, words: str) -> None:
+        """Search for these words, if there are any."""
+        if words:
+            self._words.set_value(words)
+
     def _clear(self) -> None:
         self._only.set_value(False)
         self._words.set_value("")

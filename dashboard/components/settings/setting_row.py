@@ -41,6 +41,7 @@ class SettingRow:
                 else:
                     text(in_words(setting, self.words, setting.raw), "ts-setting-value")
                     source_tag(setting)
+                    text(f"Change it in {setting.variable}.", "ts-sub ts-setting-variable")
             if setting.editable:
                 default = in_words(setting, self.words, setting.default)
                 self._marker = changed_marker(self.words.name, default, self._reset)
