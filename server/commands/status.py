@@ -125,10 +125,12 @@ def quit_hub(folders: Folders, hub: HubClient) -> None:
             )
         time.sleep(0.05)
     # The hub no longer answers, but can still be closing its files.
-    with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+    closed = time.monotonic() + CLOSE_SECONDS
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(hub.info.pid)
-        if process.status() != psutil.STATUS_ZOMBIE:
-            process.wait(CLOSE_SECONDS)
+        # A zombie has closed its files and only waits for its parent, which may be waiting for this command.
+        while time.monotonic() < closed and process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.02)
 
 
 def activity_line(activity: dict[str, Any]) -> str:
