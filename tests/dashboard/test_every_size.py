@@ -1,17 +1,10 @@
-"""Every page, every button and every key at more sizes than the walk has.
+"""Every key of the dashboard in a window of 2,560 px at 200 %.
 
-A normal run takes the widest window at 200 % zoom. ``TOKEN_SAVER_TEST_SIZES=all`` runs the whole product:
-360, 1280 and 2560 px, 100 and 200 % zoom, light and dark. Zoom halves the width in CSS pixels and doubles the
-pixels of the device, as in a browser. ``TOKEN_SAVER_TEST_LOOKS=all`` lets axe-core examine what
-``test_looks.py`` and ``test_walk.py`` examine at other sizes.
+``TOKEN_SAVER_TEST_SIZES=all`` opens windows of every size. ``TOKEN_SAVER_TEST_LOOKS=all`` lets axe-core
+examine what ``test_looks.py`` and ``test_walk.py`` examine at other sizes.
 """
 
-import itertools
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -20,8 +13,8 @@ from dashboard.components.frame.page_frame import PAGES
 from tests.bridge_client import RawClient
 from tests.dashboard import test_walk
 from tests.dashboard.support.examine import EVERY_LOOK, examine, fits
-from tests.dashboard.support.harness import DashboardHarness, ask, settle, visit
-from tests.dashboard.test_walk import POLICY, Walk
+from tests.dashboard.support.harness import DashboardHarness, ask, settle
+from tests.dashboard.support.sizes import Size, sizes, window
 
 CHORDS = {
     "/": "n",
@@ -43,61 +36,16 @@ SEARCHES = {
     "/settings": "Search settings",
 }
 """Fields that the slash goes to, by page."""
-STEPS = ("now", "policy_page", "batches", "models", "history", "offload", "savings", "settings", "welcome")
-
-NO_AXE = len(test_walk.WALKED)
-"""Number of a walk none of whose states axe-core examines in the daily run."""
-
-
-@dataclass(frozen=True)
-class Size:
-    """A window: its width in pixels of the screen, the zoom (1 or 2), and the scheme."""
-
-    width: int
-    zoom: int
-    scheme: str
-
-    def __str__(self) -> str:
-        return f"{self.width}px-{self.zoom}00-{self.scheme}"
-
-    @property
-    def css_width(self) -> int:
-        """The width in CSS pixels."""
-        return self.width // self.zoom
-
-
-EVERY_SIZE = [Size(*each) for each in itertools.product((360, 1280, 2560), (1, 2), ("light", "dark"))]
-SIZES = EVERY_SIZE if os.environ.get("TOKEN_SAVER_TEST_SIZES") == "all" else [Size(2560, 2, "dark")]
+SIZES = sizes(Size(2560, 2, "dark"))
 
 client = test_walk.client
-_work = test_walk._work
+_work = test_walk._work  # the engine that a second run asks answers without end
 
 
 @pytest.fixture(params=SIZES, ids=str)
 def size(request: pytest.FixtureRequest) -> Size:
     found: Size = request.param
     return found
-
-
-@contextmanager
-def window(browser: Browser, stage: DashboardHarness, size: Size) -> Iterator[Page]:
-    """Open the dashboard in a window of this size. Any error of the browser fails the test at the end."""
-    options = {"device_scale_factor": size.zoom, "reduced_motion": "reduce"}
-    with visit(browser, stage.hub, width=size.css_width, scheme=size.scheme, **options) as (page, _):
-        page.set_viewport_size({"width": size.css_width, "height": 900 // size.zoom})
-        yield page
-
-
-def test_every_button(browser: Browser, stage: DashboardHarness, client: RawClient, size: Size) -> None:
-    policy = stage.hub.home / "policy.yaml"
-    policy.write_text(POLICY.format(look=str(size)))
-    try:
-        with window(browser, stage, size) as page:
-            walk = Walk(page, stage, client, NO_AXE, size.css_width)
-            for step in STEPS:
-                getattr(test_walk, step)(walk)
-    finally:
-        policy.unlink()
 
 
 def test_every_key(browser: Browser, stage: DashboardHarness, client: RawClient, size: Size) -> None:

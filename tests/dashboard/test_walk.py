@@ -1,10 +1,11 @@
-"""Every button of every page, narrow and wide, light and dark, while work is running.
+"""Every button of every page while work is running, in a narrow dark window and in a zoomed light one.
 
-Other tests cover the effect of each button; here each is pressed once per width and scheme. Each page is
-checked with everything that its buttons open. ``visit`` records the browser's errors.
+Other tests cover the effect of each button; here each is pressed once per window. Each page is checked with
+everything that its buttons open. ``visit`` records the browser's errors. ``TOKEN_SAVER_TEST_SIZES=all``
+opens windows of every size.
 
 In the daily run axe-core examines every second state in one walk and the others in the other walk. With
-``TOKEN_SAVER_TEST_LOOKS=all`` it examines every state in both.
+``TOKEN_SAVER_TEST_LOOKS=all`` it examines every state in each.
 """
 
 import itertools
@@ -18,14 +19,15 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.bridge_client import RawClient
 from tests.dashboard.support.examine import EVERY_LOOK, examine, fits
-from tests.dashboard.support.harness import DashboardHarness, ask, batch, settle, visit
+from tests.dashboard.support.harness import DashboardHarness, ask, batch, settle
+from tests.dashboard.support.sizes import Size, sizes, window
 from tests.standins.answers import without_end
 from tests.standins.ollama import CODER, StandInModel
 from tests.standins.ollama_registry import Registered
 
 SLOWLY = 0.3
 """Time between two words of an answer that never ends (seconds). The page draws each of them."""
-WALKED = [(360, "dark"), (1280, "light")]
+WALKED = sizes(Size(360, 1, "dark"), Size(2560, 2, "light"))
 POLICY = """\
 version: "1"
 default: allow
@@ -60,7 +62,7 @@ class Walk:
 
     def look(self, within: str | None = None) -> None:
         """Examine the page, or the part ``within`` a selector."""
-        closely = EVERY_LOOK or next(self.states) % len(WALKED) == self.number
+        closely = EVERY_LOOK or next(self.states) % 2 == self.number % 2
         if closely:
             examine(self.page, self.width, within)
         else:
@@ -96,15 +98,15 @@ def _work(stage: DashboardHarness) -> None:
         (stage.project / f"part{number}.py").write_text(f"def part{number}(x):\n    return x\n")
 
 
-@pytest.mark.parametrize(("width", "scheme"), WALKED, ids=["narrow-dark", "wide-light"])
+@pytest.mark.parametrize("size", WALKED, ids=str)
 def test_every_page_and_every_button(
-    browser: Browser, stage: DashboardHarness, client: RawClient, width: int, scheme: str
+    browser: Browser, stage: DashboardHarness, client: RawClient, size: Size
 ) -> None:
     policy = stage.hub.home / "policy.yaml"
-    policy.write_text(POLICY.format(look=f"{width} {scheme}"))
+    policy.write_text(POLICY.format(look=str(size)))
     try:
-        with visit(browser, stage.hub, width=width, scheme=scheme, reduced_motion="reduce") as (page, _):
-            walk = Walk(page, stage, client, WALKED.index((width, scheme)), width)
+        with window(browser, stage, size) as page:
+            walk = Walk(page, stage, client, WALKED.index(size), size.css_width)
             for step in (now, policy_page, batches, models, history, offload, savings, settings, welcome):
                 step(walk)
     finally:
@@ -231,7 +233,7 @@ def history(walk: Walk) -> None:
 def offload(walk: Walk) -> None:
     """Unfold, copy, undo, run again."""
     page = walk.page
-    note = f"Write a note, {walk.width} wide"  # not the one of the other walk
+    note = f"Write note {walk.number}"  # not the one of another walk
     walk.client.answer(ask(walk.client, note, output="note.txt"))
     walk.open(f"/offload/{walk.stage.ids[-1]}")
     expect(page.locator("summary").first).to_be_visible()
