@@ -52,7 +52,7 @@ LONG_TEXT = 50
 """Length from which a text is shortened to its words in a parameter id, characters."""
 MOST_WORDS = 6
 """Words of a generated parameter id."""
-WORKERS_PER_CORE = 3
+WORKERS_PER_CORE = 4
 """More than one, because many tests wait for a process or a clock."""
 WORKER_BYTES = 3 << 29
 """Memory for a worker with a hub and a browser."""

@@ -3,8 +3,9 @@
 A hub without an engine gets every sample of ``tests/digests/samples`` as a file, over HTTP. Counted are
 the facts of the sample's sheet in the reply of at most 2,000 characters, beside ``tail -60``, ``grep`` and
 the fold of version 0.1.0, cut to the same length; ``!`` marks a false statement. A real server log, repeated
-up to 20 MB, then shows time and memory. Fails where the reply keeps less than 90 % of the facts of an output,
-states something false, or is behind another way, or if the hub exceeds 300 MB. Linux only.
+up to 20 MB (or ``--megabytes N``), then shows time and memory. Fails where the reply keeps less than 90 % of
+the facts of an output, states something false, or is behind another way, or if the hub exceeds 300 MB. Linux
+only.
 """
 
 import argparse
@@ -23,14 +24,16 @@ from tests.hub_process import HubProcess, start_hub
 from tests.mcp_clients import http_client, text_of
 
 NO_ENGINE = "http://127.0.0.1:9"
-LARGE, LARGE_BYTES = "server-json", 20_000_000
+LARGE = "server-json"
 MOST_MEMORY = 300_000_000
 _HANDLE = re.compile(r"\nfull text: digest kept:[0-9a-f]+, [\d,]+ lines?$")
 
 
 def main() -> None:
     """Measure, print, and fail if a limit is missed."""
-    argparse.ArgumentParser(description=__doc__.partition("\n\n")[0]).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--megabytes", type=int, default=20, help="size of the large log")
+    size = parser.parse_args().megabytes * 1_000_000
     samples = [sheets.load(name) for name in sheets.names()]
     with tempfile.TemporaryDirectory() as name:
         project = Path(name, "project")
@@ -42,7 +45,7 @@ def main() -> None:
         }
         with start_hub(Path(name, "home"), **settings) as hub:
             misses = asyncio.run(_outputs(hub, project, samples))
-            misses += asyncio.run(_large(hub, project, sheets.load(LARGE)))
+            misses += asyncio.run(_large(hub, project, sheets.load(LARGE), size))
     for miss in misses:
         print(f"missed: {miss}")
     sys.exit(1 if misses else 0)
@@ -78,15 +81,15 @@ async def _outputs(hub: HubProcess, project: Path, samples: list[Sample]) -> lis
     return misses
 
 
-async def _large(hub: HubProcess, project: Path, sample: Sample) -> list[str]:
-    """Print time and memory for a large log; return what missed its bar."""
-    (project / "large.log").write_bytes(sample.data * (LARGE_BYTES // len(sample.data)))
+async def _large(hub: HubProcess, project: Path, sample: Sample, size: int) -> list[str]:
+    """Print time and memory for a log of ``size`` bytes; return what missed its bar."""
+    (project / "large.log").write_bytes(sample.data * (size // len(sample.data)))
     before = _memory(hub, "VmRSS")
     text, seconds = await _compress(hub, "large.log")
     peak = _memory(hub, "VmHWM")
     kept = _kept(text, sample)
     print(
-        f"\n{LARGE} repeated up to {LARGE_BYTES / 1e6:.0f} MB: {seconds:.0f} s, {kept} of "
+        f"\n{LARGE} repeated up to {size / 1e6:.0f} MB: {seconds:.0f} s, {kept} of "
         f"{len(sample.sheet['facts'])} facts; hub {before / 1e6:.0f} MB before, at most {peak / 1e6:.0f} MB"
     )
     return [f"the hub used {peak / 1e6:.0f} MB"] if peak >= MOST_MEMORY else []

@@ -1,5 +1,6 @@
 """Properties of every digest: quotes that hold, a budget that is kept, no exception, linear work."""
 
+import os
 import sys
 from types import FrameType
 
@@ -27,6 +28,10 @@ _PIECES = [
     "# Title",
 ]  # fmt: skip
 _LINES = st.lists(st.one_of(st.sampled_from(_PIECES), st.text(max_size=60)), max_size=60)
+
+
+GROWING = int(os.environ.get("TOKEN_SAVER_TEST_GROWING", "25000"))
+"""Characters of a sample that is repeated, to see how the work grows."""
 
 
 @given(lines=_LINES, room=st.integers(0, 3_000), status=st.sampled_from([None, 0, 1]))
@@ -63,7 +68,7 @@ def test_a_damaged_output_gives_true_quotes(name: str, seed) -> None:
 
 @pytest.mark.parametrize("name", sheets.names())
 def test_work_grows_linearly(name: str) -> None:
-    text = sheets.load(name).data.decode()[:60_000]
+    text = sheets.load(name).data.decode()[:GROWING]
     once, many = _calls(text * 2), _calls(text * 8)
     assert many < once * 4 * 1.6
 

@@ -66,6 +66,10 @@ class ClaudeCodeHarness:
         (self.project / "service.log").write_text("\n".join(lines) + "\n")
         (self.project / "module.py").write_text("".join(f"VALUE_{n} = {n}\n" for n in range(2_000)))
 
+    def large_results(self) -> list[ToolUse]:
+        """Return calls whose results the hook shortens: of Bash, of an MCP server and of Read."""
+        return [bash(RUN), ToolUse("mcp__texts__get", {}), read(self.project / "service.log")]
+
     def run(self, calls: list[ToolUse], *, hook: bool = True, binary: Path | None = None) -> Results:
         """Let the model make these calls, one a turn, and return their results."""
         hooks: dict[str, list[Any]] = {}
@@ -116,15 +120,7 @@ class Plain:
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory: pytest.TempPathFactory) -> Plain:
     claude = ClaudeCodeHarness(tmp_path_factory.mktemp("usual"))
-    calls = [
-        bash("echo small"),
-        bash(RUN),
-        ToolUse("mcp__texts__get", {}),
-        read(claude.project / "service.log"),
-        read(claude.project / "module.py"),
-        bash("grep -n INFO service.log"),
-        bash("python3 run_tests.py && exit 3"),
-    ]
+    calls = claude.large_results()
     return Plain(claude, calls, None, claude.run(calls, hook=False))
 
 
@@ -132,7 +128,7 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> Plain:
 def older(tmp_path_factory: pytest.TempPathFactory) -> Plain:
     binary = older_claude("0.2.95")  # Claude Code 2.1.170
     claude = ClaudeCodeHarness(tmp_path_factory.mktemp("older"))
-    calls = [bash(RUN), ToolUse("mcp__texts__get", {}), read(claude.project / "service.log")]
+    calls = claude.large_results()
     return Plain(claude, calls, binary, claude.run(calls, hook=False, binary=binary))
 
 
@@ -156,9 +152,7 @@ def test_large_results_reach_claude_as_digests_with_their_facts(
     claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hub_of_hook(tmp_path / "hub", monkeypatch):
-        texts = claude.run(
-            [bash(RUN), ToolUse("mcp__texts__get", {}), read(claude.project / "service.log")]
-        ).texts
+        texts = claude.run(claude.large_results()).texts
     assert all(len(text) <= MOST_CHARACTERS for text in texts), [len(text) for text in texts]
     for text, facts in zip(
         texts,
@@ -284,7 +278,7 @@ def test_an_older_version_heeds_the_hook(
     claude: ClaudeCodeHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = older_claude("0.2.95")  # Claude Code 2.1.170
-    calls = [bash(RUN), ToolUse("mcp__texts__get", {}), read(claude.project / "service.log")]
+    calls = claude.large_results()
     with hub_of_hook(tmp_path / "hub", monkeypatch):
         texts = claude.run(calls, binary=older).texts
     # A digest that takes too long on a busy machine passes; it is never cut or mixed.

@@ -1,5 +1,6 @@
 """Tests with the client of fastmcp over HTTP: it declares its roots, and the app asks for them."""
 
+import functools
 import json
 import os
 import shutil
@@ -52,10 +53,21 @@ def test_the_roots_of_fastmcps_client_are_its_project(hub: HubProcess, tmp_path:
 
 def run(program: str, *arguments: str) -> str:
     """Run a program with fastmcp; skip the test if fastmcp cannot be installed."""
+    command = python_with_fastmcp()
+    done = subprocess.run(
+        [*command, program, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()[-1]
+
+
+@functools.cache
+def python_with_fastmcp() -> tuple[str, ...]:
+    """Return the command that runs a program in an environment with fastmcp."""
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv is None:
         pytest.skip("fastmcp needs uv")
-    command = [
+    command = (
         uv,
         "run",
         "--quiet",
@@ -66,14 +78,10 @@ def run(program: str, *arguments: str) -> str:
         FASTMCP,
         "python",
         "-c",
-    ]
+    )
     present = subprocess.run(
         [*command, "import fastmcp"], capture_output=True, text=True, timeout=SECONDS, check=False
     )
     if present.returncode != 0:
         pytest.skip(f"{FASTMCP} cannot be installed here: {present.stderr[-200:]}")
-    done = subprocess.run(
-        [*command, program, *arguments], capture_output=True, text=True, timeout=SECONDS, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.splitlines()[-1]
+    return command

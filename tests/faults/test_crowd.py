@@ -18,7 +18,7 @@ from tests.standins.answers import Answer
 from tests.standins.ollama import OllamaStandIn
 from tests.standins.serving import eventually
 
-CALLS = int(os.environ.get("TOKEN_SAVER_TEST_CROWD", "300"))
+CALLS = int(os.environ.get("TOKEN_SAVER_TEST_CROWD", "150"))
 SECONDS = max(240, CALLS)
 """Time limit of a call (seconds)."""
 QUEUE = 100

@@ -228,7 +228,7 @@ MOMENTS: dict[str, Callable[[Installed], bool]] = {
 }
 EVERY_CUT = os.environ.get("TOKEN_SAVER_TEST_POWER_CUTS") == "all"
 """Whether the power is cut at each of the ``MOMENTS``: the long form."""
-CUTS = list(MOMENTS) if EVERY_CUT else ["after the installation into the copy", "after the exchange"]
+CUTS = list(MOMENTS) if EVERY_CUT else ["after the exchange"]
 
 
 @pytest.mark.parametrize("moment", CUTS, ids=lambda name: name.replace(" ", "-"))
