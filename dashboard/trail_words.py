@@ -1,6 +1,7 @@
 """A row of the audit trail in plain words: what happened, to what, by whom, and its facts."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -34,6 +35,9 @@ VERDICTS: Mapping[str, str] = {
 SAID_BY_TEXT = frozenset({"paused", "resumed", "loaded", "delivered", "returned"})
 """Verdicts that the kind or the text of their rows already says."""
 
+_WRITTEN = re.compile(r": \+(\d+) -(\d+)( \(new\))? lines")
+"""The change in a reply (``offload.run.reply.delivered``)."""
+
 
 @dataclass(frozen=True)
 class TrailWords:
@@ -53,13 +57,13 @@ def trail_words(record: Record) -> TrailWords:
     """Return a row in words."""
     details: dict[str, Any] = json.loads(record.details)
     plain = record.text.replace("`", "")
-    title = formats.reason(plain).partition("\n")[0].replace(" -", f" {formats.MINUS}")
+    title = _WRITTEN.sub(_lines, formats.reason(plain).partition("\n")[0])
     ended = record.kind in ("offload", "write")
     verdict = formats.outcome(record.verdict) if ended else VERDICTS.get(record.verdict, record.verdict)
     if record.verdict in SAID_BY_TEXT or title.lower().startswith(verdict.lower()):
         verdict = ""
     who = formats.client_name(record.client)
-    about = [verdict, record.tool, who, PurePath(record.project).name]
+    about = [verdict, record.tool, who if who not in title else "", PurePath(record.project).name]
     return TrailWords(
         kind=KINDS.get(record.kind, record.kind),
         title=title,
@@ -79,6 +83,13 @@ def runs(records: Sequence[Record]) -> list[tuple[Record, ...]]:
         else:
             groups.append([record])
     return [tuple(group) for group in groups]
+
+
+def _lines(found: re.Match[str]) -> str:
+    added, removed, new = found.groups()
+    if new:
+        return f": a new file of {formats.count(int(added), 'line')}"
+    return f": +{added} {formats.MINUS}{removed} lines"
 
 
 def _same(record: Record) -> tuple[str, ...]:

@@ -83,8 +83,9 @@ class _WaitingCall:
 
     def _answer(self, *, approved: bool, extent: Extent = "once") -> None:
         answer = ApprovalAnswer(approved, extent, "dashboard")
-        if not self._hub.gate.approvals.answer(self._approval.id, answer):
-            show_notice("Someone already answered this call.")
+        done = self._hub.gate.approvals.answer(self._approval.id, answer)
+        words = "Approved." if approved else "Denied."
+        show_notice(words if done else "Someone already answered this call.")
 
 
 def _show(facts: ApprovalFacts) -> None:

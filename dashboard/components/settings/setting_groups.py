@@ -104,7 +104,7 @@ class _Group:
             with box("ts-fold ts-setting-advanced", "details") as self._fold:
                 with box("", "summary"):
                     text("Advanced")
-                    text(formats.count(len(advanced), "setting"), "ts-sub")
+                    self._count = text(formats.count(len(advanced), "setting"), "ts-sub")
                 with box("ts-settings", "dl"):
                     self._advanced: list[Row] = [_row(hub, each) for each in advanced]
             self._fold.set_visibility(bool(advanced))
@@ -116,6 +116,7 @@ class _Group:
         if self._first is not None:
             self._first.set_visibility(not searching)
         self._fold.set_visibility(any(shown_advanced))
+        self._count.set_text(formats.count(sum(shown_advanced), "setting"))
         set_prop(self._fold, "open", searching and any(shown_advanced))
         self._card.set_visibility(not searching or any(shown) or any(shown_advanced))
         return sum(shown) + sum(shown_advanced)

@@ -37,6 +37,20 @@ def test_every_kind_has_a_name() -> None:
             id="written",
         ),
         pytest.param(
+            replace(ROW, kind="write", verdict="delivered", text="b.py: +7 -0 (new) lines; f."),
+            "b.py: a new file of 7 lines; f.",
+            "",
+            "b.py: +7 -0 (new) lines; f.",
+            id="new-file",
+        ),
+        pytest.param(
+            replace(ROW, kind="connection", client="cursor", text="A session of cursor began."),
+            "A session of cursor began.",
+            "",
+            "",
+            id="client-in-the-text",
+        ),
+        pytest.param(
             replace(ROW, kind="pause", verdict="paused", text="Offloading was paused."),
             "Offloading was paused.",
             "",
