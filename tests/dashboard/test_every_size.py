@@ -88,7 +88,7 @@ def _help_and_palette(page: Page, stage: DashboardHarness, size: Size) -> None:
     page.keyboard.press("Escape")
     expect(keys).to_have_count(0)
     page.keyboard.press("Control+k")
-    palette = page.get_by_role("combobox", name="Find a page or a command")
+    palette = page.get_by_role("combobox", name="Find a page, command, setting, model or task")
     expect(palette).to_be_focused()
     examine(page, size.css_width, "dialog")
     page.keyboard.press("ArrowDown")
