@@ -34,6 +34,10 @@ SESSIONS = 40
 """Number of sessions in the chart."""
 CHART_DAYS = {"today": 7, "7d": 7, "30d": 30, "": 90}
 CSV_DAYS = 3650
+OTHER_SHARE = (
+    " “Gave a result” counts every call, also those that were cancelled or denied. The share on the Models "
+    "page counts only results that checks have judged."
+)
 COLUMNS = (
     "day",
     "offloads",
@@ -116,11 +120,7 @@ def _groups(groups: Mapping[str, Sequence[GroupTotal]]) -> None:
             continue
         with card(f"By {name}"):
             group_table(shown, name.capitalize())
-            if name == "model":
-                source_note(
-                    "“Gave a result” counts every call, also those that were cancelled or denied. The share "
-                    "on the Models page counts only results that checks have judged."
-                )
+            source_note("Receipts of the total, losses included." + (OTHER_SHARE if name == "model" else ""))
 
 
 async def as_csv(hub: Hub) -> str:

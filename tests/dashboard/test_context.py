@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dashboard.formats import day_name
 from server.ledger.prices import load_prices
 from tests.dashboard.support.harness import visit
 from tests.dashboard.support.sample import write_month
@@ -110,4 +111,4 @@ def test_the_whole_bill_stands_beside_the_savings(page: Page, hub: HubProcess) -
     page.goto(f"{hub.info.url}/savings")
     card = page.locator(".ts-card").filter(has_text="Your whole bill for Claude Code")
     expect(card).to_contain_text("Share saved")
-    expect(card).to_contain_text(datetime.now().astimezone().date().isoformat())
+    expect(card).to_contain_text(day_name(datetime.now().astimezone().date().isoformat()))

@@ -123,8 +123,8 @@ def visit(
     context = browser.new_context(
         viewport={"width": width, "height": HEIGHT},
         color_scheme=scheme,  # type: ignore[arg-type]
-        permissions=["clipboard-write"],  # the headless shell has nobody who would allow it
-        **context_options,  # type: ignore[arg-type]
+        # Nobody can allow it to the headless shell later.
+        **{"permissions": ["clipboard-write"], **context_options},  # type: ignore[arg-type]
     )
     context.set_default_timeout(60_000)  # the first page waits until the dashboard is loaded
     witness = Witness(hub.port)
