@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
@@ -42,6 +41,18 @@ def test_share():
 def test_nothing():
     assert share(1, 0) == 0
 """
+ANSWERS = {
+    "right": (RIGHT, ""),
+    "fenced after thinking": (f"<think>def share(): pass</think>\n```python\n{RIGHT}```", ""),
+    "wrong": (RIGHT.replace("100", "10"), "FAILED test_share.py::test_share"),
+    "a rule missed": (RIGHT.replace("not whole", "False"), "FAILED test_share.py::test_nothing"),
+    "an exception": (
+        "def share(part, whole):\n    while True:\n        part += open('/etc/x')\n",
+        "FAILED",
+    ),
+    "another function": ("def other():\n    pass\n", "does not define share"),
+}
+"""Answers of a model, and how the judge's message begins; an empty one means right."""
 
 
 @pytest.fixture
@@ -138,29 +149,16 @@ def assert_refused(function: FunctionWithTests, answer: str, reason: str) -> Non
 
 @pytest.mark.anyio
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a sandbox, which exists on Linux so far")
-@pytest.mark.parametrize(
-    ("change", "error"),
-    [
-        (lambda text: text, ""),
-        (lambda text: f"<think>def share(): pass</think>\n```python\n{text}```", ""),
-        (lambda text: text.replace("100", "10"), "FAILED test_share.py::test_share"),
-        (lambda text: text.replace("not whole", "False"), "FAILED test_share.py::test_nothing"),
-        (lambda _: "def share(part, whole):\n    while True:\n        part += open('/etc/x')\n", "FAILED"),
-        (lambda _: "def other():\n    pass\n", "does not define share"),
-    ],
-    ids=["right", "fenced-after-thinking", "wrong", "rule-missed", "raises", "other-function"],
-)
-async def test_the_projects_tests_judge_an_answer(
-    project: Path, change: Callable[[str], str], error: str
-) -> None:
+async def test_the_projects_tests_judge_each_answer(project: Path) -> None:
     before = {path: path.read_bytes() for path in project.iterdir() if path.is_file()}
     chores = await chores_of_project(project)
     judged = {each.chore.name: each.judge for each in chores}
-    found = await judged["share in share.py, judged by its tests"](change(RIGHT))
-    assert found.startswith(error)
-    assert bool(found) == bool(error)
-    assert {path: path.read_bytes() for path in project.iterdir() if path.is_file()} == before
-    assert not (project / "__pycache__").exists()
+    for name, (answer, error) in ANSWERS.items():
+        found = await judged["share in share.py, judged by its tests"](answer)
+        assert found.startswith(error), (name, found)
+        assert bool(found) == bool(error), (name, found)
+        assert {path: path.read_bytes() for path in project.iterdir() if path.is_file()} == before
+        assert not (project / "__pycache__").exists()
 
 
 @pytest.mark.anyio
