@@ -156,8 +156,8 @@ def test_pause_and_cancel_name_the_command_to_continue(stage: ClientHarness, sou
     job = found[1]
     assert f"`token-saver jobs resume {job}` resumes it." in run(stage, "jobs", "pause", job)
     assert "is running" in run(stage, "jobs", "resume", job)
-    stage.ollama.answers.default = Answer(NOTES)
     assert f"`token-saver jobs retry {job}`" in run(stage, "jobs", "cancel", job)
+    stage.ollama.answers.default = Answer(NOTES)
     refused = fail(stage, "jobs", "resume", job)
     assert "was cancelled" in refused
     assert f"`token-saver jobs retry {job}`" in refused
