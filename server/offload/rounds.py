@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from server.common.errors import BackendError
 from server.config.sections import OffloadSettings
 from server.engine.engine import Engine
+from server.offload.answers.unfinished_tests import lists_without_end
 from server.offload.asking.generate import Sampling, generate
 from server.offload.asking.plan import Plan
 from server.offload.asking.prompt import fit_repair
 from server.offload.checks.project_uses import with_project_uses
-from server.offload.checks.run import check_answer, rank
+from server.offload.checks.run import CUT, check_answer, cut_answer, rank
 from server.offload.delivery import patches
 from server.offload.delivery.deliver import Deliverer
 from server.offload.files.workspace import Workspace
@@ -142,7 +143,8 @@ class Rounds:
     ) -> Attempt:
         """Ask once and check the answer. If the engine fails, keep an earlier answer that passed."""
         try:
-            generation, waited = await generate(self.engine, prompt, sampling, run.progress)
+            enough = lists_without_end if plan.is_new_python_test else None
+            generation, waited = await generate(self.engine, prompt, sampling, run.progress, enough=enough)
         except BackendError:
             if kept is None or self.trials.wants_agreement(kept.verdict):
                 raise
@@ -151,7 +153,7 @@ class Rounds:
         run.progress.stage("check")
         began = time.monotonic()
         verdict = await asyncio.to_thread(_checked, plan, generation, self.workspace)
-        verdict = await self.trials.run(plan, verdict)
+        verdict = _run_if_cut(generation, await self.trials.run(plan, verdict))
         verdict = await asyncio.to_thread(patches.as_diff, plan, verdict)
         run.add_seconds("check", time.monotonic() - began)
         attempt = Attempt(len(run.attempts) + 1, prompt, generation, verdict)
@@ -206,6 +208,13 @@ class Rounds:
 
 def _checked(plan: Plan, generation: Generation, workspace: Workspace) -> Verdict:
     return with_project_uses(plan, check_answer(plan, generation), workspace)
+
+
+def _run_if_cut(generation: Generation, verdict: Verdict) -> Verdict:
+    """Return the verdict on an answer. What remains of one that was cut passes only if it ran."""
+    if generation.finish_reason not in CUT or not verdict.passed or verdict.strength == "tests ran":
+        return verdict
+    return replace(verdict, checks=(*verdict.checks, cut_answer(generation)))
 
 
 def _is_fruitless(tries: Sequence[Attempt]) -> bool:

@@ -1,6 +1,7 @@
 """A single generation: wait for a slot, stream the answer, verify that the engine read the whole prompt."""
 
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,8 @@ REPEATING = "repeating"
 """Finish reason for an answer stopped because it was repeating itself."""
 COPYING = "copying"
 """Finish reason for an answer stopped because it copied the file instead of editing it."""
+ENOUGH = "enough"
+"""Finish reason for an answer stopped because the rest of it would add nothing."""
 EDIT_MARK = "<<<<<"
 """The shortest start of an edit's first line that is read in answers; prompts show a longer one."""
 COPIED = 1_500
@@ -66,9 +69,21 @@ class Sampling:
 
 
 async def generate(
-    engine: Engine, prompt: Prompt, sampling: Sampling, progress: Progress
+    engine: Engine,
+    prompt: Prompt,
+    sampling: Sampling,
+    progress: Progress,
+    *,
+    enough: Callable[[str], bool] | None = None,
 ) -> tuple[Generation, float]:
     """Return the answer and the seconds spent waiting for a slot.
+
+    Args:
+        engine: the engine that answers.
+        prompt: the messages.
+        sampling: the model and its settings.
+        progress: told of each step.
+        enough: returns whether the rest of an answer, given so far, would add nothing.
 
     Raises:
         BackendError: the engine failed, disappeared, or cut the prompt.
@@ -80,7 +95,7 @@ async def generate(
         waited = time.monotonic() - asked_at
         loading = must_load(engine, sampling.model)
         progress.stage("load" if loading else "prompt", sampling.model)
-        generation = await _stream(engine, prompt, sampling, progress, loading=loading)
+        generation = await _stream(engine, prompt, sampling, progress, loading=loading, enough=enough)
     _require_whole_prompt(prompt, generation)
     return generation, waited
 
@@ -99,7 +114,13 @@ def loads_to_count(engine: Engine, model: str) -> bool:
 
 
 async def _stream(
-    engine: Engine, prompt: Prompt, sampling: Sampling, progress: Progress, *, loading: bool
+    engine: Engine,
+    prompt: Prompt,
+    sampling: Sampling,
+    progress: Progress,
+    *,
+    loading: bool,
+    enough: Callable[[str], bool] | None,
 ) -> Generation:
     request = GenerationRequest(
         model=sampling.model,
@@ -132,7 +153,7 @@ async def _stream(
                     said.append(text)
                     progress.text("" if thinking else text, count, rate)
                     if count % _WATCH_EVERY == 0 and (
-                        reason := _useless("".join(said), prompt, thinking=thinking)
+                        reason := _useless("".join(said), prompt, enough, thinking=thinking)
                     ):
                         progress.text("", count, rate, last=True)
                         return Generation(
@@ -150,13 +171,19 @@ async def _stream(
     )
 
 
-def _useless(text: str, prompt: Prompt, *, thinking: bool) -> str | None:
+def _useless(
+    text: str, prompt: Prompt, enough: Callable[[str], bool] | None, *, thinking: bool
+) -> str | None:
     """Return the finish reason for an answer that is not worth waiting for, or None. Thoughts may quote the
     file.
     """
     if _is_circling(text, prompt):
         return REPEATING
-    return COPYING if not thinking and _is_copying(text, prompt) else None
+    if thinking:
+        return None
+    if enough is not None and enough(text):
+        return ENOUGH
+    return COPYING if _is_copying(text, prompt) else None
 
 
 def _is_copying(text: str, prompt: Prompt) -> bool:

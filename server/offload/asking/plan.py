@@ -67,6 +67,12 @@ class Plan:
         return re.search(r"(^|[_.-])(test|tests|spec)($|[_.-])|test$", name) is not None
 
     @property
+    def is_new_python_test(self) -> bool:
+        """Return whether the result is a new Python test file, whose tests can be run one by one."""
+        python = self.language is not None and self.language.name == "Python"
+        return python and self.is_test and self.edited is None
+
+    @property
     def file_name(self) -> str:
         """File name that determines the result's language; empty if there is no file."""
         if self.edited is not None:

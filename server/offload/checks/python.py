@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from server.offload.asking.plan import Plan
 from server.offload.checks import codes
 from server.offload.checks.lint import broken_dataclasses, misplaced_docstrings, pitfalls, tried_out
+from server.offload.checks.parameters import unread_parameters
 from server.offload.checks.undefined_names import (
     bound_names,
     missing_imports,
@@ -46,6 +47,9 @@ def check_python(plan: Plan, before: str, after: str) -> Iterator[Check | Notice
         return
     for line, slip in _new_lines(pitfalls, before, after)[:1]:
         yield Notice(f"line {line}: {slip}", likely=True)
+    if plan.edited is None and not plan.is_test:
+        for line, slip in unread_parameters(after)[:1]:
+            yield Notice(f"line {line}: {slip}", likely=True)
     for line, slip in _new_lines(tried_out, before, after)[:1]:
         yield Notice(f"line {line}: {slip}", likely=True)
     for line, slip in _new_lines(misplaced_docstrings, before, after)[:1]:

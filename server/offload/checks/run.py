@@ -12,7 +12,8 @@ from server.offload.answers import cleaning
 from server.offload.answers.edits import EditFailed, apply, without_blanks
 from server.offload.answers.extract import Muddled
 from server.offload.answers.readings import content_of, readings, require_content
-from server.offload.asking.generate import COPYING, REPEATING
+from server.offload.answers.unfinished_tests import complete_tests
+from server.offload.asking.generate import COPYING, ENOUGH, REPEATING
 from server.offload.asking.plan import Plan
 from server.offload.checks import codes
 from server.offload.checks.parses import parse_result
@@ -27,6 +28,8 @@ from server.offload.code.syntax import definitions
 from server.offload.files.textfile import unencodable
 from server.offload.values import Check, Edit, Generation, Notice, Source, Strength, Verdict
 
+CUT = frozenset({"length", REPEATING, ENOUGH})
+"""Finish reasons of an answer that did not end by itself."""
 DAMAGED_CHARACTER = "\ufffd"
 """The replacement character. Engines send it when a character spans two tokens."""
 
@@ -48,9 +51,15 @@ def rank(verdict: Verdict) -> tuple[int, int, int]:
 def _verdict(plan: Plan, generation: Generation) -> Verdict:
     text, _ = cleaning.without_thinking(generation.text, plan.known)
     text = cleaning.without_tokens(text, plan.known)
+    if plan.is_new_python_test and generation.finish_reason in CUT and (tests := complete_tests(text)):
+        cut_at = f"the answer was cut after {generation.completion_tokens:,} tokens"
+        verdict = _new(plan, tests, Check("complete", passed=True))
+        return _with_notice(verdict, Notice(f"{cut_at}; its complete tests remain"))
     complete = _complete(generation, text)
-    if not complete.passed:
-        return Verdict((complete,))
+    return _read(plan, text, complete) if complete.passed else Verdict((complete,))
+
+
+def _read(plan: Plan, text: str, complete: Check) -> Verdict:
     if text.count(DAMAGED_CHARACTER) > plan.known.count(DAMAGED_CHARACTER):
         return Verdict((complete, _damaged()))
     try:
@@ -83,16 +92,19 @@ def _best_reading(plan: Plan, edited: Source, text: str, complete: Check) -> Ver
         verdict = _judged(complete, after, edits, found)
         if rename is not None and verdict.passed:
             told = f"renamed {rename.old} in {rename.missed} more places that refer to it"
-            verdict = replace(verdict, notices=(Notice(told), *verdict.notices))
+            verdict = _with_notice(verdict, Notice(told))
         if best is not None and verdict.passed and best.failure is not None:
             why = best.failure.message.partition(";")[0]
-            said = Notice(f"only the answer's definitions were used: {why}")
-            verdict = replace(verdict, notices=(said, *verdict.notices))
+            verdict = _with_notice(verdict, Notice(f"only the answer's definitions were used: {why}"))
         if best is None or rank(verdict) < rank(best):
             best = verdict
         if best.passed:
             break
     return best or Verdict((_empty(),))
+
+
+def _with_notice(verdict: Verdict, notice: Notice) -> Verdict:
+    return replace(verdict, notices=(notice, *verdict.notices))
 
 
 def _new(plan: Plan, text: str, complete: Check) -> Verdict:
@@ -163,12 +175,8 @@ def _complete(generation: Generation, text: str) -> Check:
     if not text.strip() and (generation.thinking.strip() or generation.text.strip()):
         cut = generation.finish_reason == "length"
         return failed("The model produced only thoughts.", codes.ONLY_THINKING, hopeless=cut)
-    if generation.finish_reason == "length":
-        return failed(
-            f"The answer was cut after {generation.completion_tokens:,} tokens.",
-            codes.ANSWER_CUT,
-            hopeless=True,
-        )
+    if generation.finish_reason in ("length", ENOUGH):
+        return cut_answer(generation)
     if generation.finish_reason == REPEATING:
         return failed("The answer repeats itself without end.", codes.REPEATS_ITSELF)
     if generation.finish_reason == COPYING:
@@ -177,6 +185,12 @@ def _complete(generation: Generation, text: str) -> Check:
     if not text.strip():
         return _empty()
     return Check("complete", passed=True)
+
+
+def cut_answer(generation: Generation) -> Check:
+    """Return the failed check of an answer that reached the token limit."""
+    message = f"The answer was cut after {generation.completion_tokens:,} tokens."
+    return Check("complete", passed=False, message=message, code=codes.ANSWER_CUT, hopeless=True)
 
 
 def _empty() -> Check:

@@ -282,6 +282,58 @@ async def test_tests_that_notice_no_fault_are_handed_back(running: PipelineHarne
     assert not (project / "test_share.py").exists()
 
 
+CUT_TESTS = (
+    "```python\nfrom share import share\n\n\n"
+    "def test_share():\n"
+    "    assert share(1, 4) == 25\n"
+    "    assert share(0, 0) == 0\n"
+)
+
+
+async def test_the_complete_tests_of_an_answer_without_end_are_run(
+    running: PipelineHarness, project: Path
+) -> None:
+    (project / "share.py").write_text(GUARDED)
+    cases = "".join(f"    assert share({number}, 100) == {number}\n" for number in range(400))
+    running.ollama.answers.when("Write tests", Answer(CUT_TESTS + cases))
+    outcome = await running.run("Write tests.", files=("share.py",), output="test_share.py")
+    assert (outcome.name, outcome.strength) == ("delivered", "tests ran"), outcome.text
+    written = (project / "test_share.py").read_text()
+    assert "share(1, 4) == 25" in written
+    assert "share(5, 100)" in written
+    assert "share(60, 100)" not in written
+    assert len(outcome.attempts) == 1
+    assert outcome.attempts[0].generation.completion_tokens < 1_000
+    assert "its complete tests remain" in outcome.notices[0]
+
+
+async def test_tests_that_were_cut_and_cannot_be_run_are_handed_back(
+    running: PipelineHarness, project: Path
+) -> None:
+    (project / "share.py").write_text(GUARDED)
+    running.ollama.answers.when(
+        "Write tests", Answer(CUT_TESTS.replace("from share", "from elsewhere"), reason="length")
+    )
+    outcome = await running.run("Write tests.", files=("share.py",), output="test_share.py")
+    assert (outcome.name, outcome.code) == ("handed_back", "answer_cut"), outcome.text
+    assert not (project / "test_share.py").exists()
+
+
+async def test_a_parameter_that_is_never_read_is_asked_about_once(
+    running: PipelineHarness, project: Path
+) -> None:
+    unread = GUARDED.replace("(part, whole)", "(part, whole, digits)")
+    right = unread.replace("/ whole)", "/ whole, digits)")
+    running.ollama.answers.when("Write share", fenced(unread))
+    running.ollama.answers.when("share never reads its parameter digits", fenced(right))
+    outcome = await running.run(
+        TASK, output="share.py", examples=("share(0, 0, 1) == 0", "share(1, 4, 0) == 25")
+    )
+    assert outcome.name == "delivered", outcome.text
+    assert (project / "share.py").read_text() == right
+    assert outcome.notices == ()
+
+
 async def test_without_a_sandbox_nothing_counts_as_run(running: PipelineHarness, project: Path) -> None:
     elsewhere = Trials(OffloadSettings(run_code=True), Sandboxes("darwin"))
     running.offloader._trials = elsewhere
