@@ -193,7 +193,8 @@ class Icon(BaseIcon):  # type: ignore[misc]  # pystray has no types
             case ("org.kde.StatusNotifierWatcher", "StatusNotifierHostUnregistered"):
                 self._start(self._register())
             case ("org.freedesktop.Notifications", "ActionInvoked"):
-                self._invoke(*message.body[:2])
+                # After the task that waits for the notice's ID: one read can bring the reply and the click.
+                asyncio.get_running_loop().call_soon(self._invoke, *message.body[:2])
         return False
 
     def _invoke(self, notice: int, choice: str) -> None:

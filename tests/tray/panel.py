@@ -89,6 +89,8 @@ class Notifications(ServiceInterface):
         self.buttons: dict[int, list[str]] = {}
         """The keys and labels of each notice's buttons, by its id."""
         self.closed: list[int] = []
+        self.clicked_at_once = ""
+        """The key of a button that is clicked as soon as a notice appears."""
         self._ids = itertools.count(7)
 
     @dbus_method(name="GetCapabilities")
@@ -110,6 +112,8 @@ class Notifications(ServiceInterface):
         notice = replaces or next(self._ids)
         self.buttons[notice] = actions
         self.notices.put_nowait((title, text))
+        if self.clicked_at_once:
+            asyncio.get_running_loop().call_soon(self.action_invoked, notice, self.clicked_at_once)
         return notice
 
     @dbus_method(name="CloseNotification")

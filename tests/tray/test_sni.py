@@ -208,6 +208,25 @@ def test_notices_reach_the_desktop_and_open_the_default_entry(
     with_panel(bus, icon, scene)
 
 
+def test_a_click_right_after_the_notices_id_counts(bus: SessionBus, menu: Any) -> None:
+    icon = Icon("token-saver", draw(Face("idle")), "title", menu)
+    choices: list[tuple[str, str]] = []
+
+    def note(topic: str, choice: str) -> None:
+        choices.append((topic, choice))
+
+    async def scene(panel: Panel) -> None:
+        panel.notifications.clicked_at_once = "deny"
+        for number in range(20):
+            icon.ask("May it?", "Approval needed", f"call {number}", (("deny", "Deny"),), note)
+            async with asyncio.timeout(PATIENCE):
+                while len(choices) <= number:
+                    await asyncio.sleep(0.01)
+        assert choices == [(f"call {number}", "deny") for number in range(20)]
+
+    with_panel(bus, icon, scene)
+
+
 @pytest.mark.parametrize("markup", [True, False], ids=["markup", "plain"])
 def test_a_notices_text_is_never_markup(bus: SessionBus, menu: Any, markup: bool) -> None:
     icon = Icon("token-saver", draw(Face("idle")), "title", menu)
