@@ -182,6 +182,10 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
         await or_error_page("/welcome", welcome.show(hub, updates))
 
 
+SCRIPTS = ("keys.js", "focus.js", "navigation.js", "fields.js", "copy.js")
+"""Scripts of every page."""
+
+
 async def _not_found(_request: Request, _error: Exception) -> Response:
     return plain_page(
         404,
@@ -196,7 +200,7 @@ def _add_assets() -> None:
     pages.add_static_file(local_file=ASSETS / "logo.svg", url_path="/assets/logo.svg")
     pages.add_static_file(local_file=style, url_path="/assets/style.css")
     ui.add_head_html(f'<link rel="stylesheet" href="/assets/style.css?{_version(style)}">', shared=True)
-    for script in (ASSETS / "keys.js", ASSETS / "focus.js", ASSETS / "navigation.js", ASSETS / "fields.js"):
+    for script in (ASSETS / name for name in SCRIPTS):
         address = f"/assets/{script.name}"
         pages.add_static_file(local_file=script, url_path=address)
         ui.add_head_html(f'<script defer src="{address}?{_version(script)}"></script>', shared=True)

@@ -1,4 +1,4 @@
-"""What the user needs to know about a call awaiting approval: task, files, rule, and what "always" covers."""
+"""What the user needs to know about a call awaiting approval: task, files and rule."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -40,7 +40,6 @@ class ApprovalFacts:
     more_written: int
     more_read: int
     rule: str
-    always: str
 
 
 def approval_facts(approval: Approval) -> ApprovalFacts:
@@ -58,7 +57,6 @@ def approval_facts(approval: Approval) -> ApprovalFacts:
         more_written=max(0, len(written) - MOST_FILES),
         more_read=max(0, len(read) - MOST_FILES),
         rule=_rule(approval.rule),
-        always=_always(approval),
     )
 
 
@@ -101,16 +99,7 @@ def _preview(place: Path) -> str:
 
 
 def _rule(rule: Rule) -> str:
-    """Return why the call asks: ``Rule "ask" of offload_work (line 6): it writes into the folder docs.``"""
+    """Return why the call asks: ``Rule "ask" (line 6 of the rules): it writes into the folder docs.``"""
     when = describe_conditions(rule)
-    return f"{'' if rule.source else 'Rule '}{rule.where}{f': {when}' if when else ''}."
-
-
-def _always(approval: Approval) -> str:
-    call = approval.call
-    if not call.project:
-        return ""
-    return (
-        f"“Always” covers later calls of {call.tool} in this project that the same rule asks about, from any "
-        "client, until you change the rule."
-    )
+    where = f'Rule "{rule.name}" (line {rule.line} of the rules)' if rule.line else f"Rule {rule.where}"
+    return f"{rule.source or where}{f': {when}' if when else ''}."

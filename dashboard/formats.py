@@ -258,6 +258,11 @@ def reason(summary: str, code: str = "") -> str:
     return hand_back_reason(summary).removeprefix(f"{code}: ")
 
 
+def without_markup(words: str) -> str:
+    """Return the text without the backticks around names, which Claude reads and people need not see."""
+    return words.replace("`", "")
+
+
 def stage(name: str) -> str:
     """Return the stage as text. An unknown stage is returned as is."""
     return STAGE_NAMES.get(name, name.replace("_", " ").capitalize())

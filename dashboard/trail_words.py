@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from dashboard import formats
+from dashboard.tool_names import CALLS, call_name, plain_tools
 from server.policy.trail import Record
 
 KINDS: Mapping[str, str] = {
@@ -37,6 +38,10 @@ SAID_BY_TEXT = frozenset({"paused", "resumed", "loaded", "delivered", "returned"
 
 _WRITTEN = re.compile(r": \+(\d+) -(\d+)( \(new\))? lines")
 """The change in a reply (``offload.run.reply.delivered``)."""
+_CODE = re.compile(r"^(?:denied|limited|paused|cancelled|[a-z]+(?:_[a-z]+)+): ")
+"""The code at the start of an error's text."""
+_TOOL = re.compile(rf'(?P<of>" of )?\b(?P<tool>{"|".join(each for each in CALLS if "_" in each)})\b')
+"""A tool's own name in a text. A rule is ``"ask first" of offload_work``."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,14 @@ def trail_words(record: Record) -> TrailWords:
     """Return a row in words."""
     details: dict[str, Any] = json.loads(record.details)
     plain = record.text.replace("`", "")
-    title = _WRITTEN.sub(_lines, formats.reason(plain).partition("\n")[0])
+    title = _CODE.sub("", formats.reason(plain).partition("\n")[0])
+    title = _TOOL.sub(_tool, _WRITTEN.sub(_lines, title))
     ended = record.kind in ("offload", "write")
     verdict = formats.outcome(record.verdict) if ended else VERDICTS.get(record.verdict, record.verdict)
     if record.verdict in SAID_BY_TEXT or title.lower().startswith(verdict.lower()):
         verdict = ""
     who = formats.client_name(record.client)
-    about = [verdict, record.tool, who if who not in title else "", PurePath(record.project).name]
+    about = [verdict, call_name(record.tool), who if who not in title else "", PurePath(record.project).name]
     return TrailWords(
         kind=KINDS.get(record.kind, record.kind),
         title=title,
@@ -92,6 +98,10 @@ def _lines(found: re.Match[str]) -> str:
     return f": +{added} {formats.MINUS}{removed} lines"
 
 
+def _tool(found: re.Match[str]) -> str:
+    return ('" for ' if found["of"] else "") + plain_tools([found["tool"]])
+
+
 def _same(record: Record) -> tuple[str, ...]:
     return (
         record.kind, record.text, record.verdict, record.tool, record.client, record.project, record.details
@@ -104,7 +114,7 @@ def _facts(record: Record, details: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Rule", str(details.get("rule") or "")),
         ("Files", ", ".join(map(str, paths)) if isinstance(paths, list) else ""),
         ("Answered by", str(details.get("by") or "")),
-        ("Tool", record.tool),
+        ("Tool", record.tool and f"{call_name(record.tool)} ({record.tool})"),
         ("Client", record.client),
         ("Project", record.project),
         ("Time", formats.exact(record.at)),

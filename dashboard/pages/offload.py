@@ -22,6 +22,7 @@ from dashboard.components.offloads.running_offloads import RunningList
 from dashboard.components.offloads.timing_bar import timing_bar
 from dashboard.hub_updates import HubUpdates
 from dashboard.run_again import can_run_again, run_again
+from dashboard.tool_names import call_name
 from server.common.errors import TokenSaverError
 from server.hub import Hub
 from server.state.snapshot import Snapshot
@@ -43,7 +44,7 @@ async def show(hub: Hub, updates: HubUpdates, offload_id: str) -> None:
             link("/history", "ts-more", "All offloads")
         return
     with page_frame(
-        hub, updates, formats.one_line(detail.row.task, 110) or detail.row.tool, "/history"
+        hub, updates, formats.one_line(detail.row.task, 110) or call_name(detail.row.tool), "/history"
     ) as page:
         shown = OffloadView(page, detail)
 
@@ -205,7 +206,7 @@ def _facts(detail: OffloadDetail) -> None:
     facts = (
         ("Started", formats.exact(row.started_at)),
         ("Client", row.client),
-        ("Tool", row.tool),
+        ("Kind of call", call_name(row.tool)),
         ("Model", row.model),
         ("Engine", detail.backend),
         ("Project", row.project),

@@ -3,7 +3,8 @@
 import asyncio
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from dashboard import formats
 from dashboard.components.controls.card import card, empty, source_note
@@ -21,6 +22,7 @@ from dashboard.components.savings.work_chart import has_work, work_chart
 from dashboard.history_address import SPANS
 from dashboard.hub_updates import HubUpdates
 from dashboard.savings_chart import ChartData, ChartView, chart_data
+from dashboard.tool_names import call_name
 from server.common.days import midnight
 from server.hub import Hub
 from server.ledger.accuracy import error_text
@@ -38,6 +40,12 @@ OTHER_SHARE = (
     " “Gave a result” counts every call, also those that were cancelled or denied. The share on the Models "
     "page counts only results that checks have judged."
 )
+HEADINGS: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "tool": ("Kind of call", call_name),
+    "model": ("Model", str),
+    "project": ("Project", str),
+}
+"""The heading of each table of groups, and how a group's name becomes text."""
 COLUMNS = (
     "day",
     "offloads",
@@ -118,8 +126,9 @@ def _groups(groups: Mapping[str, Sequence[GroupTotal]]) -> None:
         shown = [row for row in rows if name != "project" or not is_trial(row.name)]
         if not shown:
             continue
-        with card(f"By {name}"):
-            group_table(shown, name.capitalize())
+        heading, words = HEADINGS[name]
+        with card(f"By {heading.lower()}"):
+            group_table(shown, heading, words)
             source_note("Receipts of the total, losses included." + (OTHER_SHARE if name == "model" else ""))
 
 
@@ -140,6 +149,8 @@ async def _chart(hub: Hub, view: ChartView, days: Sequence[str]) -> ChartData:
         points = await series.by_session(view.stack, SESSIONS)
     else:
         points = await series.by_day(view.stack, days[0])
+    if view.stack == "tool":
+        points = tuple(replace(point, name=call_name(point.name)) for point in points)
     return chart_data(points, view, days)
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.support.harness import DashboardHarness, ask, visit
+from tests.dashboard.support.harness import DashboardHarness, ask, settle, visit
 from tests.standins.answers import Answer
 from tests.standins.serving import wait_until
 
@@ -87,6 +87,20 @@ def test_a_text_is_copied(browser: Browser, stage: DashboardHarness) -> None:
         expect(page.locator(".ts-notice")).to_contain_text("Copied")
         copied = page.wait_for_function("navigator.clipboard.readText()").json_value()
         assert json.loads(copied)["files"] == ["harbour/fees.py"]
+
+
+def test_a_text_that_the_browser_does_not_copy_is_selected(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url(f"/offload/{stage.ids[-1]}"))
+    settle(page)
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    page.get_by_role("button", name="Copy: Claude's call").click()
+    dialog = page.get_by_role("dialog", name="Copy by hand")
+    expect(dialog).to_contain_text("The text is selected")
+    selected = page.evaluate("getSelection().toString()")
+    assert json.loads(selected)["files"] == ["harbour/fees.py"]
+    expect(page.locator(".ts-notice")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
 
 
 def test_an_offload_is_shown_live_undone_and_run_again(page: Page, stage: DashboardHarness) -> None:

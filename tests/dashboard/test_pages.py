@@ -244,10 +244,9 @@ def test_waiting_calls_are_approved_and_denied(
         expect(approval.locator(".ts-task")).to_have_text("Write a careful note")
         expect(approval).to_contain_text("note.txt")
         expect(approval).to_contain_text("created")
-        expect(approval).to_contain_text(
-            'Rule "ask first" of offload_work (line 6): task contains "careful".'
-        )
-        expect(approval).to_contain_text("covers later calls of offload_work in this project")
+        expect(approval).to_contain_text('Rule "ask first" (line 6 of the rules): task contains "careful".')
+        expect(approval).not_to_contain_text("offload_work")
+        expect(page.get_by_text("“Always” covers later calls")).to_have_count(1)
         expect(approval).to_contain_text(re.compile(r"denied automatically in [12]:\d\d"))
         approval.get_by_role("button", name="Approve", exact=True).click()
         expect(approval).to_have_count(0)
@@ -286,7 +285,7 @@ def test_the_trail_is_searched_and_verified(page: Page, stage: DashboardHarness,
     row.locator("summary").click()
     expect(row.get_by_role("link", name="Open the call")).to_be_visible()
     page.get_by_label("Search the trail").fill("offload_work")
-    expect(page.locator(".ts-trail-row").first).to_contain_text("offload_work")
+    expect(page.locator(".ts-trail-row .ts-trail-about").first).to_contain_text("Task")
     client.answer(client.send("tools/call", {"name": "list_loaded_models", "arguments": {}}))
     page.get_by_label("Search the trail").fill("list_loaded_models")
     expect(page.locator(".ts-trail")).to_contain_text("No rows match")

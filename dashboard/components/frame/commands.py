@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from nicegui import ui
 from nicegui.element import Element
 
+from dashboard.components.controls.copy_button import copy
 from dashboard.components.controls.elements import box, set_prop
-from dashboard.components.controls.notices import run_action, show_notice
+from dashboard.components.controls.notices import run_action
 from dashboard.components.frame.pause_button import pauses
 from server.common.errors import NotFound
 from server.hub import Hub
@@ -65,9 +65,8 @@ class Commands:
         for model in self._hub.snapshot().engine.loaded:
             await run_action(self._hub.engine.unload(model.name), f"{model.name} was unloaded.")
 
-    def _copy_link(self) -> None:
-        ui.clipboard.write(self._hub.login_link())
-        show_notice("Copied. The link logs in one browser on this machine.")
+    async def _copy_link(self) -> None:
+        await copy(self._hub.login_link(), "Copied. The link logs in one browser on this machine.")
 
 
 def _command(words: str, act: Callable[[], object]) -> Element:

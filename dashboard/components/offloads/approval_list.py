@@ -11,9 +11,16 @@ from dashboard.components.controls.elements import box, icon, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import show_notice
 from dashboard.components.live.clock import Clock
+from dashboard.tool_names import call_name
 from server.hub import Hub
 from server.policy.approvals import Approval, ApprovalAnswer, Extent
 from server.policy.rules.evaluate import asks
+
+ALWAYS = (
+    "“Always” covers later calls of the same kind in this project that the same rule asks about, from any "
+    "client, until you change the rule."
+)
+"""What the longest of the answers covers."""
 
 
 class ApprovalList:
@@ -26,11 +33,13 @@ class ApprovalList:
             lambda approval: approval.id,
             lambda approval: _WaitingCall(hub, clock, approval),
         )
+        self._always = text(ALWAYS, "ts-sub", "p")
 
     def update(self) -> int:
         """Show the waiting calls and return how many there are."""
         waiting = self._hub.gate.approvals.pending()
         self._waiting.update(waiting)
+        self._always.set_visibility(any(each.call.project for each in waiting))
         return len(waiting)
 
 
@@ -40,15 +49,15 @@ class _WaitingCall:
         self._approval = approval
         call = approval.call
         task = formats.one_line(str(call.arguments.get("task") or ""), 300)
-        with box("ts-approval", "section", f"To approve: {task or call.tool}") as self.element:
+        with box("ts-approval", "section", f"To approve: {task or call_name(call.tool)}") as self.element:
             with box("ts-approval-head"):
                 icon("help_outline")
-                text(task or f"A call to {call.tool}", "ts-task ts-grow")
+                text(task or call_name(call.tool), "ts-task ts-grow", title=call.tool)
                 clock.show(
                     lambda now: f"denied automatically in {formats.countdown(approval.deadline - now)}",
                     "ts-sub ts-num",
                 )
-            who = (formats.client_name(call.client) or "A client", call.tool, call.project)
+            who = (formats.client_name(call.client) or "A client", call_name(call.tool), call.project)
             text(" · ".join(part for part in who if part), "ts-sub", "p")
             if approval.reason.rstrip(".") != asks(approval.rule):  # otherwise the rule says more
                 text(approval.reason, "ts-approval-reason", "p")
@@ -68,7 +77,6 @@ class _WaitingCall:
                         lambda: self._answer(approved=True, extent="project"),
                         label=f"Always approve in this project: {call.project}",
                     )
-            self._always = text("", "ts-sub", "p")
         background_tasks.create(self._load())
 
     def update(self, _approval: Approval) -> None:
@@ -77,7 +85,6 @@ class _WaitingCall:
     async def _load(self) -> None:
         facts = await asyncio.to_thread(approval_facts, self._approval)
         if not self._facts.is_deleted:  # it may have been answered in the meantime
-            self._always.set_text(facts.always)
             with self._facts:
                 _show(facts)
 

@@ -46,7 +46,7 @@ class LastResult:
         why = formats.reason(row.summary, row.code) if failed else ""
         words = detail.notices[0] if detail.notices else why
         if words:
-            text(formats.one_line(words, 300), "ts-last-notice", "p")
+            text(formats.one_line(formats.without_markup(words), 300), "ts-last-notice", "p")
         with box("ts-actions"):
             if detail.undo is not None and not row.undone:
                 button("Undo", lambda: self._undo(detail), icon="undo", label=f"Undo: restore {row.output}")

@@ -10,6 +10,7 @@ from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.net_tokens import NetTokens
 from dashboard.components.live.clock import Clock
 from dashboard.components.offloads.outcome_badge import OutcomeBadge
+from dashboard.tool_names import call_name
 from server.batch.job_run import DEFERRING
 from server.store.records import OffloadRow
 
@@ -106,14 +107,14 @@ class OffloadEntry:
 
 
 def title(row: OffloadRow) -> str:
-    """Return the task on one line, or the tool's name if the history does not keep contents."""
-    return formats.one_line(row.task) or f"{row.tool} (task text not kept)"
+    """Return the task on one line, or the kind of call if the history does not keep contents."""
+    return formats.one_line(row.task) or f"{call_name(row.tool)} (its text is not kept)"
 
 
 def _about(row: OffloadRow) -> str:
     failed = row.outcome not in ("delivered", "returned", "running", "waiting")
     if failed and row.summary:
-        return formats.one_line(formats.reason(row.summary, row.code))
+        return formats.one_line(formats.without_markup(formats.reason(row.summary, row.code)))
     target = "no file" if row.output is None else formats.target(row.output)
     reviewed = REVIEWS.get(row.reviewed, "")
     client = formats.client_name(row.client)

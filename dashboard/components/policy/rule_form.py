@@ -9,7 +9,7 @@ from nicegui import ui
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, set_prop, text
 from dashboard.components.policy.rule_changes import Change, FindRule, RuleChanges, error_words, hide
-from dashboard.components.policy.tool_names import plain_tools
+from dashboard.tool_names import plain_tools
 from server.common.errors import BadArguments, TokenSaverError
 from server.policy.rules.add_rule import NewRule, folder_of, policy_with, writes_into
 from server.policy.rules.change_rule import with_replaced

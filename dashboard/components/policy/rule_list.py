@@ -9,7 +9,7 @@ from dashboard.components.controls.elements import box, link, set_classes, text
 from dashboard.components.controls.notices import run_action, show_error
 from dashboard.components.policy.rule_changes import Change, FindRule, RuleChanges
 from dashboard.components.policy.rule_form import RuleForm, fields_of
-from dashboard.components.policy.tool_names import plain_tools
+from dashboard.tool_names import plain_tools
 from server.common.errors import TokenSaverError
 from server.config.sections import PathsSettings
 from server.hub import Hub

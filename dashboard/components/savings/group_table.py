@@ -1,6 +1,6 @@
 """Totals by tool, model or project: a table with a bar in each row."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dashboard import formats
 from dashboard.components.controls.elements import box, text
@@ -15,8 +15,12 @@ MEANINGS = {
 """Explanations of headings, shown on hover."""
 
 
-def group_table(groups: Sequence[GroupTotal], name: str) -> None:
-    """Show the groups, largest net first. ``name`` is the heading for the first column."""
+def group_table(
+    groups: Sequence[GroupTotal], name: str, words: Callable[[str], str] = lambda name: name
+) -> None:
+    """Show the groups, largest net first. ``name`` is the heading for the first column. ``words`` turns a
+    group's name into the text of its row; the name appears on hover.
+    """
     most = max((abs(group.totals.net_tokens) for group in groups), default=0)
     ordered = sorted(groups, key=lambda each: -each.totals.net_tokens)
     money = formats.alike([each.totals.net_microusd for each in ordered], signs=True)
@@ -26,16 +30,16 @@ def group_table(groups: Sequence[GroupTotal], name: str) -> None:
                 text(head, tag="th", title=MEANINGS.get(head, "")).props["scope"] = "col"
         with box("", "tbody"):
             for group, amount in zip(ordered, money, strict=True):
-                _row(group, most, amount)
+                _row(group, most, amount, words(group.name))
 
 
-def _row(group: GroupTotal, most: int, money: str) -> None:
+def _row(group: GroupTotal, most: int, money: str, words: str) -> None:
     totals = group.totals
     accepted = totals.delivered + totals.returned
     with box("", "tr"):
         with box("", "th") as head:
             head.props["scope"] = "row"
-            text(group.name or "none", "ts-group-name", title=group.name)
+            text(words or "none", "ts-group-name", title=group.name)
             share = abs(totals.net_tokens) / most if most else 0
             box(f"ts-group-bar {'' if totals.net_tokens >= 0 else 'ts-group-loss'}").style(
                 f"width: {share:.1%}"

@@ -1,4 +1,4 @@
-"""The facts of a call that waits for approval: files with their contents, the rule, what "always" covers."""
+"""The facts of a call that waits for approval: files with their contents, and the rule."""
 
 from pathlib import Path
 
@@ -27,8 +27,7 @@ def test_files_are_listed_with_what_happens_to_them(tmp_path: Path) -> None:
         TouchedFile("old.md", written=True, size=8, preview="one\ntwo\n"),
         TouchedFile("source.py", written=False, size=None),
     )
-    assert facts.rule == 'Rule "ask first" of offload_work (line 6).'
-    assert "offload_work in this project" in facts.always
+    assert facts.rule == 'Rule "ask first" (line 6 of the rules).'
 
 
 def test_a_long_file_is_shown_from_its_start(tmp_path: Path) -> None:

@@ -63,9 +63,16 @@ def test_every_kind_has_a_name() -> None:
                 text="Many files.",
             ),
             "Many files.",
-            "asked you · offload_work · cli · shop",
+            "asked you · Task · cli · shop",
             "",
             id="decision",
+        ),
+        pytest.param(
+            replace(ROW, text='settings_invalid: The rule "many" of offload_work (line 6) is broken.'),
+            'The rule "many" for tasks (line 6) is broken.',
+            "",
+            'settings_invalid: The rule "many" of offload_work (line 6) is broken.',
+            id="code-and-tool",
         ),
     ],
 )  # fmt: skip
