@@ -125,3 +125,15 @@ def test_without_a_reason_the_end_marker_decides(value: object) -> None:
     assert finish_reason_of(value, ended=True) == "stop"
     with pytest.raises(Garbled, match="only part"):
         finish_reason_of(value, ended=False)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("tokens", "reason"),
+    [(8, "stop"), (9, "length"), (10, "length"), (0, "stop")],
+    ids=["below", "at", "above", "unknown"],
+)
+def test_without_a_reason_the_number_of_tokens_shows_whether_the_limit_was_reached(
+    tokens: int, reason: str
+) -> None:
+    assert finish_reason_of(None, ended=True, tokens=tokens, max_tokens=9) == reason

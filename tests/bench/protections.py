@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "policy" / "protections.toml"
 PROVEN = ROOT / "tests" / "policy" / "proven.json"
-COPIED = ("server", "tray", "dashboard", "assets", "tests", "docs", "packaging", "skills")
+COPIED = (".claude-plugin", "server", "tray", "dashboard", "assets", "tests", "docs", "packaging", "skills")
 SECONDS = 300
 FAILED = 1
 """pytest's exit status if tests failed; others mean that it could not run them."""
@@ -82,7 +82,7 @@ def main() -> int:
     failed = len(chosen) - len(open_)
     open_.sort(key=lambda each: each.takes_out in known)  # those without any proof first
     with tempfile.TemporaryDirectory(prefix="protections-") as folder:
-        copy = _copied(Path(folder))
+        copy = copy_of_project(Path(folder))
         for each in open_:
             if time.monotonic() > end:
                 break
@@ -92,6 +92,16 @@ def main() -> int:
             _record(each, result, reason)
     print(f"{failed} of {len(chosen)} tests fail without their protection.")
     return 1 if failed < len(chosen) else 0
+
+
+def copy_of_project(folder: Path) -> Path:
+    """Copy the project into a folder, and return it."""
+    for name in COPIED:
+        # Compiled modules are kept, since most of a test's time is the start of its programs.
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("results"))
+    for file in (*ROOT.glob("*.toml"), *ROOT.glob("*.md"), ROOT / "LICENSE"):
+        shutil.copy(file, folder)
+    return folder
 
 
 def _record(each: Protection, result: str, reason: str) -> None:
@@ -104,15 +114,6 @@ def _record(each: Protection, result: str, reason: str) -> None:
     current = {each.takes_out for each in protections()}
     kept = {name: proof for name, proof in sorted(proofs.items()) if name in current}
     PROVEN.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _copied(folder: Path) -> Path:
-    for name in COPIED:
-        # Compiled modules are kept, since most of a test's time is the start of its programs.
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("results"))
-    for file in (*ROOT.glob("*.toml"), *ROOT.glob("*.md"), ROOT / "LICENSE"):
-        shutil.copy(file, folder)
-    return folder
 
 
 def _row(copy: Path, each: Protection) -> tuple[str, str, int]:
