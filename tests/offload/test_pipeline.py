@@ -167,6 +167,16 @@ async def test_an_endlessly_repeating_answer_is_stopped_and_asked_for_again(
     await eventually(lambda: pipeline.ollama.outcomes("/api/chat") == ["dropped", "answered"])
 
 
+async def test_digits_without_end_are_stopped_early(pipeline: PipelineHarness, project: Path) -> None:
+    digits = Answer(tokens=tuple("```python\nLIMIT = " + "1234567890" * 200), ends="endless")
+    pipeline.ollama.answers.when("Write LIMIT", digits)
+    again = Answer(fenced("LIMIT = 12\n"), prompt_tokens=900)  # the stand-in would count the digits as one
+    pipeline.ollama.answers.when("repeats itself", again)
+    outcome = await pipeline.run("Write LIMIT.", output="limit.py")
+    assert outcome.name == "delivered", outcome.text
+    assert len(outcome.attempts[0].generation.text) < 1_000
+
+
 async def test_an_answer_that_copies_the_file_instead_of_editing_it_is_stopped(
     pipeline: PipelineHarness, project: Path
 ) -> None:

@@ -143,6 +143,7 @@ def test_tokens_of_known_shape_are_replaced(kind: str, secret: str) -> None:
     assert kind in found.found
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(("line", "value"), ASSIGNED)
 def test_values_of_secret_names_are_replaced(line: str, value: str) -> None:
     found = redact(line.format(value))

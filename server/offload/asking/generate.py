@@ -32,13 +32,15 @@ COPIED = 1_500
 """Number of characters copied from the prompt before the first edit that stop an answer of edits. A whole
 copy would not fit in the token limit anyway.
 """
-WATCHED = 3_000
-"""Number of characters at the end of an answer that are searched for a loop. A looping small model runs until
-its token limit, which takes minutes on a CPU.
+WATCHED, LONGEST_CIRCLE = 3_000, 1_000
+"""Number of characters at the end of an answer that are searched for a loop, and the longest loop period: a
+small model also repeats whole functions. The searched text then holds at least three repetitions. Of 8,600
+source files and documents, only a table of zeros does. A looping small model runs until its token limit,
+which takes minutes on a CPU.
 """
-LONGEST_CIRCLE = 1_000
-"""Longest loop period, in characters, because a small model also repeats whole functions. The searched text
-then holds at least three repetitions. Of 8,600 source files and documents, only a table of zeros does.
+SHORT_WATCHED, SHORT_CIRCLE = 600, 20
+"""The same for a few characters that repeat: a small model counts digits without end, one token each. None of
+5,512 source files and documents does.
 """
 _COMPARED_FIRST = 150
 """Number of characters at the end that are searched for once, before the whole text is compared."""
@@ -196,14 +198,21 @@ def _is_copying(text: str, prompt: Prompt) -> bool:
 
 def _is_circling(text: str, prompt: Prompt) -> bool:
     """Return whether an answer only repeats itself, using text that the prompt does not contain."""
-    tail = text[-WATCHED:]
-    if len(tail) < WATCHED:
+    tails = (
+        text[-watched:]
+        for watched, longest in ((SHORT_WATCHED, SHORT_CIRCLE), (WATCHED, LONGEST_CIRCLE))
+        if _repeats(text[-watched:], watched, longest)
+    )
+    given = [message.content for message in prompt.messages if message.role != "assistant"]
+    return any(not any(tail in content for content in given) for tail in tails)
+
+
+def _repeats(tail: str, watched: int, longest: int) -> bool:
+    if len(tail) < watched:
         return False
     again = tail.rfind(tail[-_COMPARED_FIRST:], 0, -1)
-    circle = WATCHED - _COMPARED_FIRST - again
-    if again < 0 or circle > LONGEST_CIRCLE or tail[circle:] != tail[:-circle]:
-        return False
-    return not any(tail in message.content for message in prompt.messages if message.role != "assistant")
+    circle = watched - _COMPARED_FIRST - again
+    return again >= 0 and circle <= longest and tail[circle:] == tail[:-circle]
 
 
 def _generation(texts: list[str], thoughts: list[str], end: Completed) -> Generation:

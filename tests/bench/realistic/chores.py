@@ -1,5 +1,6 @@
 """The chores of the benchmark: what the caller says, and the hidden check of the result."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -34,6 +35,7 @@ class Chore:
     verify: str = ""
     mutants: tuple[str, ...] = ()
     has: tuple[str, ...] = ()
+    matches: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 
     def arguments(self, *, examples: bool) -> dict[str, Any]:
@@ -71,7 +73,8 @@ def is_right(chore: Chore, folder: Path, returned: str | None) -> bool:
     """Tell whether a result that was delivered is right. ``returned`` is the text, None for a file."""
     if chore.kind == "questions":
         text = returned or ""
-        return all(each in text for each in chore.has) and not any(each in text for each in chore.lacks)
+        found = [each in text for each in chore.has] + [bool(re.search(each, text)) for each in chore.matches]
+        return all(found) and not any(each in text for each in chore.lacks)
     if chore.kind == "tests":
         return _notices_mutants(chore, folder)
     before = verifying.BEFORE.format(folder=str(Path(verifying.__file__).parents[3]))
