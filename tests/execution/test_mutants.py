@@ -49,6 +49,7 @@ async def test_mutants_are_distinct_modules_with_one_change_each() -> None:
 @pytest.mark.fast
 async def test_mutants_are_spread_over_functions_and_can_be_limited() -> None:
     few = mutants(CODE, most=4)
+    assert len(few) == 4
     assert {each.line >= 19 for each in few} == {True, False}
     assert all(each.line >= 19 for each in mutants(CODE, within={"total"}))
     assert mutants("X = 1\n") == []
