@@ -94,7 +94,7 @@ async def test_without_an_output_the_text_itself_is_returned(
     outcome = await pipeline.run("Summarise it.", files=("a.txt",), output_format="explanation")
     assert outcome.name == "returned"
     assert outcome.text == "Two lines."
-    pipeline.ollama.answers.when("Summarise", Answer("Long. " * 500))
+    pipeline.ollama.answers.when("Summarise", Answer("".join(f"Sentence {n}. " for n in range(200))))
     long = await pipeline.run("Summarise it.", files=("a.txt",), output_format="explanation")
     assert "Pass `output`" in long.text
 
