@@ -21,6 +21,7 @@ from dashboard.components.offloads.receipt_view import receipt_view
 from dashboard.components.offloads.running_offloads import RunningList
 from dashboard.components.offloads.timing_bar import timing_bar
 from dashboard.hub_updates import HubUpdates
+from dashboard.outcome_words import explain
 from dashboard.run_again import can_run_again, run_again
 from dashboard.tool_names import call_name
 from server.common.errors import TokenSaverError
@@ -101,17 +102,21 @@ class OffloadView:
         self._running = None
         with box("ts-result-head"):
             outcome_badge(row.outcome, undone=row.undone)
-            named = row.strength if row.code in ("", row.outcome) else row.code
-            if named:
-                text(named, "ts-code")
+            if row.strength:
+                text(row.strength, "ts-code")
             self._page.clock.ago(row.started_at, "ts-sub")
         if row.outcome == "running":
             self._running = RunningList(self._page.hub, self._page.clock)
             self.update(self._page.hub.snapshot())
-        if row.summary:
-            text(row.summary.removeprefix(f"{row.code}: "), "ts-summary", "p")
+        words = explain(detail)
+        if words.reason:
+            text(words.reason, "ts-reason", "p")
+        if words.detail:
+            text(words.detail, "ts-summary", "p")
             if row.outcome == "returned":
                 copy_button(row.summary, "Copy the answer")
+        if words.advice:
+            text(words.advice, "ts-advice", "p")
         if detail.notices:
             with box("ts-notices"):
                 text("Other changes, possibly not intended:", "", "p")
@@ -176,7 +181,7 @@ def _rounds(detail: OffloadDetail) -> None:
         with card("The model's attempts"):
             first: dict[str, int] = {}
             for each in detail.attempts:
-                attempt_view(each, repeats=first.get(each.answer, 0))
+                attempt_view(each, detail.timings.get("total", 0.0), repeats=first.get(each.answer, 0))
                 first.setdefault(each.answer, each.number)
 
 
@@ -211,7 +216,8 @@ def _facts(detail: OffloadDetail) -> None:
         ("Engine", detail.backend),
         ("Project", row.project),
         ("Output", row.output or _no_output(row)),
-        ("Id", row.id),
+        ("Code", row.code if row.code != row.outcome else ""),
+        ("ID", row.id),
     )
     with box("ts-facts ts-facts-wide", "dl"):
         for name, words in facts:

@@ -142,6 +142,7 @@ class Rounds:
         kept: Attempt | None,
     ) -> Attempt:
         """Ask once and check the answer. If the engine fails, keep an earlier answer that passed."""
+        began = run.elapsed
         try:
             enough = lists_without_end if plan.is_new_python_test else None
             generation, waited = await generate(self.engine, prompt, sampling, run.progress, enough=enough)
@@ -151,12 +152,14 @@ class Rounds:
             return kept
         run.add_seconds("queue", waited)
         run.progress.stage("check")
-        began = time.monotonic()
+        checked_at = time.monotonic()
         verdict = await asyncio.to_thread(_checked, plan, generation, self.workspace)
         verdict = _run_if_cut(generation, await self.trials.run(plan, verdict))
         verdict = await asyncio.to_thread(patches.as_diff, plan, verdict)
-        run.add_seconds("check", time.monotonic() - began)
-        attempt = Attempt(len(run.attempts) + 1, prompt, generation, verdict)
+        seconds = time.monotonic() - checked_at
+        run.add_seconds("check", seconds)
+        timings = {"began": began, "queue": waited, **generation.seconds, "check": seconds}
+        attempt = Attempt(len(run.attempts) + 1, prompt, generation, verdict, timings)
         doubtful = kept is None and number <= self.settings.repair_rounds and _doubt(verdict) is not None
         unsure = any(self.trials.wants_agreement(each.verdict) for each in (kept, attempt) if each)
         last = verdict.passed and not run.task.check and not doubtful and not unsure
@@ -167,11 +170,14 @@ class Rounds:
         self, run: OffloadState, plan: Plan, first: Prompt, sampling: Sampling, best: Attempt
     ) -> tuple[Attempt, Check | None]:
         """Return the sample whose behaviour other samples share, or the reason why none qualifies."""
+        began = run.elapsed
         asking = self.trials.inputs_prompt(plan, first, best.verdict)
         run.progress.stage("sample", "inputs to compare on")
         generation, waited = await generate(self.engine, asking, sampling, run.progress)
         run.add_seconds("queue", waited)
-        proposal = Attempt(len(run.attempts) + 1, asking, generation, Verdict((Check(INPUTS, passed=True),)))
+        timings = {"began": began, "queue": waited, **generation.seconds}
+        verdict = Verdict((Check(INPUTS, passed=True),))
+        proposal = Attempt(len(run.attempts) + 1, asking, generation, verdict, timings)
         await self.recorder.attempt(run, proposal)
 
         async def draw() -> Attempt:

@@ -243,6 +243,11 @@ class Generation:
     prompt_seconds: float = 0.0
     generate_seconds: float = 0.0
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Return the seconds in each stage: ``load``, ``prompt`` and ``generate``."""
+        return {"load": self.load_seconds, "prompt": self.prompt_seconds, "generate": self.generate_seconds}
+
 
 @dataclass(frozen=True)
 class Check:
@@ -308,12 +313,17 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One round with the model: prompt, answer and verdict."""
+    """One round with the model: prompt, answer and verdict.
+
+    ``timings`` are seconds: ``began`` since the offload started, then the time in each stage: ``queue``,
+    ``load``, ``prompt``, ``generate``, ``check``.
+    """
 
     number: int
     prompt: Prompt
     generation: Generation
     verdict: Verdict
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -257,6 +257,7 @@ def _attempt(connection: Connection, seq: int, attempt: AttemptRecord) -> None:
         "seq": seq,
         "prompt": json.dumps(attempt.prompt, ensure_ascii=False),
         "checks": json.dumps([[c.name, c.passed, c.message] for c in attempt.checks], ensure_ascii=False),
+        "timings": json.dumps(attempt.timings),
     }
     connection.execute(_SET_ATTEMPT, values)
 

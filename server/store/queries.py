@@ -275,6 +275,7 @@ def _attempt(row: Row[Any]) -> AttemptRecord:
         prompt_tokens=row.prompt_tokens,
         completion_tokens=row.completion_tokens,
         checks=tuple(CheckRecord(*check) for check in json.loads(row.checks)),
+        timings=json.loads(row.timings),
     )
 
 

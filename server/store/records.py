@@ -4,6 +4,7 @@
 since version 0.1.0; other programs read them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -87,7 +88,11 @@ class CheckRecord:
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One round with the model. ``prompt`` is the list of messages, each ``{"role", "content"}``."""
+    """One round with the model. ``prompt`` is the list of messages, each ``{"role", "content"}``.
+
+    ``timings`` are seconds: ``began`` since the offload started, then the time in each stage, as in
+    ``OffloadEnd``. It is empty for attempts of versions before 0.2.
+    """
 
     number: int
     kind: str
@@ -98,6 +103,7 @@ class AttemptRecord:
     prompt_tokens: int
     completion_tokens: int
     checks: tuple[CheckRecord, ...]
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,7 @@ attempt = Table(
     _count("prompt_tokens"),
     _count("completion_tokens"),
     Column("checks", Text, nullable=False, server_default="[]"),
+    Column("timings", Text, nullable=False, server_default="{}"),
 )
 
 file = Table(

@@ -88,6 +88,7 @@ def attempt(number: int = 1, answer: str = "def f(): ...") -> AttemptRecord:
         prompt_tokens=300,
         completion_tokens=40,
         checks=(CheckRecord("parses", False, "line 1: unexpected 'def'"), CheckRecord("kept", True, "")),
+        timings={"began": 0.5 * number, "generate": 0.25},
     )
 
 

@@ -3,6 +3,7 @@
 from dashboard import formats
 from dashboard.components.controls.copy_button import copy_button
 from dashboard.components.controls.elements import box, icon, text
+from dashboard.components.offloads.timing_bar import timeline
 from server.offload.checks.meanings import meaning_of
 from server.store.records import AttemptRecord
 
@@ -10,24 +11,36 @@ ENDINGS = {
     "length": " · cut off at the length limit",
     "repeating": " · stopped because it repeated itself",
     "copying": " · stopped because it copied the file",
+    "enough": " · stopped because it only listed more cases",
 }
+KINDS = {
+    "repair": "told what failed",
+    "inputs": "asked for inputs to compare answers on",
+}
+"""What differs from the first prompt, by kind of prompt."""
 NAMES = {"system": "Instructions", "user": "Prompt", "assistant": "Previous answer"}
 
 
-def attempt_view(attempt: AttemptRecord, *, repeats: int = 0) -> None:
-    """Show an attempt, with long text folded. ``repeats`` is the number of an earlier attempt with the same
-    answer; 0 if there is none.
+def attempt_view(attempt: AttemptRecord, total: float, *, repeats: int = 0) -> None:
+    """Show an attempt, with long text folded.
+
+    Args:
+        attempt: the attempt.
+        total: seconds of the whole offload, the length of the time line.
+        repeats: number of an earlier attempt with the same answer; 0 if there is none.
     """
     with box("ts-attempt", "section", f"Attempt {attempt.number}"):
         with box("ts-attempt-head"):
             text(f"Attempt {attempt.number}", tag="h3")
             words = (
-                f"{attempt.kind} · {formats.number(attempt.prompt_tokens)} tokens read, "
+                (f"{KINDS[attempt.kind]} · " if attempt.kind in KINDS else "")
+                + f"{formats.number(attempt.prompt_tokens)} tokens read, "
                 f"{formats.number(attempt.completion_tokens)} tokens written"
                 + ENDINGS.get(attempt.finish_reason, "")
                 + (f" · same answer as attempt {repeats}" if repeats else "")
             )
             text(words, "ts-sub")
+        timeline(attempt.timings, total)
         with box("ts-checks", "ul"):
             for check in attempt.checks:
                 with box(f"ts-check {'ts-check-passed' if check.passed else 'ts-check-failed'}", "li"):

@@ -159,7 +159,13 @@ async def _stream(
                     ):
                         progress.text("", count, rate, last=True)
                         return Generation(
-                            "".join(texts), "".join(thoughts), reason, prompt.prompt_tokens, count
+                            "".join(texts),
+                            "".join(thoughts),
+                            reason,
+                            prompt.prompt_tokens,
+                            count,
+                            prompt_seconds=first_at - asked_at,
+                            generate_seconds=time.monotonic() - first_at,
                         )
                 case Completed() as end:
                     rate = end.completion_tokens / end.generate_seconds if end.generate_seconds else 0.0

@@ -17,6 +17,7 @@ def attempt_record(attempt: Attempt) -> AttemptRecord:
         prompt_tokens=generation.prompt_tokens,
         completion_tokens=generation.completion_tokens,
         checks=tuple(CheckRecord(each.name, each.passed, each.message) for each in attempt.verdict.checks),
+        timings={stage: round(seconds, 3) for stage, seconds in attempt.timings.items()},
     )
 
 

@@ -180,7 +180,7 @@ async def _write(
     attempts = 2 if last or outcome == "handed_back" else 1
     for number in range(attempts):
         await history.attempt(
-            offload_id, _attempt(number + 1, chore, outcome, last_one=number + 1 == attempts)
+            offload_id, _attempt(number + 1, chore, outcome, count=attempts, seconds=seconds)
         )
     await history.finish(
         offload_id,
@@ -221,8 +221,8 @@ def _receipt(ledger: Ledger, chance: random.Random, saved: int, chore: Chore) ->
     return ledger.price(figures).as_record()
 
 
-def _attempt(number: int, chore: Chore, outcome: str, *, last_one: bool) -> AttemptRecord:
-    failed = outcome == "handed_back" or not last_one
+def _attempt(number: int, chore: Chore, outcome: str, *, count: int, seconds: float) -> AttemptRecord:
+    failed = outcome == "handed_back" or number < count
     checks = (
         CheckRecord("complete", passed=True, message=""),
         CheckRecord(
@@ -248,7 +248,20 @@ def _attempt(number: int, chore: Chore, outcome: str, *, last_one: bool) -> Atte
         prompt_tokens=812 + 190 * (number - 1),
         completion_tokens=236,
         checks=checks if outcome != "cancelled" else (),
+        timings=_timings(number, count, seconds),
     )
+
+
+SHARES = {"queue": 0.04, "load": 0.12, "prompt": 0.13, "generate": 0.66, "check": 0.04, "write": 0.01}
+"""Shares of the stages in the time of an offload. Attempts share the last four but for the writing."""
+
+
+def _timings(number: int, count: int, seconds: float) -> dict[str, float]:
+    before = {"queue": SHARES["queue"], "load": SHARES["load"]}
+    each = {stage: SHARES[stage] / count for stage in ("prompt", "generate", "check")}
+    began = 0.0 if number == 1 else sum(before.values()) + (number - 1) * sum(each.values())
+    shares = {"began": began, **(before if number == 1 else {}), **each}
+    return {stage: share * seconds for stage, share in shares.items()}
 
 
 def _end(
@@ -269,7 +282,6 @@ def _end(
             f"b/{chore.output}",
         )
     )
-    shares = {"queue": 0.04, "load": 0.12, "prompt": 0.13, "generate": 0.66, "check": 0.04, "write": 0.01}
     files = [FileRecord(f"{PROJECT}/{name}", "input", f"{hash_of(name)}", 1400) for name in chore.files]
     if chore.output and outcome == "delivered":
         files.append(FileRecord(f"{PROJECT}/{chore.output}", "output", hash_of(chore.output + "!"), 1730))
@@ -281,7 +293,7 @@ def _end(
         model=model,
         backend="Ollama 0.33 at 127.0.0.1:11434",
         diff=diff if outcome == "delivered" else "",
-        timings={name: share * seconds for name, share in shares.items()} | {"total": seconds},
+        timings={name: share * seconds for name, share in SHARES.items()} | {"total": seconds},
         prompt_tokens=812,
         completion_tokens=236,
         files=tuple(files),
@@ -296,7 +308,7 @@ CODES = {"handed_back": "undefined_name", "failed": "backend_failed", "cancelled
 def _summary(outcome: str, chore: Chore, receipt: ReceiptRecord, seconds: float) -> str:
     if outcome == "handed_back":
         return (
-            "Handed back, undefined_name (names): line 9: `date` is used and nothing defines or imports it "
+            "Handed back, undefined_name (names): line 9: `date` is used and nothing defines or imports it. "
             "Nothing was written (2 tries). Do this task yourself."
         )
     if outcome == "failed":
