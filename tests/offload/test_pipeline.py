@@ -236,7 +236,7 @@ async def test_the_prompt_outlines_the_file_around_a_selected_part(
         (Answer("", thinking="Let me think about it. " * 5), "only_thinking"),
         (Answer("<think>Hmm, so I have to</think>"), "only_thinking"),
         (Answer(""), "answer_empty"),
-        (Answer("def f():\n" + "    x = 1\n" * 9000), "answer_cut"),
+        (Answer("def f():\n" + "".join(f"    x{n} = {n * n}\n" for n in range(9000))), "answer_cut"),
     ],
 )
 async def test_an_unusable_answer_is_never_a_success(
