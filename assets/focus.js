@@ -69,6 +69,21 @@
   document.addEventListener("pointerdown", () => { byPointer = true; }, true);
   document.addEventListener("click", watch, true);
 
+  // Back to a list: the focus returns to the row that was opened.
+  const ROWS = "main :is(a.ts-offload, a.ts-job-task, a.ts-run-task)";
+  const here = () => `ts-opened ${location.pathname}${location.search}`;
+  document.addEventListener("click", event => {
+    const row = event.target.closest(ROWS);
+    if (row) sessionStorage.setItem(here(), row.getAttribute("href"));
+  }, true);
+  const opened = performance.getEntriesByType("navigation")[0]?.type === "back_forward" && sessionStorage.getItem(here());
+  const openedRow = () => {
+    const row = opened && [...document.querySelectorAll(ROWS)].find(each => each.getAttribute("href") === opened);
+    const fold = row && row.closest("details:not([open])");
+    if (fold) fold.open = true;
+    return row;
+  };
+
   // After a change of page by keyboard, the focus goes to the heading of the new page.
   let byKey = false;
   document.addEventListener("keydown", () => { byKey = true; }, true);
@@ -76,10 +91,12 @@
   addEventListener("pagehide", () => { if (byKey) sessionStorage.setItem("ts-by-key", "1"); });
   const begin = (tries = 200) => {
     const heading = window.did_handshake && document.querySelector("h1");
-    if (heading && document.activeElement === document.body) focus(heading);
+    const row = heading && openedRow();
+    if (row) { row.focus({ preventScroll: true }); row.scrollIntoView({ block: "nearest" }); }
+    else if (heading && document.activeElement === document.body) focus(heading);
     else if (!heading && tries) setTimeout(begin, 50, tries - 1);
   };
-  if (sessionStorage.getItem("ts-by-key") && !location.hash) begin();
+  if (opened || (sessionStorage.getItem("ts-by-key") && !location.hash)) begin();
   sessionStorage.removeItem("ts-by-key");
 
   document.addEventListener("keydown", event => {

@@ -2,7 +2,7 @@
 
 ==========================  ========================================================================
 ``/``                       running and latest offloads
-``/history``                all offloads, with filters in the address
+``/history``                all offloads, with filters and order in the address
 ``/offload/{id}``           one offload
 ``/batches``                all batches
 ``/batch/{id}``             one batch

@@ -19,6 +19,8 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 MINUS = "−"
 LICENCES = {name.lower(): name for name in ("Apache-2.0", "MIT", "BSD-3-Clause", "CC-BY-4.0", "CC-BY-NC-4.0")}
 """Licences that model files name in any case, as SPDX spells them."""
+TRIAL = "token-saver-trial-"
+"""Prefix of the temporary folder in which the task of the first steps runs."""
 LEAST_DOLLARS = 99_500
 """Smaller amounts are shown as cents (micro-dollars)."""
 
@@ -143,6 +145,16 @@ def client_name(client: str) -> str:
     return {SHELL: "from the shell", DASHBOARD: "from the dashboard"}.get(client, client)
 
 
+def is_trial(project: str) -> bool:
+    """Return whether a project is the folder of a first task, which does not count as a project."""
+    return PurePath(project).name.startswith(TRIAL)
+
+
+def project_name(project: str) -> str:
+    """Return the name of a project's folder: ``/home/kim/harbour`` → ``harbour``."""
+    return "first steps" if is_trial(project) else PurePath(project).name or project
+
+
 def target(output: str, files: Collection[str] = ()) -> str:
     """Return what an offload writes: ``→ fees.md``, or ``edits fees.py`` if it also reads the file."""
     if not output:
@@ -188,8 +200,8 @@ def speed(tokens_per_second: float) -> str:
 
 
 def ago(at: float, now: float) -> str:
-    """Format the time from ``at`` to ``now`` (seconds since the epoch): ``just now``, ``3 min ago``, ``12
-    Nov``.
+    """Format the moment ``at`` as seen from ``now`` (seconds since the epoch): ``just now``, ``3 min ago``,
+    ``today 08:30``, ``yesterday 14:02``, ``Sat 14:02``, ``12 Nov``.
     """
     seconds = now - at
     if seconds < 5:
@@ -198,11 +210,11 @@ def ago(at: float, now: float) -> str:
         return f"{int(seconds)} s ago"
     if seconds < HOUR:
         return f"{int(seconds // MINUTE)} min ago"
-    if seconds < DAY:
-        return f"{int(seconds // HOUR)} h ago"
-    if seconds < 7 * DAY:
-        return f"{int(seconds // DAY)} d ago"
     then = _local(at)
+    days = (_local(now).date() - then.date()).days
+    if days < 7:
+        day = {0: "today", 1: "yesterday"}.get(days, f"{then:%a}")
+        return f"{day} {then:%H:%M}"
     return f"{then.day} {then:%b}" if then.year == _local(now).year else f"{then.day} {then:%b %Y}"
 
 
@@ -256,6 +268,11 @@ def one_line(text: str, limit: int = 200) -> str:
 def reason(summary: str, code: str = "") -> str:
     """Return why an offload ended without a result, for a user who sees the outcome and code elsewhere."""
     return hand_back_reason(summary).removeprefix(f"{code}: ")
+
+
+def capitalised(words: str) -> str:
+    """Return the words with a capital at the start; the rest stays as it is."""
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def without_markup(words: str) -> str:

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from urllib.parse import urlencode
 
-from server.store.records import OffloadFilter
+from server.batch.job_run import DEFERRING
+from server.store.records import ORDERS, OffloadFilter, Order
 
+RETRIED = tuple(sorted(DEFERRING))
+"""Codes of tries that pages leave out: the batch runs the item again, for example after a pause."""
 SPANS = {"today": 0, "7d": 6, "30d": 29}
 """The time spans, as a number of local days before today."""
 TO = ".."
@@ -16,7 +19,8 @@ TO = ".."
 @dataclass(frozen=True)
 class HistoryAddress:
     """The filters in a ``/history`` URL. Empty fields match every offload. ``time`` is one of ``SPANS``, a
-    day, or two days (see ``TO``). ``before`` is the id just above the first row.
+    day, or two days (see ``TO``). ``order`` is one of ``records.ORDERS``; empty for the newest first.
+    ``before`` is the id just above the first row.
     """
 
     q: str = ""
@@ -25,7 +29,11 @@ class HistoryAddress:
     model: str = ""
     project: str = ""
     client: str = ""
+    strength: str = ""
+    review: str = ""
+    batch: str = ""
     time: str = ""
+    order: str = ""
     before: str = ""
 
     @classmethod
@@ -42,7 +50,12 @@ class HistoryAddress:
     @property
     def filters(self) -> bool:
         """Return whether any filter is set."""
-        return replace(self, before="") != HistoryAddress()
+        return replace(self, before="", order="") != HistoryAddress()
+
+    @property
+    def sorted_by(self) -> Order:
+        """Return the order of the list."""
+        return next((order for order in ORDERS if order == self.order), "newest")
 
     def filter(self, today: datetime.date) -> OffloadFilter:
         """Return the corresponding filter for the history."""
@@ -58,6 +71,9 @@ class HistoryAddress:
             model=self.model,
             project=self.project,
             client=self.client,
+            strength=self.strength,
+            review=self.review,
+            batch=self.batch,
             since=since,
             until=until,
         )

@@ -1,4 +1,4 @@
-"""The *History* page: every offload, newest first, with the filters in the address."""
+"""The *History* page: every offload, with filters and order in the address."""
 
 import datetime
 from collections.abc import Collection, Sequence
@@ -8,14 +8,14 @@ from nicegui import Event, ui
 
 from dashboard import formats
 from dashboard.app_status import split
+from dashboard.components.controls.button import button
 from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, link, set_prop, text
 from dashboard.components.controls.keyed_list import RebuiltSection
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.offloads.folded_list import FoldedList
 from dashboard.components.offloads.history_filters import HistoryFilters
-from dashboard.components.offloads.offload_list import RETRIED_CODES
-from dashboard.history_address import HistoryAddress
+from dashboard.history_address import RETRIED, HistoryAddress
 from dashboard.hub_updates import HubUpdates
 from server.commands.welcome import connect_line
 from server.hub import Hub
@@ -27,20 +27,24 @@ ROWS = 50
 
 async def show(hub: Hub, updates: HubUpdates, address: HistoryAddress) -> None:
     """Fill the page for an address."""
-    facets = await hub.history.facets()
     with page_frame(hub, updates, "History", "/history") as page:
         listing = Listing(page, address)
         with box("ts-card ts-history"):
-            HistoryFilters(address, facets, listing.change)
-            listing.place()
+            filters = HistoryFilters(hub, address, listing.change)
+            listing.place(filters)
         page.follow_changes(listing.update)
+    await page.reload_on(filters.load, updates.history_changed, requested=listing.requested)
     await page.reload_on(listing.load, updates.history_changed, requested=listing.requested)
 
 
-def summary(found: Summary, *, filtered: bool) -> str:
-    """Return how many offloads the list has, and what the user's own calls among them would have saved."""
+def summary(found: Summary, *, filtered: bool, searched: bool = False) -> str:
+    """Return how many offloads the list has, and what the user's own calls among them would have saved.
+    ``searched`` adds what the search looks at.
+    """
     many = formats.count(found.offloads, "offload")
     parts = [f"{'More than ' if found.more else ''}{many}{' found' if filtered else ''}."]
+    if searched:
+        parts.append("The search looks for the beginnings of words in tasks and file names.")
     if found.by_user:
         parts.append(
             f"Your own calls: {formats.number(found.by_user)}, counted as 0. Made by Claude, this work would "
@@ -70,8 +74,9 @@ class Listing:
         self._loaded: tuple[OffloadRow, ...] = ()
         self._queued: frozenset[str] = frozenset()
 
-    def place(self) -> None:
-        """Create the list in the current container."""
+    def place(self, filters: HistoryFilters) -> None:
+        """Create the list in the current container. ``filters`` names the filters of an empty list."""
+        self._filters = filters
         with box("ts-listing"):
             self._summary = text("", "ts-sub", "p")
             self._rows = FoldedList(self._page.clock)
@@ -99,17 +104,22 @@ class Listing:
         if wanted.before and wanted == self._shown:
             return
         today = datetime.date.today()  # noqa: DTZ011 - days are those of the local time zone
-        where = replace(wanted.filter(today), retried_codes=RETRIED_CODES)
-        rows = await self._page.hub.history.page(where, ROWS + 1, wanted.before or None)
+        where = replace(wanted.filter(today), retried_codes=RETRIED)
+        history, order = self._page.hub.history, wanted.sorted_by
+        rows = await history.page(where, ROWS + 1, wanted.before or None, order)
         self._shown = wanted
-        found = await self._page.hub.history.summary(where)
-        self._summary.set_text(summary(found, filtered=wanted.filters) if rows else "")
+        found = await history.summary(where)
+        words = summary(found, filtered=wanted.filters, searched=bool(wanted.q))
+        self._summary.set_text(words if rows else "")
+        self._rows.fold(order == "newest")
         self._loaded = rows[:ROWS]
         self._queued = _queued(self._page.hub.snapshot())
         self._rows.update(with_queue(self._loaded, self._queued))
         self._rows.element.set_visibility(bool(rows))
         self._empty.show(None if rows else wanted, lambda: None if rows else self._say_empty(wanted))
         self._newest.set_visibility(bool(wanted.before))
+        self._newest.set_text("Newest" if order == "newest" else "First page")
+        self._older.set_text("Older" if order == "newest" else "Next page")
         set_prop(self._newest, "href", replace(wanted, before="").url)
         self._older.set_visibility(len(rows) > ROWS)
         if len(rows) > ROWS:
@@ -117,7 +127,11 @@ class Listing:
 
     def _say_empty(self, wanted: HistoryAddress) -> None:
         if wanted.filters:
-            empty("No offloads match. Clear a filter or search for fewer words.")
+            empty(f"No offload matches all of these: {', '.join(self._filters.words())}.")
+            if wanted.q:
+                text("The search looks for the beginnings of words, not in answers.", "ts-sub", "p")
+            with box("ts-actions"):
+                button("Clear all", self._filters.clear, icon="close", label="Clear all: search and filters")
         elif wanted.before:
             empty("There are no older offloads.")
         else:

@@ -12,11 +12,12 @@ from dashboard.components.models.engine_card import EngineCard
 from dashboard.components.offloads.approval_list import ApprovalList
 from dashboard.components.offloads.last_result import LastResult
 from dashboard.components.offloads.nothing_runs import NothingRuns
-from dashboard.components.offloads.offload_list import RETRIED_CODES, OffloadList, grouped
+from dashboard.components.offloads.offload_list import OffloadList, grouped
 from dashboard.components.offloads.running_batches import BatchList, outside_batches
 from dashboard.components.offloads.running_offloads import RunningList, WaitingList
 from dashboard.components.savings.saved_figures import CHART_DAYS, WEEK, SavedFigures
 from dashboard.components.savings.today_line import TodayLine
+from dashboard.history_address import RETRIED
 from dashboard.hub_updates import HubUpdates
 from server.common.days import midnight
 from server.hub import Hub
@@ -134,7 +135,7 @@ class Past:
             quota_dollars=self._hub.settings.ledger.quota_dollars,
             waiting=await self._reviews.count(),
         )
-        where = OffloadFilter(retried_codes=RETRIED_CODES)
+        where = OffloadFilter(retried_codes=RETRIED)
         rows = await history.page(where, ROWS_READ + len(self._hub.snapshot().running))
         ended = [row for row in rows if row.outcome != "running"]
         detail = await history.get(ended[0].id) if ended else None

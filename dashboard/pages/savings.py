@@ -11,7 +11,6 @@ from dashboard.components.controls.card import card, empty, source_note
 from dashboard.components.controls.elements import box, link, text
 from dashboard.components.controls.net_tokens import tone
 from dashboard.components.frame.page_frame import page_frame
-from dashboard.components.offloads.first_offload import is_trial
 from dashboard.components.offloads.history_filters import TIMES
 from dashboard.components.offloads.offload_list import offload_list
 from dashboard.components.savings.bill_card import bill_card
@@ -123,7 +122,7 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
 
 def _groups(groups: Mapping[str, Sequence[GroupTotal]]) -> None:
     for name, rows in groups.items():
-        shown = [row for row in rows if name != "project" or not is_trial(row.name)]
+        shown = [row for row in rows if name != "project" or not formats.is_trial(row.name)]
         if not shown:
             continue
         heading, words = HEADINGS[name]

@@ -24,6 +24,7 @@ from server.store.records import (
     OffloadFilter,
     OffloadRow,
     OffloadStart,
+    Order,
     Summary,
     Totals,
     UndoRecord,
@@ -176,12 +177,14 @@ class History:
         return detail
 
     async def page(
-        self, where: OffloadFilter, limit: int = 50, before: str | None = None
+        self, where: OffloadFilter, limit: int = 50, before: str | None = None, order: Order = "newest"
     ) -> tuple[OffloadRow, ...]:
-        """Return rows, newest first. To get the next page, set ``before`` to the id of the last row."""
+        """Return rows in the order. To get the next page, set ``before`` to the id of the last row."""
         can_search = self.database.can_search
         return await self.database.read(
-            lambda connection: queries.read_page(connection, where, limit, before, can_search)
+            lambda connection: queries.read_page(
+                connection, where, limit, before, can_search=can_search, order=order
+            )
         )
 
     async def summary(self, where: OffloadFilter) -> Summary:

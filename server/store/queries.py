@@ -1,7 +1,7 @@
 """History queries for the dashboard, the reports and the command line."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,12 +18,15 @@ from sqlalchemy import (
     select,
     table,
     text,
+    tuple_,
     union_all,
 )
 from sqlalchemy.sql import Select
 
 from server.store import tables
 from server.store.records import (
+    IN_BATCH,
+    NO_BATCH,
     OWN_CLIENTS,
     AttemptRecord,
     CheckRecord,
@@ -34,6 +37,7 @@ from server.store.records import (
     OffloadDetail,
     OffloadFilter,
     OffloadRow,
+    Order,
     Summary,
     Totals,
     UndoRecord,
@@ -44,36 +48,53 @@ from server.store.totals import RUNNING, digest_totals_query, totals_query
 from server.store.transcript_checks import check_of, receipt_of
 
 _ROW = tuple(offload.c[each.name] for each in fields(OffloadRow))
-_EXACT = ("tool", "outcome", "model", "project", "client")
+_EXACT = ("tool", "outcome", "model", "project", "client", "strength")
+_SORTED_BY: Mapping[Order, tuple[ColumnElement[Any], ...]] = {
+    "newest": (),
+    "saved": (offload.c.net_tokens,),
+    "lost": (offload.c.net_tokens,),
+    "slowest": (offload.c.seconds,),
+}
+"""What each order goes by before the order of arrival."""
 MOST_SUMMED = 10_000
 """Number of offloads that the summary of a filter reads at most: some 20 ms."""
-_HITS = table("offload_search", column("rowid"))
+HITS = table("offload_search", column("rowid"))
 
 
 def read_page(
-    connection: Connection, where: OffloadFilter, limit: int, before: str | None, can_search: bool
+    connection: Connection,
+    where: OffloadFilter,
+    limit: int,
+    before: str | None = None,
+    *,
+    can_search: bool,
+    order: Order = "newest",
 ) -> tuple[OffloadRow, ...]:
-    """Return up to ``limit`` rows older than the row ``before``, newest first.
+    """Return up to ``limit`` rows that follow the row ``before`` in the order.
 
     Every page takes the same time, because it seeks to a key instead of skipping rows.
     """
     match = match_expression(where.search) if can_search else ""
-    newest = _HITS.c.rowid if match else offload.c.seq
-    query = _filtered(where, match).order_by(newest.desc()).limit(limit)
+    seq = HITS.c.rowid if match else offload.c.seq
+    keys = [*_SORTED_BY[order], seq]
+    rising = order == "lost"
+    query = filtered(where, match).order_by(*(key.asc() if rising else key.desc() for key in keys))
     if before is not None:
-        seq = connection.scalar(select(offload.c.seq).where(offload.c.id == before))
-        if seq is None:  # retention removed this row together with all older rows
+        own = [*_SORTED_BY[order], offload.c.seq]
+        last = connection.execute(select(*own).where(offload.c.id == before)).first()
+        if last is None:  # retention removed this row together with all older rows
             return ()
-        query = query.where(newest < seq)
-    return tuple(_offload_row(row) for row in connection.execute(query))
+        key, after = tuple_(*keys), tuple_(*last)
+        query = query.where(key > after if rising else key < after)
+    return tuple(_offload_row(row) for row in connection.execute(query.limit(limit)))
 
 
 def read_summary(connection: Connection, where: OffloadFilter, can_search: bool) -> Summary:
     """Return the summary of the matching offloads. Beyond ``MOST_SUMMED``, only the newest ones are read."""
     match = match_expression(where.search) if can_search else ""
-    newest = _HITS.c.rowid if match else offload.c.seq
+    newest = HITS.c.rowid if match else offload.c.seq
     found = (
-        _filtered(where, match)
+        filtered(where, match)
         .with_only_columns(offload.c.client, offload.c.would_save_tokens)
         .order_by(newest.desc())
         .limit(MOST_SUMMED + 1)
@@ -221,16 +242,20 @@ def local_day(instant: float) -> str:
     return datetime.fromtimestamp(instant).astimezone().date().isoformat()
 
 
-def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
-    conditions = _in_window(where, _HITS.c.rowid if match else offload.c.seq)
+def filtered(where: OffloadFilter, match: str) -> Select[Any]:
+    """Return the query for the matching rows. ``match`` is the search as an expression of FTS5; if it is
+    empty, the search uses ``LIKE``.
+    """
+    conditions = _in_window(where, HITS.c.rowid if match else offload.c.seq)
     conditions += [offload.c[name] == getattr(where, name) for name in _EXACT if getattr(where, name)]
+    conditions += _of_review(where.review) + _of_batch(where.batch)
     if where.retried_codes:
         conditions.append(offload.c.job_id.is_(None) | offload.c.code.not_in(where.retried_codes))
     if match:
         # Adding 0 stops SQLite from driving the join by offload: it walks the hits from the newest and stops
         # when the page is full.
         conditions += [
-            offload.c.seq == _HITS.c.rowid + 0,
+            offload.c.seq == HITS.c.rowid + 0,
             literal_column("offload_search").op("MATCH")(match),
         ]
     elif where.search.strip():
@@ -238,6 +263,21 @@ def _filtered(where: OffloadFilter, match: str) -> Select[Any]:
         conditions += [offload.c.task.like(each) | offload.c.names.like(each) for each in patterns]
         conditions += [] if patterns else [false()]
     return select(*_ROW).where(*conditions)
+
+
+def _of_review(review: str) -> list[ColumnElement[bool]]:
+    written = offload.c.outcome == "delivered"
+    if review == "waiting":
+        return [written, offload.c.reviewed == "", ~offload.c.undone]
+    if review == "undone":
+        return [offload.c.undone]
+    return [offload.c.reviewed == review] if review else []
+
+
+def _of_batch(batch: str) -> list[ColumnElement[bool]]:
+    if batch in (IN_BATCH, NO_BATCH):
+        return [offload.c.job_id.is_not(None) if batch == IN_BATCH else offload.c.job_id.is_(None)]
+    return [offload.c.job_id == batch] if batch else []
 
 
 def _in_window(where: OffloadFilter, seq: ColumnElement[Any]) -> list[ColumnElement[bool]]:

@@ -6,7 +6,7 @@ since version 0.1.0; other programs read them.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 ReadKind = Literal["file", "log"]
 """How Claude would have read an input: as a whole file, or just the tail of a log or a command's output."""
@@ -233,11 +233,23 @@ class OffloadDetail:
     notices: tuple[str, ...] = ()
 
 
+IN_BATCH, NO_BATCH = "any", "none"
+"""Filters for the offloads of all batches, and for those outside a batch."""
+REVIEWS = ("waiting", "kept", "undone", "rerun")
+"""States of a written result in review. ``waiting``: neither reviewed nor undone."""
+Order = Literal["newest", "saved", "lost", "slowest"]
+"""Order of the list. ``saved`` and ``lost`` go by the net tokens, ``slowest`` by the seconds without the
+queue.
+"""
+ORDERS: tuple[Order, ...] = get_args(Order)
+
+
 @dataclass(frozen=True)
 class OffloadFilter:
     """Filter for the list. An empty field matches every offload. ``search`` applies to task and file
-    names. ``retried_codes`` leaves out batch items that ended with one of these codes, because the batch runs
-    them again.
+    names. ``strength`` is one of ``offload.values.STRENGTHS``, ``review`` one of ``REVIEWS``, and ``batch``
+    the id of a batch, ``IN_BATCH`` or ``NO_BATCH``. ``retried_codes`` leaves out batch items that ended with
+    one of these codes, because the batch runs them again.
     """
 
     search: str = ""
@@ -246,6 +258,9 @@ class OffloadFilter:
     model: str = ""
     project: str = ""
     client: str = ""
+    strength: str = ""
+    review: str = ""
+    batch: str = ""
     since: float | None = None
     until: float | None = None
     retried_codes: tuple[str, ...] = ()

@@ -114,9 +114,13 @@ offload = Table(
     # Net of the user's own call, as if Claude had made it; 0 for other calls.
     _count("would_save_tokens"),
     # Each filter is one range of its index. The range is in the list's order, because SQLite appends seq.
-    *(Index(f"ix_offload_{name}", name) for name in ("tool", "outcome", "model", "project", "client")),
+    *(
+        Index(f"ix_offload_{name}", name)
+        for name in ("tool", "outcome", "model", "project", "client", "strength")
+    ),
     Index("ix_offload_started_at", "started_at"),
     Index("ix_offload_net_tokens", "net_tokens"),
+    Index("ix_offload_seconds", "seconds"),
     Index("ix_offload_day", "day"),
     Index("ix_offload_tool_use_id", "tool_use_id"),
     Index("ix_offload_job_id", "job_id"),

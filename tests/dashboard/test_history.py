@@ -20,9 +20,10 @@ def test_filters_are_part_of_the_address_and_survive_a_reload(page: Page, stage:
     page.get_by_label("Search tasks and files").fill("docstrings")
     expect(page.locator(".ts-rows .ts-offload .ts-task").first).to_contain_text("docstrings")
     expect(page.locator(".ts-rows .ts-offload", has_not_text="docstrings")).to_have_count(0)
-    page.get_by_label("Model").click()
-    page.get_by_role("option", name="qwen2.5-coder:7b").click()
+    page.get_by_role("button", name="Model", exact=True).click()
+    page.get_by_role("menuitem", name="qwen2.5-coder:7b").click()
     page.wait_for_url(re.compile("model="))
+    expect(page.get_by_role("button", name="Model: qwen2.5-coder:7b")).to_be_visible()
     query = parse_qs(urlsplit(page.url).query)
     assert query == {"q": ["docstrings"], "model": ["qwen2.5-coder:7b"]}
     found = page.locator(".ts-rows .ts-offload")
@@ -33,8 +34,8 @@ def test_filters_are_part_of_the_address_and_survive_a_reload(page: Page, stage:
     page.reload()
     expect(page.get_by_label("Search tasks and files")).to_have_value("docstrings")
     expect(found).to_have_count(count)
-    page.get_by_role("button", name="Clear filters").click()
-    page.wait_for_url(stage.url("/history#search"))
+    page.get_by_role("button", name="Clear all filters").click()
+    page.wait_for_url(stage.url("/history"))
     expect(page.get_by_label("Search tasks and files")).to_be_focused()
     expect(found).to_have_count(50)
 
@@ -50,9 +51,57 @@ def test_older_pages_have_their_own_address(page: Page, stage: DashboardHarness)
     expect(page.locator(".ts-rows .ts-offload")).to_have_count(50)
 
 
+def test_a_filter_has_counts_and_is_removed_alone(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/history?model=qwen2.5-coder%3A7b"))
+    found = page.locator(".ts-listing > .ts-sub")
+    page.get_by_role("button", name="Outcome", exact=True).click()
+    written = page.get_by_role("menuitem", name=re.compile(r"^Written"))
+    many = written.locator(".ts-num").inner_text()
+    written.click()
+    expect(found).to_have_text(f"{many} offloads found.")
+    page.get_by_role("button", name="Remove the filter: Model").click()
+    page.wait_for_url(re.compile(r"/history\?outcome=delivered$"))
+    expect(found).not_to_have_text(f"{many} offloads found.")
+    # All calls of this history are of one kind.
+    expect(page.get_by_role("button", name="Kind", exact=True)).to_be_hidden()
+
+
+def test_the_list_is_sorted_by_what_was_saved(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/history"))
+    settle(page)
+    page.get_by_role("button", name="Order", exact=True).click()
+    page.get_by_role("menuitem", name="Most lost first").click()
+    page.wait_for_url(re.compile("order=lost"))
+    expect(page.get_by_role("link", name="Next page")).to_be_visible()
+    lost = [int(row.inner_text().replace("−", "-")) for row in page.locator(".ts-rows .ts-loss").all()]
+    assert lost == sorted(lost)
+    page.get_by_role("link", name="Next page").click()
+    page.wait_for_url(re.compile("before="))
+    expect(page.get_by_role("link", name="First page")).to_be_visible()
+
+
+def test_back_returns_to_the_row_and_the_filters(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url("/history?outcome=delivered"))
+    settle(page)
+    row = page.locator("main a.ts-offload").nth(30)
+    href = row.get_attribute("href")
+    row.click()
+    page.wait_for_url("**/offload/*")
+    settle(page)
+    page.go_back()
+    again = page.locator(f'main a.ts-offload[href="{href}"]')
+    expect(again).to_be_focused()
+    expect(again).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Outcome: Written")).to_be_visible()
+
+
 def test_an_empty_result_says_what_to_do(page: Page, stage: DashboardHarness) -> None:
-    page.goto(stage.url("/history?q=zebra"))
-    expect(page.locator(".ts-listing")).to_contain_text("Clear a filter")
+    page.goto(stage.url("/history?q=zebra&outcome=failed"))
+    listing = page.locator(".ts-listing")
+    expect(listing).to_contain_text("“zebra” in the task or a file name, outcome Failed")
+    listing.get_by_role("button", name="Clear all").click()
+    page.wait_for_url(stage.url("/history"))
+    expect(page.locator(".ts-rows .ts-offload")).to_have_count(50)
     page.goto(stage.url("/offload/00000000"))
     expect(page.locator(".ts-main")).to_contain_text("Offload 00000000 does not exist")
 

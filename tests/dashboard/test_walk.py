@@ -225,7 +225,7 @@ def history(walk: Walk) -> None:
     page.get_by_label("Search tasks and files").fill("docstrings")
     expect(page.locator(".ts-rows .ts-offload", has_not_text="docstrings")).to_have_count(0)
     walk.look()
-    walk.press("Clear filters")
+    walk.press("Clear all filters")
     page.get_by_role("link", name="Older").click()
     page.wait_for_url(re.compile("before="))
 

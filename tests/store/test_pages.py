@@ -1,16 +1,28 @@
 """Queries of the dashboard's pages: lists, filters, search and totals."""
 
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from sqlalchemy import Connection, text
 
+from server.store.facet_counts import count_facets
 from server.store.history import History
 from server.store.queries import read_page
-from server.store.records import SHELL, OffloadFilter, Summary, Totals
+from server.store.records import (
+    IN_BATCH,
+    NO_BATCH,
+    ORDERS,
+    SHELL,
+    OffloadFilter,
+    OffloadRow,
+    Summary,
+    Totals,
+)
 from server.store.result_digests import ResultDigests
+from server.store.reviews import Reviews
 from tests.store.offloads import digest, end, start
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +62,57 @@ async def test_pages_have_no_gaps_and_no_repeats(filled: History) -> None:
 )
 async def test_filters(filled: History, where: dict[str, str], found: str) -> None:
     assert await _ids(filled, **where) == found
+
+
+async def test_the_filters_of_review_batch_and_strength(filled: History) -> None:
+    reviews = Reviews(filled.database, ())
+    for name, job, strength in (("f", "j1", "parsed"), ("g", "j1", "typed"), ("h", None, "parsed")):
+        await filled.start(start(name, job_id=job))
+        await filled.finish(name, end("delivered", strength=strength))
+    await reviews.record(["g"], "kept")
+    await filled.mark_undone("h")
+    assert await _ids(filled, strength="parsed") == "hf"
+    assert await _ids(filled, batch="j1") == "gf"
+    assert await _ids(filled, batch=IN_BATCH) == "gf"
+    assert await _ids(filled, batch=NO_BATCH) == "hedcba"
+    assert await _ids(filled, review="kept") == "g"
+    assert await _ids(filled, review="undone") == "h"
+    assert await _ids(filled, review="waiting", batch=IN_BATCH) == "f"
+
+
+@pytest.mark.parametrize("search", ["", "slug"])
+async def test_each_order_has_pages_without_gaps_and_repeats(filled: History, search: str) -> None:
+    for number, spared in enumerate((500, 20, 0, 500, 20, 300)):
+        await filled.start(start(f"slug-{number}", task="slug"))
+        timings = {"total": float(number % 3)}
+        await filled.finish(f"slug-{number}", end("returned", spared, timings=timings))
+    where = OffloadFilter(search=search)
+    everything = await filled.page(where)
+    for order in ORDERS:
+        seen: list[OffloadRow] = []
+        while page := await filled.page(where, 2, seen[-1].id if seen else None, order):
+            seen += page
+        assert sorted(row.id for row in seen) == sorted(row.id for row in everything)
+        nets = [row.net_tokens for row in seen]
+        assert order != "saved" or nets == sorted(nets, reverse=True)
+        assert order != "lost" or nets == sorted(nets)
+        seconds = [row.seconds for row in seen]
+        assert order != "slowest" or seconds == sorted(seconds, reverse=True)
+
+
+async def test_counts_of_the_values_of_each_filter(filled: History) -> None:
+    everything = await count_facets(filled.database, OffloadFilter())
+    rows = await filled.page(OffloadFilter())
+    for name in ("outcome", "tool", "model", "project", "client"):
+        found = Counter(value for row in rows if (value := getattr(row, name)))
+        assert everything.of(name) == found
+    assert everything.of("batch") == {NO_BATCH: 5}
+    failed = await count_facets(filled.database, OffloadFilter(outcome="failed"))
+    assert failed.of("outcome") == everything.of("outcome")
+    assert failed.of("model") == {"large": 1}
+    slugs = await count_facets(filled.database, OffloadFilter(search="slug", tool="compress_context"))
+    assert sum(slugs.of("tool").values()) == len(await filled.page(OffloadFilter(search="slug")))
+    assert not everything.more
 
 
 async def test_a_window_of_time(filled: History) -> None:

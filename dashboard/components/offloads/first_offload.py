@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from nicegui import ui
 
@@ -30,8 +30,6 @@ FIRST_TASK = (
 EXAMPLES = ("slugify('Hello, World!') == 'hello-world'", "slugify('A  b') == 'a-b'")
 """Facts that the first task's result must satisfy."""
 OUTPUT = "slug.py"
-TRIAL = "token-saver-trial-"
-"""Prefix of the temporary folder in which the first task runs."""
 RECENT = 50
 """Number of the user's own results to search for the last try."""
 RETRY = "Small models are often wrong. Try again, or download a larger model above."
@@ -69,7 +67,7 @@ class FirstOffload:
         """Show the result once the offload has ended. A new page shows the last try."""
         if not self.offload_id:
             rows = await self._hub.history.page(OffloadFilter(client=DASHBOARD), RECENT)
-            self.offload_id = next((each.id for each in rows if is_trial(each.project)), "")
+            self.offload_id = next((each.id for each in rows if formats.is_trial(each.project)), "")
         detail = await self._hub.history.get(self.offload_id) if self.offload_id else None
         if detail is not None and detail.row.ended_at is not None:
             self._result.show((detail.row, detail.diff), lambda: self._show(detail))
@@ -112,9 +110,4 @@ class FirstOffload:
 
 def _trial_folder() -> Path:
     # The app's own folders are closed to all tasks.
-    return Path(tempfile.mkdtemp(prefix=TRIAL))
-
-
-def is_trial(project: str) -> bool:
-    """Return whether a project is the folder of a first task, which does not count as a project."""
-    return PurePath(project).name.startswith(TRIAL)
+    return Path(tempfile.mkdtemp(prefix=formats.TRIAL))

@@ -25,6 +25,7 @@ class FoldedList:
     """Offloads and batches, updated in place, so that an open batch stays open."""
 
     def __init__(self, clock: Clock) -> None:
+        self._folds = True
         with box("ts-offloads") as self.element:
             list_head()
             rows = box("ts-rows", "ul")
@@ -34,9 +35,13 @@ class FoldedList:
             lambda each: _Batch(each, clock) if isinstance(each, BatchRows) else _Single(each, clock),
         )
 
+    def fold(self, folds: bool) -> None:
+        """From the next update on, show a batch as one row, or each offload by itself."""
+        self._folds = folds
+
     def update(self, rows: Sequence[OffloadRow]) -> None:
-        """Show these rows, newest first."""
-        self._rows.update(folded(rows))
+        """Show these rows in their order."""
+        self._rows.update(folded(rows) if self._folds else rows)
 
 
 def folded(rows: Sequence[OffloadRow]) -> list[OffloadRow | BatchRows]:
@@ -61,7 +66,7 @@ class _Single:
     """An offload outside a batch."""
 
     def __init__(self, row: OffloadRow, clock: Clock) -> None:
-        self._entry = OffloadEntry(row, clock)
+        self._entry = OffloadEntry(row, clock, in_full=True)
         self.element = self._entry.element
 
     def update(self, each: OffloadRow | BatchRows) -> None:
@@ -89,7 +94,7 @@ class _Batch:
                 self._rows = KeyedList[OffloadRow](
                     box("ts-rows", "ul"),
                     lambda row: row.id,
-                    lambda row: OffloadEntry(row, clock, by_file=True),
+                    lambda row: OffloadEntry(row, clock, by_file=True, in_full=True),
                 )
                 link(f"/batch/{batch.id}", "ts-more", "Open the batch")
 

@@ -11,14 +11,11 @@ from dashboard.components.controls.net_tokens import NetTokens
 from dashboard.components.live.clock import Clock
 from dashboard.components.offloads.outcome_badge import OutcomeBadge
 from dashboard.tool_names import call_name
-from server.batch.job_run import DEFERRING
 from server.store.records import OffloadRow
 
 REVIEWS = {"kept": "reviewed: kept", "rerun": "reviewed: run again"}
 """Display text for the user's verdicts. An undone result has its own outcome."""
 NO_MORE: Mapping[str, int] = MappingProxyType({})
-RETRIED_CODES = tuple(sorted(DEFERRING))
-"""Codes of tries that pages leave out: the batch runs the item again, for example after a pause."""
 COLUMNS = ("Outcome", "Task", "Time", "Net tokens", "When")
 
 
@@ -72,12 +69,21 @@ def offload_list(rows: Sequence[OffloadRow], clock: Clock) -> None:
 
 
 class OffloadEntry:
-    """A row that links to its offload. ``by_file`` names it after its file, for rows with the same task."""
+    """A row that links to its offload. ``by_file`` names it after its file, for rows with the same task.
+    ``in_full`` adds the project and the strength of the check.
+    """
 
     def __init__(
-        self, row: OffloadRow, clock: Clock, more: Mapping[str, int] = NO_MORE, *, by_file: bool = False
+        self,
+        row: OffloadRow,
+        clock: Clock,
+        more: Mapping[str, int] = NO_MORE,
+        *,
+        by_file: bool = False,
+        in_full: bool = False,
     ) -> None:
         self._more = more
+        self._in_full = in_full
         self._by_file = by_file and bool(row.output)
         with box("", "li") as self.element, link(f"/offload/{row.id}", "ts-offload"):
             self._outcome = OutcomeBadge()
@@ -94,7 +100,8 @@ class OffloadEntry:
         self._outcome.update(row.outcome, undone=row.undone)
         more = self._more.get(row.id, 0)
         batch = f"newest of {formats.number(more + 1)} files in a batch · " if more else ""
-        self._about.set_text(batch + _about(replace(row, output="") if self._by_file else row))
+        shown = replace(row, output="") if self._by_file else row
+        self._about.set_text(batch + _about(shown, in_full=self._in_full))
         set_title(self._about, _about_in_full(row))
         if row.ended_at is None:
             self._time.set_text("")
@@ -111,14 +118,16 @@ def title(row: OffloadRow) -> str:
     return formats.one_line(row.task) or f"{call_name(row.tool)} (its text is not kept)"
 
 
-def _about(row: OffloadRow) -> str:
+def _about(row: OffloadRow, *, in_full: bool) -> str:
     failed = row.outcome not in ("delivered", "returned", "running", "waiting")
     if failed and row.summary:
         return formats.one_line(formats.without_markup(formats.reason(row.summary, row.code)))
     target = "no file" if row.output is None else formats.target(row.output)
     reviewed = REVIEWS.get(row.reviewed, "")
     client = formats.client_name(row.client)
-    return " · ".join(part for part in (target, reviewed, row.model, client) if part)
+    more = (row.strength, formats.project_name(row.project)) if in_full else ()
+    parts = (target, reviewed, *more, formats.model_name(row.model), client)
+    return " · ".join(part for part in parts if part)
 
 
 def _about_in_full(row: OffloadRow) -> str:

@@ -18,7 +18,7 @@ from server.store import (  # noqa: F401 - they fill the metadata
 from server.store.migrations.backup import backup_path
 from server.store.tables import metadata
 
-HEAD = "0019"
+HEAD = "0020"
 MIGRATIONS = Path(__file__).parent
 
 
