@@ -8,6 +8,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import PurePath
 
+from server.common.outcome_words import outcome_word
 from server.common.sizes import gigabytes
 from server.common.stage_names import STAGE_NAMES
 from server.config.sections import LedgerSettings
@@ -285,23 +286,22 @@ def stage(name: str) -> str:
     return STAGE_NAMES.get(name, name.replace("_", " ").capitalize())
 
 
-OUTCOMES: Mapping[str, tuple[str, str]] = {
-    "delivered": ("Written", "check_circle"),
-    "returned": ("Returned", "reply"),
-    "handed_back": ("Handed back", "assignment_return"),
-    "failed": ("Failed", "error"),
-    "cancelled": ("Cancelled", "cancel"),
-    "denied": ("Denied", "block"),
-    "interrupted": ("Interrupted", "power_off"),
-    "running": ("Running", "pending"),
-    "waiting": ("Waiting", "hourglass_empty"),
+OUTCOME_ICONS: Mapping[str, str] = {
+    "delivered": "check_circle",
+    "returned": "reply",
+    "handed_back": "assignment_return",
+    "failed": "error",
+    "cancelled": "cancel",
+    "denied": "block",
+    "interrupted": "power_off",
+    "running": "pending",
 }
-"""Display word and icon name for each offload outcome."""
+"""Icon name for each offload outcome; other states have ``schedule``."""
 
 
 def outcome(name: str) -> str:
     """Return the outcome as text."""
-    return OUTCOMES.get(name, (name.replace("_", " ").capitalize(), ""))[0]
+    return outcome_word(name).capitalize()
 
 
 def _local(at: float) -> datetime.datetime:

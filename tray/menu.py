@@ -10,6 +10,7 @@ from typing import Literal
 
 from server.backends.base import InstalledModel, LoadedModel
 from server.common.events import ApprovalRequested
+from server.common.outcome_words import outcome_word
 from server.engine.view import EngineView
 from server.models.catalogue import CatalogueModel
 from server.models.recommend import memory_needed
@@ -38,8 +39,6 @@ ActionName = Literal[
 APPROVALS = (("Approve once", "once"), ("For this session", "session"), ("Always in this project", "project"))
 """Labels and extents of an approval."""
 SHOWN_PATHS = 5
-OUTCOMES = {"delivered": "written", "handed_back": "handed back"}
-"""Display text for offload outcomes where it differs from the name."""
 PAUSES: tuple[tuple[str, float], ...] = (("15 minutes", 900), ("1 hour", 3600), ("Until I resume", 0))
 """Labels and durations in seconds (0: until resumed)."""
 
@@ -270,7 +269,7 @@ def _last(last: EndedOffload | None) -> Menu:
     if last is None:
         return ()
     what = formats.shorten(PurePath(last.output).name if last.output else last.task, 40)
-    label = f"Last result: {what} ({OUTCOMES.get(last.outcome, last.outcome)})"
+    label = f"Last result: {what} ({outcome_word(last.outcome)})"
     if last.outcome != "delivered" or not last.output:
         return (MenuEntry(label),)
     return (MenuEntry(label, children=(MenuEntry("Undo", Action("undo", last.id)),)),)

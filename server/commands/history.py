@@ -19,6 +19,7 @@ from server.commands.terminal.output import (
 from server.commands.terminal.pager import Paged
 from server.common.control_characters import in_line
 from server.common.errors import TokenSaverError
+from server.common.outcome_words import outcome_word
 from server.config.folders import Folders
 from server.store.job_ids import find_job_id, offload_ids
 from server.store.records import AttemptRecord, OffloadDetail, OffloadFilter, OffloadRow
@@ -83,10 +84,10 @@ def _list(folders: Folders, rows: Sequence[OffloadRow], *, as_json: bool) -> Non
         return
     stages = _stages(folders) if any(row.outcome == "running" for row in rows) else {}
     print_table(
-        ("id", "started", "outcome", "file", "net tokens", "task"),
+        ("id", "started", "result", "saved", "file", "task"),
         [_cells(row, stages) for row in rows],
-        paint={"outcome": outcome_style, "net tokens": sign_style},
-        right=("net tokens",),
+        paint={"result": outcome_style, "saved": sign_style},
+        right=("saved",),
     )
 
 
@@ -109,7 +110,7 @@ def _show(page: Paged, detail: OffloadDetail) -> None:
     if row.summary:
         page.add(row.summary)
     if row.strength:
-        page.add(f"strength: {row.strength}")
+        page.add(f"evidence: {row.strength}")
     for notice in detail.notices:
         page.add(f"Notice: {notice}", "yellow")
     for attempt in detail.attempts:
@@ -153,8 +154,8 @@ def _cells(row: OffloadRow, stages: Mapping[str, str]) -> tuple[str, ...]:
         row.id,
         _when(row),
         _state(row, stages) if row.outcome == "running" else _outcome(row),
-        row.output or "",
         _own(row.would_save_tokens) if row.by_user and not row.net_tokens else net,
+        row.output or "",
         shortened(" ".join(row.task.split()), LONGEST_TASK),
     )
 
@@ -167,7 +168,7 @@ def _state(row: OffloadRow, stages: Mapping[str, str]) -> str:
 
 def _own(would_save: int) -> str:
     """Return the mark of the user's own call, with what it would have saved if Claude had made it."""
-    return f"not by Claude ({would_save:+,})" if would_save else "not by Claude"
+    return f"by you ({would_save:+,})" if would_save else "by you"
 
 
 def _when(row: OffloadRow) -> str:
@@ -175,7 +176,9 @@ def _when(row: OffloadRow) -> str:
 
 
 def _outcome(row: OffloadRow) -> str:
-    text = f"{row.outcome} ({row.code})" if row.code and row.code != row.outcome else row.outcome
+    """Return the outcome with its reason, or with the evidence for the result."""
+    more = row.strength if row.code in ("", row.outcome) else row.code
+    text = outcome_word(row.outcome) + (f" ({more})" if more else "")
     return f"{text}, undone" if row.undone else text
 
 

@@ -9,7 +9,7 @@ import psutil
 
 from server.bridge import discovery
 from server.commands.hub_client import HubClient, connect, connect_or_start
-from server.commands.terminal.output import echo, gib, outcome_style, print_json, shortened
+from server.commands.terminal.output import echo, outcome_style, print_json, shortened, size_of
 from server.commands.terminal.page import open_page
 from server.commands.terminal.stages import stage_words
 from server.common.control_characters import in_line
@@ -59,7 +59,7 @@ def show_status(folders: Folders, *, as_json: bool) -> None:
     for activity in snapshot["activities"]:
         echo(in_line(activity_line(activity)))
     for model in engine["loaded"]:
-        echo(in_line(f"loaded   {model['name']}  {gib(model['size'])}".rstrip()))
+        echo(in_line(f"loaded   {model['name']}  {size_of(model['size'])}".rstrip()))
     for offload in snapshot["running"]:
         echo(in_line(_running(offload)))
     _show_savings(snapshot)

@@ -110,7 +110,7 @@ def savings_text(groups: tuple[GroupTotal, ...], settings: LedgerSettings) -> st
     """Return groups as a terminal table. Losses are negative; the user's own calls count as 0."""
     if not groups:
         return "Nothing has been offloaded yet."
-    head = ("", "calls", "yours", "lost", "net tokens", "net money", "checked", "corrected")
+    head = ("", "calls", "by you", "at a loss", "tokens saved", "money saved", "checked", "after the check")
     whole = GroupTotal("all", _sum(groups))
     rows = [head, *(_text_row(group, settings) for group in (*groups, whole))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]

@@ -38,10 +38,10 @@ def three_offloads() -> None:
 def test_the_newest_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
     list_offloads(find_folders(), 20, failed=False, as_json=False)
     head, *rows = capsys.readouterr().out.splitlines()
-    assert head.split() == ["id", "started", "outcome", "file", "net", "tokens", "task"]
+    assert head.split() == ["id", "started", "result", "saved", "file", "task"]
     assert [row.split()[0] for row in rows] == ["af69c1d2", "c7aa0001", "c707f3c8"]
-    assert "not by Claude" in rows[0]
-    assert "handed_back (syntax)" in rows[1]
+    assert "by you" in rows[0]
+    assert "handed back (syntax)" in rows[1]
     assert "+293" in rows[2]
     assert rows[2].endswith("Write slugify")
 

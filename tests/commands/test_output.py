@@ -6,7 +6,7 @@ import json
 import pytest
 
 from server.commands.policy import audit
-from server.commands.terminal.output import echo, gib, print_json, print_table
+from server.commands.terminal.output import echo, print_json, print_table, size_of
 from server.commands.terminal.progress import ProgressBar
 from server.commands.terminal.stages import StageLine, elapsed
 from server.common.control_characters import in_line, shown
@@ -95,5 +95,5 @@ def test_a_stage_is_shown_in_words_with_the_model() -> None:
 
 
 def test_memory_has_one_decimal_and_is_left_out_if_unknown() -> None:
-    assert gib(1_610_612_736) == "1.5 GiB"
-    assert gib(0) == ""
+    assert size_of(1_610_612_736) == "1.6 GB"
+    assert size_of(0) == ""

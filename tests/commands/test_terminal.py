@@ -61,7 +61,7 @@ def test_a_table_fits_the_terminal_and_keeps_words_whole(home: dict[str, str], c
 
 def test_outcomes_and_gains_are_coloured_on_a_terminal_only(home: dict[str, str]) -> None:
     _, shown = run_in_terminal("history", environ=home)
-    assert f"{GREEN}delivered" in shown
+    assert f"{GREEN}written" in shown
     assert f"{RED}failed" in shown
     _, plain = run_in_terminal("history", environ={**home, "NO_COLOR": "1"})
     assert not re.search(r"\x1b\[[\d;]*m", plain)  # no colour, and no bold heading
@@ -71,7 +71,7 @@ def test_outcomes_and_gains_are_coloured_on_a_terminal_only(home: dict[str, str]
     piped = {"PATH": os.defpath, **home}
     assert "\x1b" not in program.run("history", env=piped, check=True).stdout
     forced = program.run("history", env={**piped, "FORCE_COLOR": "1"}, check=True)
-    assert f"{GREEN}delivered" in forced.stdout
+    assert f"{GREEN}written" in forced.stdout
 
 
 def test_a_diff_is_coloured_and_goes_through_the_pager(home: dict[str, str]) -> None:

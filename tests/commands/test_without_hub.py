@@ -32,9 +32,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_model_is_listed_with_its_size_and_remaining_time() -> None:
     model = {"name": "coder:7b", "size": 4 << 30, "parameters": "7B", "quantization": "Q4_K_M"}
-    assert _row(model, None) == ("coder:7b", "4.0 GiB", "7B", "Q4_K_M", "", "")
+    assert _row(model, None) == ("coder:7b", "4.3 GB", "7B", "Q4_K_M", "", "")
     loaded = {"size": 5 << 30, "expires_at": time.time() + 600}
-    assert _row(model, loaded)[4:] == ("5.0 GiB", "10 min")
+    assert _row(model, loaded)[4:] == ("5.4 GB", "10 min")
     assert _row(model, {"size": 0, "expires_at": None})[4:] == ("yes", "never")
     assert "`token-saver models pull`" in _first_model({"default_model": "coder:7b"})
     assert "`token-saver models recommend`" in _first_model({"default_model": ""})

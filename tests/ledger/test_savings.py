@@ -85,7 +85,7 @@ def test_every_report_separates_the_users_own_calls() -> None:
     groups = (GroupTotal("offload_work", totals),)
     assert "(5 calls, 3 not by Claude)" in cost_dashboard_text(Savings(totals, totals, totals), SETTINGS)
     head, row, *_ = savings_text(groups, SETTINGS).splitlines()
-    assert (head.split()[1], row.split()[2]) == ("yours", "3")
+    assert (head.split()[1:3], row.split()[2]) == (["by", "you"], "3")
     assert next(csv.DictReader(savings_csv(groups, "tool").splitlines()))["by_user"] == "3"
 
 

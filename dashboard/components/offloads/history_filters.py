@@ -14,6 +14,7 @@ from dashboard.components.controls.elements import box
 from dashboard.components.controls.filter_chip import FilterChip, Value
 from dashboard.history_address import RETRIED, HistoryAddress, days_of
 from dashboard.tool_names import call_name
+from server.common.outcome_words import OUTCOME_WORDS
 from server.hub import Hub
 from server.offload.values import STRENGTHS
 from server.store.facet_counts import FacetCounts, count_facets
@@ -172,7 +173,7 @@ class HistoryFilters:
         elif field == "tool":
             found = [(name, call_name(name), name) for name in names]
         elif field == "outcome":
-            return [(name, formats.outcome(name), "") for name in _in_order(names, tuple(formats.OUTCOMES))]
+            return [(name, formats.outcome(name), "") for name in _in_order(names, tuple(OUTCOME_WORDS))]
         elif field == "strength":
             return [(name, formats.capitalised(name), "") for name in _in_order(names, STRENGTHS)]
         elif field == "review":

@@ -14,7 +14,7 @@ class OutcomeBadge:
 
     def update(self, name: str, *, undone: bool = False) -> None:
         """Show an outcome (``OffloadRow.outcome``) or a batch item's state."""
-        word, picture = formats.OUTCOMES.get(name, (formats.outcome(name), "schedule"))
+        word, picture = formats.outcome(name), formats.OUTCOME_ICONS.get(name, "schedule")
         if undone:
             word, picture = "Undone", "undo"
         set_classes(self._badge, f"ts-outcome ts-outcome-{'undone' if undone else name}")

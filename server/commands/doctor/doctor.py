@@ -30,6 +30,7 @@ from server.commands.terminal.progress import progress_bar
 from server.common.control_characters import in_line
 from server.common.distribution import FORMER_NAME, NAME, installed_version
 from server.common.errors import TokenSaverError
+from server.common.sizes import gigabytes
 from server.config.folders import Folders
 from server.config.settings import Settings, load_settings
 from server.gpu.engine_devices import idle_gpu, idle_gpu_advice
@@ -51,7 +52,6 @@ _KINDS: tuple[tuple[Literal["python", "command"], str], ...] = (
 )
 MODELS_SECONDS = 10.0
 """Maximum wait for a found engine to list its models (seconds)."""
-GIB = 1024**3
 
 
 def examine(folders: Folders, missing_tray: Callable[[], str], *, as_json: bool, offload: bool) -> int:
@@ -188,9 +188,9 @@ def _tray(missing: str) -> Finding:
 
 def _hardware() -> Finding:
     machine = read_machine()
-    gpus = [f"{gpu.name} with {gpu.total / GIB:.0f} GiB" for gpu in machine.gpus]
+    gpus = [f"{gpu.name} with {gigabytes(gpu.total)}" for gpu in machine.gpus]
     text = f"{', '.join(gpus) or 'no GPU, models run on the CPU'}; {machine.cores} cores; "
-    text += f"{machine.ram_available / GIB:.1f} of {machine.ram_total / GIB:.1f} GiB RAM free"
+    text += f"{gigabytes(machine.ram_available)} of {gigabytes(machine.ram_total)} RAM free"
     return Finding("hardware", "ok", text)
 
 

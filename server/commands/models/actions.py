@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from server.commands.hub_client import HubAnswered, HubClient, connect_or_start, hub_for_call
 from server.commands.status import activity_line
-from server.commands.terminal.output import echo, gib, print_json, print_table
+from server.commands.terminal.output import echo, print_json, print_table, size_of
 from server.commands.terminal.progress import Step, progress_bar
 from server.common.control_characters import in_line
 from server.common.errors import BadArguments
@@ -185,11 +185,11 @@ def _first_model(engine: dict[str, Any]) -> str:
 
 
 def _row(model: dict[str, Any], loaded: dict[str, Any] | None) -> tuple[str, ...]:
-    memory = "" if loaded is None else gib(loaded["size"]) or "yes"
+    memory = "" if loaded is None else size_of(loaded["size"]) or "yes"
     expires_at = loaded["expires_at"] if loaded else None
     stays = "" if loaded is None else "never"
     left = stays if expires_at is None else f"{max(0, expires_at - time.time()) / 60:.0f} min"
-    return (model["name"], gib(model["size"]), model["parameters"], model["quantization"], memory, left)
+    return (model["name"], size_of(model["size"]), model["parameters"], model["quantization"], memory, left)
 
 
 def _ignore(_step: Step) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from server.common.control_characters import CONTROL, in_line, shown
+from server.common.sizes import gigabytes
 
-GIB = 1024**3
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Paint = Callable[[str], str]
 """Returns the ``rich`` style for a cell's text; empty for none."""
@@ -22,6 +22,7 @@ not push a column out of sight.
 LEAST_FLEXIBLE = 12
 """Minimum width of a table's shortened column (characters)."""
 OUTCOME_STYLES: Mapping[str, str] = {
+    "written": "green",
     "delivered": "green",
     "returned": "green",
     "done": "green",
@@ -30,6 +31,7 @@ OUTCOME_STYLES: Mapping[str, str] = {
     "working": "cyan",
     "waits": "yellow",
     "waiting": "yellow",
+    "handed back": "yellow",
     "handed_back": "yellow",
     "interrupted": "yellow",
     "paused": "yellow",
@@ -72,8 +74,9 @@ def shows_colours(stream: TextIO) -> bool:
 
 
 def outcome_style(text: str) -> str:
-    """Return the style for an outcome or a state, chosen by its first word."""
-    return OUTCOME_STYLES.get(text.split(" ", 1)[0].rstrip(","), "")
+    """Return the style for an outcome or a state, chosen by its first words."""
+    name = text.partition(" (")[0].partition(",")[0]
+    return OUTCOME_STYLES.get(name, OUTCOME_STYLES.get(name.split(" ", 1)[0], ""))
 
 
 def sign_style(text: str) -> str:
@@ -165,6 +168,6 @@ def shortened(text: str, width: int) -> str:
     return f"{cut.rstrip()}…"
 
 
-def gib(size: int) -> str:
-    """Return a byte count as GiB; empty if unknown."""
-    return f"{size / GIB:.1f} GiB" if size else ""
+def size_of(count: int) -> str:
+    """Return a byte count in gigabytes; empty if unknown."""
+    return gigabytes(count) if count else ""

@@ -237,9 +237,10 @@ def test_counts_and_names() -> None:
 
 
 def test_every_outcome_of_the_app_has_a_word() -> None:
+    from server.common.outcome_words import OUTCOME_WORDS
     from server.offload.values import OUTCOMES
 
-    assert {*OUTCOMES, "running", "waiting", "interrupted"} == set(formats.OUTCOMES)
+    assert {*OUTCOMES, "running", "waiting", "interrupted"} == set(OUTCOME_WORDS)
 
 
 def test_model_files_have_decimal_sizes_and_short_names() -> None:
