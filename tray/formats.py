@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from pathlib import PurePath
 
 GIGABYTE = 1_000_000_000
 MEGABYTE = 1_000_000
@@ -37,6 +38,12 @@ def count(number: int, noun: str) -> str:
     """Return ``1 task``, ``2 tasks`` or ``2 batches``."""
     plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
+
+
+def request(task: str, output: str, tool: str) -> str:
+    """Return what a call asks for: ``“Write the tests” → test_fees.py``, or its tool if it has no task."""
+    what = f"“{shorten(task, 40)}”" if task.strip() else tool
+    return f"{what} → {shorten(PurePath(output).name, 40)}" if output else what
 
 
 def shorten(text: str, length: int = 48) -> str:

@@ -223,10 +223,11 @@ def _pause(paused_until: float | None) -> MenuEntry:
 
 def _approval(request: ApprovalRequested) -> MenuEntry:
     more = request.files - min(len(request.paths), SHOWN_PATHS)
-    client, files = request.client or "a client", formats.count(request.files, "file")
+    client, files = formats.shorten(request.client) or "a client", formats.count(request.files, "file")
     return MenuEntry(
-        f"Approve {request.tool} from {client} ({files})…",
+        f"Approve {formats.request(request.task, request.output, request.tool)}…",
         children=(
+            MenuEntry(f"From {client}, {files}"),
             MenuEntry(formats.shorten(request.reason, 80)),
             *(MenuEntry(formats.shorten(path, 80)) for path in request.paths[:SHOWN_PATHS]),
             *((MenuEntry(f"and {more} more"),) if more > 0 else ()),
@@ -270,9 +271,11 @@ def _last(last: EndedOffload | None) -> Menu:
         return ()
     what = formats.shorten(PurePath(last.output).name if last.output else last.task, 40)
     label = f"Last result: {what} ({outcome_word(last.outcome)})"
-    if last.outcome != "delivered" or not last.output:
-        return (MenuEntry(label),)
-    return (MenuEntry(label, children=(MenuEntry("Undo", Action("undo", last.id)),)),)
+    show = MenuEntry("Show details", Action("open", f"offload/{last.id}"))
+    undo = (
+        (MenuEntry("Undo", Action("undo", last.id)),) if last.outcome == "delivered" and last.output else ()
+    )
+    return (MenuEntry(label, children=(*undo, show)),)
 
 
 def _review(results: int) -> Menu:

@@ -6,7 +6,7 @@ from server.common.events import ApprovalRequested, Event, ModelProgress, PauseC
 from server.config.sections import TraySettings
 from server.state.snapshot import Snapshot
 from tray.batches import Batch
-from tray.formats import count, shorten
+from tray.formats import count, request, shorten
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ def notice_of_event(event: Event, settings: TraySettings) -> Notice | None:
         case ModelProgress(phase="download", done=True) if settings.notify_model:
             return Notice("Download failed", f"{event.model}: {event.error}")
         case ApprovalRequested() if settings.notify_approval:
-            client = shorten(event.client) or "A client"
-            wish = f"{client} wants to use {event.tool} on {count(event.files, 'file')}"
-            text = f"{wish}: {event.reason.rstrip('.')}."
+            client = shorten(event.client) or "a client"
+            wish = f"{request(event.task, event.output, event.tool)}, from {client}"
+            text = f"{wish}, {count(event.files, 'file')}. {event.reason.rstrip('.')}."
             return Notice("Approval needed", text, topic=event.approval_id, choices=ANSWERS)
         case PauseChanged(giving_way=True) if settings.notify_pause:
             return Notice("Offloading is paused", event.reason)

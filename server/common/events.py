@@ -154,7 +154,8 @@ class PauseChanged(Event):
 @dataclass(frozen=True)
 class ApprovalRequested(Event):
     """A call needs the user's approval. ``files`` is the number of files the call would touch; ``paths``
-    lists some of them. The call is denied at ``deadline`` (seconds since the epoch).
+    lists some of them. The call is denied at ``deadline`` (seconds since the epoch). ``task`` is its task in
+    words and ``output`` the file it would write; both are empty for calls without one.
     """
 
     approval_id: str
@@ -164,6 +165,8 @@ class ApprovalRequested(Event):
     files: int
     paths: tuple[str, ...]
     deadline: float
+    task: str = ""
+    output: str = ""
 
 
 @dataclass(frozen=True)

@@ -172,4 +172,11 @@ def _requested(approval: Approval) -> ApprovalRequested:
         files=approval.call.files,
         paths=approval.call.paths,
         deadline=approval.deadline,
+        task=_text(approval, "task"),
+        output=_text(approval, "output"),
     )
+
+
+def _text(approval: Approval, argument: str) -> str:
+    value = approval.call.arguments.get(argument)
+    return value if isinstance(value, str) else ""

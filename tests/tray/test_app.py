@@ -283,13 +283,13 @@ def test_a_call_is_approved_and_another_denied_in_the_tray(
                 await panel.icon()
                 await panel.until_label("Load")
                 call = group.create_task(asyncio.to_thread(offload, app, "a.py"))
-                await panel.until_label("Approve offload_work")
+                await panel.until_label("Approve “Write f.” → a.py")
                 await until_colour(panel, AMBER)
                 async with asyncio.timeout(PATIENCE):
                     title, text = await panel.notifications.notices.get()
                 assert title == "Approval needed"
                 assert "The user wants to be asked" in text
-                await panel.click("Approve offload_work", "Approve once")
+                await panel.click("Approve “Write f.” → a.py", "Approve once")
                 async with asyncio.timeout(PATIENCE):
                     answer = await call
                 assert not answer.failed, answer.text
@@ -301,7 +301,7 @@ def test_a_call_is_approved_and_another_denied_in_the_tray(
                 await panel.until_label("Last result: a.py (written)")
                 assert [
                     child.label for child in (await panel.find("Last result: a.py (written)")).children
-                ] == ["Undo"]
+                ] == ["Undo", "Show details"]
                 await panel.click("Last result", "Undo")
                 await until(lambda: not (project / "a.py").exists())
 

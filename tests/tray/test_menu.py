@@ -191,14 +191,16 @@ REQUEST = ApprovalRequested(
     120,
     tuple(f"src/{n}.py" for n in range(8)),
     NOW + 600,
+    "Add docstrings to every function of the module",
+    "src/fees.py",
 )
 
 
 def test_a_pending_approval_comes_first_with_its_files() -> None:
     first = build_menu(WORKING, SystemState(), Pending(approvals=(REQUEST,)))[0]
-    assert first.label == "Approve offload_work from claude-code (120 files)…"
+    assert first.label == "Approve “Add docstrings to every function of the…” → fees.py…"
     told = [child.label for child in first.children if child.action is None]
-    assert told[:2] == ["It would touch more than 50 files", "src/0.py"]
+    assert told[:3] == ["From claude-code, 120 files", "It would touch more than 50 files", "src/0.py"]
     assert "and 115 more" in told
     assert [child.action for child in first.children if child.action is not None] == [
         Action("approve", "a1", "once"),
