@@ -1,5 +1,7 @@
 """The *Now* page: running work, tokens saved, the engine, the latest results."""
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nicegui.element import Element
@@ -16,14 +18,14 @@ from dashboard.components.offloads.offload_list import OffloadList, grouped
 from dashboard.components.offloads.running_batches import BatchList, outside_batches
 from dashboard.components.offloads.running_offloads import RunningList, WaitingList
 from dashboard.components.savings.saved_figures import CHART_DAYS, WEEK, SavedFigures
-from dashboard.components.savings.today_line import TodayLine
+from dashboard.components.savings.today_line import Measures, TodayLine
 from dashboard.history_address import RETRIED
 from dashboard.hub_updates import HubUpdates
 from server.common.days import midnight
 from server.hub import Hub
 from server.ledger.transcripts.bill import Bill
 from server.offload.values import STRENGTHS
-from server.state.snapshot import Snapshot
+from server.state.snapshot import RunningOffload, Snapshot
 from server.store.records import OffloadFilter
 from server.store.reviews import Reviews
 
@@ -64,7 +66,7 @@ class Work:
     """Work waiting for the user, running, or waiting for the engine."""
 
     def __init__(self, page: Page) -> None:
-        hub = page.hub
+        hub = self._hub = page.hub
         with box("ts-now-runs ts-stack"):
             self._asking = box()
             with self._asking, card("Waiting for you"):
@@ -80,8 +82,8 @@ class Work:
         runs, waits = split(outside_batches(snapshot))
         self._running.update(runs)
         self._batches.update(snapshot)
-        self._waiting.update(waits)
-        self.nothing.show(idle=not any(snapshot.counts))
+        self._waiting.update(in_order(waits, self._hub.engine.waiting_order))
+        self.nothing.update(snapshot)
 
     def update_text(self, snapshot: Snapshot) -> None:
         """Show more text from the running work."""
@@ -91,6 +93,12 @@ class Work:
     def update_approvals(self) -> None:
         """Show the calls awaiting approval."""
         self._asking.set_visibility(self._approvals.update() > 0)
+
+
+def in_order(waits: Sequence[RunningOffload], order: Sequence[str]) -> list[RunningOffload]:
+    """Return the waiting offloads in the order of the queue. Those that are about to enter it are last."""
+    places = {name: place for place, name in enumerate(order)}
+    return sorted(waits, key=lambda each: places.get(each.id, len(places)))
 
 
 @dataclass(frozen=True)
@@ -112,13 +120,15 @@ class Past:
         self._side = side
         self._reviews = Reviews(page.hub.history.database, STRENGTHS)
         self._bill = 0
+        self._quota = ""
         with box("ts-now-last") as self._before, card("Before that"):
             self._rows = OffloadList(page.clock)
             link("/history", "ts-more", "All offloads")
 
     async def load_bill(self) -> None:
-        """Read the user's bill for the last seven days."""
+        """Read the user's bill for the last seven days, and the usage of the quotas."""
         self._bill = week_bill((await self._hub.transcript_check.report()).bill)
+        self._quota = (await asyncio.to_thread(self._hub.quota.read)).text()
 
     async def load(self) -> None:
         """Read and show past totals and results."""
@@ -131,8 +141,7 @@ class Past:
             days[-1].totals,
             await history.totals(midnight(WEEK - 1).timestamp()),
             everything,
-            bill=self._bill,
-            quota_dollars=self._hub.settings.ledger.quota_dollars,
+            measures=Measures(self._bill, self._hub.settings.ledger.quota_dollars, self._quota),
             waiting=await self._reviews.count(),
         )
         where = OffloadFilter(retried_codes=RETRIED)

@@ -109,7 +109,7 @@ async def show(hub: Hub, updates: HubUpdates, view: ChartView) -> None:
                     week = await history.totals(midnight(6).timestamp())
                     notes = (quota.text(), arms.text())
                     bill_card(report.bill, week, saved, hub.ledger.prices.named, notes)
-                with card("Check against Claude Code's transcripts"):
+                with card("Check against Claude Code's transcripts", anchor="transcripts"):
                     audit = TranscriptCheckCard(hub)
                 with card("Largest losses"):
                     if losses:

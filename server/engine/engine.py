@@ -94,6 +94,11 @@ class Engine:
         """Number of tasks waiting for a slot."""
         return self._queue.waiting
 
+    @property
+    def waiting_order(self) -> tuple[str, ...]:
+        """Names of the waiting tasks, next first; those of offloads are their ids."""
+        return self._queue.order
+
     async def use(self) -> Backend:
         """Return the engine, discovering one if necessary and waiting a while if it is loading.
 
@@ -105,14 +110,15 @@ class Engine:
         return await self._active.use_when_ready()
 
     @asynccontextmanager
-    async def slot(self, client: str, interactive: bool = True) -> AsyncGenerator[None]:
-        """Wait for a slot and hold it while the context is open. Clients take turns.
+    async def slot(self, client: str, interactive: bool = True, name: str = "") -> AsyncGenerator[None]:
+        """Wait for a slot and hold it while the context is open. Clients take turns. ``name`` stands for the
+        task in ``waiting_order``.
 
         Raises:
             QueueFull: the queue is full.
             Paused: offloading is paused or was paused while waiting.
         """
-        async with self.gate.passing(), self._queue.slot(client, interactive):
+        async with self.gate.passing(), self._queue.slot(client, interactive, name):
             yield
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationItem, None]:

@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 
 from server.common.errors import QueueFull
 
-_Lane = OrderedDict[str, deque[asyncio.Future[None]]]
+_Turn = asyncio.Future[None]
+_Lane = OrderedDict[str, deque[_Turn]]
 
 
 class FairQueue:
@@ -25,6 +26,7 @@ class FairQueue:
         self._waiting = 0
         self._interactive: _Lane = OrderedDict()
         self._batch: _Lane = OrderedDict()
+        self._names: dict[_Turn, str] = {}
 
     @property
     def running(self) -> int:
@@ -46,21 +48,35 @@ class FairQueue:
         self._slots = max(1, slots)
         self._admit()
 
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Names of the waiting tasks, next first, if no other task comes."""
+        found: list[_Turn] = []
+        for lane in (self._interactive, self._batch):
+            rows = deque(deque(turns) for turns in lane.values())
+            while rows:
+                row = rows.popleft()
+                found.append(row.popleft())
+                if row:
+                    rows.append(row)
+        return tuple(self._names[turn] for turn in found)
+
     @asynccontextmanager
-    async def slot(self, client: str, interactive: bool = True) -> AsyncGenerator[None]:
-        """Wait for a slot and hold it while the context is open. Cancelling is safe at any time.
+    async def slot(self, client: str, interactive: bool = True, name: str = "") -> AsyncGenerator[None]:
+        """Wait for a slot and hold it while the context is open. Cancelling is safe at any time. ``name``
+        stands for the task in ``order``.
 
         Raises:
             QueueFull: ``limit`` tasks are already waiting.
         """
-        await self._enter(client, self._interactive if interactive else self._batch)
+        await self._enter(client, self._interactive if interactive else self._batch, name)
         try:
             yield
         finally:
             self._running -= 1
             self._admit()
 
-    async def _enter(self, client: str, lane: _Lane) -> None:
+    async def _enter(self, client: str, lane: _Lane, name: str) -> None:
         if self._running < self._slots and not self._waiting:
             self._running += 1
             return
@@ -69,7 +85,8 @@ class FairQueue:
                 f"{self._waiting} tasks are waiting for the engine, and the queue is full.",
                 "Try again when some tasks are done, or raise [offload] queue_limit.",
             )
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn: _Turn = asyncio.get_running_loop().create_future()
+        self._names[turn] = name
         lane.setdefault(client, deque()).append(turn)
         self._waiting += 1
         try:
@@ -81,6 +98,8 @@ class FairQueue:
             else:
                 self._leave(client, turn, lane)
             raise
+        finally:
+            del self._names[turn]
 
     def _admit(self) -> None:
         while self._waiting and self._running < self._slots:
@@ -89,7 +108,7 @@ class FairQueue:
                 self._running += 1
                 turn.set_result(None)
 
-    def _next(self) -> asyncio.Future[None]:
+    def _next(self) -> _Turn:
         lane = self._interactive or self._batch
         client, turns = next(iter(lane.items()))
         turn = turns.popleft()
@@ -100,7 +119,7 @@ class FairQueue:
             del lane[client]
         return turn
 
-    def _leave(self, client: str, turn: asyncio.Future[None], lane: _Lane) -> None:
+    def _leave(self, client: str, turn: _Turn, lane: _Lane) -> None:
         turns = lane.get(client, deque())
         if turn not in turns:
             return

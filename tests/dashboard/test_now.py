@@ -89,6 +89,43 @@ def test_running_and_waiting_offloads_can_be_cancelled(page: Page, stage: Dashbo
     assert not (stage.project / "a.txt").exists()
 
 
+def test_the_top_says_what_is_unknown_and_how_to_learn_it(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
+    facts = page.locator(".ts-today-facts")
+    expect(facts).to_contain_text("Share of your bill: not known yet.")
+    facts.get_by_role("link", name=re.compile("written$")).click()
+    page.wait_for_url(re.compile("outcome=delivered&time=today"))
+    expect(page.locator(".ts-rows .ts-offload").first).to_be_visible()
+    page.go_back()
+    facts.get_by_role("link", name="Set the price of your subscription").click()
+    expect(page.locator(".ts-setting:visible")).to_contain_text("Weekly price of your subscription")
+
+
+def test_the_queue_is_shown_in_its_order(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
+    stage.ollama.answers.when("poem", without_end())
+    with stage.client() as first, stage.client() as second:
+        ask(first, "Write the running poem", output="p0.txt")
+        expect(page.locator(".ts-run .ts-stream-text")).to_contain_text("word")
+        waiting = page.locator(".ts-wait .ts-task")
+        for number in (1, 2):
+            ask(first, f"Write poem {number}", output=f"p{number}.txt")
+            expect(waiting).to_have_count(number)
+        ask(second, "Write the poem of another client", output="p3.txt")
+        # Clients take turns, so that the other client does not wait for both.
+        expected = ["Write poem 1", "Write the poem of another client", "Write poem 2"]
+        expect(waiting).to_have_text(expected)
+        for task in reversed(expected):
+            line = page.locator(".ts-wait", has_text=task)
+            line.get_by_role("button", name="Cancel").click()
+            expect(line).to_have_count(0)
+        page.locator(".ts-run").get_by_role("button", name="Cancel").click()
+        expect(page.locator(".ts-run")).to_have_count(0)
+    expect(page.locator(".ts-idle-ready")).to_have_text(
+        f"Nothing is running. The next task runs on {CODER}, which is loaded."
+    )
+
+
 def test_a_model_is_loaded_and_unloaded(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url())
     stage.ollama.loaded.clear()

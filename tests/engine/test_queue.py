@@ -25,7 +25,7 @@ class Worker:
 
     async def enter(self, name: str, client: str, interactive: bool = True) -> None:
         async def work() -> None:
-            async with self.queue.slot(client, interactive):
+            async with self.queue.slot(client, interactive, name):
                 self.order.append(name)
                 self.inside[name] = asyncio.Event()
                 try:
@@ -62,6 +62,22 @@ async def test_client_with_many_tasks_delays_another_by_one_task() -> None:
     await worker.enter("c0", "c")
 
     assert await worker.finish() == ["a0", "a1", "b0", "c0", "a2", "b1", "a3", "a4"]
+
+
+async def test_the_order_is_told_in_advance() -> None:
+    worker = Worker(FairQueue(limit=20))
+    for name, client in (("first", "a"), ("a1", "a"), ("a2", "a"), ("a3", "a"), ("b1", "b"), ("b2", "b")):
+        await worker.enter(name, client)
+    await worker.enter("c1", "c", interactive=False)
+    await worker.enter("gone", "b")
+    worker.tasks["gone"].cancel()
+    await settle()
+    told = worker.queue.order
+    assert told == ("a1", "b1", "a2", "b2", "a3", "c1")
+    await worker.release("first")
+    assert worker.queue.order == told[1:]
+    assert await worker.finish() == ["first", *told]
+    assert worker.queue.order == ()
 
 
 async def test_interactive_goes_before_batch() -> None:

@@ -38,10 +38,11 @@ class LastResult:
             )
             if row.net_tokens or row.would_save_tokens:
                 text("tokens", "ts-sub")
-            self._clock.ago(row.ended_at or row.started_at, "ts-sub ts-num")
         link(f"/offload/{row.id}", "ts-run-task", title(row))
         about = [f"→ {row.output}" if row.output else "", row.model, formats.duration(row.seconds)]
-        text(" · ".join(part for part in about if part), "ts-sub", "p")
+        with box("ts-sub", "p"):
+            text("".join(f"{part} · " for part in about if part))
+            self._clock.ago(row.ended_at or row.started_at)
         failed = row.outcome not in ("delivered", "returned")
         why = formats.reason(row.summary, row.code) if failed else ""
         words = detail.notices[0] if detail.notices else why

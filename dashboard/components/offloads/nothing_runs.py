@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 
 from nicegui import ui
 
+from dashboard import formats
+from dashboard.app_status import to_fetch
 from dashboard.components.controls.button import button
 from dashboard.components.controls.copy_button import copy_button
 from dashboard.components.controls.elements import box, link, text
@@ -14,8 +17,11 @@ from server.clients.bridge_command import bridge_command
 from server.clients.config_change import connected
 from server.clients.config_files import CLIENTS, find_place
 from server.common.errors import TokenSaverError
+from server.engine.view import EngineView
 from server.hub import Hub
+from server.models.evidence import NOTHING, Evidence, gather_evidence
 from server.offload.values import Task
+from server.state.snapshot import Snapshot
 
 SENTENCES = (
     "Use token-saver to write docstrings for src/app.py",
@@ -31,8 +37,11 @@ class NothingRuns:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._sends = ""
+        self._evidence: Mapping[str, Evidence] = {}
         with box("ts-idle") as self._body:
-            self._words = text("Nothing is running.", "ts-sub", "p")
+            self._ready = text("", "ts-idle-ready", "p")
+            self._words = text("", "ts-sub", "p")
             with box("ts-idle-connect") as self._connect:
                 text("No client is connected yet.", "", "p")
                 link("/welcome", "ts-btn-link", "Connect Claude")
@@ -51,15 +60,21 @@ class NothingRuns:
                 button("Run", self._run, icon="play_arrow", label="Run this task on the local model")
 
     async def load(self) -> None:
-        """Find out whether a client is connected."""
+        """Find out whether a client is connected, and how well each model did."""
         connected = await asyncio.to_thread(any_connected)
         self._connect.set_visibility(not connected)
-        sends = " Claude sends work here automatically." if connected else ""
-        self._words.set_text(f"Nothing is running.{sends}")
+        self._sends = "Claude sends work here automatically." if connected else ""
+        self._evidence = await gather_evidence(self._hub.measuring.measurements, "coding")
+        self.update(self._hub.snapshot())
 
-    def show(self, *, idle: bool) -> None:
-        """Show the suggestions if nothing is running."""
-        self._body.set_visibility(idle)
+    def update(self, snapshot: Snapshot) -> None:
+        """Say what the engine is ready for. Hidden while something is running."""
+        self._body.set_visibility(not any(snapshot.counts))
+        engine = snapshot.engine
+        self._ready.set_text(ready_words(engine, paused=snapshot.paused_until is not None))
+        known = self._evidence.get(engine.default_model.removesuffix(":latest"), NOTHING).summary
+        about = f"{formats.capitalised(known)}." if known and not engine.error else ""
+        self._words.set_text(" ".join(part for part in (about, self._sends) if part))
 
     async def _run(self) -> None:
         try:
@@ -68,6 +83,23 @@ class NothingRuns:
             show_error(error)
         else:
             self._task.set_value("")
+
+
+def ready_words(engine: EngineView, *, paused: bool) -> str:
+    """Return what the next task would run on: ``Nothing is running. The next task runs on qwen2.5-coder:7b,
+    which is loaded.``
+    """
+    nothing = "Nothing is running."
+    if paused:
+        return f"{nothing} Offloading is paused."
+    if engine.error or not engine.label:
+        return f"{nothing} The engine is not ready."
+    name = engine.default_model
+    if not name or to_fetch(engine):
+        return f"{nothing} No model is installed yet."
+    loaded = any(model.name == name for model in engine.loaded)
+    state = "which is loaded" if loaded else "once it is loaded"
+    return f"{nothing} The next task runs on {formats.model_name(name)}, {state}."
 
 
 def any_connected() -> bool:

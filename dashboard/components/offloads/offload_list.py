@@ -124,7 +124,7 @@ def _about(row: OffloadRow, *, in_full: bool) -> str:
         return formats.one_line(formats.without_markup(formats.reason(row.summary, row.code)))
     target = "no file" if row.output is None else formats.target(row.output)
     reviewed = REVIEWS.get(row.reviewed, "")
-    client = formats.client_name(row.client)
+    client = formats.client_name(row.client) if in_full or row.by_user else ""
     more = (row.strength, formats.project_name(row.project)) if in_full else ()
     parts = (target, reviewed, *more, formats.model_name(row.model), client)
     return " · ".join(part for part in parts if part)

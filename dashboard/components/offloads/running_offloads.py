@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from dashboard import formats
 from dashboard.components.controls.button import button
-from dashboard.components.controls.elements import box, icon, link, set_classes, set_title, text
+from dashboard.components.controls.elements import box, link, set_classes, set_title, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import run_action
 from dashboard.components.live.clock import Clock
@@ -137,7 +137,9 @@ class WaitingList:
         with box("ts-waiting") as self._body:
             self._head = text("", "ts-waiting-head", "h3")
             self._lines = KeyedList[RunningOffload](
-                box("ts-rows", "ul"), lambda offload: offload.id, lambda offload: _Line(hub, offload)
+                box("ts-rows ts-waiting-lines", "ol"),
+                lambda offload: offload.id,
+                lambda offload: _Line(hub, offload),
             )
             self._more = text("", "ts-sub", "p")
         self._body.set_visibility(False)
@@ -145,7 +147,7 @@ class WaitingList:
     def update(self, offloads: Sequence[RunningOffload]) -> None:
         """Update the queue, with the next offload first."""
         self._body.set_visibility(bool(offloads))
-        self._head.set_text(f"{len(offloads)} waiting for the engine")
+        self._head.set_text(f"{len(offloads)} waiting for the engine, next first")
         self._lines.update(offloads[:MOST_LINES])
         more = len(offloads) - MOST_LINES
         self._more.set_text(f"and {formats.number(more)} more" if more > 0 else "")
@@ -162,7 +164,7 @@ def _waits_for(offload: RunningOffload) -> str:
 class _Line:
     def __init__(self, hub: Hub, offload: RunningOffload) -> None:
         with box("ts-wait", "li") as self.element:
-            icon("hourglass_empty")
+            text("", "ts-wait-place ts-num").props["aria-hidden"] = "true"  # the stylesheet counts
             with box("ts-wait-words"):
                 text(formats.one_line(offload.task, 120), "ts-task")
                 text(_waits_for(offload), "ts-sub", title=offload.output)

@@ -49,13 +49,16 @@ _WATCH_EVERY = 64
 
 @dataclass(frozen=True)
 class Sampling:
-    """Sampling settings for one offload, shared by all its rounds, and whether a user is waiting for it."""
+    """Sampling settings for one offload, shared by all its rounds, and whether a user is waiting for it.
+    ``name`` stands for it in the queue.
+    """
 
     model: str
     temperature: float
     keep_alive: str | None
     lane: str
     interactive: bool
+    name: str = ""
 
     def of_round(self, number: int) -> "Sampling":
         """Return the sampling settings for a round, counted from 1.
@@ -93,7 +96,7 @@ async def generate(
     """
     progress.stage("queue")
     asked_at = time.monotonic()
-    async with engine.slot(sampling.lane, sampling.interactive):
+    async with engine.slot(sampling.lane, sampling.interactive, sampling.name):
         waited = time.monotonic() - asked_at
         loading = must_load(engine, sampling.model)
         progress.stage("load" if loading else "prompt", sampling.model)
