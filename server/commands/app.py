@@ -17,7 +17,7 @@ from server.commands.checks_app import checks_app
 from server.commands.clients.cli import connect, disconnect, statusline, uninstall
 from server.commands.config.cli import config_app
 from server.commands.context.cli import context
-from server.commands.digest.cli import digest, run
+from server.commands.digest.cli import ask, digest, run
 from server.commands.examples import add_examples
 from server.commands.models.cli import models_app
 from server.commands.pause import pause, resume
@@ -105,7 +105,7 @@ def build_cli(start_app: StartApp, missing_tray: MissingTray) -> typer.Typer:
 
     _add(app, WORK, offload, batch)
     app.add_typer(jobs_app, name="jobs", rich_help_panel=WORK)
-    _add(app, WORK, cancel, undo, commit, digest)
+    _add(app, WORK, cancel, undo, commit, digest, ask)
     app.command(rich_help_panel=WORK, context_settings={"ignore_unknown_options": True})(run)
     _add(app, RESULTS, status, dashboard, history, savings, context)
     app.add_typer(audit_app, name="audit", rich_help_panel=RESULTS)

@@ -3,6 +3,8 @@
 import typer
 from typer.models import CommandInfo
 
+from server.commands.help_pages import PlainCommand, PlainGroup
+
 EXAMPLES = {
     "serve": "token-saver serve",
     "doctor": "token-saver doctor --json",
@@ -13,6 +15,7 @@ EXAMPLES = {
     "checks place": "token-saver checks place test sandbox",
     "checks withdraw": "token-saver checks withdraw",
     "digest": "token-saver digest build.log --focus linker",
+    "ask": 'token-saver ask "What failed first, and in which file?" build.log',
     "run": "token-saver run -- pytest -v",
     "status": "token-saver status --json",
     "savings": "token-saver savings --since 7d --by model",
@@ -80,14 +83,20 @@ EXIT_STATUS = {
 
 
 def add_examples(app: typer.Typer) -> None:
-    """Add an example to the help of each command, and the exit statuses to the app's help."""
+    """Add an example to the help of each command, and the exit statuses to the app's help. Help pages name
+    values instead of Python types.
+    """
     statuses = "; ".join(f"{status} {meaning}" for status, meaning in EXIT_STATUS.items())
     app.info.epilog = f"Exit status: {statuses}. --debug adds a traceback."
+    app.info.cls = PlainGroup
     for info in app.registered_commands:
+        info.cls = PlainCommand
         info.epilog = _example(command_name(info))
     for group in app.registered_groups:
+        group.cls = PlainGroup
         group.epilog = _example(str(group.name))
         for info in group.typer_instance.registered_commands if group.typer_instance else ():
+            info.cls = PlainCommand
             info.epilog = _example(f"{group.name} {command_name(info)}")
 
 

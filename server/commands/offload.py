@@ -1,5 +1,6 @@
-"""Commands ``offload``, ``cancel`` and ``undo``."""
+"""Commands ``offload``, ``ask``, ``cancel`` and ``undo``."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from server.commands.hub_client import HubAnswered, ToolAnswer, connect, hub_for_call
@@ -19,18 +20,20 @@ def offload_task(settings: Settings, folders: Folders, arguments: dict[str, Any]
     Raises:
         TokenSaverError: the hub does not answer, or the offload failed. The message gives the reason.
     """
-    given = {name: value for name, value in arguments.items() if value}
-    with progress_bar() as bar:
-        bar.show("starting")
-        with hub_for_call(settings, folders) as hub:
-            answer = hub.call_tool("offload_work", given, bar.show)
-    if as_json:
-        print_json({**answer.meta.get(OUTCOME_META, {}), "text": answer.text})
-    elif answer.failed:
-        raise HubAnswered(answer.text)
-    else:
-        echo(answer.text)
-    return _exit_status(answer)
+    return _call(settings, folders, "offload_work", arguments, as_json=as_json)
+
+
+def ask_about(
+    settings: Settings, folders: Folders, question: str, files: Sequence[str], *, as_json: bool
+) -> int:
+    """Answer a question about files with lines of them, print the answer and return the exit status.
+
+    Raises:
+        TokenSaverError: the hub does not answer, or the files cannot be read.
+    """
+    return _call(
+        settings, folders, "compress_context", {"files": list(files), "focus": question}, as_json=as_json
+    )
 
 
 def undo_work(settings: Settings, folders: Folders, given: str, *, as_json: bool) -> None:
@@ -58,6 +61,23 @@ def cancel_work(folders: Folders, given: str, *, as_json: bool) -> None:
         print_json({"id": given, "text": text})
     else:
         echo(text)
+
+
+def _call(
+    settings: Settings, folders: Folders, tool: str, arguments: dict[str, Any], *, as_json: bool
+) -> int:
+    given = {name: value for name, value in arguments.items() if value}
+    with progress_bar() as bar:
+        bar.show("starting")
+        with hub_for_call(settings, folders) as hub:
+            answer = hub.call_tool(tool, given, bar.show)
+    if as_json:
+        print_json({**answer.meta.get(OUTCOME_META, {}), "text": answer.text})
+    elif answer.failed:
+        raise HubAnswered(answer.text)
+    else:
+        echo(answer.text)
+    return _exit_status(answer)
 
 
 def _exit_status(answer: ToolAnswer) -> int:

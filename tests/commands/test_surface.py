@@ -22,7 +22,7 @@ from server.web.log_file import LOG_BYTES, LOGS_KEPT, log_to_file
 from tests.forks.program import run as run_program
 
 ROOT: Any = get_command(build_cli(lambda _: None, str))
-LONGEST_HELP = 54
+LONGEST_HELP = 55
 """Longest help page, lines: one screen."""
 
 
@@ -194,3 +194,11 @@ def test_the_log_rotates_and_stays_private(restored_logging: None) -> None:
     shown = run("logs", "--lines", "3", TOKEN_SAVER_HOME=str(folders.state))
     assert shown.stdout.splitlines()[0] == str(folders.log_file)
     assert len(shown.stdout.splitlines()) == 4
+
+
+def test_help_names_values_and_not_python_types() -> None:
+    for words in ((), ("ask",), ("history",), ("policy", "approve"), ("offload",), ("models", "bench")):
+        shown = run(*words, "--help", COLUMNS="100").stdout
+        assert not re.search(r"<(?:bool|str|int|float|list\[)", shown), shown
+    assert "<limit>" in run("history", "--help").stdout
+    assert "Usage: token-saver ask [OPTIONS] <question> <files>..." in run("ask", "--help").stdout

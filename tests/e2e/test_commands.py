@@ -52,6 +52,19 @@ def test_offload_prints_the_digest(stage: ClientHarness) -> None:
     assert row.client == "token-saver"
 
 
+def test_a_question_about_a_file_is_answered_with_its_lines(stage: ClientHarness) -> None:
+    lines = [f"INFO worker: request {number} served in 12 ms" for number in range(3000)]
+    lines[1777] = "ERROR db: connection refused to 10.2.3.4:5432 after 3 attempts"
+    (stage.project / "service.log").write_text("\n".join(lines))
+    answer = run(stage, "ask", "What failed?", "service.log")
+    assert lines[1777] in answer
+    assert "1778" in answer
+    printed = json.loads(run(stage, "ask", "What failed?", "service.log", "--json"))
+    assert printed["outcome"] == "returned"
+    assert lines[1777] in printed["text"]
+    assert "path_not_found" in fail(stage, "ask", "What failed?", "missing.log")
+
+
 def test_control_sequences_in_an_answer_are_escaped(stage: ClientHarness) -> None:
     stage.ollama.answers.when("Explain", Answer("It is \x1b]52;c;cm0gLXJmIH4=\x07fine, \x1b[8mthat is all."))
     (stage.project / "notes.txt").write_text("Slugs are lower case.\n")

@@ -1,8 +1,10 @@
-"""The commands ``digest`` and ``run`` with their options."""
+"""The commands ``digest``, ``ask`` and ``run`` with their options."""
 
 from typing import Annotated
 
 import typer
+
+from server.commands.terminal.output import Json
 
 Most = Annotated[int, typer.Option("--max", min=100, help="Maximum length of the digest in characters.")]
 Focus = Annotated[str, typer.Option("--focus", help="Lines with these words come first.")]
@@ -35,6 +37,24 @@ def digest(
         print_lines(file, lines)
     else:
         print_digest(file, focus, most)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    files: Annotated[list[str], typer.Argument(help="Files in the current folder.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Answer a question about files.
+
+    The local model points to lines, and the answer quotes them. Nothing leaves this machine.
+    """
+    from server.commands.offload import ask_about  # noqa: PLC0415
+    from server.config.folders import find_folders  # noqa: PLC0415
+    from server.config.settings import load_settings  # noqa: PLC0415
+
+    folders = find_folders()
+    raise typer.Exit(ask_about(load_settings(folders), folders, question, files, as_json=as_json))
 
 
 def run(
