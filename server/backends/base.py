@@ -53,6 +53,7 @@ class InstalledModel:
     ``generates`` is False for embedding and ranking models. ``license`` is the one that a model file names.
     ``place`` is the folder of files that belong to
     the user or another program, so the app does not delete them; empty if the app or the engine owns them.
+    ``listed_as`` is the path of a file or folder that the user added and can take off the list.
     """
 
     name: str
@@ -64,6 +65,7 @@ class InstalledModel:
     generates: bool = True
     place: str = ""
     license: str = ""
+    listed_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -323,6 +325,18 @@ class DeletesModels(Backend, Protocol):
         Raises:
             ModelNotFound: the engine has no such model.
             BackendUnsupported: the model is one of the user's own files, which are never deleted.
+        """
+
+
+@runtime_checkable
+class ListsPlaces(Backend, Protocol):
+    """An engine that lists models in files and folders that the user added (``InstalledModel.listed_as``)."""
+
+    async def stop_listing(self, place: str) -> None:
+        """Take a path off the list. The files stay.
+
+        Raises:
+            DownloadError: the list cannot be written.
         """
 
 

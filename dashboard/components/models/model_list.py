@@ -21,7 +21,7 @@ from server.backends.base import Capabilities, InstalledModel, LoadedModel
 from server.engine.view import EngineView
 from server.models.catalogue import CatalogueModel
 from server.models.default_model import make_default
-from server.models.deletion import delete_model
+from server.models.deletion import delete_model, stop_listing
 from server.models.evidence import NOTHING, Evidence
 from server.models.recommend import memory_needed
 from server.state.snapshot import Snapshot
@@ -54,7 +54,7 @@ class ModelList:
             box("ts-models"), lambda entry: entry.model.name, lambda entry: _Line(page, entry, on_default)
         )
         with box("ts-own-folders") as self._own_folders:
-            text("The app never deletes models in your own folders. ", "ts-sub")
+            text("The app never deletes models in folders of your own or of other programs. ", "ts-sub")
             link("/settings#settings-engine", "", "Folders in Settings")
         with box("ts-empty") as self._empty:
             self._nothing = text("", tag="p")
@@ -109,6 +109,9 @@ class _Line:
                 self._delete = button(
                     "Delete…", self._ask_to_delete, look="danger", label=f"Delete… {self._name}"
                 )
+                self._unlist = button(
+                    "Stop listing…", self._ask_to_stop_listing, label=f"Stop listing… {self._name}"
+                )
 
     def update(self, entry: ModelEntry) -> None:
         self._entry = entry
@@ -129,6 +132,7 @@ class _Line:
         set_prop(self._measure, "aria-label", f"{word} {self._name}")
         self._measure.set_visibility(entry.model.generates)
         self._delete.set_visibility(entry.deletes)
+        self._unlist.set_visibility(bool(entry.model.listed_as))
 
     def _time_left(self, now: float) -> str:
         return stays(self._entry.loaded, now) if self._entry.loaded else ""
@@ -167,6 +171,18 @@ class _Line:
         heading = f"Delete {self._name}?"
         if await agrees(heading, about, yes="Delete", no="Keep", look="danger", icon="delete"):
             await run_action(delete_model(self._hub.engine, self._name), f"{self._name} was deleted.")
+
+    async def _ask_to_stop_listing(self) -> None:
+        place = self._entry.model.listed_as
+        inside = [each for each in self._hub.snapshot().engine.installed if each.listed_as == place]
+        models = formats.count(len(inside), "model")
+        about = (
+            f"{models} there will no longer be offered. No file is changed. Add the path again to list it."
+        )
+        if await agrees(
+            f"Stop listing {place}?", about, yes="Stop listing", no="Keep", look="main", icon="folder_off"
+        ):
+            await run_action(stop_listing(self._hub.engine, place), f"{place} is no longer listed.")
 
 
 def _about(model: InstalledModel) -> str:

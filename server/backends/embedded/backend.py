@@ -155,6 +155,10 @@ class EmbeddedBackend:
         """Delete a model (see ``DeletesModels``). Only files in the app's own folder can be deleted."""
         await asyncio.to_thread(self._files.delete, model)
 
+    async def stop_listing(self, place: str) -> None:
+        """See ``ListsPlaces``."""
+        await asyncio.to_thread(self._files.stop_listing, place)
+
     async def pull(self, model: str, report: ReportPull) -> None:
         """Download a model from the catalogue, the hub or a URL. Local paths are used in place."""
         await self._files.fetch(model, report)

@@ -8,7 +8,13 @@ import psutil
 
 from server.backends.base import InstalledModel, ReportPull
 from server.backends.embedded.gguf import describe_gguf
-from server.backends.embedded.weights.fetch import fetch_weights, look_up, places_in, weights_path
+from server.backends.embedded.weights.fetch import (
+    fetch_weights,
+    look_up,
+    places_in,
+    remove_place,
+    weights_path,
+)
 from server.backends.embedded.weights.found import FoundModel, find_models
 from server.backends.embedded.weights.hub import choose_files
 from server.backends.embedded.weights.references import AtAddress, OnDisk, OnHub, parse_reference
@@ -40,7 +46,11 @@ class ModelFiles:
     def installed(self) -> tuple[InstalledModel, ...]:
         """Return the models as their headers describe them."""
         return tuple(
-            replace(describe_gguf(each.path, each.name, each.files), place=self._place(each))
+            replace(
+                describe_gguf(each.path, each.name, each.files),
+                place=self._place(each),
+                listed_as=self._listed_as(each),
+            )
             for each in self.found().values()
             if all(file.exists() for file in each.files)
         )
@@ -120,6 +130,25 @@ class ModelFiles:
             raise BackendUnsupported(f"{found.path} is {owner} file.", "Delete the file yourself.")
         for each in found.files:
             each.unlink(missing_ok=True)
+
+    def stop_listing(self, place: str) -> None:
+        """Take a path that the user added off the list. The files stay.
+
+        Raises:
+            DownloadError: the list cannot be written.
+        """
+        remove_place(self._folder, Path(place))
+
+    def _listed_as(self, found: FoundModel) -> str:
+        """Return the added path that lists a model; empty if the settings or another program list it too."""
+        if found.owner or found.path == self._own_file() or found.path.is_relative_to(self._folder):
+            return ""
+        path = found.path.resolve()
+        if any(path.is_relative_to(_absolute(each).resolve()) for each in self._settings.folders):
+            return ""
+        return next(
+            (str(each) for each in places_in(self._folder) if path.is_relative_to(each.resolve())), ""
+        )
 
     def _place(self, found: FoundModel) -> str:
         own = found.path == self._own_file() or not found.path.is_relative_to(self._folder)

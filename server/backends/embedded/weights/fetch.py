@@ -112,6 +112,22 @@ def places_in(folder: Path) -> list[Path]:
     return [Path(each) for each in listed if isinstance(each, str)] if isinstance(listed, list) else []
 
 
+def remove_place(folder: Path, place: Path) -> None:
+    """Remove one of the user's own files or folders from the recorded paths. The files stay.
+
+    Raises:
+        DownloadError: the list cannot be written.
+    """
+    kept = [str(each) for each in places_in(folder) if each != place]
+    try:
+        replace_file(folder / PLACES, json.dumps(kept, indent=1).encode())
+    except OSError as error:
+        raise DownloadError(
+            f"{folder / PLACES} cannot be written: {error.strerror or error}.",
+            "Make the folder writable, then try again.",
+        ) from error
+
+
 def _reference(name: str) -> Reference | None:
     if name in pinned_models():
         return None
