@@ -137,8 +137,8 @@ def _add_pages(hub: Hub, updates: HubUpdates) -> None:
         await or_error_page("/batches", batches.show(hub, updates))
 
     @page("/batch/{job_id}")
-    async def show_batch(job_id: str) -> None:
-        await or_error_page("/batches", batches.show_one(hub, updates, job_id))
+    async def show_batch(job_id: str, show: str = "") -> None:
+        await or_error_page("/batches", batches.show_one(hub, updates, job_id, show))
 
     @page("/review")
     async def show_review() -> None:

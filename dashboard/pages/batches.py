@@ -7,6 +7,7 @@ from nicegui import Event
 
 from dashboard import formats
 from dashboard.components.batches.batch_card import BatchCard, BatchView, read_batch
+from dashboard.components.batches.item_filter import ItemFilter, states_of
 from dashboard.components.controls.button import button
 from dashboard.components.controls.card import card, empty
 from dashboard.components.controls.elements import box, link, set_prop, text
@@ -48,8 +49,8 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     await page.reload_on(load, updates.jobs_changed, updates.history_changed, requested=acted)
 
 
-async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
-    """Fill the page for a single batch."""
+async def show_one(hub: Hub, updates: HubUpdates, job_id: str, chosen: str) -> None:
+    """Fill the page for a single batch. ``chosen`` is the word of a filter; see ``item_filter``."""
     jobs = Jobs(hub.history.database)
     job = await jobs.get(job_id)
     if job is None:
@@ -64,6 +65,7 @@ async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
     with page_frame(hub, updates, f"Batch {job.id}", "/batches") as page, box("ts-stack"):
         head = BatchCard(hub, page.clock, job, acted, linked=False)
         with card("Items"):
+            choices = ItemFilter(job_id, chosen)
             items = Items(hub, job_id, acted)
 
     async def load() -> None:
@@ -71,8 +73,11 @@ async def show_one(hub: Hub, updates: HubUpdates, job_id: str) -> None:
             view = await read_batch(hub, now)
             head.update(view)
             queued = {each.id for each in hub.snapshot().running if each.waits}
-            shown = with_queue(await jobs.items(job_id, items.most), queued)
-            items.update(shown, view.counts.total, view.undone)
+            choices.update(view.counts)
+            states = states_of(chosen)
+            shown = with_queue(await jobs.items(job_id, items.most, states=states), queued)
+            total = sum(view.counts.by_state.get(each, 0) for each in states)
+            items.update(shown, total, view.undone)
 
     await page.reload_on(load, updates.jobs_changed, updates.history_changed, requested=acted)
 
@@ -95,11 +100,13 @@ class Items:
             lambda entry: entry[0].position,
             lambda entry: _Item(hub, job_id, entry[0], acted),
         )
+        self._none = text("No item is like that now.", "ts-sub", "p")
         self._more = button("Show more", self._show_more, look="quiet")
 
     def update(self, items: Sequence[ItemRecord], total: int, undone: Collection[str]) -> None:
         """Show these items out of ``total``. ``undone`` holds the ids of the undone offloads."""
         self._items.update([(each, each.offload_id in undone) for each in items])
+        self._none.set_visibility(not items)
         self._more.set_text(f"Show more of {formats.number(total)}")
         self._more.set_visibility(total > len(items))
 

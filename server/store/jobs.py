@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, case, delete, func, insert, select, update
@@ -257,9 +257,12 @@ class Jobs:
         """Return the items that ended without a result, at most 1,000."""
         return await self._items(job_id, items.c.state.in_(UNSUCCESSFUL))
 
-    async def items(self, job_id: str, limit: int = 100, after: int = -1) -> tuple[ItemRecord, ...]:
-        """Return items after position ``after``, in order."""
-        return await self._items(job_id, items.c.position > after, limit)
+    async def items(
+        self, job_id: str, limit: int = 100, after: int = -1, states: Collection[str] = ()
+    ) -> tuple[ItemRecord, ...]:
+        """Return items after position ``after``, in order; with ``states`` only those in one of them."""
+        where = items.c.position > after
+        return await self._items(job_id, where & items.c.state.in_(states) if states else where, limit)
 
     async def counts(self, job_id: str) -> JobCounts:
         """Return the number of items in each state, and their total tokens and seconds."""

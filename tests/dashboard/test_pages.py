@@ -71,6 +71,15 @@ def test_failed_items_are_grouped_and_retried(page: Page, stage: DashboardHarnes
     with batch(client, task="annotate the sum", each=["sum.py"], output="{path}") as job_id:
         job = page.get_by_label(f"Batch {job_id}", exact=True)
         expect(job.locator(".ts-failures li")).to_have_count(1)
+        page.goto(stage.url(f"/batch/{job_id}"))
+        page.get_by_role("link", name="Without a result 1").click()
+        page.wait_for_url(re.compile("show=failed"))
+        expect(page.locator(".ts-item")).to_have_count(1)
+        page.goto(stage.url(f"/batch/{job_id}?show=done"))
+        expect(page.get_by_role("link", name="With a result 0")).to_have_attribute("aria-current", "true")
+        expect(page.get_by_text("No item is like that now.")).to_be_visible()
+        expect(page.locator(".ts-item")).to_have_count(0)
+        page.goto(stage.url("/batches"))
         fixed = "def total(x: list[int]) -> int:\n    return sum(x)\n"
         stage.ollama.answers.when("annotate the sum", f"```python\n{fixed}```")
         job.get_by_role("button", name="Retry 1 failed").click()
