@@ -10,13 +10,13 @@ from dashboard.components.controls.elements import box, set_prop, text
 from dashboard.components.controls.notices import show_notice
 from dashboard.components.controls.question import agrees
 from dashboard.components.frame.page_frame import page_frame
+from dashboard.components.models.download_button import ignore_progress
 from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
 from dashboard.components.models.model_list import ModelList
 from dashboard.components.models.model_table import ModelTable
 from dashboard.components.models.own_work import OwnWork
-from dashboard.components.models.recommended_models import ignore_progress
 from dashboard.hub_updates import HubUpdates
 from server.backends.base import Capabilities
 from server.backends.embedded.catalogue import pinned_models

@@ -9,17 +9,19 @@ from dashboard.app_status import to_fetch
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, link, text
 from dashboard.components.controls.keyed_list import RebuiltSection
-from dashboard.components.controls.notices import run_action, show_notice
+from dashboard.components.controls.notices import show_notice
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.frame.step_card import StepCard
+from dashboard.components.models.download_button import DownloadButton
 from dashboard.components.models.idle_gpu_hint import IdleGpuHint
 from dashboard.components.models.memory_bars import MemoryBars
 from dashboard.components.models.model_activities import ModelActivities
-from dashboard.components.models.recommended_models import RecommendedModels, ignore_progress
+from dashboard.components.models.recommended_models import RecommendedModels
 from dashboard.components.offloads.first_offload import FirstOffload
 from dashboard.components.offloads.nothing_runs import any_connected
 from dashboard.components.offloads.running_offloads import RunningList
 from dashboard.components.settings.client_connections import ClientConnections
+from dashboard.components.settings.extras import Extras
 from dashboard.hub_updates import HubUpdates
 from server.backends.embedded.catalogue import pinned_models
 from server.engine.view import EngineView
@@ -29,22 +31,6 @@ from server.state.snapshot import Snapshot
 from server.store.records import OffloadFilter
 
 DONE_FILE = "welcome-done"
-MORE = (
-    (
-        "/digests",
-        "Digests",
-        (
-            "Claude sees short digests instead of large logs, test runs and data. This needs neither a call "
-            "nor a model."
-        ),
-    ),
-    (
-        "/context",
-        "Context",
-        "The parts of every Claude Code request, their weekly cost, and switches to turn them off.",
-    ),
-)
-"""Pages that help save more: path, name, description."""
 
 
 async def is_wanted(hub: Hub) -> bool:
@@ -58,13 +44,12 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
     if updates.machine is None:
         await updates.refresh_machine()
     with page_frame(hub, updates, "First steps", "/") as page, box("ts-welcome ts-stack"):
-        text("Five steps, about two minutes without downloads. You can postpone any step.", "ts-sub", "p")
-        engine = EngineStep(updates)
-        model = ModelStep(hub)
-        connect = ConnectStep(hub)
-        task = TaskStep(page)
-        with StepCard(5, "Save more", "Most of the cost is context. Two pages help to reduce it.").body():
-            _more()
+        progress = Progress()
+        engine = EngineStep(hub, updates, progress)
+        model = ModelStep(hub, progress)
+        connect = ConnectStep(hub, progress)
+        task = TaskStep(page, progress)
+        more = MoreStep(hub, progress)
         with box("ts-actions"):
             button("Done", lambda: _finish(hub), look="main", icon="check")
             button("Skip", lambda: _finish(hub), look="quiet", label="Skip the first steps")
@@ -72,18 +57,58 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         for update in (engine.update, model.update, task.update):
             page.follow_changes(update)
     await connect.load()
+    await more.extras.refresh()
     await page.reload_on(task.first.load, updates.history_changed)
     await page.reload_on(model.recommended.load, updates.models_changed, later=True)
+
+
+class Progress:
+    """How many steps are done, and the next one."""
+
+    def __init__(self) -> None:
+        self._steps: list[StepCard] = []
+        with box("ts-path-progress"):
+            self._words = text("", "", "p")
+            self._words.props["role"] = "status"
+            with box("ts-meter") as meter:
+                meter.props["aria-hidden"] = "true"  # the line above says the same
+                self._fill = box("ts-meter-fill")
+            self._about = text(
+                "About two minutes without downloads. You can postpone any step.", "ts-sub", "p"
+            )
+
+    def step(self, heading: str, about: str) -> StepCard:
+        """Add a step."""
+        step = StepCard(len(self._steps) + 1, heading, about, self._show)
+        self._steps.append(step)
+        self._show()
+        return step
+
+    def _show(self) -> None:
+        done = sum(step.done for step in self._steps)
+        following = next((step.heading for step in self._steps if not step.done), "")
+        after = f" Next: {following}." if following else " Claude now sends routine work here."
+        self._words.set_text(f"{done} of {len(self._steps)} steps done.{after}")
+        self._about.set_visibility(bool(following))
+        self._fill.style(f"width: {done / len(self._steps):.0%}")
 
 
 class EngineStep:
     """The detected engine and the machine."""
 
-    def __init__(self, updates: HubUpdates) -> None:
+    def __init__(self, hub: Hub, updates: HubUpdates, progress: Progress) -> None:
         self._updates = updates
-        self._step = StepCard(1, "Engine", "The program that runs the model on this machine.")
+        self._step = progress.step("Engine", "The program that runs the model on this machine.")
         with self._step.body():
             self._words = text("", "", "p")
+            with box("ts-actions") as self._retry:
+                button(
+                    "Look again",
+                    lambda: hub.engine.refresh(installed=True),
+                    icon="refresh",
+                    label="Look again for an engine",
+                )
+                link("/settings#settings-engine", "ts-btn-link", "Engine settings")
             self._memory = MemoryBars()
             self._idle_gpu = IdleGpuHint()
 
@@ -92,6 +117,7 @@ class EngineStep:
         view, machine = snapshot.engine, self._updates.machine
         self._memory.update(machine, view.loaded)
         self._idle_gpu.update(machine, view.devices)
+        self._retry.set_visibility(bool(view.error))
         self._words.set_text(view.error or f"{view.label} · {_machine(machine)}")
         self._step.show_done(not view.error, "Running")
 
@@ -99,8 +125,10 @@ class EngineStep:
 class ModelStep:
     """The installed models, and the model best suited to the machine."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._step = StepCard(2, "Model", "A larger model is right more often, but it must fit into memory.")
+    def __init__(self, hub: Hub, progress: Progress) -> None:
+        self._step = progress.step(
+            "Model", "A larger model is right more often, but it must fit into memory."
+        )
         with self._step.body():
             self._words = text("", "", "p")
             self._activities = ModelActivities(hub)
@@ -137,23 +165,19 @@ class FirstModel:
 
     def _show(self, name: str) -> None:
         pinned = pinned_models()[name]
-
-        async def pull() -> None:
-            await run_action(self._hub.engine.pull(name, ignore_progress), f"{name} is installed.")
-
         with box("ts-model"):
             with box("ts-model-words"):
                 text(name, "ts-model-name", "p")
                 size = formats.size(pinned.size)
                 text(f"Enough to start · {size} download · {pinned.license}", "ts-sub", "p")
-            button("Download", pull, look="main", icon="cloud_download", label=f"Download {name}")
+            DownloadButton(self._hub, name, look="main")
 
 
 class ConnectStep:
     """The clients on this machine."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._step = StepCard(3, "Connect", "Claude then sends work here automatically.")
+    def __init__(self, hub: Hub, progress: Progress) -> None:
+        self._step = progress.step("Connect", "Claude then sends work here automatically.")
         with self._step.body():
             self._clients = ClientConnections(hub.folders, on_change=self._changed)
 
@@ -172,8 +196,8 @@ class ConnectStep:
 class TaskStep:
     """A first task and its result."""
 
-    def __init__(self, page: Page) -> None:
-        self._step = StepCard(4, "First task", "See what the local model can do.")
+    def __init__(self, page: Page, progress: Progress) -> None:
+        self._step = progress.step("First task", "See what the local model can do.")
         with self._step.body():
             self.first = FirstOffload(page.hub, on_success=lambda: self._step.show_done(True))
             with box() as self._working:
@@ -188,12 +212,25 @@ class TaskStep:
         self._working.set_visibility(bool(mine))
 
 
-def _more() -> None:
-    with box("ts-path-more"):
-        for path, name, about in MORE:
-            with link(path, "ts-path-offer"):
-                text(name, "ts-path-offer-name")
-                text(about, "ts-sub")
+class MoreStep:
+    """Extras for Claude Code, and the page about its context."""
+
+    def __init__(self, hub: Hub, progress: Progress) -> None:
+        self._step = progress.step(
+            "Save more", "Extras for Claude Code. Each shows its change to a file first, and can be undone."
+        )
+        with self._step.body():
+            self.extras = Extras(hub.folders, self._show)
+            with link("/context", "ts-path-offer"):
+                text("Context", "ts-path-offer-name")
+                text(
+                    "What every request of Claude Code carries along, its weekly cost, and switches to turn "
+                    "parts of it off.",
+                    "ts-sub",
+                )
+
+    def _show(self, on: int) -> None:
+        self._step.show_done(on > 0, f"{formats.count(on, 'extra')} on")
 
 
 def _finish(hub: Hub) -> None:

@@ -1,5 +1,6 @@
 """The first steps of a new user in a real browser."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,16 @@ def test_the_first_steps_lead_to_a_result_and_appear_once(
         page.get_by_role("button", name="Try it").click()
         expect(task.locator(".ts-diff-added").first).to_contain_text("import re")
         expect(task.locator(".ts-path-mark")).to_have_text("✓")
+        progress = page.locator(".ts-path-progress")
+        expect(progress).to_contain_text("4 of 5 steps done. Next: Save more.")
+        digests = page.get_by_label("Digests", exact=True)
+        digests.get_by_role("button", name="Switch on").click()
+        expect(digests.locator(".ts-diff-added").first).to_be_visible()
+        digests.get_by_role("button", name="Write the file").click()
+        expect(digests.locator(".ts-tag")).to_have_text("on")
+        expect(progress).to_contain_text("5 of 5 steps done.")
+        task.get_by_role("button", name="Keep").click()
+        expect(task).to_contain_text(re.compile(r"Kept in .*slug\.py\."))
         task.get_by_role("button", name="Undo").click()
         expect(task.locator(".ts-outcome")).to_contain_text("Undone")
         page.reload()  # the last try is still there
@@ -70,6 +81,26 @@ def test_the_first_steps_lead_to_a_result_and_appear_once(
         expect(page.locator("h1")).to_have_text("Now")
         page.goto(f"{fresh.info.url}/")
         expect(page.locator("h1")).to_have_text("Now")
+
+
+def test_a_failure_names_its_reason_and_can_be_retried(
+    browser: Browser, fresh: HubProcess, ollama: OllamaStandIn
+) -> None:
+    ollama.answers.when("slugify", "nothing useful")
+    with visit(browser, fresh) as (page, _):
+        page.wait_for_url("**/welcome")
+        task = page.get_by_label("First task", exact=True)
+        task.get_by_role("button", name="Try it").click()
+        expect(task.locator(".ts-outcome")).to_contain_text("Handed back")
+        expect(task).to_contain_text("invalid syntax")
+        expect(task.locator(".ts-path-mark")).to_have_text("4")
+        ollama.answers.when("slugify", f"```python\n{SLUGIFY}```")
+        task.get_by_role("button", name="Try again").click()
+        expect(task.locator(".ts-outcome")).to_contain_text("Written")
+        model = page.get_by_label("Model", exact=True)
+        model.get_by_role("button", name="Download").click()  # the stand-in's registry has no such model
+        expect(model.get_by_role("alert")).not_to_be_empty()
+        expect(model.get_by_role("button", name="Try again")).to_be_enabled()
 
 
 def test_a_model_is_downloaded_and_the_steps_can_be_skipped(browser: Browser, tmp_path: Path) -> None:

@@ -1,16 +1,23 @@
 """One step in a sequence: its number turns into a tick once the step is done."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dashboard.components.controls.elements import box, set_classes, set_prop, text
 
 
 class StepCard:
-    """One step in a sequence. ``body`` opens its content."""
+    """One step in a sequence. ``body`` opens its content. ``on_change`` is called after each change of
+    ``done``.
+    """
 
-    def __init__(self, number: int, heading: str, about: str = "") -> None:
+    def __init__(
+        self, number: int, heading: str, about: str = "", on_change: Callable[[], object] | None = None
+    ) -> None:
+        self.heading = heading
+        self.done = False
         self._number = number
+        self._on_change = on_change
         with box("ts-card ts-path-step", "section", heading) as self._card:
             self._mark = text(str(number), "ts-path-mark")
             self._mark.props.update({"role": "img", "aria-label": f"Step {number}"})
@@ -32,3 +39,7 @@ class StepCard:
         set_prop(self._mark, "aria-label", f"Step {self._number}{', done' if done else ''}")
         self._state.set_text(words if done else "")
         set_classes(self._card, f"ts-card ts-path-step {'ts-path-done' if done else ''}".rstrip())
+        if done != self.done:
+            self.done = done
+            if self._on_change is not None:
+                self._on_change()

@@ -8,9 +8,9 @@ from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, set_classes, text
 from dashboard.components.controls.keyed_list import KeyedList
 from dashboard.components.controls.notices import run_action
+from dashboard.components.models.download_button import ignore_progress
 from dashboard.components.models.recommended_models import (
     fit_of,
-    ignore_progress,
     ranked_for_code,
     rate_note,
     rate_of,

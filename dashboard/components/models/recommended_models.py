@@ -1,12 +1,10 @@
 """The models best suited to this machine, with the reasons and a download button."""
 
 from dashboard import formats
-from dashboard.components.controls.button import button
 from dashboard.components.controls.card import empty
 from dashboard.components.controls.elements import box, text
 from dashboard.components.controls.keyed_list import KeyedList
-from dashboard.components.controls.notices import run_action
-from server.backends.base import PullProgress
+from dashboard.components.models.download_button import DownloadButton
 from server.common.errors import BackendError
 from server.hub import Hub
 from server.models.ranking import ranked
@@ -49,15 +47,11 @@ async def ranked_for_code(hub: Hub) -> tuple[Recommendation, ...]:
 class _Line:
     def __init__(self, hub: Hub, each: Recommendation) -> None:
         name = each.model.name
-
-        async def pull() -> None:
-            await run_action(hub.engine.pull(name, ignore_progress), f"{name} is installed.")
-
         with box("ts-model") as self.element:
             with box("ts-model-words"):
                 text(formats.model_name(name), "ts-model-name", "p", title=name)
                 self._why = text("", "ts-sub", "p")
-            self._pull = button("Download", pull, icon="cloud_download", label=f"Download {name}")
+            self._pull = DownloadButton(hub, name).element
 
     def update(self, each: Recommendation) -> None:
         self._why.set_text(facts(each))
@@ -121,7 +115,3 @@ def rate_note(each: Recommendation) -> str:
 def speed_of(each: Recommendation) -> str:
     """Return the speed with its note; empty if unknown."""
     return " ".join(part for part in (rate_of(each), rate_note(each)) if part)
-
-
-async def ignore_progress(_progress: PullProgress) -> None:
-    """Ignore progress, because the page follows the hub's events."""

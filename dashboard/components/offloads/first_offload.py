@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from nicegui import ui
 
@@ -84,16 +84,28 @@ class FirstOffload:
             if row.strength:
                 text(row.strength, "ts-tag", title="Evidence for the result")
             text(f"by {row.model or 'no model'} in {formats.duration(row.seconds)}", "ts-sub")
-        if row.outcome == "delivered":
+        delivered = row.outcome == "delivered"
+        if delivered:
+            text(_what_happened(detail), "", "p")
             diff_view(detail.diff)
         else:
-            text(row.summary, "ts-summary", "p")
+            reason = formats.without_markup(formats.reason(row.summary, row.code))
+            text(reason, "ts-job-reason", "p")
             if row.outcome == "handed_back":
                 text(RETRY, "ts-sub", "p")
         with box("ts-actions"):
+            if delivered and not row.undone and row.reviewed != "kept":
+                button("Keep", lambda: self._keep(row.id), look="main", icon="check", label=f"Keep {OUTPUT}")
             if detail.undo is not None and not row.undone:
                 button("Undo", lambda: self._undo(row.id), icon="undo", label=f"Undo: remove {OUTPUT}")
+            if not delivered:
+                button("Try again", self._run, look="main", icon="replay", label="Try again: the same task")
             link(f"/offload/{row.id}", "ts-btn-link", "Details")
+
+    async def _keep(self, offload_id: str) -> None:
+        reviews = Reviews(self._hub.history.database, STRENGTHS)
+        if await run_action(reviews.record([offload_id], "kept"), "Kept."):
+            await self.load()
 
     async def _undo(self, offload_id: str) -> None:
         await run_action(self._hub.offloader.undo(offload_id), "Undone. The file is restored.")
@@ -106,6 +118,17 @@ class FirstOffload:
             self.offload_id = await run_task(self._hub, Task(words, output=OUTPUT, examples=examples), folder)
         except TokenSaverError as error:
             show_error(error)
+
+
+def _what_happened(detail: OffloadDetail) -> str:
+    """Return where the result is, and what speaks for it."""
+    row = detail.row
+    path = PurePath(row.project, OUTPUT)
+    if row.undone:
+        return f"Undone: {path} is gone. Claude's files are undone in the same way."
+    checked = " Both examples hold." if row.strength == "examples ran" else ""
+    kept = "Kept in" if row.reviewed == "kept" else "Written to"
+    return f"{kept} {path}.{checked}"
 
 
 def _trial_folder() -> Path:

@@ -114,5 +114,6 @@ class _Client:
 
     async def _changed(self) -> None:
         await self.refresh()
+        self._about.set_text(f"Restart {self.name} for the change to take effect.")
         if self._on_change is not None:
             self._on_change()
