@@ -11,7 +11,7 @@ from dashboard import formats
 from server.store.series import SeriesPoint
 
 PERIODS = {"day": "Day", "week": "Week", "session": "Session"}
-STACKS = {"": "Total", "tool": "Kind of call", "model": "Model", "project": "Project"}
+STACKS = {"": "Total", "tool": "Kind", "model": "Model", "project": "Project"}
 SAVED, COST, NET = "Saved", "Cost", "Net"
 MOST_SERIES = 5
 """Number of names that get a series of their own. All others share one."""

@@ -20,7 +20,7 @@ from dashboard.hub_updates import HubUpdates
 from server.commands.welcome import connect_line
 from server.hub import Hub
 from server.state.snapshot import Snapshot
-from server.store.records import OffloadRow, Summary
+from server.store.records import IN_BATCH, NO_BATCH, OffloadRow, Summary
 
 ROWS = 50
 
@@ -111,7 +111,8 @@ class Listing:
         found = await history.summary(where)
         words = summary(found, filtered=wanted.filters, searched=bool(wanted.q))
         self._summary.set_text(words if rows else "")
-        self._rows.fold(order == "newest")
+        # A batch as one row would hide the order, and all that a filter for that batch finds.
+        self._rows.fold(order == "newest" and wanted.batch in ("", IN_BATCH, NO_BATCH))
         self._loaded = rows[:ROWS]
         self._queued = _queued(self._page.hub.snapshot())
         self._rows.update(with_queue(self._loaded, self._queued))
