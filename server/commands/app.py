@@ -22,7 +22,7 @@ from server.commands.examples import add_examples
 from server.commands.models.cli import models_app
 from server.commands.pause import pause, resume
 from server.commands.policy.cli import audit_app, policy_app
-from server.commands.terminal.output import Json, echo
+from server.commands.terminal.output import Json, complain, echo
 from server.commands.token_app import token_app
 from server.common.distribution import installed_version
 from server.common.errors import TokenSaverError
@@ -62,18 +62,18 @@ def run_cli(start_app: StartApp, missing_tray: MissingTray) -> None:
     except TokenSaverError as error:
         if debug:
             raise
-        _complain(str(error))
+        complain(str(error))
         sys.exit(1)
     except OSError as error:
         if debug:
             raise
-        _complain(f"os_error: {_system_error(error)}")
+        complain(f"os_error: {_system_error(error)}")
         sys.exit(1)
     except Exception as error:
         # This is a defect in the app. Only users who ask for the traceback benefit from it.
         if debug:
             raise
-        _complain(
+        complain(
             f"internal_error: {type(error).__name__}: {error}. "
             "Run the command again with --debug and include the output in a bug report."
         )
@@ -361,11 +361,6 @@ def savings(
         switch_transcript_check(_settings(), find_folders(), on=audit == "on")
         return
     show_savings(_settings(), find_folders(), since=since, by=by, as_json=as_json, as_csv=as_csv)
-
-
-def _complain(text: str) -> None:
-    echo("token-saver: ", err=True, nl=False, style="red")
-    echo(text, err=True)
 
 
 def _start(*, tray: bool, background: bool) -> Start:

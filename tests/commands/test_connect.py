@@ -147,7 +147,7 @@ def test_every_clients_file_is_shown_changed_and_restored(
 def test_mistakes_are_explained(home: Path, arguments: tuple[str, ...], code: str, hint: str) -> None:
     done = run(home, *arguments)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"token-saver: {code}: ")
+    assert done.stderr.endswith(f"({code})\n")
     assert hint in done.stderr
     assert "Traceback" not in done.stderr
 

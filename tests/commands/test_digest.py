@@ -105,7 +105,7 @@ def test_path_rules_hold_for_files(tmp_path: Path, token_saver_home: Path, name:
         refused = token_saver("digest", *arguments, cwd=tmp_path)
         assert refused.returncode == 1, refused.stdout
         assert "words" not in refused.stdout
-        assert re.match(r"token-saver: (path_protected|denied): ", refused.stderr), refused.stderr
+        assert re.search(r" \((path_protected|denied)\)$", refused.stderr.rstrip()), refused.stderr
     (tmp_path / "other.txt").write_text("PLAIN=words\n")
     assert "words" in token_saver("digest", "other.txt", cwd=tmp_path).stdout
 

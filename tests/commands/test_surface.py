@@ -135,7 +135,8 @@ def test_a_traceback_is_shown_on_request_only(debug: bool, tmp_path: Path) -> No
     if debug:
         assert "Traceback" in done.stderr
     else:
-        assert done.stderr.startswith("token-saver: internal_error: ZeroDivisionError: ")
+        assert done.stderr.startswith("token-saver: ZeroDivisionError: ")
+        assert done.stderr.endswith(" (internal_error)\n")
         assert "--debug" in done.stderr
         assert done.stderr.count("\n") == 1
 

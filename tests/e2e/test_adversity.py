@@ -119,7 +119,7 @@ def test_a_read_only_home_is_named_with_the_next_step(lasting_home: Path, argume
         *([] if arguments else ["--background"]),
     )
     assert done.returncode == 1
-    assert done.stderr.startswith(f"token-saver: os_error: {lasting_home}")
+    assert done.stderr.startswith(f"token-saver: {lasting_home}")
     assert "TOKEN_SAVER_HOME" in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -166,7 +166,7 @@ def test_pause_and_cancel_name_the_command_to_continue(stage: ClientHarness, sou
 
 
 def test_an_unknown_job_is_an_error_of_one_line(stage: ClientHarness) -> None:
-    assert "not_found: There is no batch 'j-none'" in fail(stage, "jobs", "wait", "j-none")
+    assert "token-saver: There is no batch 'j-none'" in fail(stage, "jobs", "wait", "j-none")
 
 
 def test_a_batch_can_have_its_own_time_limit(stage: ClientHarness, sources: list[str]) -> None:

@@ -93,7 +93,7 @@ def test_undo_restores_the_bytes(stage: ClientHarness) -> None:
     assert "before = 1" in run(stage, "history", offload_id[:7])
     run(stage, "undo", offload_id[:7])
     assert (stage.project / "slug.py").read_text() == "before = 1\n"
-    assert "not_found: " in fail(stage, "undo", "no-such-id")
+    assert "(not_found)" in fail(stage, "undo", "no-such-id")
 
 
 def test_a_hand_back_has_its_own_exit_status(stage: ClientHarness) -> None:
@@ -117,9 +117,9 @@ def test_an_offload_without_a_hub_runs_a_temporary_one(tmp_path: Path) -> None:
 
 
 def test_errors_are_one_line(stage: ClientHarness) -> None:
-    assert "path_outside_roots: " in fail(stage, "offload", TASK, "--output", "../x.py")
-    assert "model_not_found: " in fail(stage, "offload", TASK, "--model", "no-such-model")
-    assert "model_not_found: " in fail(stage, "models", "load", "no-such-model")
+    assert "(path_outside_roots)" in fail(stage, "offload", TASK, "--output", "../x.py")
+    assert "(model_not_found)" in fail(stage, "offload", TASK, "--model", "no-such-model")
+    assert "(model_not_found)" in fail(stage, "models", "load", "no-such-model")
 
 
 def test_status(stage: ClientHarness) -> None:
@@ -132,13 +132,13 @@ def test_status(stage: ClientHarness) -> None:
 
 def test_quit_ends_the_hub(own_stage: ClientHarness) -> None:
     run(own_stage, "quit")
-    assert "hub_unreachable: " in fail(own_stage, "status")
+    assert "(hub_unreachable)" in fail(own_stage, "status")
 
 
 def test_status_without_a_hub(tmp_path: Path) -> None:
     done = token_saver(hub_environ(tmp_path), tmp_path, "status")
     assert done.returncode == 1
-    assert done.stderr.startswith("token-saver: hub_unreachable: ")
+    assert done.stderr.endswith("(hub_unreachable)\n")
 
 
 def test_models(stage: ClientHarness) -> None:
@@ -194,7 +194,7 @@ def test_models_bench_and_recommend(stage: ClientHarness) -> None:
     # The other measured model is too small to be recommended.
     measured = {each["model"]: each["measured"]["quality"] for each in facts["models"] if each["measured"]}
     assert measured == {"other:7b": 1.0}
-    assert "model_not_found: " in fail(stage, "models", "bench", "no-such-model")
+    assert "(model_not_found)" in fail(stage, "models", "bench", "no-such-model")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT is POSIX's")

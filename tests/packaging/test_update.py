@@ -67,7 +67,8 @@ def test_a_tool_of_uv_is_updated_while_its_hub_runs(
         asked = tool.run("update", index=index)
         assert (asked.returncode, tool.version()) == (1, NOW)
         assert asked.stderr == (
-            "token-saver: update_failed: There is no terminal to ask in. Run `token-saver update --yes`.\n"
+            "token-saver: The update needs your consent, and no terminal is open to ask for it. Run "
+            "`token-saver update --yes`. (update_failed)\n"
         )
 
         done = tool.run("update", "--yes", index=index)
@@ -160,10 +161,10 @@ def test_an_older_app_refuses_the_newer_history_with_a_clear_error(tool: Install
     assert done.returncode == 1
     database = tool.home / "history.db"
     assert done.stderr == (
-        f"token-saver: store_failed: A newer version of Token Saver wrote the history {database} "
+        f"token-saver: A newer version of Token Saver wrote the history {database} "
         f"(schema {LATER}; this version reads schema {HEAD}). Run `token-saver update`, or set "
         f"TOKEN_SAVER_HOME to another folder. The file is unchanged. {backup_path(database)} is the history "
-        "from before the last update.\n"
+        "from before the last update. (store_failed)\n"
     )
 
 

@@ -173,7 +173,7 @@ def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
         port = str(other.getsockname()[1])
         done = run_app(hub_environ(tmp_path, TOKEN_SAVER_PORT=port), tmp_path, "serve")
     assert done.returncode == 1
-    assert done.stderr.startswith("token-saver: port_taken: ")
+    assert done.stderr.endswith("(port_taken)\n")
     assert port in done.stderr
     assert "TOKEN_SAVER_PORT" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -187,7 +187,7 @@ def test_a_taken_port_is_a_clear_error(tmp_path: Path) -> None:
 def test_a_bad_setting_is_a_clear_error(tmp_path: Path) -> None:
     done = run_app(hub_environ(tmp_path, TOKEN_SAVER_PORT="many"), tmp_path, "serve")
     assert done.returncode == 1
-    assert done.stderr.startswith("token-saver: settings_invalid: ")
+    assert done.stderr.endswith("(settings_invalid)\n")
     assert "TOKEN_SAVER_PORT" in done.stderr
 
 

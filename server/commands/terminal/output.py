@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, TextIO
@@ -45,12 +46,25 @@ OUTCOME_STYLES: Mapping[str, str] = {
 """Styles for outcomes and states, keyed by their first word."""
 
 
+_CODE = re.compile(r"[a-z]+(?:_[a-z]+)*")
+"""The form of error codes: ``not_found``."""
+
+
 def echo(text: object = "", *, err: bool = False, nl: bool = True, style: str = "") -> None:
     """Print text that may come from a model, a file or a client. Control characters are escaped.
 
     ``style`` is a colour, ``bold`` or ``dim``, and only affects streams that show colours.
     """
     typer.echo(styled(shown(str(text)), style, sys.stderr if err else sys.stdout), err=err, nl=nl, color=True)
+
+
+def complain(text: str) -> None:
+    """Print an error on stderr. A code at the start of ``text`` comes last: a reader needs the sentence
+    first.
+    """
+    code, colon, words = text.partition(": ")
+    echo("token-saver: ", err=True, nl=False, style="red")
+    echo(f"{words} ({code})" if colon and _CODE.fullmatch(code) else text, err=True)
 
 
 def styled(text: str, style: str, stream: TextIO) -> str:

@@ -51,7 +51,10 @@ def update(folders: Folders, wish: Wish) -> None:
     """
     installation = find_installation()
     if not (wish.yes or wish.dry_run or sys.stdin.isatty()):
-        raise UpdateFailed("There is no terminal to ask in.", "Run `token-saver update --yes`.")
+        raise UpdateFailed(
+            "The update needs your consent, and no terminal is open to ask for it.",
+            "Run `token-saver update --yes`.",
+        )
     source = _source(wish, installation)
     folders.create()
     with _alone(folders):
