@@ -58,6 +58,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         work.update_approvals()
         updates.policy_changed.subscribe(work.update_approvals)
         await page.reload_on(work.nothing.load)
+        await page.reload_on(work.batches.load, updates.jobs_changed)
         await page.reload_on(past.load_bill, updates.transcript_check_changed)
         await page.reload_on(past.load, updates.history_changed)
 
@@ -73,7 +74,7 @@ class Work:
                 self._approvals = ApprovalList(hub, page.clock)
             with card("Running now"):
                 self._running = RunningList(hub, page.clock)
-                self._batches = BatchList(hub, page.clock)
+                self.batches = BatchList(hub, page.clock)
                 self.nothing = NothingRuns(hub)
                 self._waiting = WaitingList(hub)
 
@@ -81,14 +82,14 @@ class Work:
         """Update the running and waiting work."""
         runs, waits = split(outside_batches(snapshot))
         self._running.update(runs)
-        self._batches.update(snapshot)
+        self.batches.update(snapshot)
         self._waiting.update(in_order(waits, self._hub.engine.waiting_order))
         self.nothing.update(snapshot)
 
     def update_text(self, snapshot: Snapshot) -> None:
         """Show more text from the running work."""
         self._running.update(split(outside_batches(snapshot))[0])
-        self._batches.update(snapshot)
+        self.batches.update(snapshot)
 
     def update_approvals(self) -> None:
         """Show the calls awaiting approval."""

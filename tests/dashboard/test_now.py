@@ -5,7 +5,7 @@ from threading import Event
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.support.harness import DashboardHarness, ask, visit
+from tests.dashboard.support.harness import DashboardHarness, ask, batch, visit
 from tests.standins.answers import Answer, without_end
 from tests.standins.ollama import CODER
 from tests.standins.serving import wait_until
@@ -124,6 +124,23 @@ def test_the_queue_is_shown_in_its_order(page: Page, stage: DashboardHarness) ->
     expect(page.locator(".ts-idle-ready")).to_have_text(
         f"Nothing is running. The next task runs on {CODER}, which is loaded."
     )
+
+
+def test_a_batch_says_how_long_it_will_take(page: Page, stage: DashboardHarness) -> None:
+    page.goto(stage.url())
+    for name in ("one", "two", "three"):
+        (stage.project / f"{name}.txt").write_text(name)
+    stage.ollama.answers.when("haiku", Answer("five seven five\n" * 3, delay=0.05))
+    stage.ollama.answers.when("haiku of two", without_end())
+    with stage.client() as client:
+        tasks = [
+            {"task": f"Write a haiku of {name}", "files": [f"{name}.txt"], "output": f"haiku-{name}.txt"}
+            for name in ("one", "two", "three")
+        ]
+        with batch(client, tasks=tasks):
+            pane = page.locator(".ts-run-batch")
+            expect(pane).to_contain_text(re.compile(r"1 of 3 tasks done .* · about \d+ s left"))
+    expect(page.locator(".ts-run-batch")).to_have_count(0)
 
 
 def test_a_model_is_loaded_and_unloaded(page: Page, stage: DashboardHarness) -> None:

@@ -12,23 +12,37 @@ from dashboard.components.live.streamed_text import StreamedText
 from server.hub import Hub
 from server.state.snapshot import RunningOffload, Snapshot, WorkingBatch
 
-Shown = tuple[WorkingBatch, tuple[RunningOffload, ...]]
-"""A batch with its offloads: those that run and those that wait for the engine."""
+Shown = tuple[WorkingBatch, tuple[RunningOffload, ...], float]
+"""A batch with its offloads, those that run and those that wait for the engine, and the seconds left (0 if
+unknown).
+"""
 
 
 class BatchList:
     """The batches at work, oldest first."""
 
     def __init__(self, hub: Hub, clock: Clock) -> None:
+        self._hub = hub
+        self._left: dict[str, float] = {}
         self._panes = KeyedList[Shown](
             box("ts-runs"), lambda shown: shown[0].id, lambda shown: _Pane(hub, clock, shown)
         )
+
+    async def load(self) -> None:
+        """Estimate the time left of each batch."""
+        for batch in self._hub.snapshot().batches:
+            self._left[batch.id] = await self._hub.batches.time_left(batch.id) or 0.0
+        self.update(self._hub.snapshot())
 
     def update(self, snapshot: Snapshot) -> None:
         """Show the batches of the snapshot."""
         self._panes.update(
             [
-                (batch, tuple(each for each in snapshot.running if each.job_id == batch.id))
+                (
+                    batch,
+                    tuple(each for each in snapshot.running if each.job_id == batch.id),
+                    self._left.get(batch.id, 0.0),
+                )
                 for batch in snapshot.batches
                 if batch.left > 0
             ]
@@ -73,13 +87,14 @@ class _Pane:
 
     def update(self, shown: Shown) -> None:
         """Show the batch's progress."""
-        batch, offloads = shown
+        batch, offloads, left = shown
         running = tuple(each for each in offloads if not each.waits)
         waiting = max(0, batch.left - len(running))
         parts = (
             f"{formats.number(batch.total - batch.left)} of {formats.count(batch.total, 'task')} done",
             f"{len(running)} running" if running else "",
             f"{formats.number(waiting)} waiting" if waiting else "",
+            f"{formats.roughly(left)} left" if left else "",
             formats.client_name(batch.client),
         )
         self._about.set_text(" · ".join(part for part in parts if part))
