@@ -178,7 +178,7 @@ def test_a_call_to_an_ending_hub_gets_the_next_step(tmp_path: Path) -> None:
         "The hub ended or stopped responding during this call (HTTP 500)" in e["message"] for e in errors
     )
     assert "do not repeat the call" in errors[0]["message"]
-    assert "hub_unreachable: The hub does not answer: HTTP 500." in shell.stderr
+    assert "token-saver: The hub does not answer: HTTP 500." in shell.stderr
 
 
 class _Holding(_Ending):

@@ -283,7 +283,7 @@ def test_the_users_own_calls_save_claude_nothing(own_stage: ClientHarness) -> No
     [line] = DictReader(io.StringIO(run(own_stage, "savings", "--csv", "--by", "day")))
     assert (line["offloads"], line["by_user"], line["net_tokens"]) == ("3", "3", "0")
     assert line["would_save_tokens"] == str(would_save)
-    assert f"not by Claude ({client.rows()[0].would_save_tokens:+,})" in run(own_stage, "history")
+    assert f"by you ({client.rows()[0].would_save_tokens:+,})" in run(own_stage, "history")
 
 
 @pytest.mark.parametrize("name", ["dashboard", "token-saver"])

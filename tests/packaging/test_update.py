@@ -173,7 +173,9 @@ def test_the_app_in_a_checkout_says_how_to_update_it() -> None:
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1
     assert "This app runs from the source folder" in done.stderr
-    assert done.stderr.endswith("Update this folder, such as by `git pull`, then run `uv sync` in it.\n")
+    assert done.stderr.endswith(
+        "Update this folder, such as by `git pull`, then run `uv sync` in it. (update_failed)\n"
+    )
 
 
 def processes_of(tool: Installed) -> list[psutil.Process]:
