@@ -118,7 +118,7 @@ class EngineStep:
         self._memory.update(machine, view.loaded)
         self._idle_gpu.update(machine, view.devices)
         self._retry.set_visibility(bool(view.error))
-        self._words.set_text(view.error or f"{view.label} · {_machine(machine)}")
+        self._words.set_text(formats.without_markup(view.error) or f"{view.label} · {_machine(machine)}")
         self._step.show_done(not view.error, "Running")
 
 

@@ -3,6 +3,7 @@
 from dashboard.app_status import Headline
 from dashboard.components.controls.button import button
 from dashboard.components.controls.elements import box, icon, set_classes, text
+from dashboard.formats import without_markup
 from server.common.errors import TokenSaverError
 from server.hub import Hub
 
@@ -44,7 +45,7 @@ class Banner:
         words = f"{error.cause} {error.next_step}" if error else next_step or self._database.notice
         look = "ts-banner ts-banner-error" if error else f"ts-banner ts-banner-{state}"
         set_classes(self._banner, look if words else "hidden")
-        self._words.set_text(words)
+        self._words.set_text(without_markup(words))
         self._code.set_text(error.code if error else "")
         self._code.set_visibility(error is not None)
         self._resume.set_visibility(state == "paused")
