@@ -6,6 +6,7 @@ answer with any other code is not read this way.
 """
 
 from collections import Counter
+from itertools import pairwise
 
 from server.offload.answers.edits import indented_like
 from server.offload.code.languages import Language
@@ -29,6 +30,54 @@ def selected_definition(source: Source, code: str, language: Language) -> tuple[
         if each.name in (selected[0].name, selected[0].last) and each.kind == selected[0].kind
     ]
     return (_edit(source, selected[0], code, found[0]),) if len(found) == 1 else ()
+
+
+def members_alone(source: Source, code: str, language: Language) -> tuple[Edit, ...]:
+    """Return the edits that put members into the selected class, if ``code`` is members of a class without
+    the class around them.
+
+    A member replaces the one of the same name; new ones follow the last. The result is empty if the selection
+    is not one definition with members, or if ``code`` is not indented more than it, or contains anything
+    else.
+    """
+    old = definitions(source.text, language)
+    outer = next((each for each in old if (each.start, each.end) == (source.start, source.end)), None)
+    if outer is None or not (own := [each for each in old if _is_member(each, outer)]):
+        return ()
+    if len(_indentation_of(code, 0)) <= len(_indentation_of(source.text, outer.head)):
+        return ()
+    head, brace = source.text[outer.start : outer.body].rstrip(), source.text[outer.body] == "{"
+    around = f"{head} {{\n{code}\n}}" if brace else f"{head}\n{code}"
+    found = definitions(around, language)
+    given = [each for each in found if _is_member(each, found[0])] if found else []
+    if not given or found[0].last != outer.last or len({each.name for each in given}) < len(given):
+        return ()
+    rest = around[: given[0].start] + around[given[-1].end :]
+    between = (around[one.end : two.start] for one, two in pairwise(given))
+    if rest.split() != [*head.split(), *(["{", "}"] if brace else [])] or any(map(str.strip, between)):
+        return ()
+    edits, added = [], ""
+    for each in given:
+        place = next((member for member in own if member.last == each.last), None)
+        if place is not None:
+            edits.append(_edit(source, place, around, each))
+        else:
+            added += "\n\n" + _edit(source, own[-1], around, each).text
+    if added:
+        edits.append(Edit(own[-1].end, own[-1].end, added))
+    return tuple(edit for edit in edits if source.text[edit.start : edit.end] != edit.text)
+
+
+def _is_member(each: Definition, outer: Definition) -> bool:
+    return each.level == outer.level + 1 and outer.start <= each.start and each.end <= outer.end
+
+
+def _indentation_of(text: str, at: int) -> str:
+    """Return the white space before the first word of the line at an offset, or of the first line with words
+    after it.
+    """
+    line = next((each for each in text[text.rfind("\n", 0, at) + 1 :].split("\n") if each.strip()), "")
+    return line[: len(line) - len(line.lstrip())]
 
 
 def by_definitions(source: Source, code: str, language: Language) -> tuple[Edit, ...]:

@@ -16,7 +16,7 @@ from server.offload.answers.edits import (
     replace_whole,
 )
 from server.offload.answers.extract import Content, Muddled, all_code_of, text_of_file
-from server.offload.answers.merge import by_definitions, selected_definition
+from server.offload.answers.merge import by_definitions, members_alone, selected_definition
 from server.offload.asking.plan import Plan
 from server.offload.code.languages import PLAIN_FENCES, PROSE_ENDINGS, Language
 from server.offload.code.syntax import definitions, imports
@@ -205,6 +205,8 @@ def _selection(  # noqa: PLR0911, PLR0912 - one for each form of the answer
     plain = Reading((replace_selection(edited, content.text),), "selection")
     if language is None:
         return [plain]
+    if members := members_alone(edited, content.text, language):
+        return [Reading(members, "definitions")]
     cut = selected_definition(edited, content.text, language)
     if _repeats(edited, content.text, language):
         merged = by_definitions(edited, content.text, language) if plan.narrowed else ()
