@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dashboard import formats
 from server.offload.checks.codes import BELOW_BAR, EXAMPLE_FAILED, NO_AGREEMENT, REASONS
 from server.offload.run.reply import hand_back_reason
 from server.store.records import OffloadDetail
@@ -31,7 +32,7 @@ def explain(detail: OffloadDetail) -> Explanation:
     summary = row.summary.removeprefix(f"{row.code}: ")
     if row.outcome != "handed_back":
         return Explanation(detail=summary)
-    found = hand_back_reason(summary)
+    found = formats.without_markup(hand_back_reason(summary))
     tries = sum(each.kind != "inputs" for each in detail.attempts)
     count = f" after {tries} {'try' if tries == 1 else 'tries'}" if tries else "; the model was not asked"
     told = "" if row.by_user else " Claude was told to do the task itself."

@@ -46,7 +46,7 @@ def attempt_view(attempt: AttemptRecord, total: float, *, repeats: int = 0) -> N
                 with box(f"ts-check {'ts-check-passed' if check.passed else 'ts-check-failed'}", "li"):
                     icon("check" if check.passed else "close")
                     text(f"{check.name}: {'passed' if check.passed else 'failed'}", "ts-check-name")
-                    if words := check.message or meaning_of(check.name):
+                    if words := formats.without_markup(check.message) or meaning_of(check.name):
                         text(words, "ts-sub", title=meaning_of(check.name))
         for message in attempt.prompt:
             fold(NAMES.get(message["role"], message["role"]), message["content"])

@@ -41,7 +41,7 @@ async def test_a_hand_back_names_the_reason_the_finding_and_what_to_do(history: 
     reply = handed_back("0000000a", Check("examples", False, MESSAGE, "example_failed"), ())
     words = explain(await _detail(history, "handed_back", "example_failed", reply, "claude-code"))
     assert words.reason == REASONS["example_failed"]
-    assert words.detail == f"{MESSAGE}."
+    assert words.detail == "share(0, 0) == 0 does not hold: ZeroDivisionError."
     assert words.advice == (
         "Nothing was written after 2 tries. Claude was told to do the task itself. "
         "You can run it again with another model or with two to four examples."
