@@ -28,9 +28,11 @@
 
   const help = () => {
     const row = (keys, meaning) => element("li", {}, element("kbd", { className: "ts-key", textContent: keys }), meaning);
+    const own = [...document.querySelectorAll(".ts-review-keys li")].map(each => row(...[...each.children].map(part => part.textContent)));
     const rows = [
+      ...own,
       row("Ctrl K", "Find a page, command, setting, model or task"), row("/", "Search on this page"), row("?", "Show these keys"),
-      row("j / k", "Next, previous row of a list"), row("Enter", "Open the row"),
+      ...(own.length ? [] : [row("j / k", "Next, previous row of a list"), row("Enter", "Open the row")]),
       row("] / [", "Next, previous section of the page"),
       ...PAGES.map(([key, , name]) => row(`g ${key}`, name)),
     ];

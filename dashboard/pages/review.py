@@ -8,16 +8,17 @@ from nicegui.events import KeyEventArguments
 
 from dashboard import formats
 from dashboard.components.controls.button import button
-from dashboard.components.controls.card import card, empty
+from dashboard.components.controls.card import empty
 from dashboard.components.controls.diff_view import diff_view
 from dashboard.components.controls.elements import box, link, text
 from dashboard.components.controls.keyed_list import RebuiltSection
 from dashboard.components.controls.notices import run_action, show_error, show_notice
 from dashboard.components.controls.question import agrees
 from dashboard.components.frame.page_frame import Page, page_frame
-from dashboard.components.offloads.review_list import ReviewList
+from dashboard.components.offloads.review_list import BatchGroup, GroupActions, ReviewList, by_batch, show_end
 from dashboard.hub_updates import HubUpdates
 from dashboard.open_file import open_file
+from dashboard.review_progress import ReviewProgress
 from dashboard.run_again import run_again
 from server.common.errors import TokenSaverError
 from server.hub import Hub
@@ -66,15 +67,15 @@ class ReviewView:
             self._kept_words.props["role"] = "status"
             button("Take back", self._take_back, icon="undo", look="quiet", label="Take back (z)")
         self._kept_line.set_visibility(False)
-        with box() as self._nothing, card("Nothing to review"):
-            empty("Files that the local model writes appear here until you keep or undo them.")
-            link("/history", "ts-more", "All offloads")
+        self._progress = ReviewProgress()
+        self._end_box = box()
+        self._end = RebuiltSection(self._end_box)
         with box("ts-review") as self._view:
             with box("ts-card ts-review-side", "section", "Results to review"):
                 with box("ts-review-summary"):
                     self._summary = text("", "ts-sub ts-grow", "p")
                     self._keep_all = button("Keep all…", self._keep_everything, look="quiet")
-                self._list = ReviewList(self._choose)
+                self._list = ReviewList(self._choose, GroupActions(self._keep_group, self._undo_group))
                 with box("ts-review-keys", "ul", "Keys"):
                     for keys, meaning in KEYS:
                         with box("", "li"):
@@ -85,7 +86,7 @@ class ReviewView:
     async def load(self) -> None:
         """Read and show the results awaiting review."""
         before = [each.row.id for each in self._items]
-        self._items = await self._reviews.waiting()
+        self._items = by_batch(await self._reviews.waiting())
         self._choose_after(before)
         self._show()
 
@@ -99,19 +100,19 @@ class ReviewView:
     def _show(self) -> None:
         chosen = self._current()
         self._view.set_visibility(chosen is not None)
-        self._nothing.set_visibility(chosen is None)
+        self._end_box.set_visibility(chosen is None)
         if chosen is None:
+            self._end.show(self._progress.end(), lambda: show_end(*self._progress.end()))
             return
         noticed = sum(bool(each.notices) for each in self._items)
-        waiting = formats.count(len(self._items), "file")
+        progress = self._progress.line([each.row.id for each in self._items])
         notices = f", {noticed} with notices" if noticed else ""
-        self._summary.set_text(f"{waiting} to review{notices}. Riskiest first.")
+        self._summary.set_text(f"{progress}{notices}. Riskiest first.")
         self._keep_all.set_visibility(len(self._items) > 1)
         self._list.update(self._items, self._chosen)
-        batch = tuple(each for each in self._items if chosen.job_id and each.job_id == chosen.job_id)
-        self._result.show((chosen, len(batch)), lambda: self._show_result(chosen, batch))
+        self._result.show(chosen, lambda: self._show_result(chosen))
 
-    def _show_result(self, item: Unreviewed, batch: tuple[Unreviewed, ...]) -> None:
+    def _show_result(self, item: Unreviewed) -> None:
         row = item.row
         with box("ts-card", "section", row.output or "Result"):
             with box("ts-card-head"):
@@ -129,8 +130,6 @@ class ReviewView:
                     button("Undo", self._act(self._undo), icon="undo", label="Undo (u)")
                 self._place_run_again(row.model)
                 button("Open", self._act(self._open), icon="edit", label="Open in the editor (o)")
-            if len(batch) > 1:
-                self._place_batch(batch)
             if item.diff:
                 diff_view(item.diff)
             else:
@@ -144,13 +143,6 @@ class ReviewView:
             choice.props("outlined dense options-dense").classes("ts-rerun-model")
             choice.on_value_change(lambda event: setattr(self, "_model", event.value or ""))
             button("Run again", self._act(self._run_again), icon="replay", label="Run again (r)")
-
-    def _place_batch(self, batch: tuple[Unreviewed, ...]) -> None:
-        files = formats.count(len(batch), "file")
-        with box("ts-actions ts-review-batch"):
-            text(f"This batch wrote {files} that are waiting for review.", "ts-sub")
-            button("Keep all", lambda: self._keep_batch(batch), label=f"Keep all {files} of the batch")
-            button("Undo all", lambda: self._undo_batch(batch), label="Undo all files of the batch")
 
     def _current(self) -> Unreviewed | None:
         return next((each for each in self._items if each.row.id == self._chosen), None)
@@ -211,6 +203,7 @@ class ReviewView:
             self._running_again.discard(item.row.id)
             if outcome.name == "delivered":
                 await self._reviews.record([item.row.id], "rerun")
+                self._progress.add([item.row.id], "rerun")
                 if self._chosen == item.row.id:
                     self._chosen = outcome.offload_id
                 self.requested.emit()
@@ -255,23 +248,41 @@ class ReviewView:
         kept = self._kept
         if await run_action(self._reviews.forget([each.row.id for each in kept]), "Taken back."):
             self._show_kept(())
+            self._progress.take_back([each.row.id for each in kept])
             self._chosen = kept[0].row.id
             self.requested.emit()
 
-    async def _undo_batch(self, batch: tuple[Unreviewed, ...]) -> None:
-        try:
-            said = await self._hub.undo(batch[0].job_id)
-        except TokenSaverError as error:
-            show_error(error)
-            return
-        show_notice(said.splitlines()[0])
-        self._leave_out({each.row.id for each in batch})
-        self.requested.emit()
+    async def _keep_group(self, group: BatchGroup) -> None:
+        await self._keep_batch(group.items)
+
+    async def _undo_group(self, group: BatchGroup) -> None:
+        """Undo everything that the batch wrote, after a question that says how many files that are."""
+        # The list is updated meanwhile and can remove the heading, so the dialog belongs to the page.
+        with ui.context.client:
+            count = len({path for _, path in await self._hub.history.undoable(group.job_id)})
+            heading = f"Undo {formats.count(count, 'file')}?"
+            about = "Each file gets its earlier contents back, unless it has changed since."
+            if count > len(group.items):
+                about += " This includes files of the batch that you reviewed before."
+            if not await agrees(heading, about, yes="Undo all", look="danger", icon="undo"):
+                return
+            try:
+                said = await self._hub.undo(group.job_id)
+            except TokenSaverError as error:
+                show_error(error)
+                return
+            show_notice(said)
+            ids = [each.row.id for each in group.items]
+            self._progress.add(ids, "undone")
+            self._leave_out(ids)
+            self.requested.emit()
 
     async def _record(self, items: Sequence[Unreviewed], review: Review) -> bool:
         done = await run_action(self._reviews.record([each.row.id for each in items], review))
         if done:
-            self._leave_out({each.row.id for each in items})
+            ids = [each.row.id for each in items]
+            self._progress.add(ids, review)
+            self._leave_out(ids)
             self.requested.emit()
         return done
 

@@ -66,6 +66,9 @@ def test_the_keyboard_reviews_everything(browser: Browser, fresh: DashboardHarne
         page.keyboard.press("k")
         expect(shown).to_contain_text(order[0])
 
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_contain_text("open in the editor")
+        page.keyboard.press("Escape")
         page.keyboard.press("o")
         opened = tmp_path / "opened"
         wait_until(lambda: opened.exists() and order[0] in opened.read_text())
@@ -101,8 +104,18 @@ def test_a_whole_batch_is_undone_at_once(browser: Browser, fresh: DashboardHarne
         settle(page)
         page.locator(".ts-review-item", has_text="cedar").click()
         expect(page.locator(".ts-review h2")).to_contain_text("cedar")
-        page.get_by_role("button", name="Undo all files of the batch").click()
+        order = names(page)
+        assert abs(order.index("cedar.md") - order.index("dogwood.md")) == 1
+        expect(page.locator(".ts-review-group")).to_contain_text("Batch: 2 files")
+        page.get_by_role("button", name="Undo all (2)").click()
+        dialog = page.get_by_role("dialog", name="Undo 2 files?")
+        dialog.get_by_role("button", name="Cancel").click()
+        assert (fresh.project / "cedar.md").exists()
+        page.get_by_role("button", name="Undo all (2)").click()
+        dialog.get_by_role("button", name="Undo all", exact=True).click()
         expect(page.locator(".ts-review-item")).to_have_count(2)
+        expect(page.locator(".ts-review-group")).to_have_count(0)
+        expect(page.locator(".ts-review-summary > .ts-sub")).to_contain_text("2 of 4 files reviewed")
         assert [name for name in NAMES if (fresh.project / f"{name}.md").exists()] == ["alder", "birch"]
 
 
@@ -149,6 +162,18 @@ def test_the_page_fits_and_is_accessible(page: Page, stage: DashboardHarness) ->
         (examine if closely else fits)(page, width)
 
 
+def test_a_batch_is_kept_with_its_heading(browser: Browser, fresh: DashboardHarness) -> None:
+    with visit(browser, fresh.hub) as (page, _):
+        page.goto(fresh.url("/review"))
+        settle(page)
+        page.get_by_role("button", name="Keep all (2)").click()
+        expect(page.locator(".ts-review-item")).to_have_count(2)
+        expect(page.locator(".ts-review-kept")).to_contain_text("Kept: 2 files")
+        page.keyboard.press("z")
+        expect(page.locator(".ts-review-group")).to_contain_text("Batch: 2 files")
+        expect(page.locator(".ts-review-summary > .ts-sub")).to_contain_text("4 files to review")
+
+
 def test_the_whole_list_is_kept_after_a_question(browser: Browser, fresh: DashboardHarness) -> None:
     with visit(browser, fresh.hub) as (page, _):
         page.goto(fresh.url("/review"))
@@ -159,5 +184,6 @@ def test_the_whole_list_is_kept_after_a_question(browser: Browser, fresh: Dashbo
         expect(page.locator(".ts-review-item")).to_have_count(4)
         page.get_by_role("button", name="Keep all…").click()
         dialog.get_by_role("button", name="Keep all", exact=True).click()
-        expect(page.get_by_role("heading", name="Nothing to review")).to_be_visible()
+        expect(page.get_by_role("heading", name="All 4 files are reviewed")).to_be_visible()
+        expect(page.locator(".ts-main")).to_contain_text("4 kept.")
         assert all((fresh.project / f"{name}.md").exists() for name in NAMES)
