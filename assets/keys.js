@@ -14,6 +14,8 @@
     return made;
   };
 
+  const OFFLOADS = 'main :is(a.ts-offload, a.ts-job-task)[href^="/offload/"]';
+
   const typing = target => target.closest("input, textarea, select, [contenteditable], [role=combobox]");
 
   const show = (name, label, ...children) => {
@@ -32,7 +34,7 @@
     const rows = [
       ...own,
       row("Ctrl K", "Find a page, command, setting, model or task"), row("/", "Search on this page"), row("?", "Show these keys"),
-      ...(own.length ? [] : [row("j / k", "Next, previous row of a list"), row("Enter", "Open the row")]),
+      ...(own.length ? [] : [row("j / k", "Next, previous row of a list; or offload of the list that this one is from"), row("Enter", "Open the row")]),
       row("] / [", "Next, previous section of the page"),
       ...PAGES.map(([key, , name]) => row(`g ${key}`, name)),
     ];
@@ -44,10 +46,30 @@
     dialog.scrollTop = 0; // the browser first focuses the button at the end, and scrolls to it
   };
 
+  // The page of an offload: j and k open the next or previous one of the list that it was opened from. The page
+  // takes the place of the last one, so Back leads to the list with its filters.
+  const LIST = "ts-list";
+  document.addEventListener("click", event => {
+    if (!event.target.closest(OFFLOADS)) return;
+    const rows = [...document.querySelectorAll(OFFLOADS)].map(row => row.getAttribute("href"));
+    sessionStorage.setItem(LIST, JSON.stringify({ from: location.pathname + location.search, rows }));
+  }, true);
+  const openNeighbour = by => {
+    const list = JSON.parse(sessionStorage.getItem(LIST) || '{"rows":[]}');
+    const at = list.rows.indexOf(location.pathname);
+    const next = at < 0 ? undefined : list.rows[at + by];
+    if (!next) return false;
+    sessionStorage.setItem(`ts-opened ${list.from}`, next); // the row that gets the focus, see focus.js
+    location.replace(next);
+    return true;
+  };
+
   // Rows of a list: j and k move the focus, Enter opens the row as any link. Review has keys of its own.
   const step = by => {
     const rows = [...document.querySelectorAll("main a.ts-offload, main summary.ts-offload, main a.ts-job-task")].filter(row => row.checkVisibility());
-    if (!rows.length || document.querySelector(".ts-review")) return false;
+    if (document.querySelector(".ts-review")) return false;
+    if (location.pathname.startsWith("/offload/")) return openNeighbour(by);
+    if (!rows.length) return false;
     const at = rows.indexOf(document.activeElement);
     const next = rows[at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(rows.length - 1, at + by))];
     next.focus();

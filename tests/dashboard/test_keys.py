@@ -140,6 +140,26 @@ def test_j_and_k_move_through_a_list_and_enter_opens_a_row(page: Page, stage: Da
     page.wait_for_url(f"**/offload/{stage.ids[-1]}")
 
 
+def test_j_and_k_move_from_offload_to_offload_and_back_leads_to_the_list(
+    page: Page, stage: DashboardHarness
+) -> None:
+    listing = stage.url("/history?outcome=delivered")
+    page.goto(listing)
+    settle(page)
+    rows = page.locator("main a.ts-offload")
+    expect(rows.nth(2)).to_be_visible()
+    paths = [str(row.get_attribute("href")) for row in rows.all()[:3]]
+    rows.nth(0).click()
+    page.wait_for_url(f"**{paths[0]}")
+    for key, path in (("j", paths[1]), ("j", paths[2]), ("k", paths[1])):
+        settle(page)
+        page.keyboard.press(key)
+        page.wait_for_url(f"**{path}")
+    page.go_back()
+    page.wait_for_url(listing)
+    expect(page.locator(f'a[href="{paths[1]}"]')).to_be_focused()
+
+
 def test_a_question_mark_lists_the_keys(page: Page, stage: DashboardHarness) -> None:
     page.goto(stage.url())
     settle(page)
