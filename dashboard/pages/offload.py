@@ -15,6 +15,7 @@ from dashboard.components.controls.net_tokens import ASKED_ABOUT, not_by_claude
 from dashboard.components.controls.notices import run_action, show_error
 from dashboard.components.frame.page_frame import Page, page_frame
 from dashboard.components.offloads.attempt_view import attempt_view, fold
+from dashboard.components.offloads.changed_since import changed_since
 from dashboard.components.offloads.file_list import file_list
 from dashboard.components.offloads.outcome_badge import outcome_badge
 from dashboard.components.offloads.receipt_view import receipt_view
@@ -143,6 +144,8 @@ class OffloadView:
 
     def _actions(self, detail: OffloadDetail) -> None:
         hub = self._page.hub
+        if detail.undo is not None and not detail.row.undone:
+            changed_since(hub, detail.row.id)
         with box("ts-actions"):
             if detail.undo is not None and not detail.row.undone:
                 label = f"Undo: restore {detail.undo.path}"

@@ -15,6 +15,7 @@ from dashboard.components.controls.keyed_list import RebuiltSection
 from dashboard.components.controls.notices import run_action, show_error, show_notice
 from dashboard.components.controls.question import agrees
 from dashboard.components.frame.page_frame import Page, page_frame
+from dashboard.components.offloads.changed_since import changed_since
 from dashboard.components.offloads.review_list import BatchGroup, GroupActions, ReviewList, by_batch, show_end
 from dashboard.hub_updates import HubUpdates
 from dashboard.open_file import open_file
@@ -124,6 +125,8 @@ class ReviewView:
                 with box("ts-notices"):
                     for notice in item.notices:
                         text(notice, "ts-notice-line", "p")
+            if item.undoable:
+                changed_since(self._hub, row.id)
             with box("ts-actions ts-review-actions"):
                 button("Keep", self._act(self._keep), look="main", icon="check", label="Keep (a)")
                 if item.undoable:

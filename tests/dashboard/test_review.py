@@ -119,6 +119,28 @@ def test_a_whole_batch_is_undone_at_once(browser: Browser, fresh: DashboardHarne
         assert [name for name in NAMES if (fresh.project / f"{name}.md").exists()] == ["alder", "birch"]
 
 
+def test_a_changed_file_is_said_before_an_undo(browser: Browser, fresh: DashboardHarness) -> None:
+    words = "This file was changed after the local model wrote it"
+    (fresh.project / "alder.md").write_text("My own words.\n")
+    with visit(browser, fresh.hub) as (page, _):
+        page.goto(fresh.url("/review"))
+        settle(page)
+        page.locator(".ts-review-item", has_text="alder").click()
+        expect(page.locator(".ts-review h2")).to_contain_text("alder")
+        expect(page.get_by_text(words)).to_be_visible()
+        page.keyboard.press("u")
+        expect(page.locator(".ts-notice")).to_contain_text("was changed after")
+        assert (fresh.project / "alder.md").read_text() == "My own words.\n"
+        page.get_by_role("link", name="Details").click()
+        page.wait_for_url(re.compile("/offload/"))
+        expect(page.get_by_text(words)).to_be_visible()
+        page.goto(fresh.url("/review"))
+        page.locator(".ts-review-item", has_text="birch").click()
+        expect(page.locator(".ts-review h2")).to_contain_text("birch")
+        page.wait_for_timeout(500)
+        expect(page.get_by_text(words)).to_be_hidden()
+
+
 def test_a_result_runs_again_and_comes_back(browser: Browser, fresh: DashboardHarness) -> None:
     with visit(browser, fresh.hub) as (page, _):
         page.goto(fresh.url("/review"))

@@ -52,3 +52,8 @@ def is_as_before(kept: UndoRecord) -> bool:
     if kept.before is None:
         return not os.path.lexists(path)
     return atomic.digest_at(path) == digest_of(kept.before)
+
+
+def is_changed(kept: UndoRecord) -> bool:
+    """Return whether the file was changed after the offload wrote it, so an undo refuses. Blocks."""
+    return atomic.digest_at(Path(kept.path)) != kept.after_digest and not is_as_before(kept)
