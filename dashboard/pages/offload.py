@@ -123,9 +123,9 @@ class OffloadView:
                 text("Other changes, possibly not intended:", "", "p")
                 for notice in detail.notices:
                     text(notice, "ts-notice-line", "p")
-        _facts(detail)
         if row.outcome != "running":
             self._actions(detail)
+        _facts(detail)
 
     def _show_receipt(self, receipt: ReceiptRecord | None, detail: OffloadDetail) -> None:
         if receipt is None or (detail.row.by_user and detail.row.outcome == "denied"):
@@ -214,13 +214,13 @@ def _facts(detail: OffloadDetail) -> None:
     facts = (
         ("Started", formats.exact(row.started_at)),
         ("Client", row.client),
-        ("Kind of call", call_name(row.tool)),
+        ("Kind", call_name(row.tool)),
         ("Model", row.model),
         ("Engine", detail.backend),
         ("Project", row.project),
         ("Output", row.output or _no_output(row)),
-        ("Code", row.code if row.code != row.outcome else ""),
         ("ID", row.id),
+        ("Code", row.code if row.code != row.outcome else ""),
     )
     with box("ts-facts ts-facts-wide", "dl"):
         for name, words in facts:

@@ -113,6 +113,12 @@ def test_the_details_show_everything(page: Page, stage: DashboardHarness) -> Non
     expect(page.locator(".ts-diff-added").first).to_contain_text("def berth_fee(length: float")
     expect(page.locator(".ts-diff-removed").first).to_contain_text("def berth_fee(length, days)")
     expect(page.get_by_role("main").get_by_role("link", name="Review", exact=True)).to_be_visible()
+    # What the user can do stands above the facts.
+    undo = page.get_by_role("main").get_by_role("button", name="Undo: restore")
+    tops = [
+        each.evaluate("each => each.getBoundingClientRect().top") for each in (undo, page.locator("dt").first)
+    ]
+    assert tops == sorted(tops)
     expect(page.locator(".ts-attempt")).to_have_count(2)
     expect(page.locator(".ts-attempt").first).to_contain_text("parses: failed")
     expect(page.locator(".ts-files li")).to_have_count(2)
