@@ -37,7 +37,7 @@ async def show(hub: Hub, updates: HubUpdates) -> None:
         )
         with box() as nothing, card("No batches yet"):
             empty(
-                "Claude starts a batch with the tool batch_offload. To try it in a terminal:",
+                "Claude starts a batch when it has the same task for many files. To try it in a terminal:",
                 command=_example(),
             )
 

@@ -62,9 +62,10 @@ class Reviews:
         found = await self._database.read(_read_waiting)
         return tuple(sorted(found, key=self._risk))
 
-    async def count(self) -> int:
-        """Return the number of results waiting for review."""
-        return await self._database.read(lambda connection: len(connection.execute(_waiting()).all()))
+    async def count(self, job_id: str = "") -> int:
+        """Return the number of results waiting for review; with ``job_id``, only those of that batch."""
+        query = _waiting().where(offload.c.job_id == job_id) if job_id else _waiting()
+        return await self._database.read(lambda connection: len(connection.execute(query).all()))
 
     async def record(self, offload_ids: Sequence[str], review: Review) -> None:
         """Store a verdict on these results."""

@@ -47,7 +47,7 @@ def test_a_batch_is_shown_live_paused_resumed_and_cancelled(
         (stage.project / f"part{number}.py").write_text(f"def part{number}(x):\n    return x\n")
     stage.ollama.answers.when("comment each part", without_end(delay=0.02))
     page.goto(stage.url("/batches"))
-    expect(page.locator(".ts-empty")).to_contain_text("batch_offload")
+    expect(page.locator(".ts-empty")).to_contain_text("Claude starts a batch")
     with batch(client, task="comment each part", each=["part*.py"], output="{path}") as job_id:
         job = page.get_by_label(f"Batch {job_id}", exact=True)
         expect(job).to_contain_text("0 of 4 items")

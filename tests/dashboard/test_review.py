@@ -186,7 +186,9 @@ def test_the_page_fits_and_is_accessible(page: Page, stage: DashboardHarness) ->
 
 def test_a_batch_is_kept_with_its_heading(browser: Browser, fresh: DashboardHarness) -> None:
     with visit(browser, fresh.hub) as (page, _):
-        page.goto(fresh.url("/review"))
+        page.goto(fresh.url("/batches"))
+        page.get_by_role("link", name="Review 2 files").click()
+        page.wait_for_url("**/review")
         settle(page)
         page.get_by_role("button", name="Keep all (2)").click()
         expect(page.locator(".ts-review-item")).to_have_count(2)
@@ -194,6 +196,11 @@ def test_a_batch_is_kept_with_its_heading(browser: Browser, fresh: DashboardHarn
         page.keyboard.press("z")
         expect(page.locator(".ts-review-group")).to_contain_text("Batch: 2 files")
         expect(page.locator(".ts-review-summary > .ts-sub")).to_contain_text("4 files to review")
+        page.get_by_role("button", name="Keep all (2)").click()
+        expect(page.locator(".ts-review-item")).to_have_count(2)
+        page.goto(fresh.url("/batches"))
+        expect(page.get_by_role("button", name="Undo all")).to_be_visible()
+        expect(page.get_by_role("link", name="Review 2 files")).to_be_hidden()
 
 
 def test_the_whole_list_is_kept_after_a_question(browser: Browser, fresh: DashboardHarness) -> None:

@@ -16,8 +16,10 @@ from dashboard.components.controls.stacked_bar import BarSegment, StackedBar
 from dashboard.components.live.clock import Clock
 from server.common.errors import TokenSaverError
 from server.hub import Hub
+from server.offload.values import STRENGTHS
 from server.state.snapshot import Snapshot
 from server.store.job_records import FailureGroup, JobCounts, JobRecord
+from server.store.reviews import Reviews
 
 STATES = {
     "running": ("Running", "play_circle"),
@@ -41,7 +43,7 @@ PARTS = (
 @dataclass(frozen=True)
 class BatchView:
     """A batch with all the data shown on its card. ``seconds_left`` is None if unknown. ``undone`` holds the
-    ids of the undone offloads.
+    ids of the undone offloads. ``unreviewed`` is the number of files that wait for review.
     """
 
     job: JobRecord
@@ -49,6 +51,7 @@ class BatchView:
     failures: tuple[FailureGroup, ...]
     seconds_left: float | None
     undone: frozenset[str] = frozenset()
+    unreviewed: int = 0
 
     @property
     def written(self) -> int:
@@ -62,7 +65,8 @@ async def read_batch(hub: Hub, job: JobRecord) -> BatchView:
     counts = _with_queue(await batches.counts(job.id), hub.snapshot(), job.id)
     left = await batches.time_left(job.id, counts) if job.state == "running" else None
     undone = await hub.history.undone(job.id)
-    return BatchView(job, counts, await batches.failures(job.id), left, undone)
+    unreviewed = await Reviews(hub.history.database, STRENGTHS).count(job.id)
+    return BatchView(job, counts, await batches.failures(job.id), left, undone, unreviewed)
 
 
 def _with_queue(counts: JobCounts, snapshot: Snapshot, job_id: str) -> JobCounts:
@@ -171,6 +175,7 @@ class _Actions:
             acted.emit()
 
         with box("ts-actions") as self._row:
+            self._review = link("/review", "ts-btn-link")
             self._pause = button("Pause", pause_or_resume, icon="pause")
             self._cancel = button("Cancel", cancel, look="danger", label=f"Cancel batch {job.id}")
             self._retry = button("Retry failed", retry, icon="replay")
@@ -192,7 +197,9 @@ class _Actions:
         self._written = view.written
         can_undo = job.state not in ("running", "paused") and view.written > 0
         self._undo.set_visibility(can_undo)
-        self._row.set_visibility(goes_on or wrong > 0 or can_undo)
+        self._review.set_text(f"Review {formats.count(view.unreviewed, 'file')}")
+        self._review.set_visibility(view.unreviewed > 0)
+        self._row.set_visibility(goes_on or wrong > 0 or can_undo or view.unreviewed > 0)
 
 
 class _Failure:
