@@ -70,7 +70,7 @@ class Actions:
             bill = (await self._hub.transcript_check.report()).bill
             to_review = await Reviews(self._hub.history.database, STRENGTHS).count()
         except StoreError as error:
-            logger.info("the history could not be read for the tray: %s", error)
+            logger.info("the tray could not read the history: %s", error)
             return
         today = bill.days.get(midnight().date().isoformat(), 0)
         saved = self._hub.snapshot().saved_today
@@ -126,7 +126,7 @@ class Actions:
             )
 
     def open_dashboard(self, page: str = "") -> None:
-        """Open a page of the dashboard in the user's browser, logged in; by default the first."""
+        """Open a dashboard page in the user's browser and log the user in. The default is the first page."""
         # Some browsers start in the foreground and would block.
         self._in_thread(webbrowser.open, self._hub.login_link(page))
 

@@ -241,7 +241,7 @@ class EngineConnection:
             if reason := distrust(error):
                 raise self.failed(
                     f"answers, but its certificate is not trusted ({reason})",
-                    "Set [backend] ca_file to its CA certificate, or set SSL_CERT_FILE.",
+                    "Set [backend] ca_file to the path of the engine's CA certificate, or set SSL_CERT_FILE.",
                 ) from None
             raise BackendUnreachable(
                 f"{self.product} does not answer at {place_of(self.url)}.", self._start_hint

@@ -25,7 +25,7 @@ def pause(
 ) -> None:
     """Pause offloading.
 
-    Running work stops; batches continue after `resume`.
+    Work in progress is stopped; batches continue after `resume`.
     """
     seconds = seconds_of(duration) if duration else 0
     until = time.time() + seconds if seconds else 0.0

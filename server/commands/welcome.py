@@ -25,7 +25,7 @@ def say_ready(hub: Hub, *, with_link: bool) -> None:
         typer.echo(f"  Dashboard    {hub.login_link()}")
         typer.echo(f"               (this link works once; `{typed(os.environ)} dashboard` creates another)")
     else:
-        typer.echo(f"  Dashboard    `{typed(os.environ)} dashboard` opens it")
+        typer.echo(f"  Dashboard    `{typed(os.environ)} dashboard`")
     typer.echo(f"  Engine       {in_line(_engine(hub))}")
     typer.echo(f"  Clients      `{typed(os.environ)} connect claude-code`, or `connect --help` for others")
     sys.stdout.flush()

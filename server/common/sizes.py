@@ -2,5 +2,5 @@
 
 
 def gigabytes(count: float) -> str:
-    """Return a number of bytes as gigabytes of 10^9 bytes: ``4.9 GB``."""
+    """Format a byte count in gigabytes (10^9 bytes), for example ``4.9 GB``."""
     return f"{count / 1e9:.1f} GB"

@@ -37,7 +37,7 @@ _UNGATED = frozenset({"starcoder2"})
 
 @dataclass(frozen=True)
 class ModelMemory:
-    """A model's memory use by part. ``compute`` is the least certain, as it depends on the GPU backend."""
+    """A model's memory use by component. ``compute`` is the least certain: it depends on the GPU backend."""
 
     weights: int
     kv_cache: int

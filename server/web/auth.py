@@ -140,7 +140,7 @@ class AuthMiddleware:
                 headers,
                 401,
                 "This link was used or has expired",
-                "A login link works once. This command opens the dashboard with a new one:",
+                "A login link works only once. To open the dashboard with a new link, run:",
             )
         self._publish(BrowserLoggedIn())
         response = RedirectResponse(_page_of(scope), status_code=303)

@@ -45,8 +45,8 @@ def kind_table(
 def alone_list(alone: Sequence[LeftAlone], digests: ResultDigests, acted: Event[[]]) -> None:
     """Show the kinds that are not digested, each with a button that turns its digests back on."""
     text(
-        "Claude gets these results in full, because it came back for the full text or you switched the kind "
-        "off.",
+        "Claude gets these results in full: it asked for the full text of earlier digests, or you switched "
+        "off digests of this kind.",
         "ts-sub",
         "p",
     )

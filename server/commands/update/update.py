@@ -84,7 +84,9 @@ def _update(folders: Folders, wish: Wish, installation: Installation, source: st
     if wish.dry_run:
         echo("Nothing has changed (--dry-run).")
         return
-    if not _agreed(wish, f"Update from {old} to {new}? Running work stops; batches continue afterwards."):
+    if not _agreed(
+        wish, f"Update from {old} to {new}? Work in progress is stopped; batches resume after the update."
+    ):
         echo("Nothing has changed.")
         return
     with _uninterrupted():

@@ -90,7 +90,7 @@ class PythonRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause of an error if it lies outside the code."""
+        """Return the cause of an error that the code itself did not cause."""
         return outside_cause(error)
 
     async def check(

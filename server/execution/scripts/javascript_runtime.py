@@ -110,7 +110,7 @@ class JavaScriptRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause of an error if it lies outside the code."""
+        """Return the cause of an error that the code itself did not cause."""
         code, message, kinds = error.get("code"), str(error.get("message", "")), error.get("types", ())
         first = message.splitlines()[0][:120] if message else ""
         if code in _MISSING_MODULE or first.startswith(_MISSING_IN_DENO):

@@ -9,7 +9,7 @@ from server.execution.python.verdicts import NotComparable, decode, holds
 from server.execution.sandbox.values import JobResult
 
 Cause = Callable[[Mapping[str, Any]], str | None]
-"""Returns the cause of an error if it lies outside the code; None if the code is at fault."""
+"""Returns the cause of an error if the code itself did not cause it; None if it did."""
 
 
 def judge_load(result: JobResult, records: Sequence[Mapping[str, Any]], cause: Cause) -> Load:

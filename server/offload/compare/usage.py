@@ -1,4 +1,4 @@
-"""Where code uses names: identifiers outside comments and string literals."""
+"""Finds where code uses a name: in identifiers outside comments and string literals."""
 
 import re
 from collections import Counter
