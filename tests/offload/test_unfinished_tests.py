@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from server.offload.answers.unfinished_tests import MOST_ALIKE, complete_tests, lists_without_end
+from server.offload.answers.unfinished_tests import MOST_ALIKE, MOST_LISTED, complete_tests, lists_without_end
 
 pytestmark = pytest.mark.fast
 
@@ -63,3 +63,22 @@ def test_cases_of_other_forms_are_no_row() -> None:
         for number in range(MOST_ALIKE)
     )
     assert not lists_without_end(HEAD + mixed + "    asse")
+
+
+CASES = "@pytest.mark.parametrize('part, whole', [\n"
+
+
+@pytest.mark.parametrize("end", ["", "    (9", "    (share(9, 'a"], ids=["comma", "element", "text"])
+def test_a_list_without_end_is_noticed(end: str) -> None:
+    few = "".join(f"    ({number}, {number + 1}),\n" for number in range(MOST_LISTED))
+    assert not lists_without_end(f"```python\n{ONE}\n\n{CASES}{few}{end}")
+    answer = f"```python\n{ONE}\n\n{CASES}{few}    (1, 2),\n{end}"
+    assert lists_without_end(answer)
+    assert complete_tests(answer) == ONE
+
+
+def test_a_list_of_several_forms_may_be_long() -> None:
+    mixed = "".join(f"    ({number}, 1),\n    ('a', {number}),\n" for number in range(MOST_LISTED))
+    assert not lists_without_end(f"{ONE}\n\n{CASES}{mixed}")
+    closed = "X = [\n" + "    (1, 2),\n" * (MOST_LISTED + 5) + "]\n"
+    assert not lists_without_end(f"{closed}{ONE}    asse")

@@ -30,6 +30,12 @@ from server.offload.values import Check, Edit, Generation, Notice, Source, Stren
 
 CUT = frozenset({"length", REPEATING, ENOUGH})
 """Finish reasons of an answer that did not end by itself."""
+STOPPED = {
+    REPEATING: ("The answer repeats itself without end.", codes.REPEATS_ITSELF),
+    COPYING: ("The answer copies the file; give only the edits, in the form shown.", codes.COPIES_THE_FILE),
+    ENOUGH: ("The answer lists cases without end; give at most ten in each list.", codes.ANSWER_CUT),
+}
+"""The message and code for an answer that was stopped, by finish reason. Another answer may end."""
 DAMAGED_CHARACTER = "\ufffd"
 """The replacement character. Engines send it when a character spans two tokens."""
 
@@ -175,13 +181,10 @@ def _complete(generation: Generation, text: str) -> Check:
     if not text.strip() and (generation.thinking.strip() or generation.text.strip()):
         cut = generation.finish_reason == "length"
         return failed("The model produced only thoughts.", codes.ONLY_THINKING, hopeless=cut)
-    if generation.finish_reason in ("length", ENOUGH):
+    if generation.finish_reason == "length":
         return cut_answer(generation)
-    if generation.finish_reason == REPEATING:
-        return failed("The answer repeats itself without end.", codes.REPEATS_ITSELF)
-    if generation.finish_reason == COPYING:
-        message = "The answer copies the file; give only the edits, in the form shown."
-        return failed(message, codes.COPIES_THE_FILE)
+    if generation.finish_reason in STOPPED:
+        return failed(*STOPPED[generation.finish_reason])
     if not text.strip():
         return _empty()
     return Check("complete", passed=True)
