@@ -178,7 +178,7 @@ function Save-Uv($python) {
 
 function Confirm-Step($question) {
   if ($Yes) { return $true }
-  if ([Console]::IsInputRedirected) { Stop-Script 'This needs your consent, and no terminal is open to ask for it. Add -Yes.' }
+  if ([Console]::IsInputRedirected) { Stop-Script 'This needs your confirmation, but standard input is not a terminal. Add -Yes.' }
   return (Read-Host "$question [y/N]") -in 'y', 'yes'
 }
 

@@ -141,7 +141,7 @@ platform() {
 
 agreed() {
   [ "$yes" = no ] || return 0
-  [ -t 0 ] || fail "This needs your consent, and no terminal is open to ask for it. Add --yes."
+  [ -t 0 ] || fail "This needs your confirmation, but standard input is not a terminal. Add --yes."
   printf '%s [y/N] ' "$1"
   read -r answer
   case $answer in y | Y | yes) return 0 ;; *) return 1 ;; esac

@@ -62,7 +62,7 @@ class Runtime(Protocol):
         """Return why a failure to load is not evidence against a script; None if the failure counts."""
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause of a reported error if the code itself did not cause it; None if it did."""
+        """Return the external cause of a reported error; None if the code itself is at fault."""
 
     async def check(
         self, sandbox: Runs, source: str, facts: Sequence[Fact] = (), files: Mapping[str, str] | None = None

@@ -45,7 +45,7 @@ class ModelMemory:
 
     @property
     def total(self) -> int:
-        """Sum of the parts."""
+        """Sum of the components."""
         return self.weights + self.kv_cache + self.compute
 
 

@@ -173,7 +173,7 @@ def test_a_damaged_download_of_uv_is_refused_and_nothing_is_left(
 def test_without_a_terminal_nothing_happens_unless_the_user_agreed_before(home: Path) -> None:
     done = install_script(home)
     assert done.returncode == 1
-    assert "This needs your consent, and no terminal is open to ask for it. Add --yes." in done.stderr
+    assert "This needs your confirmation, but standard input is not a terminal. Add --yes." in done.stderr
     assert left_in(home) == []
 
 

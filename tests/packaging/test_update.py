@@ -67,7 +67,7 @@ def test_a_tool_of_uv_is_updated_while_its_hub_runs(
         asked = tool.run("update", index=index)
         assert (asked.returncode, tool.version()) == (1, NOW)
         assert asked.stderr == (
-            "token-saver: The update needs your consent, and no terminal is open to ask for it. Run "
+            "token-saver: The update needs your confirmation, but standard input is not a terminal. Run "
             "`token-saver update --yes`. (update_failed)\n"
         )
 

@@ -45,8 +45,8 @@ def kind_table(
 def alone_list(alone: Sequence[LeftAlone], digests: ResultDigests, acted: Event[[]]) -> None:
     """Show the kinds that are not digested, each with a button that turns its digests back on."""
     text(
-        "Claude gets these results in full: it asked for the full text of earlier digests, or you switched "
-        "off digests of this kind.",
+        "Results of these kinds are not digested: Claude needed the full text of an earlier one, or you "
+        "turned digests of that kind off.",
         "ts-sub",
         "p",
     )

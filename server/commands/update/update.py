@@ -52,7 +52,7 @@ def update(folders: Folders, wish: Wish) -> None:
     installation = find_installation()
     if not (wish.yes or wish.dry_run or sys.stdin.isatty()):
         raise UpdateFailed(
-            "The update needs your consent, and no terminal is open to ask for it.",
+            "The update needs your confirmation, but standard input is not a terminal.",
             "Run `token-saver update --yes`.",
         )
     source = _source(wish, installation)

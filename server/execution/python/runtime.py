@@ -90,7 +90,7 @@ class PythonRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause of an error that the code itself did not cause."""
+        """Return the external cause of an error; None if the code itself is at fault."""
         return outside_cause(error)
 
     async def check(

@@ -110,14 +110,14 @@ class JavaScriptRuntime:
         return None
 
     def outside_cause(self, error: Mapping[str, Any]) -> str | None:
-        """Return the cause of an error that the code itself did not cause."""
+        """Return the external cause of an error; None if the code itself is at fault."""
         code, message, kinds = error.get("code"), str(error.get("message", "")), error.get("types", ())
         first = message.splitlines()[0][:120] if message else ""
         if code in _MISSING_MODULE or first.startswith(_MISSING_IN_DENO):
             named = _PACKAGE.search(first)
             return package_is_missing(named[1]) if named else f"it imports a missing module: {first}"
         if "does not provide an export named" in first:  # the project decides whether CommonJS is used
-            return f"it imports a missing module: {first}"
+            return f"it imports a name that the module does not export: {first}"
         if code in _NO_TYPESCRIPT:
             return "this engine does not run its TypeScript"
         if code in _SYSTEM or _DENIED & set(kinds):

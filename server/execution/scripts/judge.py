@@ -9,7 +9,7 @@ from server.execution.python.verdicts import NotComparable, decode, holds
 from server.execution.sandbox.values import JobResult
 
 Cause = Callable[[Mapping[str, Any]], str | None]
-"""Returns the cause of an error if the code itself did not cause it; None if it did."""
+"""Returns the external cause of an error; None if the code itself is at fault."""
 
 
 def judge_load(result: JobResult, records: Sequence[Mapping[str, Any]], cause: Cause) -> Load:

@@ -41,7 +41,7 @@ REASONS = {
     DAMAGED: "The engine sent damaged characters (U+FFFD) that the sources do not have.",
     PITFALL: "The result has a mistake that is never intended, such as a list as a dataclass default.",
     DOES_NOT_RUN: "The result fails when it is loaded in the sandbox.",
-    EXAMPLE_FAILED: "An example from the call or from the task does not hold for the result.",
+    EXAMPLE_FAILED: "The result does not satisfy an example from the call or the task.",
     NO_AGREEMENT: "The samples behave differently and no example decides; see `[offload] samples`.",
     BELOW_BAR: (
         "The model got too few chores of this kind right: it was not asked, or its result was not delivered."

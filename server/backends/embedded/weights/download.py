@@ -127,7 +127,7 @@ def _refused(file: HubFile, status: int) -> DownloadError:
     if status in (401, 403):
         return DownloadError(
             f"The server refuses {file.file_name} (status {status}), because it is a gated model.",
-            "Accept the model's terms on its page, and set HF_TOKEN to your token.",
+            "Accept the model's terms on its Hugging Face page, and set HF_TOKEN to your access token.",
         )
     return DownloadError(f"The server answered {status} for {file.file_name}.", "Check the address.")
 
