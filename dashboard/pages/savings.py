@@ -128,7 +128,7 @@ def _groups(groups: Mapping[str, Sequence[GroupTotal]]) -> None:
         heading, words = HEADINGS[name]
         with card(f"By {heading.lower()}"):
             group_table(shown, heading, words)
-            source_note("Receipts of the total, losses included." + (OTHER_SHARE if name == "model" else ""))
+            source_note("The calls of the total, losses included." + (OTHER_SHARE if name == "model" else ""))
 
 
 async def as_csv(hub: Hub) -> str:

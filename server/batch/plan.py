@@ -247,7 +247,7 @@ def _refuse_dependent(tasks: Sequence[dict[str, Any]]) -> None:
             if writer != position:
                 raise BadArguments(
                     f"Task {position} reads {file_of(path)}, which task {writer} writes at the same time.",
-                    "Pass sequential=true and put the task that writes it first, or use two batches.",
+                    "Pass sequential=true and place the task that writes the file first, or use two batches.",
                 )
 
 

@@ -59,7 +59,7 @@ def prove(
             process.kill()
     info = answer.get("result", {}).get("serverInfo") if answer is not None else None
     if not isinstance(info, dict):
-        return Proof(works=False, text=f"{' '.join(command)} does not answer as an MCP server.")
+        return Proof(works=False, text=f"`{' '.join(command)}` does not respond as an MCP server.")
     return Proof(works=True, text=f"{info.get('name', '?')} {info.get('version', '')}".strip())
 
 

@@ -217,4 +217,6 @@ def _tool_answer(message: dict[str, Any]) -> ToolAnswer:
 
 
 def _unreachable(cause: str) -> HubUnreachable:
-    return HubUnreachable(f"The hub does not answer: {cause}.", "See `token-saver logs`, then restart it.")
+    return HubUnreachable(
+        f"The hub does not answer: {cause}.", "Read `token-saver logs`, then restart the app."
+    )

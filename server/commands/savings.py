@@ -125,9 +125,10 @@ async def _first_check(settings: Settings, folders: Folders) -> None:
         prices = load_prices(folders.prices_file)
         check = TranscriptCheck(allowed, history.database, Ledger(settings.ledger, prices, 0))
         files, size = await check.pending()
+        noun = "file" if files == 1 else "files"
         echo(
-            f"The transcript check reads {check.folder} and never writes: {files:,} new files, "
-            f"{size / 1e6:,.1f} MB. Nothing leaves this machine."
+            f"The transcript check will read {files:,} new {noun} ({size / 1e6:,.1f} MB) in {check.folder}. "
+            "It does not change them, and nothing leaves this machine."
         )
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("Reading transcripts", total=size)

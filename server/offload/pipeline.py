@@ -307,12 +307,7 @@ class Offloader:
     def sampling(self, run: OffloadState) -> Sampling:
         """Return the sampling settings for this offload."""
         return Sampling(
-            run.model,
-            self._settings.temperature,
-            self._keep_alive,
-            run.caller.lane,
-            run.interactive,
-            run.id,
+            run.model, self._settings.temperature, self._keep_alive, run.caller.lane, run.interactive, run.id
         )
 
     async def _delivered(self, run: OffloadState, delivery: Delivery) -> Outcome:

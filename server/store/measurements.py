@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import Connection, insert, select, text
 
 from server.store.database import Database
-from server.store.measurement_tables import chore as chores
-from server.store.measurement_tables import measurement as measurements
+from server.store.tables import measured_chore as chores
+from server.store.tables import measurement as measurements
 
 
 @dataclass(frozen=True)

@@ -186,9 +186,9 @@ def test_the_smoke_test_uses_the_entrys_variables_only(monkeypatch: pytest.Monke
     ("command", "part"),
     [
         (["/no/such/program"], "cannot be started"),
-        ([sys.executable, "-c", "pass"], "does not answer as an MCP server"),
-        ([sys.executable, "-c", "print('hello', flush=True); input()"], "does not answer as an MCP server"),
-        ([sys.executable, "-c", "import time; time.sleep(60)"], "does not answer as an MCP server"),
+        ([sys.executable, "-c", "pass"], "does not respond as an MCP server"),
+        ([sys.executable, "-c", "print('hello', flush=True); input()"], "does not respond as an MCP server"),
+        ([sys.executable, "-c", "import time; time.sleep(60)"], "does not respond as an MCP server"),
     ],
 )
 def test_a_silent_command_fails_the_smoke_test(command: list[str], part: str) -> None:
@@ -201,4 +201,4 @@ def test_a_silent_command_fails_the_smoke_test(command: list[str], part: str) ->
 def test_a_command_that_ends_early_fails_the_smoke_test() -> None:
     # The order of the two events is random: of 20 commands, some end first.
     proofs = [prove(["/usr/bin/env", "false"]) for _ in range(20)]
-    assert all("does not answer as an MCP server" in proof.text for proof in proofs)
+    assert all("does not respond as an MCP server" in proof.text for proof in proofs)

@@ -18,12 +18,12 @@ RESULTS = ("delivered", "returned", "handed_back", "failed")
 
 @dataclass(frozen=True)
 class Measures:
-    """What the shares need.
+    """The figures behind the shares of the bill and of the weekly quota.
 
     Attributes:
         bill: the user's bill for the last seven days (micro-dollars); 0 if unknown.
         quota_dollars: price of one week of the subscription; 0 if unknown.
-        quota: usage of the subscription's quotas as a sentence; empty if unknown.
+        quota: a sentence that says how much of the quotas is used; empty if unknown.
     """
 
     bill: int

@@ -74,7 +74,7 @@ def fault_of(message: str, files: Sequence[StagedFile], style: Style) -> str:
     if style.conventional and (found is None or found["type"] not in style.types):
         return f"its first line does not start with one of {', '.join(style.types)} and a colon"
     if unnamed := _unnamed_path(message, files):
-        return f"the file was renamed, and it does not name {unnamed}"
+        return f"the file was renamed, but the message does not mention {unnamed}"
     if missing := foreign_names(message, files, style):
         return f"it names {missing[0]}, which does not occur in the change"
     return ""

@@ -16,7 +16,7 @@ def check_findings(settings: Settings, folders: Folders) -> Iterator[Finding]:
     questions = places.questions(settings.checks) if offload.check_sandbox != "never" else {}
     for name, question in questions.items():
         if name not in offload.checks_outside:
-            fix = f"answer: token-saver checks place {name} sandbox (or: outside)"
+            fix = f"to answer, run token-saver checks place {name} sandbox (or: outside)"
             yield Finding("checks", "warning", question.text, fix)
     outside = sorted(
         name

@@ -36,7 +36,7 @@ REASONS = {
     CHECK_FAILED: "A check that the user named did not pass.",
     QUOTE_MISSING: "The result quotes names, numbers or words that the source does not have.",
     TESTS_NOTHING: "The tests assert nothing, or do not test the code that the task names.",
-    COPIES_THE_FILE: "The answer copied the file instead of giving edits.",
+    COPIES_THE_FILE: "The answer repeats the file instead of listing edits.",
     REPEATS_ITSELF: "The answer repeated the same lines again and again.",
     DAMAGED: "The engine sent damaged characters (U+FFFD) that the sources do not have.",
     PITFALL: "The result has a mistake that is never intended, such as a list as a dataclass default.",

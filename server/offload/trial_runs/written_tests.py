@@ -61,7 +61,7 @@ def _is_name_of(module: str, shown: str) -> bool:
 
 def _told(found: TrimmedTests) -> str:
     dropped = f" These disagree with the code: {'; '.join(found.dropped[:3])}." if found.dropped else ""
-    return f"{found.reason}{dropped} Test what the code really does, with exact values."
+    return f"{found.reason}{dropped} Test what the code actually does, and assert exact values."
 
 
 def _notices(found: TrimmedTests, source: Source) -> Iterator[Notice]:

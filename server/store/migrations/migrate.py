@@ -11,7 +11,6 @@ from sqlalchemy import Connection, inspect, text
 from server.common.errors import StoreError
 from server.store import (  # noqa: F401 - they fill the metadata
     job_tables,
-    measurement_tables,
     policy_tables,
     result_digest_tables,
 )

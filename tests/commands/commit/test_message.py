@@ -42,7 +42,7 @@ def test_an_answer_becomes_a_message() -> None:
         pytest.param("Read " + "very " * 20, EDIT, PLAIN, "characters, more than 72", id="too-long"),
         pytest.param("Call\x1b[31m it", EDIT, PLAIN, "control characters", id="control-character"),
         pytest.param("", EDIT, PLAIN, "it is empty", id="empty"),
-        pytest.param("Add reader.py", MOVED, PLAIN, "it does not name parser", id="rename-as-addition"),
+        pytest.param("Add reader.py", MOVED, PLAIN, "does not mention parser", id="rename-as-addition"),
     ],
 )
 def test_the_fault_of_a_message_is_named(message: str, file: StagedFile, style: Style, words: str) -> None:

@@ -21,7 +21,7 @@ LARGEST = 8_000_000
 _LARGEST_YAML = 1_000_000
 _NAMED = re.compile(r"[\w.-]*\.(?P<ending>[A-Za-z]\w{0,9})$")
 _ANY_KIND = frozenset({"", "log", "out", "txt"})
-"""File extensions that can hold any kind of text."""
+"""Extensions of files that can contain any kind of text."""
 _READERS = frozenset({"cat", "bat", "less", "more", "type", "nl"})
 _HTML = re.compile(r"\s*(?:<!--.{0,400}?-->\s*)?<(?:!doctype html|html)\b", re.IGNORECASE | re.DOTALL)
 _YAML_LINE = re.compile(r"^\s*(?:- )*[\w.\"'/ -]{1,80}:(?:\s|$)|^\s*- \S|^\s*#|^---")
